@@ -1,0 +1,38 @@
+# Both `make demo` and `make test` set up everything they need in .venv.
+.DEFAULT_GOAL := help
+.PHONY: help demo test check lint format clean
+
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/.installed
+
+help: ## Show the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+$(STAMP): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=python3.12 …"; exit 1; }
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
+	@$(BIN)/python -m pip install --quiet --editable . --group dev
+	@touch $(STAMP)
+
+demo: $(STAMP) ## Run the whole story on a throw-away workspace
+	@$(BIN)/python examples/demo.py
+
+test: check ## Everything that CI runs
+
+lint: $(STAMP) ## Style, types and layers
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+check: lint ## Lint, then all tests
+	$(BIN)/python -m pytest -n 4 --dist loadgroup
+
+format: $(STAMP) ## Put the code into the house's format
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean: ## Remove everything made here
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis dist

@@ -1,0 +1,1 @@
+"""Keep real infrastructure equal to a Git repository."""

@@ -1,0 +1,1 @@
+"""Turns the bytes of manifests into typed resources, each with its file and line."""

@@ -1,0 +1,145 @@
+"""What providers are asked and what they answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol, TypeAlias, runtime_checkable
+
+from provisioning.core.ids import Mark, ResourceId
+from provisioning.core.kinds import Kind
+from provisioning.core.values import Tree
+
+
+@dataclass(frozen=True, slots=True)
+class Present:
+    """It is there: its attributes under the names its spec uses, and the mark it bears."""
+
+    attributes: Mapping[str, Tree]
+    mark: Mark | None
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """It was looked for, and is proven not to be there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """It could not be looked at; nothing may be concluded from that."""
+
+    reason: str
+
+
+Observation: TypeAlias = Present | Absent | Unreadable
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """One resource to look at: its id, kind, and where it should be or was recorded.
+
+    `attributes` hold what was recorded last, or for a resource never applied its desired spec.
+    """
+
+    id: ResourceId
+    kind: str
+    attributes: Mapping[str, Tree]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observed:
+    """Everything one `observe` found.
+
+    `answers` holds one observation per target, in the order of the targets. `strays` are
+    resources that bear a mark of this owner and were not asked for.
+    """
+
+    answers: Sequence[Observation]
+    strays: Mapping[ResourceId, Present] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One mutating call.
+
+    Args:
+        id: The resource.
+        kind: Its kind.
+        mark: The mark to put on it; also the call's idempotency token: the same call made
+            twice must have the effect of one.
+        spec: The full desired spec, every interpolation resolved; empty for a delete.
+        attributes: What is live now, as the provider itself answered; empty for a create.
+        deadline: Seconds the provider may take.
+    """
+
+    id: ResourceId
+    kind: str
+    mark: Mark
+    spec: Mapping[str, Tree]
+    attributes: Mapping[str, Tree]
+    deadline: float
+
+
+class Provider(Protocol):
+    """Looks at and changes one part of the world. May block: it is called in threads.
+
+    Every method raises `ProviderError` (it will not help to try again),
+    `ProviderTransient` or `ProviderThrottled` (it may), and nothing else.
+    """
+
+    name: str
+
+    def describe(self) -> Sequence[Kind]:
+        """Return the kinds it serves; pure and quick."""
+
+    def observe(self, owner: str, targets: Sequence[Target]) -> Observed:
+        """Look at *targets* in bulk; *owner* is `<workspace id>/<infra>`."""
+
+    def create(self, call: Call) -> Mapping[str, Tree]:
+        """Make it, marked; return its attributes.
+
+        What already bears the call's mark is this call's own earlier work and is completed.
+
+        Raises:
+            ProviderConflict: If something that bears another mark, or none, is in its place.
+        """
+
+    def update(self, call: Call) -> Mapping[str, Tree]:
+        """Change what is there to the spec, and mark it; return its attributes."""
+
+    def delete(self, call: Call) -> None:
+        """Remove it if it bears its owner's mark; what is already gone is deleted.
+
+        Raises:
+            ProviderConflict: If what is there bears another mark or none.
+        """
+
+    def close(self) -> None:
+        """Let go of connections and handles."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """It serves."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """It does not serve yet, and *reason* says what it waits for."""
+
+    reason: str
+
+
+@runtime_checkable
+class Probes(Protocol):
+    """The optional ability to tell when a resource serves."""
+
+    def probe(self, kind: str, attributes: Mapping[str, Tree]) -> Ready | Waiting:
+        """Look once, without waiting.
+
+        Raises:
+            ProviderError: If it can never become ready, as when its process has exited.
+        """
+
+    def get_probe_timeout(self, kind: str, attributes: Mapping[str, Tree]) -> float:
+        """Return the seconds after which waiting has failed; 0 if there is nothing to probe."""

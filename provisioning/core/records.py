@@ -1,0 +1,183 @@
+"""What the state log's files hold. Format 1.
+
+| File | Record | There while |
+| --- | --- | --- |
+| `lock.json` | `Lock` | the lock is held |
+| `begin.json` | `Begin` | a run is under way, or was cut off |
+| `fence` | the last fencing token, in decimal | always |
+| `run.json` | `Run` | one run has ended |
+| `resources/…` | a `Record` a line, in shards by id | the resource is ours |
+
+Times are RFC 3339 in UTC; they are for people, and nothing is decided by them.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import msgspec
+
+from provisioning.core.errors import Source
+from provisioning.core.ids import CommitId, ResourceId, RunId
+from provisioning.core.resources import Lifecycle
+from provisioning.core.values import Digest, Tree
+
+FORMAT = 1
+
+
+class Action(StrEnum):
+    """What a plan does with a resource; an imperative."""
+
+    CREATE = "create"
+    UPDATE = "update"
+    REPLACE = "replace"
+    DELETE = "delete"
+    ADOPT = "adopt"
+    FORGET = "forget"
+
+
+class Outcome(StrEnum):
+    """What became of a planned change; a past participle."""
+
+    CREATED = "created"
+    UPDATED = "updated"
+    REPLACED = "replaced"
+    DELETED = "deleted"
+    ADOPTED = "adopted"
+    FORGOTTEN = "forgotten"
+    UNCHANGED = "unchanged"
+    FAILED = "failed"
+    UNCERTAIN = "uncertain"
+    """The call was made and its answer is missing; the next run looks."""
+    SKIPPED = "skipped"
+    """Something it depends on failed, or the run was asked to stop."""
+
+
+DONE = {
+    Action.CREATE: Outcome.CREATED,
+    Action.UPDATE: Outcome.UPDATED,
+    Action.REPLACE: Outcome.REPLACED,
+    Action.DELETE: Outcome.DELETED,
+    Action.ADOPT: Outcome.ADOPTED,
+    Action.FORGET: Outcome.FORGOTTEN,
+}
+"""The outcome of each action when all went well."""
+
+
+class Result(StrEnum):
+    """How a run ended."""
+
+    DONE = "done"
+    FAILED = "failed"
+    INTERRUPTED = "interrupted"
+
+
+class Holder(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Who holds a lock: a person on a machine, and for a run its process.
+
+    `boot` is the machine's boot id; `started` is the process's start time in clock ticks
+    since boot, which together with `pid` names a process for good.
+    """
+
+    user: str
+    host: str
+    boot: str = ""
+    pid: int = 0
+    started: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.user}@{self.host}" + (f" (process {self.pid})" if self.pid else "")
+
+
+class Lock(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The lock; `run` is absent when a person holds it. `ttl` is in seconds."""
+
+    token: int
+    holder: Holder
+    reason: str
+    acquired_at: str
+    renewed_at: str
+    ttl: float
+    run: RunId | None = None
+
+
+class Intent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One operation a run is about to make.
+
+    `attributes` hold what finds the resource again: its identity, or what was recorded.
+    """
+
+    operation: int
+    id: ResourceId
+    action: Action
+    kind: str
+    provider: str
+    run: RunId
+    attributes: dict[str, Tree] = {}
+    depends_on: tuple[ResourceId, ...] = ()
+
+
+class Begin(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The intention of a run. It carries on the intents of the runs that were cut off before it."""
+
+    run: RunId
+    actor: str
+    reason: str
+    commit: CommitId
+    digest: Digest
+    started_at: str
+    intents: tuple[Intent, ...] = ()
+    format: int = FORMAT
+
+
+class Record(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
+    """A resource as it was applied last.
+
+    `spec` is the desired spec, resolved and expanded; `attributes` are the provider's answer.
+    In both, content is kept as digest and size, and a sensitive value as its fingerprint.
+    """
+
+    id: ResourceId
+    kind: str
+    provider: str
+    spec: dict[str, Tree]
+    attributes: dict[str, Tree]
+    run: RunId
+    operation: int
+    source: Source
+    depends_on: tuple[ResourceId, ...] = ()
+    lifecycle: Lifecycle = Lifecycle()
+    error: str | None = None
+
+
+class Change(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What became of one planned change, as the run's record keeps it."""
+
+    id: ResourceId
+    action: Action
+    outcome: Outcome
+    reason: str = ""
+    error: str | None = None
+    hint: str | None = None
+    seconds: float = 0.0
+
+
+class Run(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How the last run ended."""
+
+    run: RunId
+    actor: str
+    reason: str
+    commit: CommitId
+    digest: Digest
+    result: Result
+    started_at: str
+    finished_at: str
+    changes: tuple[Change, ...] = ()
+    allowed: tuple[str, ...] = ()
+    format: int = FORMAT
+
+    @property
+    def number(self) -> str:
+        """The number people call the run by."""
+        return self.run.partition("-")[0]

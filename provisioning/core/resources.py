@@ -1,0 +1,70 @@
+"""A resource as a manifest asks for it."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import msgspec
+
+from provisioning.core.errors import Source
+from provisioning.core.ids import ResourceId
+from provisioning.core.values import Path, Tree
+
+API_VERSION = "provisioning/v1"
+
+
+class DriftPolicy(StrEnum):
+    """What a run does about a live value that is not the desired one."""
+
+    IGNORE = "ignore"
+    DETECT = "detect"
+    CORRECT = "correct"
+
+
+class DeletePolicy(StrEnum):
+    """What a run does with a resource that is no longer desired."""
+
+    DELETE = "delete"
+    RETAIN = "retain"
+
+
+class Lifecycle(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, rename="camel"):
+    """How a resource may change; the same for every kind."""
+
+    protect: bool = False
+    drift: DriftPolicy = DriftPolicy.CORRECT
+    on_delete: DeletePolicy = DeletePolicy.DELETE
+
+
+class Templated(msgspec.Struct, frozen=True, array_like=True):
+    """A string of a spec that holds `{{…}}`: its *path* below `spec` and its *line*."""
+
+    path: Path
+    line: int
+
+
+class Resource(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
+    """A resource as its manifest has it, interpolations not yet resolved.
+
+    `references` are the ids that its interpolations name, `depends_on` those that it
+    lists; both order the work. `lines` tells the line of each key at the top of `spec`.
+    """
+
+    id: ResourceId
+    kind: str
+    api_version: str = API_VERSION
+    provider: str
+    source: Source
+    spec: dict[str, Tree]
+    labels: dict[str, str] = {}
+    lifecycle: Lifecycle = Lifecycle()
+    depends_on: tuple[ResourceId, ...] = ()
+    references: tuple[ResourceId, ...] = ()
+    moved_from: ResourceId | None = None
+    templated: tuple[Templated, ...] = ()
+    lines: dict[str, int] = {}
+
+    @property
+    def dependencies(self) -> tuple[ResourceId, ...]:
+        """Every resource that must stand before this one, each once."""
+        return tuple(dict.fromkeys((*self.references, *self.depends_on)))
