@@ -149,21 +149,38 @@ def resolve_text(
     words = []
     for part in parts:
         value = part if isinstance(part, str) else resolve(part)
-        match value:
-            case Unknown() | Sensitive() | Omitted():
-                return value
-            case str():
-                words.append(value)
-            case None | bool() | int() | float():
-                words.append(render_canonical(value).decode())
-            case _:
-                raise InvalidManifest(
-                    f"{{{{{part}}}}} is a {_name_type(value)} and cannot stand inside a text",
-                    hint="name one of its fields, or let it stand alone in the string",
-                    source=source,
-                )
+        if isinstance(value, Unknown | Sensitive | Omitted):
+            return value
+        words.append(_write(part, value, source))
     return "".join(words)
 
 
-def _name_type(value: Tree) -> str:
-    return "map" if isinstance(value, dict) else "list"
+def resolve_partly(
+    text: str, resolve: Callable[[Reference], Tree], source: Source | None = None
+) -> str:
+    """Return *text* with what *resolve* can answer filled in, and the rest still to resolve.
+
+    *resolve* answers a reference that it cannot resolve with the reference itself.
+    """
+
+    def keep(part: str | Reference) -> str:
+        value = part if isinstance(part, str) else resolve(part)
+        if isinstance(value, Reference):
+            return f"{{{{{value}}}}}"
+        return _write(part, value, source).replace("{{", "{{{{")
+
+    return "".join(map(keep, parse_text(text, source)))
+
+
+def _write(part: str | Reference, value: Tree, source: Source | None) -> str:
+    match value:
+        case str():
+            return value
+        case None | bool() | int() | float():
+            return render_canonical(value).decode()
+    name = "map" if isinstance(value, dict) else "list"
+    raise InvalidManifest(
+        f"{{{{{part}}}}} is a {name} and cannot stand inside a text",
+        hint="name one of its fields, or let it stand alone in the string",
+        source=source,
+    )

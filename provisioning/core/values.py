@@ -74,7 +74,7 @@ def as_json(value: Tree) -> Tree:
     """Return *value* with every special leaf as the one-key map that stands for it in JSON."""
     match value:
         case dict():
-            return {key: as_json(item) for key, item in value.items()}
+            return {_escape(key): as_json(item) for key, item in value.items()}
         case list() | tuple():
             return [as_json(item) for item in value]
         case Unknown():
@@ -88,6 +88,10 @@ def as_json(value: Tree) -> Tree:
     return value
 
 
+def _escape(key: str) -> str:
+    return "$" + key if key.startswith("$") else key
+
+
 def from_json(value: Tree) -> Tree:
     """Return the tree that `as_json` made *value* from."""
     match value:
@@ -98,7 +102,7 @@ def from_json(value: Tree) -> Tree:
         case {"$omitted": {"sha256": str(sha256), "bytes": int(size)}} if len(value) == 1:
             return Omitted(sha256, size)
         case dict():
-            return {key: from_json(item) for key, item in value.items()}
+            return {key.removeprefix("$"): from_json(item) for key, item in value.items()}
         case list():
             return [from_json(item) for item in value]
     return value

@@ -1,0 +1,141 @@
+"""Joins the resources of all manifests of an infra into one desired state."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from provisioning.core.errors import InvalidManifest, InvalidWorkspace, ProvisioningError, Source
+from provisioning.core.graph import compute_order
+from provisioning.core.ids import CommitId, ResourceId
+from provisioning.core.kinds import Kind
+from provisioning.core.references import Lookup, resolve_static
+from provisioning.core.resources import Resource
+from provisioning.core.states import DesiredState
+from provisioning.core.values import find_nearest
+
+
+def compute_desired(
+    infra: str,
+    commit: CommitId,
+    resources: Iterable[Resource],
+    kinds: Mapping[str, Kind],
+    lookup: Lookup,
+) -> DesiredState:
+    """Check *resources* as a whole, and resolve what does not depend on other resources.
+
+    Args:
+        infra: The infra's name.
+        commit: The commit they were read from.
+        resources: Those of every manifest, in any order.
+        kinds: The kinds of all providers.
+        lookup: Answers the namespaces that are not about resources.
+
+    Raises:
+        InvalidManifest: If one thing is wrong.
+        InvalidWorkspace: If several things are wrong.
+        DependencyCycle: If there is no order to apply them in.
+    """
+    by_id, problems = _index(resources)
+    resolved: dict[ResourceId, Resource] = {}
+    for resource in by_id.values():
+        problems += _find_dangling(resource, by_id)
+        problems += _find_moves(resource, by_id)
+        if not resource.templated:
+            resolved[resource.id] = resource
+            continue
+        try:
+            new = resolved[resource.id] = resolve_static(resource, lookup)
+        except ProvisioningError as exc:
+            problems.append(exc)
+            continue
+        problems += find_spec_problems(new, kinds[new.kind])
+    raise_problems(problems)
+    graph = {name: resource.dependencies for name, resource in resolved.items()}
+    order = compute_order(graph, lambda name: resolved[name].source)
+    return DesiredState(infra=infra, commit=commit, resources=resolved, order=tuple(order))
+
+
+def raise_problems(problems: list[ProvisioningError]) -> None:
+    """Raise what is in *problems*: nothing, the only one, or all as one error."""
+    if len(problems) == 1:
+        raise problems[0]
+    if problems:
+        raise InvalidWorkspace(problems)
+
+
+def _index(
+    resources: Iterable[Resource],
+) -> tuple[dict[ResourceId, Resource], list[ProvisioningError]]:
+    by_id: dict[ResourceId, Resource] = {}
+    problems: list[ProvisioningError] = []
+    for resource in sorted(resources, key=lambda each: (each.source.file, each.source.line)):
+        first = by_id.setdefault(resource.id, resource)
+        if first is not resource:
+            problems.append(
+                InvalidManifest(
+                    f"{resource.id} is defined twice, first at {first.source}",
+                    hint="rename one of the two",
+                    source=resource.source,
+                )
+            )
+    return by_id, problems
+
+
+def _find_dangling(
+    resource: Resource, known: Mapping[ResourceId, Resource]
+) -> list[ProvisioningError]:
+    return [
+        InvalidManifest(
+            f"{resource.id} refers to {target}, which is not in this infra",
+            hint=f"did you mean {nearest}?"
+            if (nearest := find_nearest(target, set(known)))
+            else "define it, or remove the reference",
+            source=_locate_reference(resource, target),
+        )
+        for target in resource.dependencies
+        if target not in known
+    ]
+
+
+def _locate_reference(resource: Resource, target: ResourceId) -> Source:
+    from provisioning.core.values import read_at
+
+    for hole in resource.templated:
+        if f"resources.{target}" in str(read_at(resource.spec, hole.path)):
+            return Source(resource.source.file, hole.line)
+    return resource.source
+
+
+def _find_moves(
+    resource: Resource, known: Mapping[ResourceId, Resource]
+) -> list[ProvisioningError]:
+    if resource.moved_from is None or resource.moved_from not in known:
+        return []
+    return [
+        InvalidManifest(
+            f"{resource.id} says it was {resource.moved_from}, which is still defined at "
+            f"{known[resource.moved_from].source}",
+            hint="remove `moved`, or the old definition",
+            source=resource.source,
+        )
+    ]
+
+
+def find_spec_problems(resource: Resource, kind: Kind) -> list[ProvisioningError]:
+    """Check the spec of *resource* again, after interpolations were filled in."""
+    from provisioning.core.values import render_path
+
+    holes = {hole.path for hole in resource.templated}
+    return [
+        InvalidManifest(
+            f"{resource.id}: spec.{render_path(problem.path)}: {problem.message}",
+            hint=f"`provisioning schema {resource.kind}` shows what it may be",
+            source=Source(
+                resource.source.file,
+                resource.lines.get(str(problem.path[0]), resource.source.line)
+                if problem.path
+                else resource.source.line,
+            ),
+        )
+        for problem in kind.find_problems(resource.spec, holes)
+    ]

@@ -1,0 +1,122 @@
+"""Proves a state log from its history alone: linear, fenced, complete."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from provisioning.core.ids import CommitId
+from provisioning.core.statelog import BEGIN, FENCE, LOCK, RESOURCES, RUN, EntryKind, LogView
+
+WRITES = {
+    EntryKind.BEGIN: {LOCK, BEGIN, FENCE},
+    EntryKind.STEAL: {LOCK, BEGIN, FENCE},
+    EntryKind.RENEW: {LOCK, BEGIN},
+    EntryKind.RECORD: {LOCK, BEGIN, RUN, RESOURCES},
+    EntryKind.HOLD: {LOCK, FENCE},
+    EntryKind.RELEASE: {LOCK},
+}
+"""Which files each entry may write, as the table in `core.statelog` says."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogCommit:
+    """One commit of a state log: what it says, what it changed, and what stands after it."""
+
+    id: CommitId
+    parents: tuple[CommitId, ...]
+    subject: str
+    trailers: Mapping[str, str]
+    changed: frozenset[str]
+    view: LogView
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One broken rule, and the commit that breaks it."""
+
+    commit: CommitId
+    message: str
+
+
+def compute_findings(commits: Iterable[LogCommit]) -> Iterator[Finding]:
+    """Check *commits*, oldest first, each against the one before it."""
+    before = LogView()
+    for commit in commits:
+        for message in _check(before, commit):
+            yield Finding(commit.id, message)
+        before = commit.view
+
+
+def _check(before: LogView, commit: LogCommit) -> Iterator[str]:
+    expected = (before.head,) if before.head else ()
+    if commit.parents != expected:
+        yield f"its parents are {_name(commit.parents)}, not {_name(expected)}: it is not linear"
+    kind = classify(before, commit)
+    if kind is None:
+        yield f"it is no entry of a state log: {commit.subject!r}"
+        return
+    extra = commit.changed - WRITES[kind]
+    if extra:
+        yield f"a {kind} entry must not write {', '.join(sorted(extra))}"
+    yield from _check_fence(kind, before, commit)
+    yield from _check_writer(kind, before, commit)
+
+
+def classify(before: LogView, commit: LogCommit) -> EntryKind | None:
+    """Tell what kind of entry *commit* is from what it did to the lock; None if it is none."""
+    had, has = before.lock, commit.view.lock
+    raised = commit.view.fence > before.fence
+    if RUN in commit.changed:
+        return EntryKind.RECORD
+    if raised and had:
+        return EntryKind.STEAL
+    if raised and BEGIN in commit.changed:
+        return EntryKind.BEGIN
+    if raised and has:
+        return EntryKind.HOLD
+    if had and has and had.token == has.token:
+        return EntryKind.RENEW
+    return EntryKind.RELEASE if had and not has and not had.run else None
+
+
+def _check_fence(kind: EntryKind, before: LogView, commit: LogCommit) -> Iterator[str]:
+    after = commit.view
+    raises = kind in {EntryKind.BEGIN, EntryKind.STEAL, EntryKind.HOLD}
+    wanted = before.fence + 1 if raises else before.fence
+    if after.fence != wanted:
+        yield f"the fence goes from {before.fence} to {after.fence}; it should be {wanted}"
+    if after.lock and after.lock.token != after.fence:
+        yield f"the lock has token {after.lock.token}, and the fence is {after.fence}"
+    said = commit.trailers.get("Fencing-Token")
+    if said != str(after.fence):
+        yield f"its trailer says Fencing-Token {said}, and the fence is {after.fence}"
+
+
+def _check_writer(kind: EntryKind, before: LogView, commit: LogCommit) -> Iterator[str]:
+    after, run = commit.view, commit.trailers.get("Run-Id")
+    match kind:
+        case EntryKind.RECORD:
+            holder = before.lock.run if before.lock else before.begin.run if before.begin else None
+            if holder != run:
+                yield f"run {run} recorded, but the lock was {_describe(holder)}: a stale write"
+            if after.lock or after.begin:
+                yield "it recorded without releasing the lock and the intention"
+            if after.run is None or after.run.run != run:
+                yield f"run.json is not that of run {run}"
+        case EntryKind.RENEW if before.lock and (
+            before.lock.run != run or before.lock.token != before.fence
+        ):
+            yield f"run {run} renewed a lock that was {_describe(before.lock.run)}"
+        case EntryKind.BEGIN | EntryKind.STEAL if BEGIN in commit.changed:
+            holder = after.lock.run if after.lock else run
+            if after.begin is None or after.begin.run != run or holder != run:
+                yield f"lock, intention and trailer do not all name run {run}"
+
+
+def _describe(holder: str | None) -> str:
+    return f"that of run {holder}" if holder else "not that of a run"
+
+
+def _name(commits: tuple[CommitId, ...]) -> str:
+    return ", ".join(commit[:10] for commit in commits) or "none"

@@ -1,0 +1,90 @@
+"""Gates: pure questions that a plan must pass before it is applied."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+
+from provisioning.core.ids import CommitId
+from provisioning.core.plans import Plan, PlannedChange
+from provisioning.core.records import Action
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """A gate's "no": its stable code, why, and how to allow it once."""
+
+    code: str
+    reason: str
+
+    @property
+    def hint(self) -> str:
+        """The way past this gate."""
+        return f"if that is what you want: `provisioning apply --allow {self.code}`"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Circumstances:
+    """What a gate may know besides the plan.
+
+    `applied` is the commit that was applied last; `descends` tells whether the plan's commit
+    is it or follows it; `desired` and `recorded` are how many resources there are.
+    """
+
+    applied: CommitId | None
+    descends: bool
+    desired: int
+    recorded: int
+
+
+Gate = Callable[[Plan, Circumstances], Verdict | None]
+
+
+def check_emptied(plan: Plan, now: Circumstances) -> Verdict | None:
+    """Refuse a desired state that is empty where there was something."""
+    if now.desired or not now.recorded or not plan.changes:
+        return None
+    return Verdict(
+        code="emptied",
+        reason=f"the desired state is empty, and {now.recorded} resources would go",
+    )
+
+
+def check_rewound(plan: Plan, now: Circumstances) -> Verdict | None:
+    """Refuse a desired state that does not follow the one applied last."""
+    if now.descends or now.applied is None or not plan.changes:
+        return None
+    return Verdict(
+        code="rewound",
+        reason=f"commit {plan.commit[:10]} does not follow {now.applied[:10]}, "
+        "which was applied last",
+    )
+
+
+def check_protected(plan: Plan, _: Circumstances) -> Verdict | None:
+    """Refuse to remove what says `protect: true`."""
+    names = [each.id for each in plan.changes if _is_removed(each) and _is_protected(each)]
+    if not names:
+        return None
+    return Verdict(code="protected", reason=f"protected, but would be removed: {', '.join(names)}")
+
+
+def _is_removed(change: PlannedChange) -> bool:
+    return change.action in {Action.DELETE, Action.REPLACE} and not change.leftover
+
+
+def _is_protected(change: PlannedChange) -> bool:
+    return any(
+        each is not None and each.lifecycle.protect for each in (change.resource, change.record)
+    )
+
+
+GATES: tuple[Gate, ...] = (check_emptied, check_rewound, check_protected)
+
+
+def compute_verdicts(
+    plan: Plan, now: Circumstances, allowed: Collection[str] = ()
+) -> tuple[Verdict, ...]:
+    """Return every gate's "no" that is not in *allowed*."""
+    verdicts = (gate(plan, now) for gate in GATES)
+    return tuple(each for each in verdicts if each and each.code not in allowed)

@@ -1,0 +1,123 @@
+"""Turns a plan into operations, and says which wait for which."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TypeAlias
+
+from provisioning.core.graph import compute_order, compute_reach, invert
+from provisioning.core.ids import ResourceId
+from provisioning.core.plans import Plan, PlannedChange
+from provisioning.core.records import Action
+
+
+class Step(StrEnum):
+    """One mutating call, or one entry in the state log without a call."""
+
+    CREATE = "create"
+    UPDATE = "update"
+    DELETE = "delete"
+    ADOPT = "adopt"
+    FORGET = "forget"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """One step of a change, and the numbers of the operations that must have succeeded first."""
+
+    number: int
+    step: Step
+    change: PlannedChange
+    needs: tuple[int, ...]
+
+
+MAKE, REMOVE = "make", "remove"
+
+Node: TypeAlias = tuple[ResourceId, str]
+"""A resource, and which of its two ways: `MAKE` or `REMOVE`."""
+
+Changes: TypeAlias = Mapping[ResourceId, PlannedChange]
+
+
+def compute_operations(plan: Plan) -> tuple[Operation, ...]:
+    """Number the operations of *plan* in an order in which they could run one by one.
+
+    What is made follows what it depends on. What is removed goes before what it was built
+    on, and where it can after those that stay have let go of it. A replacement removes the
+    old first; where the kind allows, it makes the new first and removes the old when all
+    who used it have followed.
+    """
+    makes = {each.id: each for each in plan.changes if _makes(each)}
+    removes = {each.id: each for each in plan.changes if _removes(each) and not each.leftover}
+    graph = _compute_graph(makes, removes)
+    numbers = {node: number for number, node in enumerate(compute_order(graph), start=1)}
+    operations = [
+        Operation(
+            number=number,
+            step=_choose_making(makes[name]) if way == MAKE else _choose_removing(removes[name]),
+            change=makes[name] if way == MAKE else removes[name],
+            needs=tuple(sorted(numbers[need] for need in graph[name, way])),
+        )
+        for (name, way), number in numbers.items()
+    ]
+    leftovers = (each for each in plan.changes if each.leftover)
+    operations += [
+        Operation(number=number, step=Step.DELETE, change=change, needs=())
+        for number, change in enumerate(leftovers, start=len(operations) + 1)
+    ]
+    return tuple(operations)
+
+
+def _compute_graph(makes: Changes, removes: Changes) -> dict[Node, set[Node]]:
+    built_on = {name: _get_recorded_needs(each) for name, each in {**makes, **removes}.items()}
+    users = invert(built_on)
+    old_first = _compute_old_first(makes, removes, users)
+    hurried = compute_reach([name for name in old_first if name in removes], users)
+    graph: dict[Node, set[Node]] = {}
+    for name, change in makes.items():
+        needs = change.resource.dependencies if change.resource else ()
+        graph[name, MAKE] = {(need, MAKE) for need in needs if need in makes}
+        if name in old_first:
+            graph[name, MAKE].add((name, REMOVE))
+    for name in removes:
+        using = users.get(name, ())
+        graph[name, REMOVE] = {(user, REMOVE) for user in using if user in removes}
+        if name not in hurried:
+            graph[name, REMOVE] |= {(user, MAKE) for user in (name, *using) if user in makes}
+    return graph
+
+
+def _makes(change: PlannedChange) -> bool:
+    return change.action in {Action.CREATE, Action.UPDATE, Action.REPLACE, Action.ADOPT}
+
+
+def _removes(change: PlannedChange) -> bool:
+    return change.action in {Action.REPLACE, Action.DELETE, Action.FORGET}
+
+
+def _choose_making(change: PlannedChange) -> Step:
+    if change.action in {Action.CREATE, Action.REPLACE}:
+        return Step.CREATE
+    return Step.UPDATE if change.action is Action.UPDATE or change.fields else Step.ADOPT
+
+
+def _choose_removing(change: PlannedChange) -> Step:
+    return Step.FORGET if change.action is Action.FORGET else Step.DELETE
+
+
+def _get_recorded_needs(change: PlannedChange) -> tuple[ResourceId, ...]:
+    return change.record.depends_on if change.record else ()
+
+
+def _compute_old_first(
+    makes: Changes, removes: Changes, users: Mapping[ResourceId, Collection[ResourceId]]
+) -> set[ResourceId]:
+    """Return the replacements whose old must go first.
+
+    That includes those built on such a one: they cannot outlive what they stand on.
+    """
+    replaced = makes.keys() & removes.keys()
+    first = [name for name in replaced if makes[name].old_first]
+    return compute_reach(first, users) & replaced

@@ -1,0 +1,433 @@
+"""Computes the plan. Pure: everything it knows is in its arguments."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import partial
+
+from provisioning.core.diffs import Cause, FieldChange, compute_diff
+from provisioning.core.errors import Source
+from provisioning.core.graph import compute_reach, invert
+from provisioning.core.ids import ResourceId, build_owner
+from provisioning.core.interpolation import Reference
+from provisioning.core.kinds import Kind
+from provisioning.core.plans import BlockedResource, Drifted, Plan, PlannedChange, Risk
+from provisioning.core.providers import Absent, Present, Unreadable
+from provisioning.core.records import Action, Record
+from provisioning.core.references import (
+    Outlook,
+    compute_outlook_before,
+    expand_spec,
+    resolve_spec,
+)
+from provisioning.core.resources import DeletePolicy, DriftPolicy, Resource
+from provisioning.core.states import DesiredState, LiveState, RecordedState
+from provisioning.core.values import Tree
+
+UNSEEN = Unreadable("nobody looked at it")
+
+
+def compute_plan(
+    desired: DesiredState,
+    recorded: RecordedState,
+    live: LiveState,
+    *,
+    kinds: Mapping[str, Kind],
+    workspace: str,
+    key: bytes,
+) -> Plan:
+    """Compute the changes that take *live* to *desired*.
+
+    Only what *recorded* shows to be ours may be deleted, so a resource made by hand is
+    never touched. A resource the provider could not read, and everything that depends on
+    it, is blocked and not planned.
+
+    Args:
+        desired: What the workspace asks for.
+        recorded: What was applied last.
+        live: What the providers answered.
+        kinds: The kinds of all providers, by name.
+        workspace: The workspace's id, a part of every ownership mark.
+        key: The key of the fingerprints that stand for sensitive values.
+
+    Raises:
+        InvalidManifest: If a reference names a field that does not exist.
+    """
+    planner = _Planner(desired, recorded, live, kinds, workspace, key)
+    for name in desired.order:
+        planner.plan_desired(desired.resources[name])
+    planner.plan_removals()
+    planner.plan_leftovers()
+    return planner.finish()
+
+
+@dataclass(slots=True)
+class _Planner:
+    desired: DesiredState
+    recorded: RecordedState
+    live: LiveState
+    kinds: Mapping[str, Kind]
+    workspace: str
+    key: bytes
+    changes: list[PlannedChange] = field(default_factory=list)
+    blocked: dict[ResourceId, BlockedResource] = field(default_factory=dict)
+    drifted: list[Drifted] = field(default_factory=list)
+    unchanged: list[ResourceId] = field(default_factory=list)
+    outlooks: dict[ResourceId, Outlook] = field(default_factory=dict)
+
+    def finish(self) -> Plan:
+        return Plan(
+            infra=self.desired.infra,
+            commit=self.desired.commit,
+            changes=tuple(sorted(self.changes, key=lambda each: (each.id, each.leftover))),
+            blocked=tuple(sorted(self.blocked.values(), key=lambda each: each.id)),
+            drifted=tuple(sorted(self.drifted, key=lambda each: each.id)),
+            unchanged=tuple(sorted(self.unchanged)),
+            outlook={
+                name: self.outlooks[name].values for name in self.unchanged if name in self.outlooks
+            },
+        )
+
+    # What is desired
+
+    def plan_desired(self, resource: Resource) -> None:
+        if stuck := next((need for need in resource.dependencies if need in self.blocked), None):
+            self._block(resource.id, f"it depends on {stuck}, which is blocked", resource.source)
+            return
+        kind = self.kinds[resource.kind]
+        spec = expand_spec(kind, resolve_spec(resource, self._look_up), self.desired.files)
+        record = self._get_record(resource)
+        observation = self.live.current.get(resource.id, UNSEEN)
+        match observation:
+            case Unreadable(reason):
+                self._block(resource.id, f"it cannot be read: {reason}", resource.source)
+            case Absent():
+                self._plan_creation(resource, kind, spec, record)
+            case Present() if self._is_foreign(resource, kind, observation, record):
+                self._block_foreign(resource, observation)
+            case Present():
+                self._plan_update(resource, kind, spec, record, observation)
+
+    def _get_record(self, resource: Resource) -> Record | None:
+        records = self.recorded.records
+        if resource.id in records or resource.moved_from is None:
+            return records.get(resource.id)
+        return records.get(resource.moved_from)
+
+    def _look_up(self, reference: Reference, source: Source) -> Tree:
+        assert reference.resource is not None  # noqa: S101  the rest was resolved before
+        return self.outlooks[reference.resource].get(reference.steps[1:], reference, source)
+
+    def _plan_creation(
+        self, resource: Resource, kind: Kind, spec: dict[str, Tree], record: Record | None
+    ) -> None:
+        if record is not None and resource.lifecycle.drift is not DriftPolicy.CORRECT:
+            self._note_drift(
+                resource, (FieldChange(path="", before="present", after=None, cause=Cause.DRIFT),)
+            )
+            self._settle(resource, record.spec, record.attributes)
+            return
+        fields = compute_diff(kind, spec, None, {}, self.key)
+        self.outlooks[resource.id] = compute_outlook_before(
+            resource.id, kind, spec, None, frozenset()
+        )
+        self._change(
+            resource,
+            Action.CREATE,
+            "it is gone" if record is not None else "it is new",
+            fields=fields,
+            record=record,
+        )
+
+    def _plan_update(
+        self,
+        resource: Resource,
+        kind: Kind,
+        spec: dict[str, Tree],
+        record: Record | None,
+        live: Present,
+    ) -> None:
+        stated = record.spec if record else None
+        fields = compute_diff(kind, spec, stated, live.attributes, self.key)
+        fields = self._apply_drift_policy(resource, fields)
+        moved = record is not None and record.id != resource.id
+        reason = self._explain(resource, kind, record, live, fields, moved=moved)
+        if not reason:
+            self._settle(resource, spec, live.attributes)
+            self.unchanged.append(resource.id)
+            return
+        if any(each.replaces for each in fields):
+            self._plan_replacement(resource, kind, spec, record, live, fields)
+            return
+        changed = frozenset(each.path.partition(".")[0].partition("[")[0] for each in fields)
+        self.outlooks[resource.id] = compute_outlook_before(
+            resource.id, kind, spec, live.attributes, changed
+        )
+        self._change(
+            resource,
+            Action.UPDATE if record else Action.ADOPT,
+            reason,
+            fields=fields,
+            record=record,
+            live=live,
+            moved_from=resource.moved_from if moved else None,
+        )
+
+    def _plan_replacement(
+        self,
+        resource: Resource,
+        kind: Kind,
+        spec: dict[str, Tree],
+        record: Record | None,
+        live: Present,
+        fields: tuple[FieldChange, ...],
+    ) -> None:
+        there = self.live.elsewhere.get(resource.id, Absent())
+        if isinstance(there, Unreadable):
+            self._block(
+                resource.id, f"its new place cannot be read: {there.reason}", resource.source
+            )
+            return
+        if isinstance(there, Present) and not self._is_ours(resource.id, there):
+            self._block_foreign(resource, there)
+            return
+        self.outlooks[resource.id] = compute_outlook_before(
+            resource.id, kind, spec, None, frozenset()
+        )
+        names = ", ".join(sorted({each.path for each in fields if each.replaces}))
+        self._change(
+            resource,
+            Action.REPLACE,
+            f"{names} cannot be changed in place",
+            fields=fields,
+            record=record,
+            live=live,
+            risk=Risk.DESTRUCTIVE if kind.stateful else Risk.DISRUPTIVE,
+            old_first=not kind.create_before_delete,
+        )
+
+    def _explain(
+        self,
+        resource: Resource,
+        kind: Kind,
+        record: Record | None,
+        live: Present,
+        fields: tuple[FieldChange, ...],
+        *,
+        moved: bool,
+    ) -> str:
+        """Say why there is something to do; nothing to say, nothing to do."""
+        if record is None:
+            return "it was made by a run that was cut off"
+        if moved:
+            return f"it was {record.id}"
+        if fields:
+            causes = {each.cause for each in fields}
+            if causes == {Cause.DRIFT}:
+                return "it was changed outside of Git"
+            return (
+                "the manifest changed"
+                if Cause.MANIFEST in causes
+                else "what it refers to may change"
+            )
+        if live.attributes.get("leftover"):
+            return "a run that was cut off left something unfinished beside it"
+        if record.error:
+            return f"the last run did not finish it: {record.error}"
+        if (
+            live.mark is None
+            and not kind.recorded_only
+            and resource.lifecycle.drift is DriftPolicy.CORRECT
+        ):
+            return "its ownership mark is gone"
+        return ""
+
+    def _apply_drift_policy(
+        self, resource: Resource, fields: tuple[FieldChange, ...]
+    ) -> tuple[FieldChange, ...]:
+        policy = resource.lifecycle.drift
+        if policy is DriftPolicy.CORRECT:
+            return fields
+        drift = tuple(each for each in fields if each.cause is Cause.DRIFT)
+        if drift and policy is DriftPolicy.DETECT:
+            self._note_drift(resource, drift)
+        return tuple(each for each in fields if each.cause is not Cause.DRIFT)
+
+    def _note_drift(self, resource: Resource, fields: tuple[FieldChange, ...]) -> None:
+        if resource.lifecycle.drift is DriftPolicy.DETECT:
+            self.drifted.append(Drifted(id=resource.id, fields=fields, source=resource.source))
+
+    def _settle(
+        self, resource: Resource, spec: Mapping[str, Tree], attributes: Mapping[str, Tree]
+    ) -> None:
+        self.outlooks[resource.id] = Outlook(resource.id, {**spec, **attributes})
+
+    # Whose is it?
+
+    def _is_foreign(
+        self, resource: Resource, kind: Kind, live: Present, record: Record | None
+    ) -> bool:
+        if kind.recorded_only or self._is_ours(resource.id, live):
+            return False
+        if record is not None and record.id != resource.id and self._is_ours(record.id, live):
+            return False
+        return live.mark is not None or record is None
+
+    def _is_ours(self, name: ResourceId, live: Present) -> bool:
+        owner = build_owner(self.workspace, self.desired.infra, name)
+        return live.mark is not None and live.mark.owner == owner
+
+    def _block_foreign(self, resource: Resource, live: Present) -> None:
+        owner = f"bears the mark of {live.mark.owner}" if live.mark else "was not made by us"
+        self._block(
+            resource.id,
+            f"what stands in its place {owner}",
+            resource.source,
+            hint="move it out of the way, or give the resource another place",
+        )
+
+    # What is no longer desired
+
+    def plan_removals(self) -> None:
+        taken = {each.moved_from for each in self.changes if each.moved_from} | {
+            each.moved_from for each in self.desired.resources.values() if each.moved_from
+        }
+        gone = {
+            name: record
+            for name, record in {**self.recorded.unfinished, **self.recorded.records}.items()
+            if name not in self.desired.resources and name not in taken
+        }
+        for name in sorted(gone):
+            self._plan_removal(gone[name], proven=name in self.recorded.records)
+        self._block_needed()
+
+    def _plan_removal(self, record: Record, *, proven: bool) -> None:
+        kind = self.kinds.get(record.kind)
+        if kind is None or kind.provider != record.provider:
+            self._block(
+                record.id,
+                f"no provider {record.provider!r} for kind {record.kind} is installed",
+                record.source,
+                hint="install the provider again, or put the manifest back",
+            )
+            return
+        observation = self.live.current.get(record.id, UNSEEN)
+        remove = partial(self._remove, record, kind)
+        match observation:
+            case Unreadable(reason):
+                self._block(record.id, f"it cannot be read: {reason}", record.source)
+            case Present() if kind.recorded_only or self._is_ours(record.id, observation):
+                if record.lifecycle.on_delete is DeletePolicy.RETAIN:
+                    remove(Action.FORGET, "it is no longer desired, and is to be retained")
+                else:
+                    reason = (
+                        "it is no longer desired" if proven else "a run that was cut off made it"
+                    )
+                    remove(Action.DELETE, reason, live=observation)
+            case _ if not proven:
+                pass
+            case Present():
+                remove(
+                    Action.FORGET,
+                    "it is no longer desired",
+                    warning="it is left where it is, because it does not bear our mark",
+                )
+            case Absent():
+                remove(Action.FORGET, "it is no longer desired, and already gone")
+
+    def _remove(
+        self,
+        record: Record,
+        kind: Kind,
+        action: Action,
+        reason: str,
+        *,
+        live: Present | None = None,
+        warning: str | None = None,
+    ) -> None:
+        self.changes.append(
+            PlannedChange(
+                id=record.id,
+                action=action,
+                reason=reason,
+                kind=record.kind,
+                provider=record.provider,
+                risk=Risk.DESTRUCTIVE
+                if action is Action.DELETE and not kind.recorded_only
+                else Risk.SAFE,
+                source=record.source,
+                record=record,
+                live=live,
+                warning=warning,
+            )
+        )
+
+    def _block_needed(self) -> None:
+        """Keep what something blocked was built on."""
+        records = self.recorded.records
+        needs = {name: record.depends_on for name, record in records.items()}
+        keep = compute_reach([name for name in self.blocked if name in needs], needs)
+        for change in list(self.changes):
+            if change.action is Action.DELETE and change.id in keep:
+                self.changes.remove(change)
+                users = [name for name in invert(needs)[change.id] if name in keep]
+                self._block(change.id, f"{users[0]} was built on it, and is blocked", change.source)
+
+    def plan_leftovers(self) -> None:
+        for name, live in sorted(self.live.leftovers.items()):
+            record = self.recorded.unfinished.get(name)
+            if record is None or name in self.blocked or not self._is_ours(name, live):
+                continue
+            self.changes.append(
+                PlannedChange(
+                    id=name,
+                    action=Action.DELETE,
+                    reason="a run that was cut off left it behind",
+                    kind=record.kind,
+                    provider=record.provider,
+                    risk=Risk.SAFE,
+                    source=record.source,
+                    record=record,
+                    live=live,
+                    leftover=True,
+                )
+            )
+
+    # Entries
+
+    def _block(
+        self, name: ResourceId, reason: str, source: Source | None, hint: str | None = None
+    ) -> None:
+        self.blocked[name] = BlockedResource(id=name, reason=reason, source=source, hint=hint)
+
+    def _change(
+        self,
+        resource: Resource,
+        action: Action,
+        reason: str,
+        *,
+        fields: tuple[FieldChange, ...],
+        record: Record | None,
+        live: Present | None = None,
+        moved_from: ResourceId | None = None,
+        risk: Risk = Risk.SAFE,
+        old_first: bool = True,
+    ) -> None:
+        self.changes.append(
+            PlannedChange(
+                id=resource.id,
+                action=action,
+                reason=reason,
+                kind=resource.kind,
+                provider=resource.provider,
+                risk=risk,
+                source=resource.source,
+                fields=fields,
+                resource=resource,
+                record=record,
+                live=live,
+                moved_from=moved_from,
+                old_first=old_first,
+            )
+        )

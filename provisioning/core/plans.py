@@ -1,0 +1,109 @@
+"""The plan: one value that is shown, gated, approved and applied."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from provisioning.core.diffs import FieldChange
+from provisioning.core.errors import Source
+from provisioning.core.ids import CommitId, ResourceId
+from provisioning.core.providers import Present
+from provisioning.core.records import Action, Record
+from provisioning.core.resources import Resource
+from provisioning.core.values import Digest, Tree, compute_digest, summarise
+
+
+class Risk(StrEnum):
+    """The worst a change can do, mildest first."""
+
+    SAFE = "safe"
+    DISRUPTIVE = "disruptive"
+    DESTRUCTIVE = "destructive"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedChange:
+    """What is to be done with one resource, and why.
+
+    `resource` is what is desired (None for a removal), `record` what was applied last,
+    `live` what is there now. `old_first` tells for a replacement that what is there must go
+    before the new can come. `leftover` marks the removal of what a run that was cut off made
+    beside the resource.
+    """
+
+    id: ResourceId
+    action: Action
+    reason: str
+    kind: str
+    provider: str
+    risk: Risk
+    source: Source
+    fields: tuple[FieldChange, ...] = ()
+    resource: Resource | None = None
+    record: Record | None = None
+    live: Present | None = None
+    moved_from: ResourceId | None = None
+    old_first: bool = True
+    leftover: bool = False
+    warning: str | None = None
+
+    @property
+    def effect(self) -> Tree:
+        """What this change does to the world, for the plan's digest."""
+        fields = [[each.path, _compact(each.after)] for each in self.fields]
+        return [self.id, self.action, fields, self.moved_from, self.leftover]
+
+
+def _compact(value: Tree) -> Tree:
+    return summarise(value) if isinstance(value, bytes) else value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlockedResource:
+    """A resource that must not be touched now, and why."""
+
+    id: ResourceId
+    reason: str
+    source: Source | None = None
+    hint: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drifted:
+    """A resource that is not as desired, and is left so because its drift is only detected."""
+
+    id: ResourceId
+    fields: tuple[FieldChange, ...]
+    source: Source
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """The changes that take live to desired. Equal inputs in any order give equal plans.
+
+    `changes`, `blocked`, `drifted` and `unchanged` are sorted by id. `outlook` holds the
+    attributes of every resource that the plan leaves as it is, for references to them.
+    """
+
+    infra: str
+    commit: CommitId
+    changes: tuple[PlannedChange, ...] = ()
+    blocked: tuple[BlockedResource, ...] = ()
+    drifted: tuple[Drifted, ...] = ()
+    unchanged: tuple[ResourceId, ...] = ()
+    outlook: Mapping[ResourceId, Mapping[str, Tree]] = field(default_factory=dict)
+
+    @property
+    def digest(self) -> Digest:
+        """The SHA-256 of the plan's effects; what an approval binds to."""
+        return compute_digest([self.infra, [change.effect for change in self.changes]])
+
+    @property
+    def summary(self) -> dict[str, int]:
+        """The counts that are shown last, in the order in which they are shown."""
+        counts = {action.value: 0 for action in Action}
+        for change in self.changes:
+            counts[change.action] += 1
+        return counts | {"unchanged": len(self.unchanged), "blocked": len(self.blocked)}

@@ -1,0 +1,53 @@
+"""The three states that a plan compares."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from provisioning.core.ids import CommitId, ResourceId
+from provisioning.core.providers import Observation, Present
+from provisioning.core.records import Record
+from provisioning.core.resources import Resource
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DesiredState:
+    """What the workspace asks for at *commit*; `files` are the workspace files specs name.
+
+    Interpolations are resolved as far as they do not depend on other resources, every
+    dependency exists, and `order` has each resource after those it depends on.
+    """
+
+    infra: str
+    commit: CommitId
+    resources: Mapping[ResourceId, Resource]
+    order: tuple[ResourceId, ...]
+    files: Mapping[str, bytes] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordedState:
+    """What was applied last, as the state log has it at *head*.
+
+    `unfinished` are resources that a run which was cut off may have made: the state log or
+    the journal proves the intention, and only a look at the world tells the rest.
+    """
+
+    head: CommitId | None
+    records: Mapping[ResourceId, Record]
+    unfinished: Mapping[ResourceId, Record] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveState:
+    """What the providers answered; a missing key means that nobody looked.
+
+    `current` is what is at the recorded place, or at the desired one for a resource that
+    was never applied. `elsewhere` is what is at the desired place where that is another.
+    `leftovers` are where runs that were cut off may have put something.
+    """
+
+    current: Mapping[ResourceId, Observation]
+    elsewhere: Mapping[ResourceId, Observation] = field(default_factory=dict)
+    leftovers: Mapping[ResourceId, Present] = field(default_factory=dict)
