@@ -75,7 +75,7 @@ def classify(before: LogView, commit: LogCommit) -> EntryKind | None:
         return EntryKind.BEGIN
     if raised and has:
         return EntryKind.HOLD
-    if had and has and had.token == has.token:
+    if commit.changed and commit.changed <= WRITES[EntryKind.RENEW] and commit.view.begin:
         return EntryKind.RENEW
     return EntryKind.RELEASE if had and not has and not had.run else None
 
@@ -104,13 +104,15 @@ def _check_writer(kind: EntryKind, before: LogView, commit: LogCommit) -> Iterat
                 yield "it recorded without releasing the lock and the intention"
             if after.run is None or after.run.run != run:
                 yield f"run.json is not that of run {run}"
-        case EntryKind.RENEW if before.lock and (
-            before.lock.run != run or before.lock.token != before.fence
-        ):
-            yield f"run {run} renewed a lock that was {_describe(before.lock.run)}"
+        case EntryKind.RENEW:
+            holders = {
+                each.run for view in (before, after) for each in (view.lock, view.begin) if each
+            }
+            if holders != {run}:
+                yield f"run {run} renewed a lock that was not its own"
         case EntryKind.BEGIN | EntryKind.STEAL if BEGIN in commit.changed:
-            holder = after.lock.run if after.lock else run
-            if after.begin is None or after.begin.run != run or holder != run:
+            names = {each.run for each in (after.lock, after.begin) if each}
+            if names != {run}:
                 yield f"lock, intention and trailer do not all name run {run}"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Collection, Hashable, Mapping
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
 from typing import Any, TypeVar
 
 from provisioning.core.errors import DependencyCycle, Source
@@ -74,7 +74,7 @@ def find_ring(stuck: Mapping[Node, Collection[Node]]) -> list[Node]:
     return [*ring[first:], *ring[:first], ring[first]]
 
 
-def compute_reach(starts: Collection[Node], edges: Mapping[Node, Collection[Node]]) -> set[Node]:
+def compute_reach(starts: Iterable[Node], edges: Mapping[Node, Collection[Node]]) -> set[Node]:
     """Return *starts* and everything that can be reached from them along *edges*."""
     reached = set(starts)
     front = list(reached)

@@ -33,10 +33,12 @@ def narrow_plan(plan: Plan, targets: Sequence[str] = (), excludes: Sequence[str]
         for need in operation.needs:
             waits.setdefault(operation.change.id, set()).add(change_of[need])
             followers.setdefault(change_of[need], set()).add(operation.change.id)
-    kept = set(names)
+    kept: set[ResourceId] = set(names)
     if targets:
-        kept = compute_reach(_match(targets, names), waits)
-    kept = kept - compute_reach(_match(excludes, names), followers)
+        matched = _match(targets, names)
+        kept = compute_reach(matched, waits)
+    dropped = compute_reach(_match(excludes, names), followers)
+    kept -= dropped
     return replace(
         plan,
         changes=tuple(each for each in plan.changes if each.id in kept),

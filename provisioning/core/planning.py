@@ -376,19 +376,21 @@ class _Planner:
 
     def plan_leftovers(self) -> None:
         for name, live in sorted(self.live.leftovers.items()):
-            record = self.recorded.unfinished.get(name)
-            if record is None or name in self.blocked or not self._is_ours(name, live):
+            begun = self.recorded.unfinished.get(name)
+            if begun is None or name in self.blocked or not isinstance(live, Present):
+                continue
+            if not self._is_ours(name, live):
                 continue
             self.changes.append(
                 PlannedChange(
                     id=name,
                     action=Action.DELETE,
                     reason="a run that was cut off left it behind",
-                    kind=record.kind,
-                    provider=record.provider,
+                    kind=begun.kind,
+                    provider=begun.provider,
                     risk=Risk.SAFE,
-                    source=record.source,
-                    record=record,
+                    source=begun.source,
+                    record=self.recorded.records.get(name),
                     live=live,
                     leftover=True,
                 )

@@ -135,6 +135,7 @@ class Record(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=
 
     `spec` is the desired spec, resolved and expanded; `attributes` are the provider's answer.
     In both, content is kept as digest and size, and a sensitive value as its fingerprint.
+    `leftover` are the attributes of a predecessor that should have been removed and was not.
     """
 
     id: ResourceId
@@ -148,6 +149,7 @@ class Record(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=
     depends_on: tuple[ResourceId, ...] = ()
     lifecycle: Lifecycle = Lifecycle()
     error: str | None = None
+    leftover: dict[str, Tree] | None = None
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -84,7 +84,8 @@ def compute_begin(view: LogView, lock: Lock | None, begin: Begin) -> Entry:
     *lock* is None for the backend that keeps none.
     """
     number = begin.run.partition("-")[0]
-    subject = f"begin run {number}: {len(begin.intents)} changes by {begin.actor}"
+    count = len({each.id for each in begin.intents if each.run == begin.run})
+    subject = f"begin run {number}: {count} change{'s' * (count != 1)} by {begin.actor}"
     if view.lock is not None:
         subject += f", taking over from {_name_holder(view.lock)}"
     return Entry(
@@ -105,13 +106,15 @@ def compute_begin(view: LogView, lock: Lock | None, begin: Begin) -> Entry:
     )
 
 
-def compute_renewal(lock: Lock, begin: Begin | None = None) -> Entry:
-    """Prolong a run's lock; *begin* if it now intends more than before."""
+def compute_renewal(lock: Lock | None, begin: Begin, *, extended: bool) -> Entry:
+    """Prolong a run's lock, if it has one; *extended* if it intends more than before."""
+    number = begin.run.partition("-")[0]
     return Entry(
         kind=EntryKind.RENEW,
-        subject=f"renew {_name_holder(lock)}",
-        trailers={"Run-Id": lock.run or "", "Fencing-Token": str(lock.token)},
-        files={LOCK: render_record(lock)} | ({BEGIN: render_record(begin)} if begin else {}),
+        subject=f"renew run {number}",
+        trailers={"Run-Id": begin.run, "Fencing-Token": number, "Actor": begin.actor},
+        files=({LOCK: render_record(lock)} if lock else {})
+        | ({BEGIN: render_record(begin)} if extended else {}),
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from provisioning.core.ids import CommitId, ResourceId
-from provisioning.core.providers import Observation, Present
+from provisioning.core.providers import Observation
 from provisioning.core.records import Record
 from provisioning.core.resources import Resource
 
@@ -50,4 +50,4 @@ class LiveState:
 
     current: Mapping[ResourceId, Observation]
     elsewhere: Mapping[ResourceId, Observation] = field(default_factory=dict)
-    leftovers: Mapping[ResourceId, Present] = field(default_factory=dict)
+    leftovers: Mapping[ResourceId, Observation] = field(default_factory=dict)

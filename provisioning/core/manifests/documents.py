@@ -6,6 +6,11 @@ from dataclasses import dataclass
 
 from provisioning.core.values import Path, Tree
 
+MAX_DEPTH = 100
+"""How many maps and lists may lie inside each other."""
+
+TOO_DEEP = f"maps and lists are nested more than {MAX_DEPTH} deep"
+
 
 @dataclass(frozen=True, slots=True)
 class Document:
@@ -28,3 +33,13 @@ class Document:
             if path[:length] in self.lines:
                 return self.lines[path[:length]]
         return self.line
+
+
+def split_list(trees: list[Tree], lines: dict[Path, int]) -> list[Document]:
+    """Make each entry of a list its own document; *lines* are the list's own."""
+    below: list[dict[Path, int]] = [{} for _ in trees]
+    for path, line in lines.items():
+        if path:
+            below[int(path[0])][path[1:]] = line
+    begin = lines.get((), 1)
+    return [Document(tree, own.pop((), begin), own) for tree, own in zip(trees, below, strict=True)]

@@ -1,0 +1,146 @@
+"""Conditions: what can be said of an infra and its resources from the state log alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from provisioning.core.ids import CommitId, ResourceId
+from provisioning.core.leases import Judgement, Standing
+from provisioning.core.records import Lock, Record, Result, Run
+from provisioning.core.statelog import LogView
+
+
+class Condition(StrEnum):
+    """What an infra or a resource can be. Ready is good; the others say what is in the way."""
+
+    READY = "ready"
+    RECONCILING = "reconciling"
+    STALLED = "stalled"
+    BLOCKED = "blocked"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConditionStatus:
+    """One condition: whether it holds, one word why, and a sentence."""
+
+    type: Condition
+    status: bool
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResourceStatus:
+    """One resource and what it is."""
+
+    id: ResourceId
+    condition: Condition
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InfraStatus:
+    """One infra: its conditions, its lock, and its resources.
+
+    `head` is the state log's, `applied` the commit applied last, `commit` the desired one.
+    """
+
+    infra: str
+    conditions: tuple[ConditionStatus, ...]
+    lock: Lock | None
+    head: CommitId | None
+    applied: CommitId | None
+    commit: CommitId
+    resources: tuple[ResourceStatus, ...]
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether the infra was, at the last look, as Git wants it."""
+        return any(each.type is Condition.READY and each.status for each in self.conditions)
+
+
+def compute_status(
+    infra: str,
+    commit: CommitId,
+    view: LogView,
+    records: Iterable[Record],
+    judgement: Judgement | None,
+) -> InfraStatus:
+    """Roll up what the state log says of *infra*, whose desired state is at *commit*."""
+    resources = tuple(
+        sorted((_compute_resource(each) for each in records), key=lambda each: each.id)
+    )
+    return InfraStatus(
+        infra=infra,
+        conditions=(
+            _compute_ready(commit, view, resources),
+            _compute_reconciling(view, judgement),
+            _compute_stalled(view),
+            _compute_blocked(view, judgement),
+        ),
+        lock=view.lock,
+        head=view.head,
+        applied=view.run.commit if view.run else None,
+        commit=commit,
+        resources=resources,
+    )
+
+
+def _compute_resource(record: Record) -> ResourceStatus:
+    condition = Condition.STALLED if record.error else Condition.READY
+    return ResourceStatus(id=record.id, condition=condition, message=record.error or "applied")
+
+
+def _compute_ready(
+    commit: CommitId, view: LogView, resources: tuple[ResourceStatus, ...]
+) -> ConditionStatus:
+    run = view.run
+    failing = [each.id for each in resources if each.condition is not Condition.READY]
+    if run is None:
+        return _build(Condition.READY, False, "never-applied", "nothing was applied yet")
+    if view.is_cut_off:
+        return _build(Condition.READY, False, "unfinished", "a run has begun and not ended")
+    if run.result is not Result.DONE or failing:
+        names = ", ".join(failing) or _name_failed(run)
+        return _build(Condition.READY, False, "failed", f"run {run.number} {run.result}: {names}")
+    if run.commit != commit:
+        message = (
+            f"applied {run.commit[:10]}, desired {commit[:10]}; no run was needed or made since"
+        )
+        return _build(Condition.READY, True, "applied", message)
+    return _build(Condition.READY, True, "applied", f"run {run.number} applied {commit[:10]}")
+
+
+def _name_failed(run: Run) -> str:
+    return ", ".join(change.id for change in run.changes if change.error) or "see its log"
+
+
+def _compute_reconciling(view: LogView, judgement: Judgement | None) -> ConditionStatus:
+    if view.lock and view.lock.run and judgement and judgement.is_held:
+        message = f"run {view.lock.token} by {view.lock.holder}"
+        return _build(Condition.RECONCILING, True, "running", message)
+    return _build(Condition.RECONCILING, False, "idle", "no run is under way")
+
+
+def _compute_stalled(view: LogView) -> ConditionStatus:
+    run = view.run
+    if run and run.result is Result.FAILED:
+        first = next((each for each in run.changes if each.error), None)
+        message = f"{first.id}: {first.error}" if first else "the last run failed"
+        return _build(Condition.STALLED, True, "failed", message)
+    return _build(Condition.STALLED, False, "ok", "the last run did not fail")
+
+
+def _compute_blocked(view: LogView, judgement: Judgement | None) -> ConditionStatus:
+    lock = view.lock
+    if lock and not lock.run and judgement and judgement.is_held:
+        return _build(Condition.BLOCKED, True, "held", f"held by {lock.holder}: {lock.reason}")
+    if lock and judgement and judgement.standing is not Standing.HELD:
+        return _build(Condition.BLOCKED, False, judgement.standing, "the next run takes over")
+    return _build(Condition.BLOCKED, False, "free", "nobody holds it")
+
+
+def _build(type_: Condition, status: bool, reason: str, message: str) -> ConditionStatus:  # noqa: FBT001
+    return ConditionStatus(type=type_, status=status, reason=reason, message=message)

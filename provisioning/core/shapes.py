@@ -1,0 +1,149 @@
+"""The stable JSON of plans, runs, states and errors, one object an infra.
+
+The same shapes come from the command line and from the service.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from provisioning.core.conditions import InfraStatus
+from provisioning.core.diffs import FieldChange
+from provisioning.core.errors import InvalidWorkspace, ProvisioningError, Source
+from provisioning.core.plans import Plan, PlannedChange
+from provisioning.core.records import Change, Record, Run
+from provisioning.core.values import as_json
+
+Shape = dict[str, Any]
+
+
+def shape_plan(plan: Plan) -> Shape:
+    """Return *plan* as JSON shows it."""
+    return {
+        "infra": plan.infra,
+        "commit": plan.commit,
+        "digest": plan.digest,
+        "summary": plan.summary,
+        "changes": [shape_change(each) for each in plan.changes],
+        "blocked": [
+            {
+                "id": each.id,
+                "reason": each.reason,
+                "source": shape_source(each.source),
+                "hint": each.hint,
+            }
+            for each in plan.blocked
+        ],
+        "drifted": [
+            {"id": each.id, "fields": [shape_field(field) for field in each.fields]}
+            for each in plan.drifted
+        ],
+    }
+
+
+def shape_change(change: PlannedChange) -> Shape:
+    """Return one planned change."""
+    return {
+        "id": change.id,
+        "action": change.action,
+        "reason": change.reason,
+        "risk": change.risk,
+        "fields": [shape_field(each) for each in change.fields],
+        "source": shape_source(change.source),
+    }
+
+
+def shape_field(field: FieldChange) -> Shape:
+    """Return one changed field; content that is not text becomes its digest and size."""
+    return {"path": field.path, "before": as_json(field.before), "after": as_json(field.after)}
+
+
+def shape_source(source: Source | None) -> Shape | None:
+    """Return a place in the workspace."""
+    if source is None or not source.file:
+        return None
+    return {"file": source.file, "line": source.line}
+
+
+def shape_result(plan: Plan, conclusion: str, run: Run | None) -> Shape:
+    """Return *plan* with what became of it."""
+    outcomes = {each.id: each for each in run.changes} if run else {}
+    shape = shape_plan(plan)
+    for change in shape["changes"]:
+        change |= _shape_outcome(outcomes.get(change["id"]))
+    return shape | {"result": conclusion, "run": run.run if run else None}
+
+
+def _shape_outcome(change: Change | None) -> Shape:
+    if change is None:
+        return {"outcome": None}
+    told = {"outcome": change.outcome, "seconds": change.seconds}
+    return told | ({"error": change.error, "hint": change.hint} if change.error else {})
+
+
+def shape_record(record: Record) -> Shape:
+    """Return one recorded resource."""
+    return {
+        "id": record.id,
+        "kind": record.kind,
+        "provider": record.provider,
+        "spec": as_json(record.spec),
+        "attributes": as_json(record.attributes),
+        "dependsOn": list(record.depends_on),
+        "run": record.run,
+        "source": shape_source(record.source),
+        "error": record.error,
+    }
+
+
+def shape_status(status: InfraStatus) -> Shape:
+    """Return the status of one infra."""
+    return {
+        "infra": status.infra,
+        "ready": status.is_ready,
+        "conditions": [
+            {
+                "type": each.type,
+                "status": each.status,
+                "reason": each.reason,
+                "message": each.message,
+            }
+            for each in status.conditions
+        ],
+        "lock": msgspec.to_builtins(status.lock) if status.lock else None,
+        "head": status.head,
+        "applied": status.applied,
+        "commit": status.commit,
+        "resources": [
+            {"id": each.id, "condition": each.condition, "message": each.message}
+            for each in status.resources
+        ],
+    }
+
+
+def shape_error(error: ProvisioningError) -> Shape:
+    """Return *error*, the same everywhere it is shown."""
+    shape: Shape = {
+        "code": error.code,
+        "message": error.message,
+        "hint": error.hint,
+        "retryable": error.retryable,
+        "source": shape_source(error.source),
+    }
+    if isinstance(error, InvalidWorkspace):
+        shape["problems"] = [shape_error(each) for each in error.problems]
+    return shape
+
+
+def shape_diff(differences: Mapping[str, tuple[FieldChange, ...]], missing: list[str]) -> Shape:
+    """Return what is live but not as it was recorded."""
+    return {
+        "changed": [
+            {"id": name, "fields": [shape_field(each) for each in fields]}
+            for name, fields in differences.items()
+        ],
+        "missing": missing,
+    }

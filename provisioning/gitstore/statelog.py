@@ -1,0 +1,156 @@
+"""The state log of one infra: read at its head, appended to by compare-and-swap."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import Protocol
+
+from provisioning.core.fsck import LogCommit
+from provisioning.core.ids import CommitId, ResourceId
+from provisioning.core.records import Record
+from provisioning.core.statelog import (
+    BEGIN,
+    FENCE,
+    LOCK,
+    RESOURCES,
+    RUN,
+    Entry,
+    LogView,
+    get_ref,
+    parse_view,
+)
+from provisioning.gitstore.remote import Remote
+from provisioning.gitstore.repository import Commit, Repository
+from provisioning.gitstore.shards import compute_shard_changes, parse_leaf
+
+
+class StateLog(Protocol):
+    """What a run needs of a state log. Every method may be called from any thread."""
+
+    infra: str
+
+    def read(self) -> LogView:
+        """Return the log as it stands where it is shared: on the remote, if there is one.
+
+        Raises:
+            RemoteUnreachable: If the remote does not answer.
+            StateLogDamaged: If a file is of no known format.
+        """
+
+    def read_records(self, view: LogView) -> dict[ResourceId, Record]:
+        """Return every resource recorded at *view*."""
+
+    def append(
+        self, view: LogView, entry: Entry, records: Mapping[ResourceId, Record | None] | None = None
+    ) -> LogView:
+        """Append *entry* on top of *view*, with the new *records* (None: gone).
+
+        Raises:
+            HeadMoved: If *view* is not the head; nothing was written.
+            RemoteUnreachable: If it cannot be known whether the entry arrived.
+        """
+
+    def read_history(self, limit: int | None = None) -> Iterator[LogCommit]:
+        """Yield the log's commits, newest first, from its head."""
+
+
+class GitStateLog:
+    """The state log as a branch of *repository*, and of *remote* if there is one."""
+
+    def __init__(
+        self,
+        repository: Repository,
+        infra: str,
+        *,
+        remote: Remote | None,
+        author: str,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self.infra = infra
+        self._repository = repository
+        self._remote = remote
+        self._author = author
+        self._now = now
+        self._ref = get_ref(infra)
+
+    def read(self) -> LogView:
+        """See `StateLog.read`."""
+        if self._remote:
+            self._remote.fetch([self._ref])
+        return self.read_local()
+
+    def read_local(self) -> LogView:
+        """Return the log as it was when it was last fetched."""
+        return self._read_view(self._repository.read_ref(self._ref))
+
+    def _read_view(self, head: CommitId | None) -> LogView:
+        if head is None:
+            return LogView()
+        names = {entry.name for entry in self._repository.read_folder(head, "")}
+        files = {
+            name: self._repository.read_file(head, name)
+            for name in (LOCK, BEGIN, FENCE, RUN)
+            if name in names
+        }
+        return parse_view(head, files)
+
+    def read_records(self, view: LogView) -> dict[ResourceId, Record]:
+        """See `StateLog.read_records`."""
+        read = self._repository.read_blob
+        return {
+            record.id: record
+            for path, blob in self._list_leaves(view.head).items()
+            for record in parse_leaf(read(blob), path)
+        }
+
+    def _list_leaves(self, head: CommitId | None) -> dict[str, str]:
+        tree = self._repository.find_id(head, RESOURCES) if head else None
+        if tree is None:
+            return {}
+        files = self._repository.walk_files(tree)
+        return {f"{RESOURCES}/{file.path}": file.blob for file in files}
+
+    def append(
+        self, view: LogView, entry: Entry, records: Mapping[ResourceId, Record | None] | None = None
+    ) -> LogView:
+        """See `StateLog.append`."""
+        files = dict(entry.files)
+        if records:
+            files |= compute_shard_changes(
+                self._list_leaves(view.head), self._repository.read_blob, records
+            )
+        commit = self._repository.write_commit(
+            view.head, files, entry.message, self._author, self._now()
+        )
+        if self._remote:
+            self._remote.push(self._ref, commit, view.head)
+        else:
+            self._repository.update_ref(self._ref, commit, view.head)
+        return self._read_view(commit)
+
+    def read_history(self, limit: int | None = None) -> Iterator[LogCommit]:
+        """See `StateLog.read_history`."""
+        head = self._repository.read_ref(self._ref)
+        if head is None:
+            return
+        for commit in self._repository.read_history(head, limit):
+            yield self._build_log_commit(commit)
+
+    def _build_log_commit(self, commit: Commit) -> LogCommit:
+        before = self._read_top(commit.parents[0]) if commit.parents else {}
+        after = self._read_top(commit.id)
+        changed = {
+            name for name in before.keys() | after.keys() if before.get(name) != after.get(name)
+        }
+        return LogCommit(
+            id=commit.id,
+            parents=commit.parents,
+            subject=commit.subject,
+            trailers=commit.trailers,
+            changed=frozenset(changed),
+            view=self._read_view(commit.id),
+        )
+
+    def _read_top(self, commit: CommitId) -> dict[str, str]:
+        return {entry.name: entry.id for entry in self._repository.read_folder(commit, "")}

@@ -1,0 +1,1 @@
+"""Acts: one cycle from commit to record, the executor, and the loop that repeats it."""

@@ -1,0 +1,218 @@
+"""Makes one operation once: in a worker's thread, journalled, checked, and never twice."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import msgspec
+
+from provisioning.core.diffs import compute_diff, compute_recorded
+from provisioning.core.errors import Fenced, ProviderError, Source
+from provisioning.core.ids import Mark, ResourceId, RunId, build_owner
+from provisioning.core.interpolation import Reference
+from provisioning.core.kinds import Kind
+from provisioning.core.operations import Operation, Step
+from provisioning.core.providers import Call, Present, Provider, Target, Unreadable
+from provisioning.core.records import Action, Intent, Record
+from provisioning.core.references import Outlook, expand_spec, resolve_spec
+from provisioning.core.states import DesiredState
+from provisioning.core.values import Tree, render_path
+from provisioning.gitstore.journal import Journal
+from provisioning.reconciler.guarding import call_provider, check_attributes, observe_targets
+from provisioning.reconciler.leasing import Lease
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """An operation that was made: the resource's attributes, and its record (None: gone).
+
+    `unchanged` tells that, now that all is known, there was nothing to do.
+    """
+
+    attributes: Mapping[str, Tree]
+    record: Record | None
+    unchanged: bool = False
+
+
+@dataclass(slots=True, kw_only=True)
+class Hands:
+    """Everything an attempt needs; one for each run, shared by its threads.
+
+    `known` gives the attributes of every resource that stands: from the plan's outlook, and
+    of each as soon as it is applied.
+    """
+
+    run: RunId
+    workspace: str
+    desired: DesiredState
+    kinds: Mapping[str, Kind]
+    providers: Mapping[str, Provider]
+    journal: Journal
+    lease: Lease
+    key: bytes
+    timeout: float
+    known: dict[ResourceId, Mapping[str, Tree]]
+
+    def attempt(self, operation: Operation) -> Made:
+        """Make *operation*.
+
+        Raises:
+            ProviderError: If the provider could not, or broke its contract.
+            Fenced: If the lock was lost before the call.
+            StorageFailed: If the journal could not be written before the call.
+        """
+        match operation.step:
+            case Step.FORGET:
+                return Made({}, None)
+            case Step.DELETE:
+                return self._delete(operation)
+        spec = self._resolve(operation)
+        if operation.step is Step.ADOPT or self._is_settled(operation, spec):
+            live = operation.change.live.attributes if operation.change.live else {}
+            return Made(live, self._build_record(operation, spec, live), unchanged=True)
+        return self._write(operation, spec)
+
+    def _resolve(self, operation: Operation) -> dict[str, Tree]:
+        resource = operation.change.resource
+        assert resource is not None  # noqa: S101  only a removal has none
+        kind = self.kinds[resource.kind]
+        written = resolve_spec(resource, self._look_up)
+        if resource.templated and (problems := kind.find_problems(written, set())):
+            first = problems[0]
+            raise ProviderError(
+                f"spec.{render_path(first.path)} of {resource.id} came out wrong: {first.message}"
+            )
+        return expand_spec(kind, written, self.desired.files)
+
+    def _look_up(self, reference: Reference, source: Source) -> Tree:
+        name = ResourceId(reference.steps[0])
+        values = self.known[name]
+        return Outlook(name, values).get(reference.steps[1:], reference, source)
+
+    def _is_settled(self, operation: Operation, spec: Mapping[str, Tree]) -> bool:
+        """Tell whether all that was unknown came out as it already is."""
+        change = operation.change
+        if operation.step is not Step.UPDATE or not change.fields or change.live is None:
+            return False
+        if change.moved_from or change.record is None:
+            return False
+        kind = self.kinds[change.kind]
+        return not compute_diff(kind, spec, change.record.spec, change.live.attributes, self.key)
+
+    def _write(self, operation: Operation, spec: dict[str, Tree]) -> Made:
+        change, provider = operation.change, self.providers[operation.change.provider]
+        self._begin(operation, self._get_place(operation, spec))
+        call = self._build_call(operation, spec)
+        write = provider.create if operation.step is Step.CREATE else provider.update
+        answer = call_provider(provider, lambda: write(call))
+        kind = self.kinds[change.kind]
+        attributes = check_attributes(provider, change.id, kind, spec, answer, self.key)
+        self.journal.end(operation.number, self._keep(change.kind, attributes))
+        return Made(attributes, self._build_record(operation, spec, attributes))
+
+    def _delete(self, operation: Operation) -> Made:
+        change, provider = operation.change, self.providers[operation.change.provider]
+        live = change.live.attributes if change.live else {}
+        self._begin(operation, live)
+        call = self._build_call(operation, {})
+        call_provider(provider, lambda: provider.delete(call))
+        self.journal.end(operation.number, {})
+        return Made({}, None)
+
+    def _begin(self, operation: Operation, place: Mapping[str, Tree]) -> None:
+        intent = build_intent(operation, self.run, self._keep(operation.change.kind, place))
+        self.lease.check()
+        if operation.step is Step.CREATE:
+            self.lease.intend(intent)
+        self.journal.begin(intent)
+        remaining = self.lease.get_remaining()
+        if remaining is not None and remaining <= 0:
+            raise Fenced(
+                f"the lease of run {self.run} ends before {operation.change.id} could be changed",
+                hint="the remote did not answer in time; run again when it does",
+            )
+
+    def _get_place(self, operation: Operation, spec: Mapping[str, Tree]) -> Mapping[str, Tree]:
+        if operation.step is Step.CREATE:
+            return pick_identity(self.kinds[operation.change.kind], spec)
+        return operation.change.live.attributes if operation.change.live else {}
+
+    def _build_call(self, operation: Operation, spec: Mapping[str, Tree]) -> Call:
+        change = operation.change
+        remaining = self.lease.get_remaining()
+        live = change.live.attributes if change.live and operation.step is not Step.CREATE else {}
+        return Call(
+            id=change.id,
+            kind=change.kind,
+            mark=Mark(
+                build_owner(self.workspace, self.desired.infra, change.id),
+                self.run,
+                operation.number,
+            ),
+            spec=spec,
+            attributes=live,
+            deadline=self.timeout if remaining is None else min(self.timeout, remaining),
+        )
+
+    def _keep(self, kind: str, values: Mapping[str, Tree]) -> dict[str, Tree]:
+        return compute_recorded(self.kinds[kind], values, self.key)
+
+    def _build_record(
+        self, operation: Operation, spec: Mapping[str, Tree], attributes: Mapping[str, Tree]
+    ) -> Record:
+        resource = operation.change.resource
+        assert resource is not None  # noqa: S101  only a removal has none
+        return Record(
+            id=resource.id,
+            kind=resource.kind,
+            provider=resource.provider,
+            spec=self._keep(resource.kind, spec),
+            attributes=self._keep(resource.kind, attributes),
+            run=self.run,
+            operation=operation.number,
+            source=resource.source,
+            depends_on=resource.dependencies,
+            lifecycle=resource.lifecycle,
+        )
+
+    def salvage(self, operation: Operation, error: str) -> Record | None:
+        """Look what a failed creation has left; return the record of it, None if nothing."""
+        change = operation.change
+        record = self.build_provisional(operation, error)
+        target = Target(id=change.id, kind=change.kind, attributes=record.attributes)
+        owner = f"{self.workspace}/{self.desired.infra}"
+        seen = observe_targets(self.providers[change.provider], owner, [target])[0]
+        match seen:
+            case Unreadable():
+                return record
+            case Present(attributes, mark) if mark and mark.owner == f"{owner}/{change.id}":
+                kept = self._keep(change.kind, attributes)
+                return msgspec.structs.replace(record, attributes=kept)
+        return None
+
+    def build_provisional(self, operation: Operation, error: str) -> Record:
+        """Return the record that keeps what *operation* may have made ours until a look at it."""
+        place = pick_identity(self.kinds[operation.change.kind], self._resolve(operation))
+        record = self._build_record(operation, {}, place)
+        return msgspec.structs.replace(record, error=error)
+
+
+def pick_identity(kind: Kind, values: Mapping[str, Tree]) -> dict[str, Tree]:
+    """Return those of *values* that find a resource of *kind* by place."""
+    return {name: values[name] for name in kind.identity if name in values}
+
+
+def build_intent(operation: Operation, run: RunId, place: Mapping[str, Tree]) -> Intent:
+    """Describe *operation* as the state log and the journal keep it."""
+    change = operation.change
+    return Intent(
+        operation=operation.number,
+        id=change.id,
+        action=Action(operation.step),
+        kind=change.kind,
+        provider=change.provider,
+        run=run,
+        attributes=dict(place),
+        depends_on=change.resource.dependencies if change.resource else (),
+    )

@@ -1,0 +1,144 @@
+"""Turns the manifests of one commit into resources, reading only blobs that are new."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+
+from provisioning import __version__
+from provisioning.core.desired import raise_problems
+from provisioning.core.errors import (
+    InvalidArgument,
+    InvalidManifest,
+    InvalidWorkspace,
+    ProvisioningError,
+    Source,
+)
+from provisioning.core.ids import NAME, BlobId, CommitId
+from provisioning.core.kinds import Kind
+from provisioning.core.resources import Resource
+from provisioning.core.states import DesiredState
+from provisioning.core.values import compute_digest, find_nearest
+from provisioning.gitstore.compiled import (
+    CompiledFile,
+    Snapshot,
+    list_resources,
+    load_snapshot,
+    save_snapshot,
+)
+from provisioning.gitstore.repository import Repository
+
+SUFFIXES = frozenset({".yaml", ".yml", ".toml", ".json"})
+
+NOT_MANIFESTS = frozenset({"files", "templates"})
+"""Folders of an infra whose files are material for resources, not manifests."""
+
+FILE_LIMIT = 16 * 2**20
+"""Bytes that a workspace file named by a spec may have."""
+
+
+class Compiler:
+    """Compiles the manifests of a workspace; `cache` is a folder that may vanish at any time."""
+
+    def __init__(self, repository: Repository, kinds: Mapping[str, Kind], cache: Path) -> None:
+        self._repository = repository
+        self._kinds = kinds
+        self._cache = cache
+        self._version = compute_digest([__version__, sorted(map(repr, kinds.values()))])
+
+    def list_infras(self, commit: CommitId) -> list[str]:
+        """Return the names of the infras at *commit*, sorted."""
+        entries = self._repository.read_folder(commit, "infra")
+        return sorted(each.name for each in entries if each.is_folder and NAME.match(each.name))
+
+    def compile(self, commit: CommitId, infra: str) -> list[Resource]:
+        """Return the resources of every manifest of *infra* at *commit*.
+
+        Raises:
+            InvalidArgument: If there is no such infra.
+            InvalidManifest: If one thing is wrong with the manifests.
+            InvalidWorkspace: If several things are.
+        """
+        tree = self._repository.find_id(commit, f"infra/{infra}")
+        path = self._cache / f"{infra}.msgpack"
+        old = load_snapshot(path, self._version)
+        if tree == old.tree:
+            return list_resources(old.files)
+        files = self._compile_changes(old, tree, infra)
+        save_snapshot(path, Snapshot(self._version, tree or "", files))
+        return list_resources(files)
+
+    def check_infra(self, commit: CommitId, infra: str) -> None:
+        """Make sure that *infra* exists at *commit*.
+
+        Raises:
+            InvalidArgument: If it does not.
+        """
+        known = self.list_infras(commit)
+        if infra in known:
+            return
+        nearest = find_nearest(infra, known)
+        raise InvalidArgument(
+            f"there is no infra {infra!r} at commit {commit[:10]}",
+            hint=f"did you mean {nearest!r}?"
+            if nearest
+            else f"there are: {', '.join(known) or 'none'}; is infra/{infra} committed?",
+        )
+
+    def _compile_changes(
+        self, old: Snapshot, tree: str | None, infra: str
+    ) -> dict[str, CompiledFile]:
+        files = dict(old.files)
+        problems: list[ProvisioningError] = []
+        for change in self._repository.walk_changes(old.tree or None, tree):
+            files.pop(change.path, None)
+            if change.after is None or not is_manifest(change.path):
+                continue
+            try:
+                files[change.path] = self._compile_file(change.path, change.after, infra)
+            except InvalidWorkspace as exc:
+                problems += exc.problems
+            except InvalidManifest as exc:
+                problems.append(exc)
+        raise_problems(problems)
+        return files
+
+    def _compile_file(self, path: str, blob: BlobId, infra: str) -> CompiledFile:
+        from provisioning.core.manifests.compiling import compile_manifest
+
+        data = self._repository.read_blob(blob)
+        return CompiledFile(blob, compile_manifest(data, f"infra/{infra}/{path}", self._kinds))
+
+    def read_files(self, commit: CommitId, desired: DesiredState) -> dict[str, bytes]:
+        """Return the workspace files that the specs of *desired* name.
+
+        Raises:
+            InvalidManifest: If one of them does not exist.
+        """
+        files: dict[str, bytes] = {}
+        for resource in desired.resources.values():
+            kind = self._kinds[resource.kind]
+            for field in (each for each in kind.fields if each.file and each.name in resource.spec):
+                path = resource.spec[field.name]
+                if path not in files:
+                    files[path] = self._read_file(commit, resource, field.name, path)
+        return files
+
+    def _read_file(self, commit: CommitId, resource: Resource, field: str, path: str) -> bytes:
+        data: bytes | None = self._repository.read_file(commit, path, FILE_LIMIT)
+        if data is None:
+            line = resource.lines.get(field, resource.source.line)
+            raise InvalidManifest(
+                f"{resource.id} names the file {path!r}, which is not in commit {commit[:10]}",
+                hint="give its path from the workspace's root, and commit it",
+                source=Source(resource.source.file, line),
+            )
+        return data
+
+
+def is_manifest(path: str) -> bool:
+    """Tell whether the file at *path*, relative to its infra, is a manifest."""
+    parts = PurePosixPath(path)
+    if parts.suffix not in SUFFIXES or ".enc" in parts.suffixes or path == "config.toml":
+        return False
+    return not NOT_MANIFESTS.intersection(parts.parts[:-1])

@@ -1,0 +1,331 @@
+"""One cycle, from left to right: source, compile, observe, plan, gate, apply, record."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from provisioning.core.desired import compute_desired
+from provisioning.core.errors import HeadMoved, LockHeld, ProvisioningError
+from provisioning.core.gates import Circumstances, compute_verdicts
+from provisioning.core.ids import CommitId, RunId
+from provisioning.core.kinds import Kind
+from provisioning.core.leases import Judgement
+from provisioning.core.narrowing import narrow_plan
+from provisioning.core.operations import Operation, Step, compute_operations
+from provisioning.core.planning import compute_plan
+from provisioning.core.providers import Provider
+from provisioning.core.records import Begin, Holder, Intent, Lock, Result, Run
+from provisioning.core.references import Lookup
+from provisioning.core.statelog import LogView, build_run_id, compute_result, next_token
+from provisioning.core.states import DesiredState, RecordedState
+from provisioning.core.targets import compute_places
+from provisioning.gitstore.journal import (
+    Journal,
+    list_journals,
+    read_unfinished,
+    remove_journals,
+)
+from provisioning.gitstore.repository import Repository
+from provisioning.gitstore.statelog import StateLog
+from provisioning.reconciler.attempts import Hands, build_intent, pick_identity
+from provisioning.reconciler.compiling import Compiler
+from provisioning.reconciler.endings import Execution
+from provisioning.reconciler.events import Event, EventKind, Listener
+from provisioning.reconciler.execution import Executor
+from provisioning.reconciler.leasing import Clocks, Lease, render_time
+from provisioning.reconciler.observing import observe_live
+from provisioning.reconciler.prospects import Conclusion, Prospect, Report, Request, Settings
+from provisioning.reconciler.recovery import build_inherited, compute_kept, compute_unfinished
+from provisioning.reconciler.refusals import (
+    describe_changed_plan,
+    describe_held,
+    describe_unrecorded,
+)
+from provisioning.reconciler.stopping import Stop
+
+REPLANS = 8
+"""How often a plan is computed again because somebody else wrote to the state log meanwhile."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reconciler:
+    """Keeps one infra equal to Git. All it needs is in its arguments; see `bootstrap`.
+
+    Args:
+        infra: Its name.
+        workspace: The workspace's id.
+        repository: Where the desired state is read.
+        log: The infra's state log.
+        compiler: Reads the manifests.
+        kinds: The kinds of all providers.
+        providers: By name.
+        lookup: Answers interpolations that are not about resources.
+        key: The key of fingerprints.
+        holder: This process.
+        journals: The folder of this infra's journals.
+        judge: Judges a lock.
+        nonce: Gives random bytes.
+        settings: What the configuration says.
+        stop: Asks the cycle to stop.
+        is_superseded: Tells whether a newer commit has come.
+        listener: Is told what happens.
+        clocks: The clocks.
+    """
+
+    infra: str
+    workspace: str
+    repository: Repository
+    log: StateLog
+    compiler: Compiler
+    kinds: Mapping[str, Kind]
+    providers: Mapping[str, Provider]
+    lookup: Lookup
+    key: bytes
+    holder: Holder
+    journals: Path
+    judge: Callable[[Lock], Judgement]
+    nonce: Callable[[], bytes]
+    settings: Settings
+    stop: Stop
+    is_superseded: Callable[[CommitId], bool]
+    listener: Listener
+    clocks: Clocks
+
+    @property
+    def owner(self) -> str:
+        """The part of every ownership mark that names this infra."""
+        return f"{self.workspace}/{self.infra}"
+
+    def reconcile(self, request: Request) -> Report:
+        """Make the world what *request* asks for.
+
+        Raises:
+            LockHeld: If somebody else holds the lock, and there is something to do.
+            PlanChanged: If the plan is not the approved one.
+            Fenced: If the lock was lost under way.
+        """
+        for _ in range(REPLANS):
+            prospect = self.look(request)
+            try:
+                return self.act(prospect, request)
+            except HeadMoved:
+                self._tell(EventKind.REPLANNED, "somebody else wrote to the state log")
+        raise LockHeld(
+            f"the state log of {self.infra} moved each of {REPLANS} times it was read",
+            hint=f"`provisioning log {self.infra}` shows who writes to it; try again",
+        )
+
+    # Looking
+
+    def look(self, request: Request) -> Prospect:
+        """Compile, observe, plan and gate, without a lock and without changing anything."""
+        view = self.log.read()
+        recorded, journals = self._read_recorded(view)
+        desired = self._read_desired(request.commit)
+        places = compute_places(desired, recorded, self.kinds)
+        live = observe_live(places, kinds=self.kinds, providers=self.providers, owner=self.owner)
+        plan = compute_plan(
+            desired, recorded, live, kinds=self.kinds, workspace=self.workspace, key=self.key
+        )
+        if request.targets or request.excludes:
+            plan = narrow_plan(plan, request.targets, request.excludes)
+        now = self._read_circumstances(view, desired, recorded)
+        return Prospect(
+            plan=plan,
+            verdicts=compute_verdicts(plan, now, request.allow),
+            desired=desired,
+            recorded=recorded,
+            live=live,
+            view=view,
+            judgement=self.judge(view.lock) if view.lock else None,
+            journals=journals,
+        )
+
+    def _read_recorded(self, view: LogView) -> tuple[RecordedState, list[Path]]:
+        journals = list_journals(self.journals)
+        records = self.log.read_records(view)
+        unfinished = compute_unfinished(records, view.begin, read_unfinished(journals))
+        return RecordedState(head=view.head, records=records, unfinished=unfinished), journals
+
+    def _read_desired(self, commit: CommitId) -> DesiredState:
+        resources = self.compiler.compile(commit, self.infra)
+        desired = compute_desired(self.infra, commit, resources, self.kinds, self.lookup)
+        files = self.compiler.read_files(commit, desired)
+        return DesiredState(
+            infra=self.infra,
+            commit=commit,
+            resources=desired.resources,
+            order=desired.order,
+            files=files,
+        )
+
+    def _read_circumstances(
+        self, view: LogView, desired: DesiredState, recorded: RecordedState
+    ) -> Circumstances:
+        applied = view.run.commit if view.run else None
+        return Circumstances(
+            applied=applied,
+            descends=applied is None
+            or applied == desired.commit
+            or self.repository.is_ancestor(applied, desired.commit),
+            desired=len(desired.resources),
+            recorded=len(recorded.records),
+        )
+
+    # Acting
+
+    def act(self, prospect: Prospect, request: Request) -> Report:
+        """Apply what *prospect* holds.
+
+        Raises:
+            HeadMoved: If the state log is no longer what *prospect* was computed from.
+        """
+        if request.digest and prospect.plan.digest != request.digest:
+            raise describe_changed_plan(self.infra)
+        if not prospect.has_work:
+            return self._conclude_unchanged(prospect)
+        if prospect.verdicts:
+            return Report(conclusion=Conclusion.BLOCKED, prospect=prospect)
+        self._check_lock(prospect)
+        operations = compute_operations(prospect.plan)
+        lease = self._acquire(prospect, request, operations)
+        try:
+            run = self._run(prospect, request, operations, lease)
+        finally:
+            lease.close()
+        return Report(conclusion=_conclude(run, prospect), prospect=prospect, run=run)
+
+    def _conclude_unchanged(self, prospect: Prospect) -> Report:
+        blocked = bool(prospect.plan.blocked)
+        if not blocked and not prospect.view.is_cut_off:
+            remove_journals(prospect.journals)
+        conclusion = Conclusion.BLOCKED if blocked else Conclusion.UNCHANGED
+        return Report(conclusion=conclusion, prospect=prospect)
+
+    def _check_lock(self, prospect: Prospect) -> None:
+        lock, judgement = prospect.view.lock, prospect.judgement
+        if lock is None or judgement is None:
+            return
+        if judgement.is_held:
+            raise describe_held(self.infra, lock, judgement)
+        self._tell(EventKind.TAKEN_OVER, f"{lock.holder} is {judgement.standing}; taking over")
+
+    def _acquire(
+        self, prospect: Prospect, request: Request, operations: Sequence[Operation]
+    ) -> Lease:
+        token = next_token(prospect.view)
+        run = build_run_id(token, self.nonce())
+        now = render_time(self.clocks.wall())
+        own = (self._intend(each, run) for each in operations)
+        begin = Begin(
+            run=run,
+            actor=self.holder.user,
+            reason=request.reason,
+            commit=request.commit,
+            digest=prospect.plan.digest,
+            started_at=now,
+            intents=(*own, *build_inherited(prospect.recorded.unfinished.values())),
+        )
+        lock = self.settings.lock_ttl and Lock(
+            token=token,
+            holder=self.holder,
+            reason=request.reason,
+            acquired_at=now,
+            renewed_at=now,
+            ttl=self.settings.lock_ttl,
+            run=run,
+        )
+        lease = Lease(self.log, prospect.view, lock or None, begin, self.clocks)
+        self._tell(EventKind.RUN_BEGUN, f"run {token}: {len(prospect.plan.changes)} changes")
+        return lease
+
+    def _intend(self, operation: Operation, run: RunId) -> Intent:
+        change = operation.change
+        spec = change.resource.spec if change.resource and operation.step is Step.CREATE else {}
+        holes = {hole.path[0] for hole in change.resource.templated} if change.resource else set()
+        place = pick_identity(self.kinds[change.kind], spec) if spec else {}
+        return build_intent(
+            operation, run, {name: value for name, value in place.items() if name not in holes}
+        )
+
+    def _run(
+        self,
+        prospect: Prospect,
+        request: Request,
+        operations: Sequence[Operation],
+        lease: Lease,
+    ) -> Run:
+        journal = Journal(self.journals, lease.begin.run)
+        try:
+            execution = self._execute(prospect, operations, lease, journal)
+        finally:
+            journal.close()
+        if execution.fenced:
+            raise execution.fenced
+        run = self._build_run(request, lease, execution)
+        kept = compute_kept(prospect.recorded, prospect.live, execution, self.owner)
+        try:
+            lease.record(run, {**execution.records, **kept})
+        except ProvisioningError as exc:
+            raise describe_unrecorded(run, exc, journal.path) from exc
+        remove_journals([*prospect.journals, journal.path])
+        self._tell(EventKind.RUN_RECORDED, f"run {run.number} {run.result}")
+        return run
+
+    def _execute(
+        self,
+        prospect: Prospect,
+        operations: Sequence[Operation],
+        lease: Lease,
+        journal: Journal,
+    ) -> Execution:
+        hands = Hands(
+            run=lease.begin.run,
+            workspace=self.workspace,
+            desired=prospect.desired,
+            kinds=self.kinds,
+            providers=self.providers,
+            journal=journal,
+            lease=lease,
+            key=self.key,
+            timeout=self.settings.timeout,
+            known=dict(prospect.plan.outlook),
+        )
+        return Executor(
+            hands,
+            operations,
+            limits=self.settings.limits,
+            stop=self.stop,
+            is_superseded=lambda: self.is_superseded(prospect.desired.commit),
+            listener=self.listener,
+            clocks=self.clocks,
+        ).execute()
+
+    def _build_run(self, request: Request, lease: Lease, execution: Execution) -> Run:
+        begin = lease.begin
+        return Run(
+            run=begin.run,
+            actor=begin.actor,
+            reason=begin.reason,
+            commit=begin.commit,
+            digest=begin.digest,
+            result=compute_result(failed=execution.has_failed, interrupted=execution.interrupted),
+            started_at=begin.started_at,
+            finished_at=render_time(self.clocks.wall()),
+            changes=execution.changes,
+            allowed=tuple(request.allow),
+        )
+
+    def _tell(self, kind: EventKind, text: str) -> None:
+        self.listener(Event(kind=kind, infra=self.infra, text=text))
+
+
+def _conclude(run: Run, prospect: Prospect) -> Conclusion:
+    match run.result:
+        case Result.INTERRUPTED:
+            return Conclusion.INTERRUPTED
+        case Result.FAILED:
+            return Conclusion.FAILED
+    return Conclusion.BLOCKED if prospect.plan.blocked else Conclusion.APPLIED

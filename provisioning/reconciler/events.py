@@ -1,0 +1,42 @@
+"""What a run tells whoever watches it, as it happens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TypeAlias
+
+from provisioning.core.ids import ResourceId, RunId
+
+
+class EventKind(StrEnum):
+    """What happened."""
+
+    RUN_BEGUN = "run-begun"
+    TAKEN_OVER = "taken-over"
+    REPLANNED = "replanned"
+    OPERATION_BEGUN = "operation-begun"
+    OPERATION_WAITING = "operation-waiting"
+    OPERATION_RETRIED = "operation-retried"
+    OPERATION_ENDED = "operation-ended"
+    RUN_RECORDED = "run-recorded"
+    STOPPING = "stopping"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One event: which run, which resource if it is about one, and a sentence's worth of text."""
+
+    kind: EventKind
+    infra: str
+    run: RunId | None = None
+    id: ResourceId | None = None
+    text: str = ""
+    seconds: float = 0.0
+    done: int = 0
+    total: int = 0
+
+
+Listener: TypeAlias = Callable[[Event], None]
+"""Is called from one thread at a time, and must not block for long."""

@@ -1,0 +1,50 @@
+"""Looks at the world: one bulk call for each provider, all at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+
+from provisioning.core.ids import ResourceId
+from provisioning.core.kinds import Kind
+from provisioning.core.providers import Observation, Provider, Target
+from provisioning.core.states import LiveState
+from provisioning.core.targets import Places
+from provisioning.reconciler.guarding import observe_targets
+
+Question = tuple[int, ResourceId, Target]
+"""Which of the three maps of `Places` it is from, under which id, and the target."""
+
+
+def observe_live(
+    places: Places, *, kinds: Mapping[str, Kind], providers: Mapping[str, Provider], owner: str
+) -> LiveState:
+    """Ask each provider for all of its targets in one call.
+
+    What a provider could not read is `Unreadable`; what no provider serves is missing.
+    """
+    questions: dict[str, list[Question]] = {}
+    for number, places_of in enumerate((places.current, places.elsewhere, places.leftovers)):
+        for name, target in places_of.items():
+            if target.kind in kinds:
+                provider = kinds[target.kind].provider
+                questions.setdefault(provider, []).append((number, name, target))
+    maps: tuple[dict[ResourceId, Observation], ...] = ({}, {}, {})
+    for asked, answers in _ask(questions, providers, owner):
+        for (number, name, _), answer in zip(asked, answers, strict=True):
+            maps[number][name] = answer
+    return LiveState(current=maps[0], elsewhere=maps[1], leftovers=maps[2])
+
+
+def _ask(
+    questions: Mapping[str, list[Question]], providers: Mapping[str, Provider], owner: str
+) -> list[tuple[list[Question], list[Observation]]]:
+    def ask(name: str) -> tuple[list[Question], list[Observation]]:
+        asked = questions[name]
+        targets = [target for _, _, target in asked]
+        return asked, list(observe_targets(providers[name], owner, targets))
+
+    if len(questions) < 2:  # noqa: PLR2004  one provider needs no thread
+        return [ask(name) for name in questions]
+    with ThreadPoolExecutor(len(questions)) as pool:
+        return list(pool.map(ask, questions))

@@ -1,0 +1,87 @@
+"""What a cycle is asked, what it sees, and what it reports. Values only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+from provisioning.core.gates import Verdict
+from provisioning.core.ids import CommitId
+from provisioning.core.leases import Judgement
+from provisioning.core.plans import Plan
+from provisioning.core.records import Run
+from provisioning.core.statelog import LogView
+from provisioning.core.states import DesiredState, LiveState, RecordedState
+from provisioning.core.values import Digest
+from provisioning.reconciler.execution import Limits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What is asked of a cycle.
+
+    `digest` is the plan that was approved; another plan is not applied. `allow` are the
+    codes of gates that may be passed.
+    """
+
+    commit: CommitId
+    reason: str
+    targets: Sequence[str] = ()
+    excludes: Sequence[str] = ()
+    allow: Sequence[str] = ()
+    digest: Digest | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prospect:
+    """Everything a look at the three states gave; nothing has been changed by it."""
+
+    plan: Plan
+    verdicts: tuple[Verdict, ...]
+    desired: DesiredState
+    recorded: RecordedState
+    live: LiveState
+    view: LogView
+    judgement: Judgement | None
+    journals: list[Path] = field(default_factory=list)
+
+    @property
+    def has_work(self) -> bool:
+        """Whether there is anything to apply, or a run that was cut off to finish."""
+        return bool(self.plan.changes) or (
+            self.view.is_cut_off and not (self.judgement and self.judgement.is_held)
+        )
+
+
+class Conclusion(StrEnum):
+    """How a cycle ended."""
+
+    UNCHANGED = "unchanged"
+    APPLIED = "applied"
+    FAILED = "failed"
+    BLOCKED = "blocked"
+    INTERRUPTED = "interrupted"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What a cycle found and did; `run` is None if it wrote nothing."""
+
+    conclusion: Conclusion
+    prospect: Prospect
+    run: Run | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What a cycle is told by the configuration.
+
+    `lock_ttl` is in seconds, None for the lock backend that keeps no lock; `timeout` is the
+    seconds one call to a provider may take.
+    """
+
+    lock_ttl: float | None
+    timeout: float
+    limits: Limits

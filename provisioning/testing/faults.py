@@ -1,0 +1,319 @@
+"""Makes a provider fail where a test wants it to.
+
+A fault stands in for one call of a wrapped provider, and may let the call through:
+
+    faults = Faults()
+    faults.inject("create", transient(), id="Thing/a", times=2)
+    faults.inject("update", after(ProviderTransient("the answer was lost")), nth=3)
+    provider = FaultyProvider(MemoryProvider(world), faults)
+
+makes the first two creates of `Thing/a` fail without an effect, and loses the answer of the
+third update whatever it changes.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
+
+from provisioning.core.errors import ProviderError, ProviderThrottled, ProviderTransient
+from provisioning.core.ids import ResourceId
+from provisioning.core.kinds import Kind
+from provisioning.core.providers import (
+    Call,
+    Observation,
+    Observed,
+    Present,
+    Probes,
+    Provider,
+    Ready,
+    Target,
+    Waiting,
+)
+from provisioning.core.values import Tree
+from provisioning.testing.effects import Crash, When
+
+ALWAYS = sys.maxsize
+"""As `times` of `Faults.inject`: from then on every time."""
+
+GATE_SECONDS = 30.0
+"""How long a `Gate` holds anything before it gives the test up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One call of a provider's *method* with *arguments*, not made yet."""
+
+    provider: Provider
+    method: str
+    arguments: tuple[Any, ...]
+
+    def run(self) -> Any:
+        """Make the call."""
+        return getattr(self.provider, self.method)(*self.arguments)
+
+    @property
+    def ids(self) -> frozenset[ResourceId]:
+        """The resources that it is about; a probe does not tell."""
+        match self.arguments:
+            case (Call() as call,):
+                return frozenset({call.id})
+            case (_, [*targets]):
+                return frozenset(each.id for each in targets)
+        return frozenset()
+
+
+Fault: TypeAlias = Callable[[Attempt], Any]
+"""Makes the call or does not, and returns or raises what the caller is to see."""
+
+
+def before(error: BaseException) -> Fault:
+    """Raise *error* and have no effect."""
+
+    def fail(_: Attempt) -> Any:
+        raise error
+
+    return fail
+
+
+def after(error: BaseException) -> Fault:
+    """Have the whole effect, then raise *error*: the answer is lost."""
+
+    def fail(attempt: Attempt) -> Any:
+        attempt.run()
+        raise error
+
+    return fail
+
+
+def transient() -> Fault:
+    """Fail without effect in a way that passes."""
+    return before(ProviderTransient("the connection was refused"))
+
+
+def lost() -> Fault:
+    """Have the whole effect and lose the answer."""
+    return after(ProviderTransient("the answer was lost"))
+
+
+def throttled(retry_after: float | None = None) -> Fault:
+    """Ask for fewer calls; *retry_after* is in seconds."""
+    return before(ProviderThrottled("too many calls", retry_after=retry_after))
+
+
+def permanent() -> Fault:
+    """Fail without effect in a way that no later try will mend."""
+    return before(ProviderError("the request was refused", hint="ask for something else"))
+
+
+def crash(when: When) -> Fault:
+    """Kill the process before the effect or after it; the provider answers nothing any more."""
+    return {"before": before, "after": after}[when](Crash(f"killed {when} a provider's effect"))
+
+
+def half(*kept: str) -> Fault:
+    """Make a create leave its work half done: marked, but of its spec only identity and *kept*."""
+
+    def fail(attempt: Attempt) -> Any:
+        (call,) = attempt.arguments
+        kind = next(each for each in attempt.provider.describe() if each.name == call.kind)
+        part = {name: call.spec[name] for name in (*kind.identity, *kept) if name in call.spec}
+        replace(attempt, arguments=(replace(call, spec=part),)).run()
+        raise ProviderTransient("the connection broke half-way")
+
+    return fail
+
+
+class Gate:
+    """Holds a slow call until the test opens the gate; so no test needs to sleep."""
+
+    def __init__(self) -> None:
+        self._arrived = threading.Event()
+        self._open = threading.Event()
+
+    def wait_for_arrival(self) -> None:
+        """Return when a call stands at the gate.
+
+        Raises:
+            TimeoutError: If none came within `GATE_SECONDS`.
+        """
+        _wait(self._arrived, "no call came to the gate")
+
+    def open(self) -> None:
+        """Let through the calls that wait and all that come."""
+        self._open.set()
+
+    def pass_through(self) -> None:
+        """Wait until the gate is open.
+
+        Raises:
+            TimeoutError: If nobody opened it within `GATE_SECONDS`.
+        """
+        self._arrived.set()
+        _wait(self._open, "nobody opened the gate")
+
+
+def _wait(event: threading.Event, complaint: str) -> None:
+    if not event.wait(GATE_SECONDS):
+        raise TimeoutError(complaint)
+
+
+def slow(gate: Gate) -> Fault:
+    """Take as long as *gate* is shut, then make the call."""
+
+    def delay(attempt: Attempt) -> Any:
+        gate.pass_through()
+        return attempt.run()
+
+    return delay
+
+
+def misbehave(change: Callable[[Any], Any]) -> Fault:
+    """Make the call and answer with what *change* turns the true answer into.
+
+    A foreign exception is `before(KeyError("id"))`.
+    """
+    return lambda attempt: change(attempt.run())
+
+
+def answering(value: Any) -> Fault:
+    """Make the call and answer *value*, of whatever type."""
+    return misbehave(lambda _: value)
+
+
+def too_few_answers() -> Fault:
+    """Leave the last answer of an `observe` out."""
+    return misbehave(lambda observed: replace(observed, answers=list(observed.answers)[:-1]))
+
+
+def without(*fields: str) -> Fault:
+    """Leave *fields* out of every set of attributes that is answered."""
+
+    def strip(attributes: Mapping[str, Tree]) -> dict[str, Tree]:
+        return {name: value for name, value in attributes.items() if name not in fields}
+
+    def strip_one(answer: Observation) -> Observation:
+        if isinstance(answer, Present):
+            return replace(answer, attributes=strip(answer.attributes))
+        return answer
+
+    def change(answer: Any) -> Any:
+        if isinstance(answer, Observed):
+            return replace(answer, answers=[strip_one(each) for each in answer.answers])
+        return strip(answer)
+
+    return misbehave(change)
+
+
+@dataclass(slots=True)
+class _Rule:
+    method: str
+    fault: Fault
+    id: ResourceId | None
+    nth: int
+    times: int
+    met: int = 0
+
+    def matches(self, attempt: Attempt) -> bool:
+        return attempt.method == self.method and (self.id is None or self.id in attempt.ids)
+
+    def is_due(self) -> bool:
+        return self.nth <= self.met < self.nth + self.times
+
+    def is_spent(self) -> bool:
+        return self.met >= min(self.nth + self.times - 1, ALWAYS)
+
+
+class Faults:
+    """What is to go wrong, and when. Thread-safe; several providers may share one."""
+
+    def __init__(self) -> None:
+        self._rules: list[_Rule] = []
+        self._lock = threading.Lock()
+
+    def inject(
+        self, method: str, fault: Fault, *, id: str | None = None, nth: int = 1, times: int = 1
+    ) -> None:
+        """Put *fault* in place of the *nth* call of *method* and the next ones, *times* in all.
+
+        With *id* only the calls about that resource count. Where several faults are due the
+        one injected first strikes; every one counts the call.
+        """
+        name = ResourceId(id) if id else None
+        with self._lock:
+            self._rules.append(_Rule(method, fault, name, nth, times))
+
+    def choose(self, attempt: Attempt) -> Fault | None:
+        """Count *attempt* and return the fault that strikes it."""
+        with self._lock:
+            rules = [rule for rule in self._rules if rule.matches(attempt)]
+            for rule in rules:
+                rule.met += 1
+            return next((rule.fault for rule in rules if rule.is_due()), None)
+
+    def has_struck(self) -> bool:
+        """Tell whether every fault struck at least once: else the test tested nothing."""
+        with self._lock:
+            return all(rule.met >= rule.nth for rule in self._rules)
+
+
+class FaultyProvider:
+    """Wraps *provider*, with *faults*; has the ability to probe if *provider* has.
+
+    After a `Crash` it is dead: every further call raises `Crash` too. What the wrapped
+    provider did stays done, so a second one can look at what is left.
+    """
+
+    probe: Callable[[str, Mapping[str, Tree]], Ready | Waiting]
+    get_probe_timeout: Callable[[str, Mapping[str, Tree]], float]
+
+    def __init__(self, provider: Provider, faults: Faults) -> None:
+        self.name = provider.name
+        self._provider = provider
+        self._faults = faults
+        self._is_dead = False
+        if isinstance(provider, Probes):
+            self.probe = lambda *arguments: self._make("probe", *arguments)
+            self.get_probe_timeout = provider.get_probe_timeout
+
+    def describe(self) -> Sequence[Kind]:
+        """Describe as the wrapped provider does, or fail."""
+        kinds: Sequence[Kind] = self._make("describe")
+        return kinds
+
+    def observe(self, owner: str, targets: Sequence[Target]) -> Observed:
+        """Observe as the wrapped provider does, or fail."""
+        observed: Observed = self._make("observe", owner, targets)
+        return observed
+
+    def create(self, call: Call) -> Mapping[str, Tree]:
+        """Create as the wrapped provider does, or fail."""
+        attributes: Mapping[str, Tree] = self._make("create", call)
+        return attributes
+
+    def update(self, call: Call) -> Mapping[str, Tree]:
+        """Update as the wrapped provider does, or fail."""
+        attributes: Mapping[str, Tree] = self._make("update", call)
+        return attributes
+
+    def delete(self, call: Call) -> None:
+        """Delete as the wrapped provider does, or fail."""
+        self._make("delete", call)
+
+    def close(self) -> None:
+        """Close the wrapped provider, or fail."""
+        self._make("close")
+
+    def _make(self, method: str, *arguments: Any) -> Any:
+        if self._is_dead:
+            raise Crash(f"{method} was called in a process that was killed")
+        attempt = Attempt(self._provider, method, arguments)
+        fault = self._faults.choose(attempt)
+        try:
+            return fault(attempt) if fault else attempt.run()
+        except Crash:
+            self._is_dead = True
+            raise

@@ -1,0 +1,195 @@
+"""The in-memory provider: serves a `World` as a real provider serves a cloud account."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from dataclasses import replace
+
+from provisioning.core.errors import ProviderConflict, ProviderError
+from provisioning.core.ids import ResourceId
+from provisioning.core.kinds import Kind
+from provisioning.core.providers import (
+    Absent,
+    Call,
+    Observation,
+    Observed,
+    Present,
+    Ready,
+    Target,
+    Unreadable,
+    Waiting,
+)
+from provisioning.core.values import Tree
+from provisioning.testing.memory_kinds import CHOICES, KINDS, NAME
+from provisioning.testing.worlds import Live, World
+
+
+class MemoryProvider:
+    """Keeps the provider contract to the letter, on a `World` that providers may share.
+
+    Its kinds are `Thing` (every behaviour a field can have), `Slot` (found by place),
+    `Note` (recorded only) and `Service` (becomes ready). A spec that its kind's model
+    refuses is refused with `ProviderError`, as a cloud would.
+    """
+
+    name = NAME
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def describe(self) -> Sequence[Kind]:
+        """Return the four kinds."""
+        return tuple(KINDS.values())
+
+    def observe(self, owner: str, targets: Sequence[Target]) -> Observed:
+        """Look at *targets*; whatever else bears a mark of *owner* is a stray."""
+        with self._world.serve("observe"):
+            answers = [self._look(owner, target) for target in targets]
+            return Observed(answers=answers, strays=self._find_strays(owner, targets))
+
+    def create(self, call: Call) -> Mapping[str, Tree]:
+        """Make the resource, or complete what bears the call's mark."""
+        with self._world.serve("create"):
+            kind = _check_spec(call)
+            if kind.recorded_only:
+                return _compute_note(call.spec)
+            there = self._find(kind, call.mark.owner, call.spec)
+            if there and there.mark != call.mark:
+                raise _build_conflict(call, there)
+            return self._write(kind, there or self._world.add(kind.name, {}, call.mark), call)
+
+    def update(self, call: Call) -> Mapping[str, Tree]:
+        """Change the resource to the spec; what another infra owns is left alone."""
+        with self._world.serve("update"):
+            kind = _check_spec(call)
+            if kind.recorded_only:
+                return _compute_note(call.spec)
+            there = self._find_exact(kind, call)
+            if there is None:
+                raise ProviderError(f"{call.id} is gone", hint="plan again")
+            if there.mark and _get_infra(there.mark.owner) != _get_infra(call.mark.owner):
+                raise _build_conflict(call, there)
+            return self._write(kind, there, call)
+
+    def delete(self, call: Call) -> None:
+        """Remove the resource if it bears its owner's mark."""
+        with self._world.serve("delete"):
+            there = self._find_exact(_get_kind(call.kind), call)
+            if there is None:
+                return
+            if there.mark is None or there.mark.owner != call.mark.owner:
+                raise _build_conflict(call, there)
+            self._world.remove(there.id)
+
+    def close(self) -> None:
+        """Count the call; there is nothing to let go of."""
+        with self._world.serve("close"):
+            pass
+
+    def probe(self, kind: str, attributes: Mapping[str, Tree]) -> Ready | Waiting:
+        """Answer `Waiting` as often as the service's `ready_after` says."""
+        with self._world.serve("probe"):
+            wanted = _get_ready_after(attributes)
+            if _get_kind(kind).name != "Service" or wanted == 0:
+                return Ready()
+            if wanted < 0:
+                raise ProviderError("the service has exited", hint="look at its command")
+            done = self._world.probe(str(attributes.get("serial")))
+            return Ready() if done > wanted else Waiting(f"answered {done} of {wanted} probes")
+
+    def get_probe_timeout(self, kind: str, attributes: Mapping[str, Tree]) -> float:
+        """Return the service's `timeout`; 0 for what is ready at once."""
+        if kind != "Service" or not _get_ready_after(attributes):
+            return 0.0
+        return float(attributes.get("timeout", 60.0))
+
+    def _look(self, owner: str, target: Target) -> Observation:
+        kind = _get_kind(target.kind)
+        reason = self._world.unreadable.get(target.id)
+        if kind.recorded_only:
+            reason = f"a {kind.name} lives in the state log alone"
+        if reason:
+            return Unreadable(reason)
+        there = self._find(kind, f"{owner}/{target.id}", target.attributes)
+        return _observe_live(there) if there else Absent()
+
+    def _find(self, kind: Kind, owner: str, attributes: Mapping[str, Tree]) -> Live | None:
+        """Find by place where the kind has one, else by mark."""
+        place = {name: attributes.get(name) for name in kind.identity}
+        for live in self._world.snapshot().values():
+            if live.kind != kind.name:
+                continue
+            if place and place == {name: live.attributes.get(name) for name in place}:
+                return live
+            if not place and live.mark and live.mark.owner == owner:
+                return live
+        return None
+
+    def _find_exact(self, kind: Kind, call: Call) -> Live | None:
+        """Find the very resource that the call saw: a moved one still bears its old mark."""
+        serial = call.attributes.get("serial")
+        if serial is None:
+            return self._find(kind, call.mark.owner, call.attributes or call.spec)
+        return self._world.snapshot().get(serial)
+
+    def _find_strays(self, owner: str, targets: Sequence[Target]) -> dict[ResourceId, Present]:
+        asked = {target.id for target in targets}
+        return {
+            live.mark.resource: _observe_live(live)
+            for live in self._world.snapshot().values()
+            if live.mark
+            and live.mark.owner.startswith(owner + "/")
+            and live.mark.resource not in asked
+        }
+
+    def _write(self, kind: Kind, live: Live, call: Call) -> Mapping[str, Tree]:
+        kept = {each.name for each in kind.fields if each.defaulted} & live.attributes.keys()
+        standing = {name: live.attributes[name] for name in kept}
+        attributes = {**CHOICES.get(kind.name, {}), **standing, **call.spec}
+        attributes |= _compute_computed(kind, live.id, attributes)
+        written = self._world.put(replace(live, attributes=attributes, mark=call.mark))
+        return deepcopy(dict(written.attributes))
+
+
+def _compute_computed(kind: Kind, serial: str, attributes: Mapping[str, Tree]) -> dict[str, Tree]:
+    values = {"serial": serial, "address": f"{serial}.{attributes.get('zone', 'nowhere')}"}
+    return {each.name: values[each.name] for each in kind.fields if each.computed}
+
+
+def _compute_note(spec: Mapping[str, Tree]) -> dict[str, Tree]:
+    return deepcopy({**spec, "output": spec.get("input")})
+
+
+def _observe_live(live: Live) -> Present:
+    return Present(deepcopy(dict(live.attributes)), live.mark)
+
+
+def _get_kind(name: str) -> Kind:
+    if name not in KINDS:
+        raise ProviderError(f"the provider {NAME} has no kind {name}")
+    return KINDS[name]
+
+
+def _check_spec(call: Call) -> Kind:
+    kind = _get_kind(call.kind)
+    for problem in kind.find_problems(call.spec, set()):
+        where = ".".join(str(step) for step in problem.path)
+        raise ProviderError(f"{call.id}: the fake cloud refuses {where}: {problem.message}")
+    return kind
+
+
+def _build_conflict(call: Call, there: Live) -> ProviderConflict:
+    owner = f"bears the mark {there.mark}" if there.mark else "bears no mark"
+    return ProviderConflict(
+        f"{call.id}: {there.id} stands in its place and {owner}",
+        hint="choose another place, or adopt it",
+    )
+
+
+def _get_infra(owner: str) -> list[str]:
+    return owner.split("/")[:2]
+
+
+def _get_ready_after(attributes: Mapping[str, Tree]) -> int:
+    return int(attributes.get("ready_after", 0))

@@ -1,0 +1,74 @@
+"""The kinds of the in-memory provider, one for each way a kind can behave."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from provisioning.core.kinds import Field, Kind, ListBehaviour
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+NAME = "memory"
+
+
+def _load(model: str) -> Callable[[], type[BaseModel]]:
+    def load() -> type[BaseModel]:
+        from provisioning.testing import memory_models
+
+        found: type[BaseModel] = getattr(memory_models, model)
+        return found
+
+    return load
+
+
+SERIAL = Field(name="serial", computed=True, derived_from=())
+
+THING = Kind(
+    name="Thing",
+    provider=NAME,
+    summary="A thing of the fake cloud, found by its mark.",
+    model=_load("Thing"),
+    fields=(
+        Field(name="color", defaulted=True),
+        Field(name="zone", immutable=True),
+        Field(name="tags", lists=ListBehaviour.SET),
+        Field(name="rules", lists=ListBehaviour.KEYED),
+        Field(name="password", sensitive=True),
+        SERIAL,
+        Field(name="address", computed=True, derived_from=("zone",)),
+    ),
+)
+
+SLOT = Kind(
+    name="Slot",
+    provider=NAME,
+    summary="A place of the fake cloud that holds a value.",
+    model=_load("Slot"),
+    fields=(Field(name="place", immutable=True),),
+    identity=("place",),
+    create_before_delete=True,
+)
+
+NOTE = Kind(
+    name="Note",
+    provider=NAME,
+    summary="A value that lives in the state log alone.",
+    model=_load("Note"),
+    fields=(Field(name="output", computed=True, derived_from=("input",)),),
+    recorded_only=True,
+)
+
+SERVICE = Kind(
+    name="Service",
+    provider=NAME,
+    summary="A service of the fake cloud that takes its time to become ready.",
+    model=_load("Service"),
+    fields=(SERIAL,),
+)
+
+KINDS = {kind.name: kind for kind in (THING, SLOT, NOTE, SERVICE)}
+
+CHOICES = {"Thing": {"color": "grey"}}
+"""What the cloud picks for a defaulted field that a spec leaves out."""

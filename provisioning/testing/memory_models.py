@@ -1,0 +1,56 @@
+"""The specs of the in-memory provider's kinds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+
+class _Spec(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class Rule(_Spec):
+    """One rule of a `Thing`; its name is its key."""
+
+    name: str
+    port: int = 0
+
+
+class Thing(_Spec):
+    """Has a field of every behaviour, and is found by its mark."""
+
+    size: int = 1
+    color: str = "grey"
+    zone: str = "nowhere"
+    tags: list[str] = []
+    rules: list[Rule] = []
+    password: str | None = None
+    settings: dict[str, Any] = {}
+    link: Any = None
+    input: Any = None
+
+
+class Slot(_Spec):
+    """Is found by its place, which something foreign may occupy."""
+
+    place: str
+    value: Any = None
+
+
+class Note(_Spec):
+    """Lives in the state log alone."""
+
+    input: Any = None
+
+
+class Service(_Spec):
+    """Serves after as many probes as `ready_after` says; if that is negative, never.
+
+    `timeout` is in seconds.
+    """
+
+    ready_after: int = 0
+    timeout: float = 60.0
+    command: list[str] = []
