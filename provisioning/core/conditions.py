@@ -99,18 +99,18 @@ def _compute_ready(
     run = view.run
     failing = [each.id for each in resources if each.condition is not Condition.READY]
     if run is None:
-        return _build(Condition.READY, False, "never-applied", "nothing was applied yet")
+        return _lacks(Condition.READY, "never-applied", "nothing was applied yet")
     if view.is_cut_off:
-        return _build(Condition.READY, False, "unfinished", "a run has begun and not ended")
+        return _lacks(Condition.READY, "unfinished", "a run has begun and not ended")
     if run.result is not Result.DONE or failing:
         names = ", ".join(failing) or _name_failed(run)
-        return _build(Condition.READY, False, "failed", f"run {run.number} {run.result}: {names}")
+        return _lacks(Condition.READY, "failed", f"run {run.number} {run.result}: {names}")
     if run.commit != commit:
         message = (
             f"applied {run.commit[:10]}, desired {commit[:10]}; no run was needed or made since"
         )
-        return _build(Condition.READY, True, "applied", message)
-    return _build(Condition.READY, True, "applied", f"run {run.number} applied {commit[:10]}")
+        return _holds(Condition.READY, "applied", message)
+    return _holds(Condition.READY, "applied", f"run {run.number} applied {commit[:10]}")
 
 
 def _name_failed(run: Run) -> str:
@@ -120,8 +120,8 @@ def _name_failed(run: Run) -> str:
 def _compute_reconciling(view: LogView, judgement: Judgement | None) -> ConditionStatus:
     if view.lock and view.lock.run and judgement and judgement.is_held:
         message = f"run {view.lock.token} by {view.lock.holder}"
-        return _build(Condition.RECONCILING, True, "running", message)
-    return _build(Condition.RECONCILING, False, "idle", "no run is under way")
+        return _holds(Condition.RECONCILING, "running", message)
+    return _lacks(Condition.RECONCILING, "idle", "no run is under way")
 
 
 def _compute_stalled(view: LogView) -> ConditionStatus:
@@ -129,18 +129,22 @@ def _compute_stalled(view: LogView) -> ConditionStatus:
     if run and run.result is Result.FAILED:
         first = next((each for each in run.changes if each.error), None)
         message = f"{first.id}: {first.error}" if first else "the last run failed"
-        return _build(Condition.STALLED, True, "failed", message)
-    return _build(Condition.STALLED, False, "ok", "the last run did not fail")
+        return _holds(Condition.STALLED, "failed", message)
+    return _lacks(Condition.STALLED, "ok", "the last run did not fail")
 
 
 def _compute_blocked(view: LogView, judgement: Judgement | None) -> ConditionStatus:
     lock = view.lock
     if lock and not lock.run and judgement and judgement.is_held:
-        return _build(Condition.BLOCKED, True, "held", f"held by {lock.holder}: {lock.reason}")
+        return _holds(Condition.BLOCKED, "held", f"held by {lock.holder}: {lock.reason}")
     if lock and judgement and judgement.standing is not Standing.HELD:
-        return _build(Condition.BLOCKED, False, judgement.standing, "the next run takes over")
-    return _build(Condition.BLOCKED, False, "free", "nobody holds it")
+        return _lacks(Condition.BLOCKED, judgement.standing, "the next run takes over")
+    return _lacks(Condition.BLOCKED, "free", "nobody holds it")
 
 
-def _build(type_: Condition, status: bool, reason: str, message: str) -> ConditionStatus:  # noqa: FBT001
-    return ConditionStatus(type=type_, status=status, reason=reason, message=message)
+def _holds(type_: Condition, reason: str, message: str) -> ConditionStatus:
+    return ConditionStatus(type=type_, status=True, reason=reason, message=message)
+
+
+def _lacks(type_: Condition, reason: str, message: str) -> ConditionStatus:
+    return ConditionStatus(type=type_, status=False, reason=reason, message=message)

@@ -98,10 +98,12 @@ class Provider(Protocol):
     def create(self, call: Call) -> Mapping[str, Tree]:
         """Make it, marked; return its attributes.
 
-        What already bears the call's mark is this call's own earlier work and is completed.
+        What already bears the call's mark is this call's own earlier work and is completed;
+        so is what stands in the place of a kind with an identity and bears the owner's mark.
 
         Raises:
-            ProviderConflict: If something that bears another mark, or none, is in its place.
+            ProviderConflict: If something that bears another owner's mark, or none, is in
+                its place.
         """
 
     def update(self, call: Call) -> Mapping[str, Tree]:

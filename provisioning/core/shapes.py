@@ -5,7 +5,7 @@ The same shapes come from the command line and from the service.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -13,6 +13,7 @@ import msgspec
 from provisioning.core.conditions import InfraStatus
 from provisioning.core.diffs import FieldChange
 from provisioning.core.errors import InvalidWorkspace, ProvisioningError, Source
+from provisioning.core.ids import ResourceId
 from provisioning.core.plans import Plan, PlannedChange
 from provisioning.core.records import Change, Record, Run
 from provisioning.core.values import as_json
@@ -72,9 +73,8 @@ def shape_result(plan: Plan, conclusion: str, run: Run | None) -> Shape:
     """Return *plan* with what became of it."""
     outcomes = {each.id: each for each in run.changes} if run else {}
     shape = shape_plan(plan)
-    for change in shape["changes"]:
-        change |= _shape_outcome(outcomes.get(change["id"]))
-    return shape | {"result": conclusion, "run": run.run if run else None}
+    changes = [each | _shape_outcome(outcomes.get(each["id"])) for each in shape["changes"]]
+    return shape | {"changes": changes, "result": conclusion, "run": run.run if run else None}
 
 
 def _shape_outcome(change: Change | None) -> Shape:
@@ -138,12 +138,14 @@ def shape_error(error: ProvisioningError) -> Shape:
     return shape
 
 
-def shape_diff(differences: Mapping[str, tuple[FieldChange, ...]], missing: list[str]) -> Shape:
+def shape_diff(
+    differences: Mapping[ResourceId, tuple[FieldChange, ...]], missing: Sequence[ResourceId]
+) -> Shape:
     """Return what is live but not as it was recorded."""
     return {
         "changed": [
             {"id": name, "fields": [shape_field(each) for each in fields]}
             for name, fields in differences.items()
         ],
-        "missing": missing,
+        "missing": list(missing),
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from provisioning.core.fsck import LogCommit
 from provisioning.core.ids import CommitId, ResourceId
@@ -20,9 +20,11 @@ from provisioning.core.statelog import (
     get_ref,
     parse_view,
 )
-from provisioning.gitstore.remote import Remote
-from provisioning.gitstore.repository import Commit, Repository
 from provisioning.gitstore.shards import compute_shard_changes, parse_leaf
+
+if TYPE_CHECKING:
+    from provisioning.gitstore.remote import Remote
+    from provisioning.gitstore.repository import Commit, Repository
 
 
 class StateLog(Protocol):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
 from provisioning import __version__
 from provisioning.core.desired import raise_problems
@@ -26,7 +27,9 @@ from provisioning.gitstore.compiled import (
     load_snapshot,
     save_snapshot,
 )
-from provisioning.gitstore.repository import Repository
+
+if TYPE_CHECKING:
+    from provisioning.gitstore.repository import Repository
 
 SUFFIXES = frozenset({".yaml", ".yml", ".toml", ".json"})
 

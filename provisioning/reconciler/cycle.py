@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from provisioning.core.desired import compute_desired
 from provisioning.core.errors import HeadMoved, LockHeld, ProvisioningError
@@ -18,6 +19,7 @@ from provisioning.core.planning import compute_plan
 from provisioning.core.providers import Provider
 from provisioning.core.records import Begin, Holder, Intent, Lock, Result, Run
 from provisioning.core.references import Lookup
+from provisioning.core.resources import Resource
 from provisioning.core.statelog import LogView, build_run_id, compute_result, next_token
 from provisioning.core.states import DesiredState, RecordedState
 from provisioning.core.targets import compute_places
@@ -27,10 +29,8 @@ from provisioning.gitstore.journal import (
     read_unfinished,
     remove_journals,
 )
-from provisioning.gitstore.repository import Repository
 from provisioning.gitstore.statelog import StateLog
 from provisioning.reconciler.attempts import Hands, build_intent, pick_identity
-from provisioning.reconciler.compiling import Compiler
 from provisioning.reconciler.endings import Execution
 from provisioning.reconciler.events import Event, EventKind, Listener
 from provisioning.reconciler.execution import Executor
@@ -49,6 +49,23 @@ REPLANS = 8
 """How often a plan is computed again because somebody else wrote to the state log meanwhile."""
 
 
+class Manifests(Protocol):
+    """Reads the desired state; `reconciler.compiling.Compiler` is the one that reads Git."""
+
+    def compile(self, commit: CommitId, infra: str) -> Sequence[Resource]:
+        """Return the resources of *infra* at *commit*."""
+
+    def read_files(self, commit: CommitId, desired: DesiredState) -> Mapping[str, bytes]:
+        """Return the workspace files that the specs of *desired* name."""
+
+
+class History(Protocol):
+    """Knows the commits of the workspace."""
+
+    def is_ancestor(self, old: CommitId, new: CommitId) -> bool:
+        """Tell whether *new* is *old* or follows it."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reconciler:
     """Keeps one infra equal to Git. All it needs is in its arguments; see `bootstrap`.
@@ -56,7 +73,7 @@ class Reconciler:
     Args:
         infra: Its name.
         workspace: The workspace's id.
-        repository: Where the desired state is read.
+        history: Tells which commit follows which.
         log: The infra's state log.
         compiler: Reads the manifests.
         kinds: The kinds of all providers.
@@ -76,9 +93,9 @@ class Reconciler:
 
     infra: str
     workspace: str
-    repository: Repository
+    history: History
     log: StateLog
-    compiler: Compiler
+    compiler: Manifests
     kinds: Mapping[str, Kind]
     providers: Mapping[str, Provider]
     lookup: Lookup
@@ -98,8 +115,12 @@ class Reconciler:
         """The part of every ownership mark that names this infra."""
         return f"{self.workspace}/{self.infra}"
 
-    def reconcile(self, request: Request) -> Report:
+    def reconcile(self, request: Request, prospect: Prospect | None = None) -> Report:
         """Make the world what *request* asks for.
+
+        Args:
+            request: What is asked for.
+            prospect: A look just taken, which spares the first one.
 
         Raises:
             LockHeld: If somebody else holds the lock, and there is something to do.
@@ -107,9 +128,9 @@ class Reconciler:
             Fenced: If the lock was lost under way.
         """
         for _ in range(REPLANS):
-            prospect = self.look(request)
+            seen, prospect = prospect or self.look(request), None
             try:
-                return self.act(prospect, request)
+                return self.act(seen, request)
             except HeadMoved:
                 self._tell(EventKind.REPLANNED, "somebody else wrote to the state log")
         raise LockHeld(
@@ -123,7 +144,7 @@ class Reconciler:
         """Compile, observe, plan and gate, without a lock and without changing anything."""
         view = self.log.read()
         recorded, journals = self._read_recorded(view)
-        desired = self._read_desired(request.commit)
+        desired = self.read_desired(request.commit)
         places = compute_places(desired, recorded, self.kinds)
         live = observe_live(places, kinds=self.kinds, providers=self.providers, owner=self.owner)
         plan = compute_plan(
@@ -149,7 +170,8 @@ class Reconciler:
         unfinished = compute_unfinished(records, view.begin, read_unfinished(journals))
         return RecordedState(head=view.head, records=records, unfinished=unfinished), journals
 
-    def _read_desired(self, commit: CommitId) -> DesiredState:
+    def read_desired(self, commit: CommitId) -> DesiredState:
+        """Compile and check the desired state at *commit*; look at nothing else."""
         resources = self.compiler.compile(commit, self.infra)
         desired = compute_desired(self.infra, commit, resources, self.kinds, self.lookup)
         files = self.compiler.read_files(commit, desired)
@@ -169,7 +191,7 @@ class Reconciler:
             applied=applied,
             descends=applied is None
             or applied == desired.commit
-            or self.repository.is_ancestor(applied, desired.commit),
+            or self.history.is_ancestor(applied, desired.commit),
             desired=len(desired.resources),
             recorded=len(recorded.records),
         )

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from provisioning.core.ids import ResourceId
 from provisioning.core.kinds import Kind
-from provisioning.core.providers import Observation, Provider, Target
+from provisioning.core.providers import Absent, Observation, Present, Provider, Target
 from provisioning.core.states import LiveState
 from provisioning.core.targets import Places
 from provisioning.reconciler.guarding import observe_targets
@@ -21,15 +21,21 @@ def observe_live(
 ) -> LiveState:
     """Ask each provider for all of its targets in one call.
 
-    What a provider could not read is `Unreadable`; what no provider serves is missing.
+    What a provider could not read is `Unreadable`; what no provider serves is missing. A
+    kind that lives in the state log alone is there if it is recorded.
     """
     questions: dict[str, list[Question]] = {}
+    maps: tuple[dict[ResourceId, Observation], ...] = ({}, {}, {})
     for number, places_of in enumerate((places.current, places.elsewhere, places.leftovers)):
         for name, target in places_of.items():
-            if target.kind in kinds:
-                provider = kinds[target.kind].provider
-                questions.setdefault(provider, []).append((number, name, target))
-    maps: tuple[dict[ResourceId, Observation], ...] = ({}, {}, {})
+            kind = kinds.get(target.kind)
+            if kind is None:
+                continue
+            if kind.recorded_only:
+                known = target.attributes
+                maps[number][name] = Present(known, None) if known else Absent()
+            else:
+                questions.setdefault(kind.provider, []).append((number, name, target))
     for asked, answers in _ask(questions, providers, owner):
         for (number, name, _), answer in zip(asked, answers, strict=True):
             maps[number][name] = answer

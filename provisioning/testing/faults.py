@@ -1,43 +1,21 @@
-"""Makes a provider fail where a test wants it to.
+"""The ways a provider can fail, to be injected where a test wants them.
 
-A fault stands in for one call of a wrapped provider, and may let the call through:
-
-    faults = Faults()
-    faults.inject("create", transient(), id="Thing/a", times=2)
-    faults.inject("update", after(ProviderTransient("the answer was lost")), nth=3)
-    provider = FaultyProvider(MemoryProvider(world), faults)
-
-makes the first two creates of `Thing/a` fail without an effect, and loses the answer of the
-third update whatever it changes.
+A fault stands in for one call of a provider: it fails before the effect, after it, half-way,
+late, or with an answer that breaks the contract.
 """
 
 from __future__ import annotations
 
-import sys
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 from provisioning.core.errors import ProviderError, ProviderThrottled, ProviderTransient
 from provisioning.core.ids import ResourceId
-from provisioning.core.kinds import Kind
-from provisioning.core.providers import (
-    Call,
-    Observation,
-    Observed,
-    Present,
-    Probes,
-    Provider,
-    Ready,
-    Target,
-    Waiting,
-)
+from provisioning.core.providers import Call, Observation, Observed, Present, Provider
 from provisioning.core.values import Tree
 from provisioning.testing.effects import Crash, When
-
-ALWAYS = sys.maxsize
-"""As `times` of `Faults.inject`: from then on every time."""
 
 GATE_SECONDS = 30.0
 """How long a `Gate` holds anything before it gives the test up."""
@@ -206,114 +184,3 @@ def without(*fields: str) -> Fault:
         return strip(answer)
 
     return misbehave(change)
-
-
-@dataclass(slots=True)
-class _Rule:
-    method: str
-    fault: Fault
-    id: ResourceId | None
-    nth: int
-    times: int
-    met: int = 0
-
-    def matches(self, attempt: Attempt) -> bool:
-        return attempt.method == self.method and (self.id is None or self.id in attempt.ids)
-
-    def is_due(self) -> bool:
-        return self.nth <= self.met < self.nth + self.times
-
-    def is_spent(self) -> bool:
-        return self.met >= min(self.nth + self.times - 1, ALWAYS)
-
-
-class Faults:
-    """What is to go wrong, and when. Thread-safe; several providers may share one."""
-
-    def __init__(self) -> None:
-        self._rules: list[_Rule] = []
-        self._lock = threading.Lock()
-
-    def inject(
-        self, method: str, fault: Fault, *, id: str | None = None, nth: int = 1, times: int = 1
-    ) -> None:
-        """Put *fault* in place of the *nth* call of *method* and the next ones, *times* in all.
-
-        With *id* only the calls about that resource count. Where several faults are due the
-        one injected first strikes; every one counts the call.
-        """
-        name = ResourceId(id) if id else None
-        with self._lock:
-            self._rules.append(_Rule(method, fault, name, nth, times))
-
-    def choose(self, attempt: Attempt) -> Fault | None:
-        """Count *attempt* and return the fault that strikes it."""
-        with self._lock:
-            rules = [rule for rule in self._rules if rule.matches(attempt)]
-            for rule in rules:
-                rule.met += 1
-            return next((rule.fault for rule in rules if rule.is_due()), None)
-
-    def has_struck(self) -> bool:
-        """Tell whether every fault struck at least once: else the test tested nothing."""
-        with self._lock:
-            return all(rule.met >= rule.nth for rule in self._rules)
-
-
-class FaultyProvider:
-    """Wraps *provider*, with *faults*; has the ability to probe if *provider* has.
-
-    After a `Crash` it is dead: every further call raises `Crash` too. What the wrapped
-    provider did stays done, so a second one can look at what is left.
-    """
-
-    probe: Callable[[str, Mapping[str, Tree]], Ready | Waiting]
-    get_probe_timeout: Callable[[str, Mapping[str, Tree]], float]
-
-    def __init__(self, provider: Provider, faults: Faults) -> None:
-        self.name = provider.name
-        self._provider = provider
-        self._faults = faults
-        self._is_dead = False
-        if isinstance(provider, Probes):
-            self.probe = lambda *arguments: self._make("probe", *arguments)
-            self.get_probe_timeout = provider.get_probe_timeout
-
-    def describe(self) -> Sequence[Kind]:
-        """Describe as the wrapped provider does, or fail."""
-        kinds: Sequence[Kind] = self._make("describe")
-        return kinds
-
-    def observe(self, owner: str, targets: Sequence[Target]) -> Observed:
-        """Observe as the wrapped provider does, or fail."""
-        observed: Observed = self._make("observe", owner, targets)
-        return observed
-
-    def create(self, call: Call) -> Mapping[str, Tree]:
-        """Create as the wrapped provider does, or fail."""
-        attributes: Mapping[str, Tree] = self._make("create", call)
-        return attributes
-
-    def update(self, call: Call) -> Mapping[str, Tree]:
-        """Update as the wrapped provider does, or fail."""
-        attributes: Mapping[str, Tree] = self._make("update", call)
-        return attributes
-
-    def delete(self, call: Call) -> None:
-        """Delete as the wrapped provider does, or fail."""
-        self._make("delete", call)
-
-    def close(self) -> None:
-        """Close the wrapped provider, or fail."""
-        self._make("close")
-
-    def _make(self, method: str, *arguments: Any) -> Any:
-        if self._is_dead:
-            raise Crash(f"{method} was called in a process that was killed")
-        attempt = Attempt(self._provider, method, arguments)
-        fault = self._faults.choose(attempt)
-        try:
-            return fault(attempt) if fault else attempt.run()
-        except Crash:
-            self._is_dead = True
-            raise

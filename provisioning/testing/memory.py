@@ -49,13 +49,17 @@ class MemoryProvider:
             return Observed(answers=answers, strays=self._find_strays(owner, targets))
 
     def create(self, call: Call) -> Mapping[str, Tree]:
-        """Make the resource, or complete what bears the call's mark."""
+        """Make the resource, or complete what an earlier call made of it.
+
+        A second one beside a whole one, under the same owner, is refused as a conflict: what
+        is found by mark must be found by no more than one.
+        """
         with self._world.serve("create"):
             kind = _check_spec(call)
             if kind.recorded_only:
                 return _compute_note(call.spec)
             there = self._find(kind, call.mark.owner, call.spec)
-            if there and there.mark != call.mark:
+            if there and not _is_own_work(kind, there, call):
                 raise _build_conflict(call, there)
             return self._write(kind, there or self._world.add(kind.name, {}, call.mark), call)
 
@@ -185,6 +189,12 @@ def _build_conflict(call: Call, there: Live) -> ProviderConflict:
         f"{call.id}: {there.id} stands in its place and {owner}",
         hint="choose another place, or adopt it",
     )
+
+
+def _is_own_work(kind: Kind, there: Live, call: Call) -> bool:
+    if kind.identity:
+        return there.mark is not None and there.mark.owner == call.mark.owner
+    return there.mark == call.mark
 
 
 def _get_infra(owner: str) -> list[str]:

@@ -62,28 +62,28 @@ class _Scanner:
         self._line = 1
 
     def scan(self) -> None:
-        token = self._next()
+        word = self._next()
         self.first_line = self._line
-        self._scan_value(token, ())
+        self._scan_value(word, ())
 
     def _next(self) -> str:
-        while (token := next(self._tokens)) == "\n":
+        while (word := next(self._tokens)) == "\n":
             self._line += 1
-        return token
+        return word
 
-    def _scan_value(self, token: str, path: Path) -> None:
-        if token in _OPENING and len(path) >= MAX_DEPTH:
+    def _scan_value(self, word: str, path: Path) -> None:
+        if word in _OPENING and len(path) >= MAX_DEPTH:
             raise self._refuse(TOO_DEEP)
-        if token == "{":
+        if word == "{":
             self._scan_map(path)
-        elif token == "[":
+        elif word == "[":
             self._scan_list(path)
-        elif token not in _WORDS:
-            self._check_scalar(token)
+        elif word not in _WORDS:
+            self._check_scalar(word)
 
     def _scan_map(self, path: Path) -> None:
-        while (token := self._next()) != "}":
-            here = (*path, self._check_scalar(token))
+        while (word := self._next()) != "}":
+            here = (*path, self._check_scalar(word))
             if here in self.lines:
                 raise self._refuse(
                     f"the key {render_path(here)} is given twice, first on line {self.lines[here]}",
@@ -94,26 +94,26 @@ class _Scanner:
 
     def _scan_list(self, path: Path) -> None:
         index = 0
-        while (token := self._next()) != "]":
+        while (word := self._next()) != "]":
             here = (*path, index)
             self.lines[here] = self._line
-            self._scan_value(token, here)
+            self._scan_value(word, here)
             index += 1
 
-    def _check_scalar(self, token: str) -> str:
-        if token[0] == '"':
-            return self._check_string(token)
+    def _check_scalar(self, word: str) -> str:
+        if word[0] == '"':
+            return self._check_string(word)
         try:
-            if isinstance(read_plain(token), str):
-                raise self._refuse(f"{token} is not a number JSON can hold", hint=NUMBER_HINT)
+            if isinstance(read_plain(word), str):
+                raise self._refuse(f"{word} is not a number JSON can hold", hint=NUMBER_HINT)
         except ValueError as exc:
             raise self._refuse(str(exc), hint=NUMBER_HINT) from exc
-        return token
+        return word
 
-    def _check_string(self, token: str) -> str:
-        if "\\" not in token:
-            return token[1:-1]
-        text: str = json.loads(token)
+    def _check_string(self, word: str) -> str:
+        if "\\" not in word:
+            return word[1:-1]
+        text: str = json.loads(word)
         try:
             text.encode()
         except UnicodeEncodeError as exc:

@@ -23,8 +23,7 @@ def decode_text(data: bytes, file: str) -> str:
     """
     if len(data) > MAX_SIZE:
         raise InvalidManifest(
-            f"the file has {len(data) / 2**20:.1f} MiB; a manifest has at most"
-            f" {MAX_SIZE // 2**20} MiB",
+            f"the file has {len(data):,} bytes; a manifest has at most {MAX_SIZE:,} (10 MiB)",
             hint="split it into several files",
             source=Source(file, 1),
         )

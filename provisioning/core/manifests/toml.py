@@ -20,6 +20,7 @@ _KEY = rf"{_NAME}(?:[ \t]*\.[ \t]*{_NAME})*"
 _LINE = re.compile(rf"[ \t]*(?:\[(\[?)[ \t]*({_KEY})[ \t]*\]|({_KEY})[ \t]*=)")
 _BARE = re.compile(r"[\w-]+(?:\.[\w-]+)*\Z")
 _LONG_KEY = re.compile(rf"(?<![\w-])(?:{_NAME}[ \t]*\.[ \t]*){{{MAX_DEPTH}}}")
+_LONG_NUMBER = re.compile(r"[0-9_]{4300}")
 _OPAQUE = re.compile(
     r'"""(?:\\.|[^\\])*?"{3,5}|\'\'\'.*?\'{3,5}|"(?:\\.|[^"\\\n])*"|\'[^\'\n]*\'|#[^\n]*', re.DOTALL
 )
@@ -52,7 +53,7 @@ def parse_toml(data: bytes, file: str) -> list[Document]:
 
 def _load(text: str, file: str) -> dict[str, Tree]:
     if found := _LONG_KEY.search(text):  # tomllib takes quadratic time for them
-        _refuse_depth(file, text.count("\n", 0, found.start()) + 1)
+        _refuse_depth(file, _count_line(text, found.start()))
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as exc:
@@ -60,14 +61,23 @@ def _load(text: str, file: str) -> dict[str, Tree]:
         raise InvalidManifest(
             f"this is not TOML: {_PLACE.sub('', str(exc))}",
             hint="texts stand in quotes, and every key and table only once",
-            source=Source(file, int(place[1]) if place and place[1] else text.count("\n") + 1),
+            source=Source(
+                file, int(place[1]) if place and place[1] else _count_line(text, len(text))
+            ),
         ) from exc
     except RecursionError:
         _refuse_depth(file, 1)
-    except ValueError as exc:  # an integer of more than 4,300 digits
+    except ValueError as exc:  # Python's int() refuses more than 4,300 digits
+        found = _LONG_NUMBER.search(text)
         raise InvalidManifest(
-            "a number does not fit into 64 bits", hint=NUMBER_HINT, source=Source(file, 1)
+            "a number does not fit into 64 bits",
+            hint=NUMBER_HINT,
+            source=Source(file, _count_line(text, found.start() if found else 0)),
         ) from exc
+
+
+def _count_line(text: str, position: int) -> int:
+    return text.count("\n", 0, position) + 1
 
 
 def _refuse_depth(file: str, line: int) -> NoReturn:
@@ -115,7 +125,8 @@ def _scan_lines(text: str, tree: Tree) -> dict[Path, int]:
             path = _resolve(() if header else table, _split(header or key), counts)
             if not _has(tree, path):
                 continue  # a line inside a list that only looks like a header
-            lines.setdefault(path, number)
+            for length in range(1, len(path) + 1):
+                lines.setdefault(path[:length], number)
             if is_list:
                 counts[path] = counts.get(path, 0) + 1
                 path = (*path, counts[path] - 1)

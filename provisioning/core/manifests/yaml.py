@@ -7,11 +7,11 @@ recursion or an alias bomb can do harm.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from yaml.cyaml import CParser
+from yaml import CSafeLoader
 from yaml.error import MarkedYAMLError
 from yaml.events import (
     AliasEvent,
@@ -84,7 +84,7 @@ class _Builder:
     """Builds trees from events. Depth is bounded, so recursion is safe."""
 
     def __init__(self, text: str, file: str) -> None:
-        self._next: Any = CParser(text).get_event
+        self._next: Callable[[], Any] = CSafeLoader(text).get_event
         self._file = file
         self._position = 0
         self._repeated = 0
@@ -123,7 +123,7 @@ class _Builder:
             here = (*path, len(items))
             self._entries.append((here, event.start_mark.line + 1))
             items.append(self._build(event, here))
-        self._position = event.end_mark.index
+        self._close(event)
         return items
 
     def _build_map(self, path: Path) -> dict[str, Tree]:
@@ -143,10 +143,13 @@ class _Builder:
                 merged = (value, first, len(self._entries))
             else:
                 tree[key] = value
-        self._position = event.end_mark.index
+        self._close(event)
         if merged:
             self._merge(tree, path, *merged)
         return tree
+
+    def _close(self, event: Any) -> None:
+        self._position = event.end_mark.index
 
     def _read_key(self, event: Any) -> str:
         if type(event) in _COLLECTION_TAGS:
@@ -170,7 +173,7 @@ class _Builder:
     def _build_anchored(self, event: Any, path: Path) -> Tree:
         first, repeated = len(self._entries), self._repeated
         self._anchors[event.anchor] = None
-        self._position = event.end_mark.index
+        self._close(event)
         tree = self._build_plain(event, path)
         size = self._position - event.start_mark.index + self._repeated - repeated
         self._anchors[event.anchor] = _Anchored(tree, len(path), first, len(self._entries), size)
@@ -178,7 +181,7 @@ class _Builder:
 
     def _repeat(self, event: Any, path: Path) -> Tree:
         anchored = self._find_anchored(event)
-        self._position = event.end_mark.index
+        self._close(event)
         self._repeated += anchored.size
         if self._repeated > MAX_REPEATED:
             raise self._refuse(

@@ -39,6 +39,6 @@ def describe_yaml_error(exc: MarkedYAMLError, text: str, file: str) -> InvalidMa
 
 
 def _describe_context(exc: MarkedYAMLError) -> str:
-    if not (exc.context and exc.context_mark):
+    if not exc.context_mark or exc.context_mark.line == (exc.problem_mark or exc.context_mark).line:
         return ""
     return f" {exc.context} that begins on line {exc.context_mark.line + 1}"

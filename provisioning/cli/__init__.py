@@ -1,0 +1,1 @@
+"""Parses, calls, renders. Heavy libraries load only when a command needs them."""

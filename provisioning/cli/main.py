@@ -1,0 +1,99 @@
+"""The command line's entry: finds the command, and turns errors into text and exit codes."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+import click
+
+from provisioning import __version__
+from provisioning.cli.lazy import LazyGroup
+from provisioning.core.errors import ProvisioningError
+
+COMMANDS = {
+    "plan": ("provisioning.cli.runs:plan", "Show what would change and why, field by field."),
+    "apply": ("provisioning.cli.runs:apply", "Show the plan, ask, and apply exactly that."),
+    "reconcile": ("provisioning.cli.runs:reconcile", "Fetch, plan, gate, apply and record."),
+    "status": ("provisioning.cli.states:status", "Tell whether each infra is as Git wants it."),
+    "get": ("provisioning.cli.states:get", "List recorded resources."),
+    "diff": ("provisioning.cli.states:diff", "Compare what is live with what was recorded."),
+    "log": ("provisioning.cli.states:log", "Tell the story of the state log."),
+    "fsck": ("provisioning.cli.states:fsck", "Prove the state log: linear, fenced, complete."),
+    "lock": ("provisioning.cli.locks:lock", "See, hold, release or steal locks."),
+    "validate": ("provisioning.cli.manifests:validate", "Check the manifests of a commit."),
+    "schema": ("provisioning.cli.manifests:schema", "Print a kind's JSON Schema."),
+    "config": ("provisioning.cli.config:config", "Show settings, and where each comes from."),
+    "workspace": ("provisioning.cli.workspace:workspace", "Make a workspace."),
+    "completion": (
+        "provisioning.cli.completion:completion",
+        "Print the shell's completion script.",
+    ),
+}
+"""Each command: where it is defined, and its line in `provisioning --help`."""
+
+
+@click.command(
+    cls=LazyGroup,
+    commands_table=COMMANDS,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+@click.option(
+    "-C", "folder", type=click.Path(file_okay=False), default=".", help="Run as if started there."
+)
+@click.option(
+    "-c", "flags", multiple=True, metavar="KEY=VALUE", help="Override a setting for this command."
+)
+@click.version_option(__version__, prog_name="provisioning")
+@click.pass_context
+def cli(context: click.Context, folder: str, flags: tuple[str, ...]) -> None:
+    """Keep real infrastructure equal to a Git repository.
+
+    Push a commit, read the plan, and let the reconciler apply only what changed.
+    """
+    from provisioning.cli.session import Session
+
+    context.obj = Session(folder=folder, flags=flags)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line; the exit codes are in `docs/reference/exit-codes.md`."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        code = cli.main(words, prog_name="provisioning", standalone_mode=False)
+    except click.exceptions.Abort:
+        click.echo("aborted; nothing was changed", err=True)
+        sys.exit(130)
+    except click.ClickException as exc:
+        exc.show()
+        sys.exit(1)
+    except ProvisioningError as exc:
+        _show(exc, as_json=_wants(words, "json"))
+        sys.exit(exc.exit_code)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(1)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _wants(words: Sequence[str], output: str) -> bool:
+    """Tell whether `-o` *output* was given; the error may come before it was parsed."""
+    pairs = zip(words, [*words[1:], ""], strict=True)
+    return any(
+        (one in {"-o", "--output"} and other == output)
+        or one in {f"-o{output}", f"--output={output}"}
+        for one, other in pairs
+    )
+
+
+def _show(error: ProvisioningError, *, as_json: bool) -> None:
+    if as_json:
+        import json
+
+        from provisioning.core.shapes import shape_error
+
+        click.echo(json.dumps(shape_error(error)), err=True)
+        return
+    from provisioning.cli.render.errors import render_error
+
+    click.echo(render_error(error), err=True)

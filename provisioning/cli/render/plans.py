@@ -1,0 +1,160 @@
+"""Plans and reports as text."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator
+
+from click import style
+
+from provisioning.core.diffs import Cause, FieldChange
+from provisioning.core.gates import Verdict
+from provisioning.core.plans import Plan, PlannedChange
+from provisioning.core.records import Action, Change, Run
+from provisioning.core.values import Omitted, Sensitive, Tree, Unknown, render_canonical
+
+SIGNS = {
+    Action.CREATE: ("+", "green"),
+    Action.UPDATE: ("~", "yellow"),
+    Action.REPLACE: ("±", "magenta"),
+    Action.DELETE: ("-", "red"),
+    Action.ADOPT: ("»", "cyan"),
+    Action.FORGET: ("«", "cyan"),
+}
+
+WIDTH = 60
+"""Characters of a value that are shown on one line."""
+
+CONTEXT = 2
+"""Unchanged lines shown around a changed one in a text."""
+
+MOST_LINES = 40
+"""Lines shown of one field's diff."""
+
+
+def render_plan(plan: Plan, verdicts: tuple[Verdict, ...] = ()) -> str:
+    """Return *plan* as people read it: only what changes, why, and the counts last."""
+    lines = [style(plan.infra, bold=True) + style(f"  at {plan.commit[:10]}", dim=True), ""]
+    for change in plan.changes:
+        lines += [*_render_change(change), ""]
+    for drifted in plan.drifted:
+        lines.append(style(f"  ! {drifted.id}", fg="cyan") + "  has drifted, and is left so")
+        lines += [*render_fields(drifted.fields), ""]
+    for blocked in plan.blocked:
+        lines.append(style(f"  ✗ {blocked.id}", fg="red") + f"  blocked: {blocked.reason}")
+        lines += [style(f"      {blocked.hint}", dim=True)] if blocked.hint else []
+        lines.append("")
+    for verdict in verdicts:
+        lines.append(style(f"  ✗ {verdict.code}", fg="red") + f"  {verdict.reason}")
+        lines += [style(f"      {verdict.hint}", dim=True), ""]
+    lines.append(render_summary(plan))
+    return "\n".join(lines)
+
+
+def render_summary(plan: Plan) -> str:
+    """Return the counts, the ones that are not zero."""
+    summary = plan.summary
+    todo = [
+        f"{count} to {name}" for name, count in summary.items() if name in set(Action) and count
+    ]
+    rest = f"{summary['unchanged']} unchanged"
+    if summary["blocked"]:
+        rest += f", {summary['blocked']} blocked"
+    if not todo:
+        return f"Nothing to do: {rest}."
+    return style("Plan: ", bold=True) + f"{', '.join(todo)}; {rest}."
+
+
+def _render_change(change: PlannedChange) -> Iterator[str]:
+    sign, colour = SIGNS[change.action]
+    source = style(f"  {change.source}", dim=True) if change.source.file else ""
+    yield style(f"  {sign} {change.id}", fg=colour) + f"  {change.reason}{source}"
+    if change.warning:
+        yield style(f"      {change.warning}", fg="yellow")
+    if change.moved_from:
+        yield f"      moved from {change.moved_from}"
+    yield from render_fields(change.fields)
+
+
+def render_fields(fields: tuple[FieldChange, ...]) -> Iterator[str]:
+    """Yield changed fields, text as a unified diff, sensitive values masked."""
+    width = max((len(each.path) for each in fields), default=0)
+    for field in fields:
+        note = (
+            style("  forces replacement", fg="magenta")
+            if field.replaces and field.before is not None
+            else ""
+        )
+        drift = style("  (drift)", dim=True) if field.cause is Cause.DRIFT and field.path else ""
+        if _is_text(field.before) or _is_text(field.after):
+            yield f"      {field.path}{note}{drift}"
+            yield from _render_text_diff(field.before, field.after)
+        else:
+            yield f"      {field.path:<{width}}  {_render_step(field)}{note}{drift}"
+
+
+def _render_step(field: FieldChange) -> str:
+    after = style(_render_value(field.after), fg="green")
+    if field.before is None:
+        return after
+    return f"{_render_value(field.before)} → {after}"
+
+
+def _render_value(value: Tree) -> str:
+    match value:
+        case None:
+            return "(not set)"
+        case Unknown() | Sensitive() | Omitted():
+            return str(value)
+        case bytes():
+            return f"({len(value)} bytes)"
+    text = render_canonical(_calm(value)).decode()
+    return text if len(text) <= WIDTH else text[: WIDTH - 1] + "…"
+
+
+def _calm(value: Tree) -> Tree:
+    """Return *value* with special leaves as text, so that it can be written on a line."""
+    match value:
+        case dict():
+            return {key: _calm(item) for key, item in value.items()}
+        case list() | tuple():
+            return [_calm(item) for item in value]
+        case Unknown() | Sensitive() | Omitted():
+            return str(value)
+    return value
+
+
+def _is_text(value: Tree) -> bool:
+    return isinstance(value, str) and "\n" in value
+
+
+def _render_text_diff(before: Tree, after: Tree) -> Iterator[str]:
+    if not isinstance(before, str | None) or not isinstance(after, str | None):
+        yield f"        {_render_value(before)} → {_render_value(after)}"
+        return
+    old, new = (before or "").splitlines(), (after or "").splitlines()
+    lines = list(difflib.unified_diff(old, new, lineterm="", n=CONTEXT))[2:]
+    for line in lines[:MOST_LINES]:
+        yield "        " + style(line, fg=_get_diff_colour(line))
+    if len(lines) > MOST_LINES:
+        yield style(f"        … {len(lines) - MOST_LINES} more lines", dim=True)
+
+
+def _get_diff_colour(line: str) -> str | None:
+    return {"+": "green", "-": "red", "@": "cyan"}.get(line[:1])
+
+
+def render_run(run: Run) -> str:
+    """Return what became of a run: failures with their hints, and the counts last."""
+    lines = [_render_failure(each) for each in run.changes if each.error]
+    counts: dict[str, int] = {}
+    for change in run.changes:
+        counts[change.outcome] = counts.get(change.outcome, 0) + 1
+    story = ", ".join(f"{count} {outcome}" for outcome, count in counts.items()) or "no changes"
+    colour = "green" if run.result == "done" else "red"
+    return "\n".join([*lines, style(f"Run {run.number} {run.result}: ", fg=colour) + f"{story}."])
+
+
+def _render_failure(change: Change) -> str:
+    text = style(f"  ✗ {change.id}", fg="red") + f"  {change.outcome}: {change.error}"
+    return text + (style(f"\n      {change.hint}", dim=True) if change.hint else "")

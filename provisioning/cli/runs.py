@@ -1,0 +1,284 @@
+"""`plan`, `apply` and `reconcile`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from provisioning.cli.session import Session, output_option, pass_session, print_shape
+
+if TYPE_CHECKING:
+    from provisioning.bootstrap import Workspace
+    from provisioning.cli.saved import SavedPlan
+    from provisioning.reconciler.prospects import Prospect, Report, Request
+
+PENDING, BLOCKED = 2, 3
+
+infra_argument = click.argument("infra", required=False)
+
+
+def narrowing_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add `--target` and `--exclude`."""
+    for name, text in (
+        ("--exclude", "Leave this resource and what waits for it out."),
+        ("--target", "Only this resource and what it waits for."),
+    ):
+        option = click.option(
+            name, multiple=True, metavar="ID", help=f"{text} Repeatable; * and ? match."
+        )
+        function = option(function)
+    return function
+
+
+allow_option = click.option(
+    "--allow", multiple=True, metavar="GATE", help="Pass this gate once. Repeatable."
+)
+
+
+@click.command()
+@infra_argument
+@narrowing_options
+@allow_option
+@click.option("--exit-code", is_flag=True, help="Exit with 2 if there are changes.")
+@click.option("--out", type=click.Path(dir_okay=False), help="Save the plan for `apply --plan`.")
+@output_option
+@pass_session
+def plan(
+    session: Session,
+    infra: str | None,
+    target: Sequence[str],
+    exclude: Sequence[str],
+    allow: Sequence[str],
+    *,
+    exit_code: bool,
+    out: str | None,
+    output: str,
+) -> int:
+    """Show what would change in INFRA (all by default), and why, field by field.
+
+    Takes no lock and changes nothing.
+    """
+    from provisioning.core.shapes import shape_plan
+    from provisioning.reconciler.prospects import Request
+
+    workspace = session.open_workspace()
+    commit = workspace.read_commit()
+    request = Request(commit=commit, reason="plan", targets=target, excludes=exclude, allow=allow)
+    prospects = [
+        workspace.build_reconciler(name, commit).look(request)
+        for name in workspace.choose_infras(commit, infra)
+    ]
+    if output == "text":
+        _show_plans(workspace, prospects)
+    else:
+        shapes = [
+            shape_plan(each.plan)
+            | {"verdicts": [{"code": it.code, "reason": it.reason} for it in each.verdicts]}
+            for each in prospects
+        ]
+        print_shape(shapes[0] if infra else shapes, output)
+    if out:
+        _save(prospects, out, request)
+    if any(each.verdicts or each.plan.blocked for each in prospects):
+        return BLOCKED
+    return PENDING if exit_code and any(each.has_work for each in prospects) else 0
+
+
+def _show_plans(workspace: Workspace, prospects: Sequence[Prospect]) -> None:
+    from provisioning.cli.render.plans import render_plan
+    from provisioning.reconciler.refusals import describe_held
+
+    for note in workspace.read_notes():
+        click.echo(click.style(f"note: {note}", fg="cyan"), err=True)
+    for number, prospect in enumerate(prospects):
+        click.echo(("\n" if number else "") + render_plan(prospect.plan, prospect.verdicts))
+        view, judgement = prospect.view, prospect.judgement
+        if view.lock and judgement and judgement.is_held:
+            held = describe_held(prospect.plan.infra, view.lock, judgement)
+            click.echo(click.style(f"note: {held.message}", fg="cyan"), err=True)
+        elif view.is_cut_off:
+            click.echo(
+                click.style("note: the next run finishes one that was cut off", fg="cyan"), err=True
+            )
+
+
+def _save(prospects: Sequence[Prospect], out: str, request: Request) -> None:
+    from provisioning.cli.saved import save_plan
+    from provisioning.core.errors import InvalidArgument
+
+    if len(prospects) != 1:
+        raise InvalidArgument(
+            "a saved plan is for one infra", hint="name it: `provisioning plan INFRA --out FILE`"
+        )
+    save_plan(Path(out), prospects[0], request)
+    click.echo(f"saved; apply exactly this with `provisioning apply --plan {out}`", err=True)
+
+
+@click.command()
+@infra_argument
+@narrowing_options
+@allow_option
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option(
+    "--plan",
+    "plan_file",
+    type=click.Path(dir_okay=False, exists=True),
+    help="Apply this saved plan, or nothing.",
+)
+@click.option("--reason", default="apply", help="Why, for the state log.")
+@output_option
+@pass_session
+def apply(
+    session: Session,
+    infra: str | None,
+    target: Sequence[str],
+    exclude: Sequence[str],
+    allow: Sequence[str],
+    *,
+    yes: bool,
+    plan_file: str | None,
+    reason: str,
+    output: str,
+) -> int:
+    """Show the plan of INFRA (all by default), ask, and apply exactly what was shown."""
+    from provisioning.core.errors import InvalidArgument
+    from provisioning.reconciler.prospects import Request
+
+    asks = not yes and plan_file is None
+    if asks and not sys.stdin.isatty():
+        raise InvalidArgument(
+            "without a terminal nobody can say yes",
+            hint="review with `provisioning plan INFRA --out FILE`, then "
+            "`provisioning apply --plan FILE`; or pass --yes",
+        )
+    workspace = session.open_workspace()
+    saved = _load_saved(plan_file, infra)
+    commit = saved.commit if saved else workspace.read_commit()
+    request = Request(
+        commit=commit,
+        reason=reason,
+        targets=saved.targets if saved else target,
+        excludes=saved.excludes if saved else exclude,
+        allow=saved.allow if saved else allow,
+        digest=saved.digest if saved else None,
+    )
+    names = workspace.choose_infras(commit, saved.infra if saved else infra)
+    return _run_all(workspace, names, request, output, single=bool(infra or saved), asks=asks)
+
+
+def _load_saved(plan_file: str | None, infra: str | None) -> SavedPlan | None:
+    if plan_file is None:
+        return None
+    from provisioning.cli.saved import load_plan
+    from provisioning.core.errors import InvalidArgument
+
+    saved = load_plan(Path(plan_file))
+    if infra and infra != saved.infra:
+        raise InvalidArgument(
+            f"{plan_file} is a plan of {saved.infra}, not of {infra}", hint="leave the name out"
+        )
+    return saved
+
+
+@click.command()
+@infra_argument
+@allow_option
+@click.option("--watch", is_flag=True, help="Do it again and again, until stopped.")
+@click.option("--reason", default="reconcile", help="Why, for the state log.")
+@output_option
+@pass_session
+def reconcile(
+    session: Session,
+    infra: str | None,
+    allow: Sequence[str],
+    *,
+    watch: bool,
+    reason: str,
+    output: str,
+) -> int:
+    """Make INFRA (all by default) what Git says: fetch, plan, gate, apply, record."""
+    from provisioning.reconciler.prospects import Request
+
+    workspace = session.open_workspace()
+    if watch:
+        from provisioning.cli.watching import watch_workspace
+
+        return watch_workspace(workspace, infra, allow)
+    commit = workspace.read_commit()
+    request = Request(commit=commit, reason=reason, allow=allow)
+    names = workspace.choose_infras(commit, infra)
+    return _run_all(workspace, names, request, output, single=infra is not None, asks=False)
+
+
+def _run_all(
+    workspace: Workspace,
+    names: Sequence[str],
+    request: Request,
+    output: str,
+    *,
+    single: bool,
+    asks: bool,
+) -> int:
+    from provisioning.cli.render.progress import Progress
+    from provisioning.core.shapes import shape_result
+    from provisioning.reconciler.stopping import Stop, stopping_on_signals
+
+    shapes, codes = [], [0]
+    with stopping_on_signals(Stop()) as stop:
+        for name in names:
+            if stop.is_requested:
+                codes.append(INTERRUPTED)
+                break
+            report = _run_one(
+                workspace, name, request, stop=stop, progress=Progress(), asks=asks, output=output
+            )
+            shapes.append(shape_result(report.prospect.plan, report.conclusion, report.run))
+            codes.append(CODES[report.conclusion])
+            if output == "text":
+                _show_report(report)
+    if output != "text":
+        print_shape(shapes[0] if single and shapes else shapes, output)
+    return max(codes, key=lambda code: (code == INTERRUPTED, code == 1, code))
+
+
+INTERRUPTED = 130
+CODES = {"unchanged": 0, "applied": 0, "failed": 1, "blocked": BLOCKED, "interrupted": INTERRUPTED}
+"""The exit code of each conclusion."""
+
+
+def _run_one(
+    workspace: Workspace,
+    name: str,
+    request: Request,
+    *,
+    stop: Any,
+    progress: Any,
+    asks: bool,
+    output: str,
+) -> Report:
+    from dataclasses import replace
+
+    from provisioning.cli.render.plans import render_plan
+    from provisioning.reconciler.prospects import Conclusion, Report
+
+    reconciler = workspace.build_reconciler(name, request.commit, stop=stop, listener=progress)
+    prospect = reconciler.look(request)
+    if output == "text":
+        click.echo(render_plan(prospect.plan, prospect.verdicts))
+    if prospect.verdicts and prospect.has_work:
+        return Report(conclusion=Conclusion.BLOCKED, prospect=prospect)
+    if asks and prospect.plan.changes:
+        click.confirm(f"\nApply this to {name}?", abort=True)
+        return reconciler.reconcile(replace(request, digest=prospect.plan.digest))
+    return reconciler.reconcile(request, prospect)
+
+
+def _show_report(report: Report) -> None:
+    from provisioning.cli.render.plans import render_run
+
+    if report.run:
+        click.echo("\n" + render_run(report.run))

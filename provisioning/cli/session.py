@@ -1,0 +1,61 @@
+"""What commands share: the workspace they run in, and how they print."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from provisioning.bootstrap import Workspace
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+@dataclass(slots=True)
+class Session:
+    """The folder and the flags that stand before the command."""
+
+    folder: str
+    flags: tuple[str, ...]
+    _workspace: Workspace | None = field(default=None, repr=False)
+
+    def open_workspace(self) -> Workspace:
+        """Return the workspace at or above the folder.
+
+        Raises:
+            WorkspaceNotFound: If there is none.
+        """
+        if self._workspace is None:
+            from provisioning.bootstrap import open_workspace
+
+            self._workspace = open_workspace(self.folder, self.flags)
+        return self._workspace
+
+
+pass_session = click.make_pass_decorator(Session)
+
+
+def output_option(function: Function) -> Function:
+    """Add `-o text|json|yaml`."""
+    return click.option(
+        "-o",
+        "--output",
+        type=click.Choice(["text", "json", "yaml"]),
+        default="text",
+        help="How to print; JSON and YAML have stable shapes.",
+    )(function)
+
+
+def print_shape(shape: object, output: str) -> None:
+    """Print *shape* as JSON or YAML."""
+    if output == "yaml":
+        import yaml
+
+        text = yaml.safe_dump(json.loads(json.dumps(shape)), sort_keys=False, allow_unicode=True)
+        click.echo(text, nl=False)
+        return
+    click.echo(json.dumps(shape, indent=2, ensure_ascii=False))

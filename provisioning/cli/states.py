@@ -1,0 +1,163 @@
+"""`status`, `get`, `diff`, `log` and `fsck`: looking at what the state log has."""
+
+from __future__ import annotations
+
+import click
+
+from provisioning.cli.session import Session, output_option, pass_session, print_shape
+
+infra_argument = click.argument("infra", required=False)
+
+
+@click.command()
+@infra_argument
+@output_option
+@pass_session
+def status(session: Session, infra: str | None, output: str) -> int:
+    """Tell whether INFRA (all by default) is as Git wants it, from the state log alone."""
+    from provisioning.cli.render.states import render_status
+    from provisioning.core.conditions import compute_status
+    from provisioning.core.shapes import shape_status
+
+    workspace = session.open_workspace()
+    commit = workspace.read_commit()
+    statuses = []
+    for name in workspace.choose_infras(commit, infra, recorded=True):
+        log = workspace.build_log(name)
+        view = log.read()
+        judgement = workspace.judge(name, view.lock) if view.lock else None
+        records = log.read_records(view).values()
+        statuses.append(compute_status(name, commit, view, records, judgement))
+    if output == "text":
+        click.echo("\n".join(map(render_status, statuses)) or "no infra yet; make infra/NAME")
+    else:
+        shapes = [shape_status(each) for each in statuses]
+        print_shape(shapes[0] if infra else shapes, output)
+    return 0
+
+
+@click.command()
+@infra_argument
+@click.argument("ids", nargs=-1, metavar="[ID]...")
+@output_option
+@pass_session
+def get(session: Session, infra: str | None, ids: tuple[str, ...], output: str) -> int:
+    """List the recorded resources of INFRA (all by default), or show those with these IDs."""
+    from provisioning.cli.render.states import render_records
+    from provisioning.core.shapes import shape_record
+
+    workspace = session.open_workspace()
+    commit = workspace.read_commit()
+    if infra and "/" in infra:
+        ids, infra = (infra, *ids), None
+    found = {}
+    for name in workspace.choose_infras(commit, infra, recorded=True):
+        log = workspace.build_log(name)
+        records = log.read_records(log.read())
+        found[name] = [each for each in records.values() if not ids or each.id in ids]
+    if ids and not any(found.values()):
+        from provisioning.core.errors import InvalidArgument
+
+        raise InvalidArgument(
+            f"no recorded resource is called {', '.join(ids)}",
+            hint="`provisioning get` lists them",
+        )
+    if output != "text":
+        shapes = [
+            {"infra": name, "resources": [shape_record(it) for it in records]}
+            for name, records in found.items()
+        ]
+        print_shape(shapes[0] if infra else shapes, output)
+        return 0
+    for name, records in found.items():
+        if len(found) > 1:
+            click.echo(click.style(f"\n{name}", bold=True))
+        click.echo(render_records(records))
+    return 0
+
+
+@click.command()
+@infra_argument
+@output_option
+@pass_session
+def diff(session: Session, infra: str | None, output: str) -> int:
+    """Compare what is live with what was recorded, whatever Git desires now."""
+    from provisioning.cli.render.states import render_difference
+    from provisioning.core.shapes import shape_diff
+    from provisioning.reconciler.differences import read_differences
+
+    workspace = session.open_workspace()
+    commit = workspace.read_commit()
+    shapes = []
+    for name in workspace.choose_infras(commit, infra, recorded=True):
+        found = read_differences(workspace.build_reconciler(name, commit))
+        shapes.append({"infra": name} | shape_diff(found.changed, found.missing))
+        if output == "text":
+            click.echo(render_difference(name, found.changed, found.missing))
+    if output != "text":
+        print_shape(shapes[0] if infra else shapes, output)
+    return 0
+
+
+@click.command()
+@infra_argument
+@click.option("-n", "--limit", type=int, default=None, help="Show the newest entries only.")
+@output_option
+@pass_session
+def log(session: Session, infra: str | None, limit: int | None, output: str) -> int:
+    """Tell the story of INFRA's state log, newest first, as `git log provisioning/INFRA` does."""
+    from provisioning.cli.render.states import render_log
+
+    workspace = session.open_workspace()
+    commit = workspace.read_commit()
+    shapes = []
+    names = workspace.choose_infras(commit, infra, recorded=True)
+    for name in names:
+        entries = list(workspace.build_log(name).read_history(limit))
+        shapes.append(
+            {
+                "infra": name,
+                "entries": [
+                    {"commit": it.id, "subject": it.subject, "trailers": dict(it.trailers)}
+                    for it in entries
+                ],
+            }
+        )
+        if output == "text":
+            if len(names) > 1:
+                click.echo(click.style(f"{name}", bold=True))
+            click.echo(render_log(entries) or f"{name} was never applied")
+    if output != "text":
+        print_shape(shapes[0] if infra else shapes, output)
+    return 0
+
+
+@click.command()
+@infra_argument
+@output_option
+@pass_session
+def fsck(session: Session, infra: str | None, output: str) -> int:
+    """Prove INFRA's state log from its history: linear, fenced, complete."""
+    from provisioning.core.fsck import compute_findings
+
+    workspace = session.open_workspace()
+    commit = workspace.read_commit()
+    shapes = []
+    for name in workspace.choose_infras(commit, infra, recorded=True):
+        commits = list(workspace.build_log(name).read_history())
+        findings = list(compute_findings(reversed(commits)))
+        shapes.append(
+            {
+                "infra": name,
+                "entries": len(commits),
+                "findings": [{"commit": it.commit, "message": it.message} for it in findings],
+            }
+        )
+        if output == "text":
+            for finding in findings:
+                click.echo(click.style(finding.commit[:10], fg="red") + f" {finding.message}")
+            verdict = f"{len(findings)} findings" if findings else "linear, fenced, complete"
+            click.echo(f"{name}: {len(commits)} entries; {verdict}")
+    if output != "text":
+        print_shape(shapes[0] if infra else shapes, output)
+    return 1 if any(each["findings"] for each in shapes) else 0

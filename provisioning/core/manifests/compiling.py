@@ -1,0 +1,100 @@
+"""From the bytes of one manifest file to its resources."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from provisioning.core.errors import InvalidWorkspace, ProvisioningError
+from provisioning.core.ids import ResourceId
+from provisioning.core.kinds import Kind
+from provisioning.core.manifests.documents import Document
+from provisioning.core.manifests.headers import read_header
+from provisioning.core.manifests.reviews import Review, name_type
+from provisioning.core.manifests.specs import read_spec
+from provisioning.core.resources import API_VERSION, Resource
+
+MANIFEST_SUFFIXES: Final = (".yaml", ".yml", ".toml", ".json")
+"""How the names of manifest files end."""
+
+_BEGIN = f"begin it with apiVersion: {API_VERSION}"
+
+
+def compile_manifest(data: bytes, file: str, kinds: Mapping[str, Kind]) -> tuple[Resource, ...]:
+    """Turn the content of *file* into its resources, in the order they are written.
+
+    Args:
+        data: The bytes of the file.
+        file: Its name relative to the workspace, with one of `MANIFEST_SUFFIXES`.
+        kinds: Every known kind by its name.
+
+    Raises:
+        InvalidManifest: If one thing is wrong.
+        InvalidWorkspace: If several are; it holds all of them.
+    """
+    problems: list[ProvisioningError] = []
+    resources: dict[ResourceId, Resource] = {}
+    for document in _parse(data, file):
+        review = Review(document, file, problems)
+        if resource := _compile_document(review, kinds):
+            first = resources.setdefault(resource.id, resource)
+            if first is not resource:
+                _report_twin(review, first)
+    if len(problems) > 1:
+        raise InvalidWorkspace(problems)
+    if problems:
+        raise problems[0]
+    return tuple(resources.values())
+
+
+def _parse(data: bytes, file: str) -> list[Document]:
+    # Each parser is imported when its first file is read: start-up time is a feature.
+    if file.endswith(".toml"):
+        from provisioning.core.manifests.toml import parse_toml
+
+        return parse_toml(data, file)
+    if file.endswith(".json"):
+        from provisioning.core.manifests.json import parse_json
+
+        return parse_json(data, file)
+    from provisioning.core.manifests.yaml import parse_yaml
+
+    return parse_yaml(data, file)
+
+
+def _report_twin(review: Review, first: Resource) -> None:
+    review.report(
+        ("metadata", "name"),
+        f"{first.id} is declared twice, first on line {first.source.line}",
+        "rename or remove one of them",
+    )
+
+
+def _compile_document(review: Review, kinds: Mapping[str, Kind]) -> Resource | None:
+    tree = review.document.tree
+    if not isinstance(tree, dict):
+        review.report((), f"a manifest is a map, not {name_type(tree)}", _BEGIN)
+        return None
+    if not tree.keys() & {"apiVersion", "kind"}:
+        review.report((), "this is not a manifest: it has no apiVersion and no kind", _BEGIN)
+        return None
+    header = read_header(review, tree, kinds)
+    if header.kind is None:
+        return None
+    spec = read_spec(review, tree.get("spec"), header.kind)
+    if header.id is None:
+        return None
+    return Resource(
+        id=header.id,
+        kind=header.kind.name,
+        provider=header.kind.provider,
+        source=review.build_source(),
+        spec=spec.fields,
+        labels=header.labels,
+        lifecycle=header.lifecycle,
+        depends_on=header.depends_on,
+        references=spec.references,
+        moved_from=header.moved_from,
+        templated=spec.templated,
+        lines=spec.lines,
+    )

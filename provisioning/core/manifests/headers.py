@@ -1,0 +1,161 @@
+"""Reads what every manifest has beside its `spec`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TypeVar
+
+from provisioning.core.errors import InvalidArgument
+from provisioning.core.ids import NAME, ResourceId, build_resource_id, parse_resource_id
+from provisioning.core.interpolation import find_templated
+from provisioning.core.kinds import Kind
+from provisioning.core.manifests.reviews import Review, name_type, suggest
+from provisioning.core.resources import API_VERSION, Lifecycle
+from provisioning.core.values import Path, Tree
+
+_KEYS = ["apiVersion", "kind", "metadata", "spec", "lifecycle", "dependsOn", "moved"]
+_NAME_HINT = "a name has up to 63 small letters, digits, - and _, as in web-1"
+_LIST_HINT = "write dependsOn: [Kind/name]"
+_DEFAULT = Lifecycle()
+
+_Choice = TypeVar("_Choice", bound=StrEnum)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Header:
+    """What a manifest says besides its spec; None is what could not be read."""
+
+    kind: Kind | None
+    id: ResourceId | None
+    labels: dict[str, str]
+    lifecycle: Lifecycle
+    depends_on: tuple[ResourceId, ...]
+    moved_from: ResourceId | None
+
+
+def read_header(review: Review, tree: dict[str, Tree], kinds: Mapping[str, Kind]) -> Header:
+    """Read everything but `spec`, and report what is wrong with it."""
+    review.refuse_unknown((), tree, _KEYS)
+    _refuse_templated(review, tree)
+    _check_api_version(review, tree)
+    kind = _read_kind(review, tree, kinds)
+    metadata = review.get_map(("metadata",), tree.get("metadata"))
+    review.refuse_unknown(("metadata",), metadata, ["name", "labels"])
+    name = _read_name(review, metadata)
+    return Header(
+        kind=kind,
+        id=build_resource_id(kind.name, name) if kind and name else None,
+        labels=_read_labels(review, metadata),
+        lifecycle=_read_lifecycle(review, tree),
+        depends_on=_read_depends_on(review, tree),
+        moved_from=_read_moved(review, tree),
+    )
+
+
+def _refuse_templated(review: Review, tree: dict[str, Tree]) -> None:
+    static = {key: value for key, value in tree.items() if key != "spec"}
+    for path, _ in find_templated(static):
+        review.report(
+            path, "must be written out", "interpolations like {{env.X}} stand below spec only"
+        )
+
+
+def _check_api_version(review: Review, tree: dict[str, Tree]) -> None:
+    if tree.get("apiVersion") != API_VERSION:
+        problem = "is not one of ours" if "apiVersion" in tree else "is missing"
+        review.report(("apiVersion",), problem, f"write apiVersion: {API_VERSION}")
+
+
+def _read_kind(review: Review, tree: dict[str, Tree], kinds: Mapping[str, Kind]) -> Kind | None:
+    name = tree.get("kind")
+    kind = kinds.get(name) if isinstance(name, str) else None
+    if kind is None:
+        problem = "there is no kind " + repr(name) if isinstance(name, str) else "must be text"
+        review.report(("kind",), problem if "kind" in tree else "is missing", suggest(name, kinds))
+    return kind
+
+
+def _read_name(review: Review, metadata: dict[str, Tree]) -> str | None:
+    name = metadata.get("name")
+    if isinstance(name, str) and NAME.match(name):
+        return name
+    problem = f"{name!r} is not a name" if isinstance(name, str) else "is missing"
+    if name is not None and not isinstance(name, str):
+        problem = f"must be text, not {name_type(name)}"
+    review.report(("metadata", "name"), problem, _NAME_HINT)
+    return None
+
+
+def _read_labels(review: Review, metadata: dict[str, Tree]) -> dict[str, str]:
+    path = ("metadata", "labels")
+    labels = review.get_map(path, metadata.get("labels"))
+    for key, value in labels.items():
+        if not isinstance(value, str):
+            review.report(
+                (*path, key), f"must be text, not {name_type(value)}", "put the value in quotes"
+            )
+    return labels
+
+
+def _read_lifecycle(review: Review, tree: dict[str, Tree]) -> Lifecycle:
+    lifecycle = review.get_map(("lifecycle",), tree.get("lifecycle"))
+    if not lifecycle:
+        return _DEFAULT
+    review.refuse_unknown(("lifecycle",), lifecycle, ["protect", "drift", "onDelete"])
+    protect = lifecycle.get("protect", _DEFAULT.protect)
+    if not isinstance(protect, bool):
+        review.report(("lifecycle", "protect"), f"must be true or false, not {name_type(protect)}")
+    return Lifecycle(
+        protect=protect,
+        drift=_read_choice(review, lifecycle, "drift", _DEFAULT.drift),
+        on_delete=_read_choice(review, lifecycle, "onDelete", _DEFAULT.on_delete),
+    )
+
+
+def _read_choice(review: Review, lifecycle: dict[str, Tree], key: str, default: _Choice) -> _Choice:
+    choices = {str(each): each for each in type(default)}
+    written = lifecycle.get(key, str(default))
+    if isinstance(written, str) and written in choices:
+        return choices[written]
+    names = ", ".join(choices)
+    review.report(("lifecycle", key), f"must be one of {names}", suggest(written, choices))
+    return default
+
+
+def _read_depends_on(review: Review, tree: dict[str, Tree]) -> tuple[ResourceId, ...]:
+    ids = tree.get("dependsOn")
+    if ids is not None and not isinstance(ids, list):
+        review.report(("dependsOn",), f"must be a list, not {name_type(ids)}", _LIST_HINT)
+    if not isinstance(ids, list):
+        return ()
+    read = (_read_id(review, ("dependsOn", index), each) for index, each in enumerate(ids))
+    return tuple(dict.fromkeys(each for each in read if each))
+
+
+def _read_moved(review: Review, tree: dict[str, Tree]) -> ResourceId | None:
+    if tree.get("moved") is None:
+        return None
+    moved = review.get_map(("moved",), tree["moved"])
+    review.refuse_unknown(("moved",), moved, ["from"])
+    origin = _read_id(review, ("moved", "from"), moved.get("from"))
+    kind = tree.get("kind")
+    if origin and origin.partition("/")[0] != kind:
+        review.report(
+            ("moved", "from"),
+            f"{origin} is of another kind than {kind}",
+            "a resource keeps its kind; only its name can be moved",
+        )
+    return origin
+
+
+def _read_id(review: Review, path: Path, text: Tree) -> ResourceId | None:
+    if not isinstance(text, str):
+        review.report(path, f"must be an id, not {name_type(text)}", "write Kind/name")
+        return None
+    try:
+        return parse_resource_id(text)
+    except InvalidArgument as exc:
+        review.report(path, exc.message, exc.hint)
+        return None

@@ -1,0 +1,80 @@
+"""JSON Schema of manifests, so that an editor completes and checks them.
+
+Source of the format: JSON Schema 2020-12, as Pydantic writes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from provisioning.core.ids import KIND, NAME
+from provisioning.core.kinds import Kind
+from provisioning.core.resources import API_VERSION, DeletePolicy, DriftPolicy
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+_TEMPLATE = {"type": "string", "pattern": r"\{\{.*\}\}"}
+"""What may stand in place of any value."""
+
+
+def compute_schema(kinds: Sequence[Kind]) -> dict[str, Any]:
+    """Return the schema of a manifest of any of *kinds*."""
+    definitions: dict[str, Any] = {}
+    manifests = [_compute_manifest(kind, definitions) for kind in kinds]
+    shape = manifests[0] if len(manifests) == 1 else {"oneOf": manifests}
+    return {"$schema": DIALECT, **shape, **({"$defs": definitions} if definitions else {})}
+
+
+def _compute_manifest(kind: Kind, definitions: dict[str, Any]) -> dict[str, Any]:
+    spec = kind.model().model_json_schema(ref_template="#/$defs/{model}")
+    definitions |= spec.pop("$defs", {})
+    spec["properties"] = {
+        "provider": {"const": kind.provider},
+        **{name: _admit_template(each) for name, each in spec.get("properties", {}).items()},
+    }
+    identifier = {"type": "string", "pattern": f"^{KIND.pattern[:-2]}/{NAME.pattern[:-2]}$"}
+    return {
+        "title": kind.name,
+        "description": kind.summary,
+        "type": "object",
+        "additionalProperties": False,
+        "required": ["apiVersion", "kind", "metadata", "spec"],
+        "properties": {
+            "apiVersion": {"const": API_VERSION},
+            "kind": {"const": kind.name},
+            "metadata": _compute_metadata(),
+            "spec": spec,
+            "lifecycle": _compute_lifecycle(),
+            "dependsOn": {"type": "array", "items": identifier},
+            "moved": _compute_object({"from": identifier}, required=["from"]),
+        },
+    }
+
+
+def _admit_template(schema: dict[str, Any]) -> dict[str, Any]:
+    if schema.get("type") == "string" and not {"pattern", "enum", "const"} & schema.keys():
+        return schema
+    about = {key: schema[key] for key in ("description", "title") if key in schema}
+    return {**about, "anyOf": [schema, _TEMPLATE]}
+
+
+def _compute_metadata() -> dict[str, Any]:
+    labels = {"type": "object", "additionalProperties": {"type": "string"}}
+    name = {"type": "string", "pattern": f"^{NAME.pattern[:-2]}$"}
+    return _compute_object({"name": name, "labels": labels}, required=["name"])
+
+
+def _compute_lifecycle() -> dict[str, Any]:
+    return _compute_object(
+        {
+            "protect": {"type": "boolean"},
+            "drift": {"enum": list(DriftPolicy)},
+            "onDelete": {"enum": list(DeletePolicy)},
+        }
+    )
+
+
+def _compute_object(properties: dict[str, Any], required: Sequence[str] = ()) -> dict[str, Any]:
+    shape = {"type": "object", "additionalProperties": False, "properties": properties}
+    return shape | ({"required": list(required)} if required else {})

@@ -1,0 +1,178 @@
+"""A whole reconciler on an in-memory world and state log: real decisions, no disk but a journal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import count
+from pathlib import Path
+
+from provisioning.core.errors import InvalidManifest, Source
+from provisioning.core.ids import CommitId, ResourceId
+from provisioning.core.interpolation import Reference
+from provisioning.core.leases import Judgement, judge_lock
+from provisioning.core.pacing import RetryPolicy
+from provisioning.core.providers import Provider
+from provisioning.core.records import Holder, Lock, Record
+from provisioning.core.resources import Resource
+from provisioning.core.states import DesiredState
+from provisioning.core.values import Tree
+from provisioning.reconciler.cycle import Reconciler
+from provisioning.reconciler.events import Event
+from provisioning.reconciler.execution import Limits
+from provisioning.reconciler.leasing import Clocks
+from provisioning.reconciler.prospects import Prospect, Report, Request, Settings
+from provisioning.reconciler.stopping import Stop
+from provisioning.testing.memory import MemoryProvider
+from provisioning.testing.statelogs import Branch, MemoryStateLog
+from provisioning.testing.worlds import World
+
+INFRA, WORKSPACE = "web", "0198f3c2"
+
+
+class Commits:
+    """Desired states by commit, in the order in which they were committed."""
+
+    def __init__(self) -> None:
+        self._states: dict[CommitId, tuple[Resource, ...]] = {}
+
+    def commit(self, *resources: Resource) -> CommitId:
+        """Make *resources* the desired state of a new commit."""
+        name = CommitId(f"{len(self._states) + 1:040x}")
+        self._states[name] = resources
+        return name
+
+    def compile(self, commit: CommitId, infra: str) -> Sequence[Resource]:
+        """See `Manifests.compile`."""
+        assert infra == INFRA  # noqa: S101  a sandbox has one infra
+        return self._states[commit]
+
+    def read_files(self, commit: CommitId, desired: DesiredState) -> Mapping[str, bytes]:
+        """See `Manifests.read_files`; a sandbox has no files."""
+        del commit, desired
+        return {}
+
+    def is_ancestor(self, old: CommitId, new: CommitId) -> bool:
+        """See `History.is_ancestor`."""
+        return old <= new
+
+
+class Sandbox:
+    """One workspace, as seen from one machine; several may share *world*, *branch*, *commits*.
+
+    Attributes:
+        world: The fake cloud.
+        branch: The state log's branch.
+        commits: The workspace's main branch.
+        events: Everything runs told.
+        gone: The holder's processes that have ended, by pid.
+    """
+
+    def __init__(
+        self,
+        home: Path,
+        *,
+        world: World | None = None,
+        branch: Branch | None = None,
+        commits: Commits | None = None,
+        provider: Provider | None = None,
+        pid: int = 1,
+        host: str = "here",
+    ) -> None:
+        self.world = world or World()
+        self.branch = branch or Branch()
+        self.commits = commits or Commits()
+        self.events: list[Event] = []
+        self.gone: set[tuple[str, int]] = set()
+        self.stop = Stop()
+        self.provider = provider or MemoryProvider(self.world)
+        self.log = MemoryStateLog(INFRA, self.branch)
+        self.seen_for = 0.0
+        self._home = home
+        self._holder = Holder(user="ana", host=host, boot=host, pid=pid, started=1)
+        self._nonces = count(pid * 1000)
+
+    def build_reconciler(self, *, parallelism: int = 1, attempts: int = 3) -> Reconciler:
+        """Join a reconciler whose retries do not wait."""
+        return Reconciler(
+            infra=INFRA,
+            workspace=WORKSPACE,
+            history=self.commits,
+            log=self.log,
+            compiler=self.commits,
+            kinds={kind.name: kind for kind in self.provider.describe()},
+            providers={self.provider.name: self.provider},
+            lookup=_refuse,
+            key=b"k" * 32,
+            holder=self._holder,
+            journals=self._home / "journals",
+            judge=self.judge,
+            nonce=lambda: next(self._nonces).to_bytes(3, "big"),
+            settings=Settings(
+                lock_ttl=600.0,
+                timeout=30.0,
+                limits=Limits(
+                    parallelism=parallelism,
+                    per_provider=parallelism,
+                    retries=RetryPolicy(attempts=attempts, base=0.0),
+                ),
+            ),
+            stop=self.stop,
+            is_superseded=lambda _: False,
+            listener=self.events.append,
+            clocks=Clocks(),
+        )
+
+    def judge(self, lock: Lock) -> Judgement:
+        """Judge a lock: processes in `gone` have ended, others were seen for `seen_for` seconds."""
+        is_gone = (lock.holder.host, lock.holder.pid) in self.gone
+        return judge_lock(lock, is_gone=is_gone, seen_for=self.seen_for)
+
+    def look(self, commit: CommitId, *, allow: Sequence[str] = ()) -> Prospect:
+        """Plan *commit*."""
+        return self.build_reconciler().look(Request(commit=commit, reason="test", allow=allow))
+
+    def reconcile(
+        self, commit: CommitId, *, allow: Sequence[str] = (), parallelism: int = 1
+    ) -> Report:
+        """Make the world what *commit* asks for."""
+        request = Request(commit=commit, reason="test", allow=allow)
+        return self.build_reconciler(parallelism=parallelism).reconcile(request)
+
+    def die(self) -> None:
+        """Let everybody on this machine see that this sandbox's process has ended."""
+        self.gone.add((self._holder.host, self._holder.pid))
+
+    def read_records(self) -> dict[ResourceId, Record]:
+        """Return what the state log has now."""
+        return self.log.read_records(self.log.read())
+
+
+def build_resource(
+    name: str,
+    spec: Mapping[str, Tree] | None = None,
+    *,
+    depends_on: Sequence[str] = (),
+    **more: Tree,
+) -> Resource:
+    """Build a resource of the in-memory provider; `build_resource("Thing/a", {"size": 1})`."""
+    from provisioning.core.interpolation import find_templated, parse_text
+    from provisioning.core.resources import Templated
+
+    holes = list(find_templated(dict(spec or {})))
+    parts = [part for _, text in holes for part in parse_text(text)]
+    found = [part.resource for part in parts if isinstance(part, Reference) and part.resource]
+    return Resource(
+        id=ResourceId(name),
+        kind=name.partition("/")[0],
+        provider=MemoryProvider.name,
+        source=Source("infra/web/all.yaml", 1),
+        spec=dict(spec or {}),
+        depends_on=tuple(ResourceId(each) for each in depends_on),
+        references=tuple(dict.fromkeys(found)),
+        templated=tuple(Templated(path, 1) for path, _ in holes),
+        **more,
+    )
+
+
+def _refuse(reference: Reference, source: Source) -> Tree:
+    raise InvalidManifest(f"a sandbox has no {reference.namespace}", source=source)

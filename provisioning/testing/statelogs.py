@@ -1,0 +1,98 @@
+"""An in-memory state log: the same rules as the one in Git, and faults on demand."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from provisioning.core.errors import HeadMoved
+from provisioning.core.fsck import LogCommit
+from provisioning.core.ids import CommitId, ResourceId
+from provisioning.core.records import Record
+from provisioning.core.statelog import (
+    BEGIN,
+    FENCE,
+    LOCK,
+    RESOURCES,
+    RUN,
+    Entry,
+    LogView,
+    parse_view,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """One entry as it was written, and all that stands after it."""
+
+    commit: LogCommit
+    files: Mapping[str, bytes | None]
+    records: Mapping[ResourceId, Record]
+
+
+@dataclass(slots=True)
+class Branch:
+    """What several `MemoryStateLog`s share, as several clones share a branch. Thread-safe."""
+
+    entries: list[Written] = field(default_factory=list)
+    mutex: threading.Lock = field(default_factory=threading.Lock)
+
+
+class MemoryStateLog:
+    """See `provisioning.gitstore.statelog.StateLog`; *branch* is the shared truth."""
+
+    def __init__(self, infra: str, branch: Branch) -> None:
+        self.infra = infra
+        self._branch = branch
+
+    def read(self) -> LogView:
+        """See `StateLog.read`."""
+        entries = self._branch.entries
+        return entries[-1].commit.view if entries else LogView()
+
+    def read_records(self, view: LogView) -> dict[ResourceId, Record]:
+        """See `StateLog.read_records`."""
+        found = self._find(view)
+        return dict(found.records) if found else {}
+
+    def _find(self, view: LogView) -> Written | None:
+        entries = reversed(self._branch.entries)
+        return next((each for each in entries if each.commit.id == view.head), None)
+
+    def append(
+        self, view: LogView, entry: Entry, records: Mapping[ResourceId, Record | None] | None = None
+    ) -> LogView:
+        """See `StateLog.append`."""
+        with self._branch.mutex:
+            if self.read().head != view.head:
+                raise HeadMoved(f"{self.infra} is no longer at {view.head}")
+            written = self._build(view, entry, records or {})
+            self._branch.entries.append(written)
+            return written.commit.view
+
+    def _build(
+        self, view: LogView, entry: Entry, records: Mapping[ResourceId, Record | None]
+    ) -> Written:
+        before = self._find(view)
+        files = {**(before.files if before else {}), **entry.files}
+        kept = {**(before.records if before else {}), **records}
+        head = CommitId(hashlib.sha1(f"{view.head}{entry.message}".encode()).hexdigest())  # noqa: S324
+        changed = {name for name in (LOCK, BEGIN, FENCE, RUN) if name in entry.files}
+        commit = LogCommit(
+            id=head,
+            parents=(view.head,) if view.head else (),
+            subject=entry.subject,
+            trailers=entry.trailers,
+            changed=frozenset(changed | ({RESOURCES} if records else set())),
+            view=parse_view(head, files),
+        )
+        live = {name: record for name, record in kept.items() if record is not None}
+        return Written(commit, files, live)
+
+    def read_history(self, limit: int | None = None) -> Iterator[LogCommit]:
+        """See `StateLog.read_history`."""
+        entries = self._branch.entries
+        for written in reversed(entries[-limit:] if limit else entries):
+            yield written.commit

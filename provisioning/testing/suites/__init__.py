@@ -1,0 +1,6 @@
+"""Suites of tests that implementations of our protocols must pass."""
+
+from provisioning.testing.suites.cases import Case
+from provisioning.testing.suites.provider import ProviderSuite
+
+__all__ = ["Case", "ProviderSuite"]

@@ -1,0 +1,162 @@
+"""What the provider suite tries: cases, and the calls an executor would make of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Any
+
+from provisioning.core.diffs import compute_diff
+from provisioning.core.ids import Mark, ResourceId, RunId, build_resource_id
+from provisioning.core.kinds import Kind
+from provisioning.core.providers import Absent, Call, Observation, Present, Provider, Target
+from provisioning.core.references import expand_spec
+from provisioning.core.values import Tree
+
+OWNER = "suite-workspace/one"
+OTHER_OWNER = "suite-workspace/two"
+DEADLINE = 60.0
+
+_KEY = b"the suite's key"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """One resource for the suite to try a provider with.
+
+    Where a case takes a function, its argument is the running suite, on which `build_provider`
+    has been called: it may hold whatever the function needs to reach the world.
+
+    Args:
+        kind: One of the kinds that the provider describes.
+        name: The resource's name; with `kind` unique among the cases, and so is its place.
+        spec: What a manifest would ask for.
+        changed_spec: Another spec that an update can reach.
+        immutable_change: Another spec that only a replacement can reach.
+        foreign: Puts an unmarked resource of this kind into the place that `spec` names.
+        unreadable: Makes what was created from `spec` impossible to look at.
+        half: Leaves what a create cut off half-way leaves, for the call it is given.
+        finds_strays: Whether the provider reports a resource of this kind that nobody asked for.
+    """
+
+    kind: Kind
+    name: str
+    spec: Mapping[str, Tree]
+    changed_spec: Mapping[str, Tree]
+    immutable_change: Mapping[str, Tree] | None = None
+    foreign: Callable[[Any], object] | None = None
+    unreadable: Callable[[Any], object] | None = None
+    half: Callable[[Any, Call], object] | None = None
+    finds_strays: bool = True
+
+    def __str__(self) -> str:
+        return self.id
+
+    @property
+    def id(self) -> ResourceId:
+        """The resource's id."""
+        return build_resource_id(self.kind.name, self.name)
+
+
+@dataclass(slots=True)
+class Trial:
+    """One case on one provider, for one owner; remembers what it made, to clear it away."""
+
+    provider: Provider
+    case: Case
+    owner: str = OWNER
+    _made: list[Call] = field(default_factory=list)
+    _operations: Iterator[int] = field(default_factory=lambda: count(1))
+
+    def build_call(
+        self, spec: Mapping[str, Tree] | None = None, seen: Present | None = None
+    ) -> Call:
+        """Build a call of a new operation, for *spec* or the case's, on what was *seen*."""
+        wanted = self.case.spec if spec is None else spec
+        return Call(
+            id=self.case.id,
+            kind=self.case.kind.name,
+            mark=Mark(f"{self.owner}/{self.case.id}", RunId("7-c0ffee"), next(self._operations)),
+            spec=expand_spec(self.case.kind, wanted, {}) if wanted else {},
+            attributes=seen.attributes if seen else {},
+            deadline=DEADLINE,
+        )
+
+    def create(self, call: Call | None = None) -> Call:
+        """Create, and return the call that did."""
+        call = call or self.build_call()
+        self._made.append(call)
+        self.provider.create(call)
+        return call
+
+    def update(self, spec: Mapping[str, Tree]) -> Call:
+        """Update what is there to *spec*, and return the call that did."""
+        call = self.build_call(spec, self.look())
+        self._made.append(call)
+        self.provider.update(call)
+        return call
+
+    def delete(self) -> Call:
+        """Delete what is there, and return the call that did."""
+        call = self.build_call({}, self.look())
+        self.provider.delete(call)
+        return call
+
+    def observe(self, spec: Mapping[str, Tree] | None = None) -> Observation:
+        """Look where *spec*, or the case's, says."""
+        return self._observe(self.build_target(spec).attributes)
+
+    def look(self) -> Present:
+        """Look at what must be there."""
+        seen = self.observe()
+        if not isinstance(seen, Present):
+            raise AssertionError(f"{self.case.id} is to be seen; got {seen}")  # noqa: TRY004 - the provider is wrong, not a type
+        return seen
+
+    def build_target(self, spec: Mapping[str, Tree] | None = None) -> Target:
+        """Build what the engine asks for before the first apply."""
+        attributes = expand_spec(self.case.kind, self.case.spec if spec is None else spec, {})
+        return Target(id=self.case.id, kind=self.case.kind.name, attributes=attributes)
+
+    def clear(self) -> None:
+        """Delete what the trial made, as far as it is still there and still its own."""
+        for call in reversed(self._made):
+            seen = self._observe(call.spec)
+            if isinstance(seen, Present) and seen.mark and seen.mark.owner == call.mark.owner:
+                self.provider.delete(self.build_call({}, seen))
+
+    def _observe(self, attributes: Mapping[str, Tree]) -> Observation:
+        target = Target(id=self.case.id, kind=self.case.kind.name, attributes=attributes)
+        return self.provider.observe(self.owner, [target]).answers[0]
+
+
+def find_differences(kind: Kind, spec: Mapping[str, Tree], seen: Mapping[str, Tree]) -> list[str]:
+    """Return the paths at which *seen* is not what *spec* asks for.
+
+    A sensitive field that the provider keeps to itself is taken to be right.
+    """
+    wanted = expand_spec(kind, spec, {})
+    kept_back = {
+        name: value
+        for name, value in wanted.items()
+        if kind.get_field(name).sensitive and name not in seen
+    }
+    return [change.path for change in compute_diff(kind, wanted, kept_back, seen, _KEY)]
+
+
+def expect(holds: object, rule: str, got: object = None) -> None:
+    """Blame the provider for breaking *rule* unless it *holds*."""
+    if not holds:
+        raise AssertionError(f"{rule}; got {got!r}" if got is not None else rule)
+
+
+def expect_absent(seen: Observation, rule: str) -> None:
+    """Blame the provider unless *seen* is `Absent`."""
+    expect(isinstance(seen, Absent), rule, seen)
+
+
+def expect_spec(case: Case, spec: Mapping[str, Tree], seen: Mapping[str, Tree], rule: str) -> None:
+    """Blame the provider unless *seen* is what *spec* asks for."""
+    differences = find_differences(case.kind, spec, seen)
+    expect(not differences, f"{rule}, and differs at {', '.join(differences)}", dict(seen))

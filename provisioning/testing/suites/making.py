@@ -1,0 +1,80 @@
+"""What a provider makes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from provisioning.core.values import is_equal
+from provisioning.testing.suites.cases import OTHER_OWNER, Case, expect, expect_absent, expect_spec
+from provisioning.testing.suites.stage import Stage, expect_conflict
+
+
+class MakingTruths(Stage):
+    """Truths about `create`."""
+
+    def test_created_is_seen(self, tmp_path: Path, case: Case) -> None:
+        """6. What was created is `Present` as its spec says, and bears the call's whole mark."""
+        trial = self.start(tmp_path, case)
+        call = trial.create()
+        seen = trial.look()
+        expect_spec(case, case.spec, seen.attributes, "what was created is as its spec says")
+        expect(seen.mark == call.mark, f"it bears {call.mark}", seen.mark)
+
+    def test_create_answers_what_is_seen(self, tmp_path: Path, case: Case) -> None:
+        """7. `create` answers every computed field, and what `observe` sees thereafter."""
+        trial = self.start(tmp_path, case)
+        call = trial.build_call()
+        trial.create(call)
+        answer, seen = trial.provider.create(call), trial.look().attributes
+        expect_spec(case, case.spec, answer, "create answers what was asked for")
+        for field in case.kind.fields:
+            if field.computed:
+                expect(field.name in answer, f"create answers {field.name}", dict(answer))
+                expect(field.name in seen, f"observe answers {field.name}", dict(seen))
+            if field.computed and field.derived_from is not None:
+                expect(is_equal(answer[field.name], seen[field.name]), f"{field.name} is stable")
+
+    def test_create_twice_makes_one(self, tmp_path: Path, case: Case) -> None:
+        """8. The same create made again, for its answer was lost, makes no second one."""
+        trial = self.start(tmp_path, case)
+        call = trial.create()
+        first = trial.look()
+        trial.create(call)
+        expect(trial.look() == first, f"the same create again leaves {first}", trial.look())
+        trial.delete()
+        expect_absent(trial.observe(), "after one delete nothing is left of two equal creates")
+
+    def test_half_made_is_completed(self, tmp_path: Path, half_case: Case) -> None:
+        """9. What a create that was cut off left behind is completed by the same create."""
+        trial = self.start(tmp_path, half_case)
+        call = trial.build_call()
+        half = half_case.half
+        if half:
+            half(self, call)
+        trial.create(call)
+        seen = trial.look()
+        expect_spec(half_case, half_case.spec, seen.attributes, "what was half made is completed")
+        expect(seen.mark == call.mark, f"it bears {call.mark}", seen.mark)
+
+    def test_create_spares_the_foreign(self, tmp_path: Path, foreign_case: Case) -> None:
+        """10. Where something unmarked stands, `create` is a conflict, and it is untouched."""
+        trial = self.start_beside_foreign(tmp_path, foreign_case)
+        with self.untouched(trial, "create over a foreign one"), expect_conflict("create"):
+            trial.create()
+
+    def test_create_spares_another_owners(self, tmp_path: Path, placed_case: Case) -> None:
+        """11. Where another owner's stands, `create` is a conflict, and it is untouched."""
+        theirs = self.start(tmp_path, placed_case, OTHER_OWNER)
+        theirs.create()
+        trial = self.start(tmp_path, placed_case)
+        with self.untouched(theirs, "create over another owner's"), expect_conflict("create"):
+            trial.create()
+
+    def test_create_completes_an_older_one(self, tmp_path: Path, placed_case: Case) -> None:
+        """12. Where the owner's own of an earlier operation stands, `create` completes it."""
+        trial = self.start(tmp_path, placed_case)
+        trial.create(trial.build_call(placed_case.changed_spec))
+        call = trial.create()
+        seen = trial.look()
+        expect_spec(placed_case, placed_case.spec, seen.attributes, "an older one is completed")
+        expect(seen.mark == call.mark, f"it bears {call.mark}", seen.mark)

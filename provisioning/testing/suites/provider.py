@@ -1,0 +1,36 @@
+"""The contract of `provisioning.core.providers.Provider`, as tests to run a provider through.
+
+Subclass `ProviderSuite` in a test module; pytest finds the tests, and needs no plugin:
+
+    class TestBucketProvider(ProviderSuite):
+        def build_provider(self, tmp_path):
+            return BucketProvider(root=tmp_path)
+
+        def build_cases(self):
+            return [
+                Case(
+                    kind=BUCKET,
+                    name="logs",
+                    spec={"region": "eu", "versioned": True},
+                    changed_spec={"region": "eu", "versioned": False},
+                    immutable_change={"region": "us", "versioned": True},
+                )
+            ]
+
+Every test is run for every case it applies to. What a test made it clears away.
+"""
+
+from __future__ import annotations
+
+from provisioning.testing.suites.changing import ChangingTruths
+from provisioning.testing.suites.describing import DescribingTruths
+from provisioning.testing.suites.looking import LookingTruths
+from provisioning.testing.suites.making import MakingTruths
+from provisioning.testing.suites.removing import RemovingTruths
+
+
+class ProviderSuite(DescribingTruths, MakingTruths, ChangingTruths, RemovingTruths, LookingTruths):
+    """Tests that a provider keeps its contract: one numbered truth a test.
+
+    A subclass gives `build_provider` and `build_cases`, and may give `read_world`.
+    """
