@@ -33,10 +33,10 @@ class Operation:
     needs: tuple[int, ...]
 
 
-MAKE, REMOVE = "make", "remove"
+MAKE, REMOVE, CLEAN = "make", "remove", "clean"
 
 Node: TypeAlias = tuple[ResourceId, str]
-"""A resource, and which of its two ways: `MAKE` or `REMOVE`."""
+"""A resource, and what is done to it: `MAKE`, `REMOVE`, or `CLEAN` with a leftover's number."""
 
 Changes: TypeAlias = Mapping[ResourceId, PlannedChange]
 
@@ -47,27 +47,35 @@ def compute_operations(plan: Plan) -> tuple[Operation, ...]:
     What is made follows what it depends on. What is removed goes before what it was built
     on, and where it can after those that stay have let go of it. A replacement removes the
     old first; where the kind allows, it makes the new first and removes the old when all
-    who used it have followed.
+    who used it have followed. What cut-off runs left beside a resource goes before it is made.
     """
     makes = {each.id: each for each in plan.changes if _makes(each)}
     removes = {each.id: each for each in plan.changes if _removes(each) and not each.leftover}
+    leftovers = {
+        (each.id, f"{CLEAN}{each.leftover}"): each for each in plan.changes if each.leftover
+    }
     graph = _compute_graph(makes, removes)
+    for node in leftovers:
+        graph[node] = set()
+        if node[0] in makes:
+            graph[node[0], MAKE].add(node)
+    changes = leftovers | {
+        node: makes[node[0]] if node[1] == MAKE else removes[node[0]]
+        for node in graph
+        if node not in leftovers
+    }
     numbers = {node: number for number, node in enumerate(compute_order(graph), start=1)}
-    operations = [
+    return tuple(
         Operation(
             number=number,
-            step=_choose_making(makes[name]) if way == MAKE else _choose_removing(removes[name]),
-            change=makes[name] if way == MAKE else removes[name],
-            needs=tuple(sorted(numbers[need] for need in graph[name, way])),
+            step=_choose_making(changes[node])
+            if node[1] == MAKE
+            else _choose_removing(changes[node]),
+            change=changes[node],
+            needs=tuple(sorted(numbers[need] for need in graph[node])),
         )
-        for (name, way), number in numbers.items()
-    ]
-    leftovers = (each for each in plan.changes if each.leftover)
-    operations += [
-        Operation(number=number, step=Step.DELETE, change=change, needs=())
-        for number, change in enumerate(leftovers, start=len(operations) + 1)
-    ]
-    return tuple(operations)
+        for node, number in numbers.items()
+    )
 
 
 def _compute_graph(makes: Changes, removes: Changes) -> dict[Node, set[Node]]:

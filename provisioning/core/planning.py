@@ -13,7 +13,7 @@ from provisioning.core.ids import ResourceId, build_owner
 from provisioning.core.interpolation import Reference
 from provisioning.core.kinds import Kind
 from provisioning.core.plans import BlockedResource, Drifted, Plan, PlannedChange, Risk
-from provisioning.core.providers import Absent, Present, Unreadable
+from provisioning.core.providers import Absent, Observation, Present, Unreadable
 from provisioning.core.records import Action, Record
 from provisioning.core.references import (
     Outlook,
@@ -75,6 +75,11 @@ class _Planner:
     drifted: list[Drifted] = field(default_factory=list)
     unchanged: list[ResourceId] = field(default_factory=list)
     outlooks: dict[ResourceId, Outlook] = field(default_factory=dict)
+    half_moved: dict[ResourceId, ResourceId] = field(init=False)
+
+    def __post_init__(self) -> None:
+        begun = self.recorded.unfinished
+        self.half_moved = {each.moved_from: each.id for each in begun if each.moved_from}
 
     def finish(self) -> Plan:
         return Plan(
@@ -98,7 +103,7 @@ class _Planner:
         kind = self.kinds[resource.kind]
         spec = expand_spec(kind, resolve_spec(resource, self._look_up), self.desired.files)
         record = self._get_record(resource)
-        observation = self.live.current.get(resource.id, UNSEEN)
+        observation = self._get_observation(resource, record)
         match observation:
             case Unreadable(reason):
                 self._block(resource.id, f"it cannot be read: {reason}", resource.source)
@@ -114,6 +119,13 @@ class _Planner:
         if resource.id in records or resource.moved_from is None:
             return records.get(resource.id)
         return records.get(resource.moved_from)
+
+    def _get_observation(self, resource: Resource, record: Record | None) -> Observation:
+        """Return what is there; a run that was cut off may have left it under another id."""
+        seen = self.live.current.get(resource.id, UNSEEN)
+        other = self.live.elsewhere.get(resource.id)
+        is_half_moved = record and (record.id != resource.id or resource.id in self.half_moved)
+        return other if isinstance(seen, Absent) and is_half_moved and other else seen
 
     def _look_up(self, reference: Reference, source: Source) -> Tree:
         assert reference.resource is not None  # noqa: S101  the rest was resolved before
@@ -151,7 +163,8 @@ class _Planner:
         stated = record.spec if record else None
         fields = compute_diff(kind, spec, stated, live.attributes, self.key)
         fields = self._apply_drift_policy(resource, fields)
-        moved = record is not None and record.id != resource.id
+        moved = record is not None and not kind.recorded_only and self._bears_other(resource, live)
+        moved = moved or (record is not None and record.id != resource.id)
         reason = self._explain(resource, kind, record, live, fields, moved=moved)
         if not reason:
             self._settle(resource, spec, live.attributes)
@@ -171,7 +184,7 @@ class _Planner:
             fields=fields,
             record=record,
             live=live,
-            moved_from=resource.moved_from if moved else None,
+            moved_from=(resource.moved_from or self.half_moved.get(resource.id)) if moved else None,
         )
 
     def _plan_replacement(
@@ -221,7 +234,8 @@ class _Planner:
         if record is None:
             return "it was made by a run that was cut off"
         if moved:
-            return f"it was {record.id}"
+            was = record.id if record.id != resource.id else self.half_moved.get(resource.id)
+            return f"it was {was}"
         if fields:
             causes = {each.cause for each in fields}
             if causes == {Cause.DRIFT}:
@@ -270,9 +284,14 @@ class _Planner:
     ) -> bool:
         if kind.recorded_only or self._is_ours(resource.id, live):
             return False
-        if record is not None and record.id != resource.id and self._is_ours(record.id, live):
+        if record is not None and self._bears_other(resource, live):
             return False
         return live.mark is not None or record is None
+
+    def _bears_other(self, resource: Resource, live: Present) -> bool:
+        """Tell whether *live* bears our mark under the other id of a move."""
+        others = (resource.moved_from, self.half_moved.get(resource.id))
+        return any(name is not None and self._is_ours(name, live) for name in others)
 
     def _is_ours(self, name: ResourceId, live: Present) -> bool:
         owner = build_owner(self.workspace, self.desired.infra, name)
@@ -293,9 +312,11 @@ class _Planner:
         taken = {each.moved_from for each in self.changes if each.moved_from} | {
             each.moved_from for each in self.desired.resources.values() if each.moved_from
         }
+        taken |= {new for old, new in self.half_moved.items() if old in self.desired.resources}
+        begun = {each.id: each for each in self.recorded.unfinished}
         gone = {
             name: record
-            for name, record in {**self.recorded.unfinished, **self.recorded.records}.items()
+            for name, record in {**begun, **self.recorded.records}.items()
             if name not in self.desired.resources and name not in taken
         }
         for name in sorted(gone):
@@ -375,24 +396,24 @@ class _Planner:
                 self._block(change.id, f"{users[0]} was built on it, and is blocked", change.source)
 
     def plan_leftovers(self) -> None:
-        for name, live in sorted(self.live.leftovers.items()):
-            begun = self.recorded.unfinished.get(name)
-            if begun is None or name in self.blocked or not isinstance(live, Present):
+        for position, live in sorted(self.live.leftovers.items()):
+            begun = self.recorded.unfinished[position]
+            if begun.id in self.blocked or not isinstance(live, Present):
                 continue
-            if not self._is_ours(name, live):
+            if not self._is_ours(begun.id, live):
                 continue
             self.changes.append(
                 PlannedChange(
-                    id=name,
+                    id=begun.id,
                     action=Action.DELETE,
                     reason="a run that was cut off left it behind",
                     kind=begun.kind,
                     provider=begun.provider,
                     risk=Risk.SAFE,
                     source=begun.source,
-                    record=self.recorded.records.get(name),
+                    record=self.recorded.records.get(begun.id),
                     live=live,
-                    leftover=True,
+                    leftover=position + 1,
                 )
             )
 

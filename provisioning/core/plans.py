@@ -29,8 +29,8 @@ class PlannedChange:
 
     `resource` is what is desired (None for a removal), `record` what was applied last,
     `live` what is there now. `old_first` tells for a replacement that what is there must go
-    before the new can come. `leftover` marks the removal of what a run that was cut off made
-    beside the resource.
+    before the new can come. `leftover` is not 0 for the removal of what a run
+    that was cut off made beside the resource, and tells these removals apart.
     """
 
     id: ResourceId
@@ -46,7 +46,7 @@ class PlannedChange:
     live: Present | None = None
     moved_from: ResourceId | None = None
     old_first: bool = True
-    leftover: bool = False
+    leftover: int = 0
     warning: str | None = None
 
     @property

@@ -115,6 +115,7 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     run: RunId
     attributes: dict[str, Tree] = {}
     depends_on: tuple[ResourceId, ...] = ()
+    moved_from: ResourceId | None = None
 
 
 class Begin(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -135,7 +136,8 @@ class Record(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=
 
     `spec` is the desired spec, resolved and expanded; `attributes` are the provider's answer.
     In both, content is kept as digest and size, and a sensitive value as its fingerprint.
-    `leftover` are the attributes of a predecessor that should have been removed and was not.
+    `leftovers` are the attributes of predecessors that should have been removed and were not;
+    `moved_from` is the id that a move which was cut off began at.
     """
 
     id: ResourceId
@@ -149,7 +151,8 @@ class Record(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=
     depends_on: tuple[ResourceId, ...] = ()
     lifecycle: Lifecycle = Lifecycle()
     error: str | None = None
-    leftover: dict[str, Tree] | None = None
+    leftovers: tuple[dict[str, Tree], ...] = ()
+    moved_from: ResourceId | None = None
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -30,13 +30,14 @@ class DesiredState:
 class RecordedState:
     """What was applied last, as the state log has it at *head*.
 
-    `unfinished` are resources that a run which was cut off may have made: the state log or
-    the journal proves the intention, and only a look at the world tells the rest.
+    `unfinished` are the creations of runs that were cut off, one for each resource and
+    place: the state log or the journal proves the intention, and only a look at the world
+    tells the rest.
     """
 
     head: CommitId | None
     records: Mapping[ResourceId, Record]
-    unfinished: Mapping[ResourceId, Record] = field(default_factory=dict)
+    unfinished: tuple[Record, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,9 +46,10 @@ class LiveState:
 
     `current` is what is at the recorded place, or at the desired one for a resource that
     was never applied. `elsewhere` is what is at the desired place where that is another.
-    `leftovers` are where runs that were cut off may have put something.
+    `leftovers` is what is where runs that were cut off may have put something else, by the
+    position in `RecordedState.unfinished`.
     """
 
     current: Mapping[ResourceId, Observation]
     elsewhere: Mapping[ResourceId, Observation] = field(default_factory=dict)
-    leftovers: Mapping[ResourceId, Observation] = field(default_factory=dict)
+    leftovers: Mapping[int, Observation] = field(default_factory=dict)

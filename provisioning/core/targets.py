@@ -23,12 +23,13 @@ Targets = Mapping[ResourceId, Target]
 class Places:
     """The targets of one look at the world, under the id each answer is for.
 
-    The three maps are those of `LiveState`. A moved resource is looked for under its old id.
+    The three maps are those of `LiveState`. A moved resource is looked for under its old id,
+    and under its new one too, for a run that moved it may have been cut off.
     """
 
     current: dict[ResourceId, Target] = field(default_factory=dict)
     elsewhere: dict[ResourceId, Target] = field(default_factory=dict)
-    leftovers: dict[ResourceId, Target] = field(default_factory=dict)
+    leftovers: dict[int, Target] = field(default_factory=dict)
 
 
 def compute_places(
@@ -36,6 +37,7 @@ def compute_places(
 ) -> Places:
     """Compute every place that must be looked at before *desired* can be planned."""
     places = Places()
+    other_names = {each.moved_from: each.id for each in recorded.unfinished if each.moved_from}
     for resource in desired.resources.values():
         record = recorded.records.get(resource.id)
         if record is None and resource.moved_from:
@@ -45,12 +47,15 @@ def compute_places(
             places.current[resource.id] = _aim(resource.id, resource.kind, wanted)
             continue
         places.current[resource.id] = _aim(record.id, record.kind, record.attributes)
+        if (other := other_names.get(resource.id)) or record.id != resource.id:
+            name = other or resource.id
+            places.elsewhere[resource.id] = _aim(name, record.kind, record.attributes)
         if wanted and wanted != _get_place(record, kinds[resource.kind]):
             places.elsewhere[resource.id] = _aim(resource.id, resource.kind, wanted)
-    for record in (*recorded.records.values(), *recorded.unfinished.values()):
+    for record in (*recorded.records.values(), *recorded.unfinished):
         places.current.setdefault(record.id, _aim(record.id, record.kind, record.attributes))
-    for record in recorded.unfinished.values():
-        _add_leftover(places, record, kinds)
+    for position, record in enumerate(recorded.unfinished):
+        _add_leftover(places, position, record, kinds)
     return places
 
 
@@ -58,14 +63,14 @@ def _aim(name: ResourceId, kind: str, attributes: Mapping[str, Tree]) -> Target:
     return Target(id=name, kind=kind, attributes=attributes)
 
 
-def _add_leftover(places: Places, record: Record, kinds: Mapping[str, Kind]) -> None:
+def _add_leftover(places: Places, position: int, record: Record, kinds: Mapping[str, Kind]) -> None:
     kind = kinds.get(record.kind)
     place = kind and _get_place(record, kind)
     if kind is None or not place:
         return
     known = [each.get(record.id) for each in (places.current, places.elsewhere)]
     if place not in [_pick(kind, target.attributes) for target in known if target]:
-        places.leftovers[record.id] = _aim(record.id, record.kind, record.attributes)
+        places.leftovers[position] = _aim(record.id, record.kind, record.attributes)
 
 
 def _get_place(record: Record, kind: Kind) -> dict[str, Tree]:

@@ -1,7 +1,7 @@
 """The local journal: what a run is about to do and has done, on disk before anything else.
 
-One file a run, `<infra>/<run>.jsonl`, one JSON object a line: `{"begin": Intent}` before an
-effect, forced to disk; `{"end": operation, …}` after it. The file goes when the run is
+One file a run, `<infra>/<run>.jsonl`, one JSON object a line: `{"entry": "begin", …}` before
+an effect, forced to disk; `{"entry": "end", …}` after it. The file goes when the run is
 recorded in the state log. It only ever tells where to look: what is there is decided by the
 world, so that a stale journal does no harm.
 """
@@ -10,27 +10,27 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
 
 from provisioning.core.errors import Source, StorageFailed
-from provisioning.core.ids import ResourceId, RunId
-from provisioning.core.records import Intent, Record
+from provisioning.core.ids import RunId
+from provisioning.core.records import Action, Intent, Record
 from provisioning.core.values import Tree, as_json, from_json
 
 
-class Begun(msgspec.Struct, frozen=True):
+class Begun(msgspec.Struct, frozen=True, tag_field="entry", tag="begin"):
     """An operation is about to be made."""
 
-    begin: Intent
+    intent: Intent
 
 
-class Ended(msgspec.Struct, frozen=True):
+class Ended(msgspec.Struct, frozen=True, tag_field="entry", tag="end"):
     """An operation was made, with this answer."""
 
-    end: int
+    operation: int
     attributes: dict[str, Tree]
 
 
@@ -104,17 +104,20 @@ def list_journals(folder: Path) -> list[Path]:
     return sorted(folder.glob("*.jsonl"), key=lambda path: (path.stat().st_mtime_ns, path.name))
 
 
-def read_unfinished(paths: list[Path]) -> dict[ResourceId, Record]:
-    """Return, for each resource that the journals at *paths* name, where to look for it.
+def read_unfinished(paths: Sequence[Path]) -> list[Record]:
+    """Return what the creations in the journals at *paths* may have left, and where.
 
     Raises:
         JournalDamaged: If a line is no entry.
     """
-    unfinished: dict[ResourceId, Record] = {}
-    for path in paths:
-        for intent in _read_intents(path):
-            unfinished[intent.id] = build_unfinished(intent)
-    return unfinished
+    return [
+        build_unfinished(intent) for path in paths for intent in find_creations(_read_intents(path))
+    ]
+
+
+def find_creations(intents: Iterable[Intent]) -> Iterator[Intent]:
+    """Yield the intents that may have put something where no record tells of it."""
+    return (each for each in intents if each.action is Action.CREATE or each.moved_from)
 
 
 def build_unfinished(intent: Intent) -> Record:
@@ -129,6 +132,7 @@ def build_unfinished(intent: Intent) -> Record:
         operation=intent.operation,
         source=Source("", 0),
         depends_on=intent.depends_on,
+        moved_from=intent.moved_from,
         error="the run was cut off",
     )
 
@@ -137,11 +141,11 @@ def _read_intents(path: Path) -> Iterator[Intent]:
     intents: dict[int, Intent] = {}
     for entry in _read_entries(path):
         if isinstance(entry, Begun):
-            intents[entry.begin.operation] = entry.begin
-        elif entry.end in intents:
-            begun = intents[entry.end]
+            intents[entry.intent.operation] = entry.intent
+        elif entry.operation in intents:
+            begun = intents[entry.operation]
             known = {**begun.attributes, **entry.attributes}
-            intents[entry.end] = msgspec.structs.replace(begun, attributes=known)
+            intents[entry.operation] = msgspec.structs.replace(begun, attributes=known)
     yield from intents.values()
 
 

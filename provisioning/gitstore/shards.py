@@ -46,7 +46,7 @@ def _revive(record: Record) -> Record:
         record,
         spec=from_json(record.spec),
         attributes=from_json(record.attributes),
-        leftover=from_json(record.leftover),
+        leftovers=tuple(map(from_json, record.leftovers)),
     )
 
 
@@ -61,7 +61,7 @@ def _embalm(record: Record) -> Record:
         record,
         spec=as_json(record.spec),
         attributes=as_json(record.attributes),
-        leftover=as_json(record.leftover),
+        leftovers=tuple(map(as_json, record.leftovers)),
     )
 
 

@@ -114,11 +114,18 @@ class Hands:
     def _delete(self, operation: Operation) -> Made:
         change, provider = operation.change, self.providers[operation.change.provider]
         live = change.live.attributes if change.live else {}
+        if change.action is Action.REPLACE and self._is_taken_over(change.id, change.kind, live):
+            return Made({}, None)
         self._begin(operation, live)
         call = self._build_call(operation, {})
         call_provider(provider, lambda: provider.delete(call))
         self.journal.end(operation.number, {})
         return Made({}, None)
+
+    def _is_taken_over(self, name: ResourceId, kind: str, old: Mapping[str, Tree]) -> bool:
+        """Tell whether the new came out to be where the old was, and so took its place."""
+        place = pick_identity(self.kinds[kind], old)
+        return bool(place) and place == pick_identity(self.kinds[kind], self.known.get(name, {}))
 
     def _begin(self, operation: Operation, place: Mapping[str, Tree]) -> None:
         intent = build_intent(operation, self.run, self._keep(operation.change.kind, place))
@@ -215,4 +222,5 @@ def build_intent(operation: Operation, run: RunId, place: Mapping[str, Tree]) ->
         run=run,
         attributes=dict(place),
         depends_on=change.resource.dependencies if change.resource else (),
+        moved_from=change.moved_from,
     )

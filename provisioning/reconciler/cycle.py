@@ -248,7 +248,7 @@ class Reconciler:
             commit=request.commit,
             digest=prospect.plan.digest,
             started_at=now,
-            intents=(*own, *build_inherited(prospect.recorded.unfinished.values())),
+            intents=(*own, *build_inherited(prospect.recorded.unfinished)),
         )
         lock = self.settings.lock_ttl and Lock(
             token=token,

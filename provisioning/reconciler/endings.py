@@ -40,11 +40,14 @@ class Ended:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Execution:
-    """What a run did: a change for each planned one, and the records to write (None: gone)."""
+    """What a run did: a change for each planned one, and the records to write (None: gone).
+
+    `cleaned` are the leftovers that are gone, by the position in `RecordedState.unfinished`.
+    """
 
     changes: tuple[Change, ...]
     records: Mapping[ResourceId, Record | None]
-    removed_leftovers: frozenset[ResourceId] = frozenset()
+    cleaned: frozenset[int] = frozenset()
     fenced: Fenced | None = None
     interrupted: bool = False
 
@@ -62,24 +65,25 @@ def compute_execution(
     interrupted: bool,
 ) -> Execution:
     """Join the endings of *operations* into one change for each planned one."""
-    parts: dict[tuple[ResourceId, bool], dict[Step, Ended]] = {}
-    planned: dict[tuple[ResourceId, bool], PlannedChange] = {}
+    parts: dict[tuple[ResourceId, int], dict[Step, Ended]] = {}
+    planned: dict[tuple[ResourceId, int], PlannedChange] = {}
     for operation in operations:
         key = (operation.change.id, operation.change.leftover)
         planned[key] = operation.change
         parts.setdefault(key, {})[operation.step] = ended[operation.number]
     records: dict[ResourceId, Record | None] = {}
     changes = []
-    for key in sorted(planned, key=lambda each: (not each[1], each[0])):
-        records |= _compute_records(planned[key], parts[key])
+    for key in sorted(planned):
+        if not key[1]:
+            records |= _compute_records(planned[key], parts[key])
         changes.append(_compute_change(planned[key], parts[key]))
     changes.sort(key=lambda each: each.id)
     return Execution(
         changes=tuple(changes),
         records=records,
-        removed_leftovers=frozenset(
-            name
-            for (name, leftover), part in parts.items()
+        cleaned=frozenset(
+            leftover - 1
+            for (_, leftover), part in parts.items()
             if leftover and part[Step.DELETE].is_good
         ),
         fenced=fenced,
@@ -106,8 +110,6 @@ def _compute_change(change: PlannedChange, parts: Mapping[Step, Ended]) -> Chang
 def _compute_records(
     change: PlannedChange, parts: Mapping[Step, Ended]
 ) -> dict[ResourceId, Record | None]:
-    if change.leftover:
-        return _compute_leftover(change, parts[Step.DELETE])
     if change.action is Action.REPLACE:
         return _compute_replacement(change, parts[Step.DELETE], parts[Step.CREATE])
     end = next(iter(parts.values()))
@@ -119,12 +121,6 @@ def _compute_records(
     return records
 
 
-def _compute_leftover(change: PlannedChange, end: Ended) -> dict[ResourceId, Record | None]:
-    if not end.is_good or change.record is None or change.record.leftover is None:
-        return {}
-    return {change.id: msgspec.structs.replace(change.record, leftover=None)}
-
-
 def _compute_replacement(
     change: PlannedChange, removed: Ended, made: Ended
 ) -> dict[ResourceId, Record | None]:
@@ -134,5 +130,6 @@ def _compute_replacement(
         return {}
     if made.is_good:
         old = change.record.attributes
-        return {change.id: msgspec.structs.replace(made.record, leftover=old)}
-    return {change.id: msgspec.structs.replace(change.record, leftover=made.record.attributes)}
+        return {change.id: msgspec.structs.replace(made.record, leftovers=(old,))}
+    left = (*change.record.leftovers, made.record.attributes)
+    return {change.id: msgspec.structs.replace(change.record, leftovers=left)}

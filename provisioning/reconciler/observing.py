@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 from provisioning.core.ids import ResourceId
 from provisioning.core.kinds import Kind
@@ -12,8 +13,8 @@ from provisioning.core.states import LiveState
 from provisioning.core.targets import Places
 from provisioning.reconciler.guarding import observe_targets
 
-Question = tuple[int, ResourceId, Target]
-"""Which of the three maps of `Places` it is from, under which id, and the target."""
+Question = tuple[int, ResourceId | int, Target]
+"""Which of the three maps of `Places` it is from, under which key, and the target."""
 
 
 def observe_live(
@@ -25,9 +26,14 @@ def observe_live(
     kind that lives in the state log alone is there if it is recorded.
     """
     questions: dict[str, list[Question]] = {}
-    maps: tuple[dict[ResourceId, Observation], ...] = ({}, {}, {})
-    for number, places_of in enumerate((places.current, places.elsewhere, places.leftovers)):
-        for name, target in places_of.items():
+    maps: tuple[dict[Any, Observation], ...] = ({}, {}, {})
+    all_places: tuple[Mapping[Any, Target], ...] = (
+        places.current,
+        places.elsewhere,
+        places.leftovers,
+    )
+    for number, targets in enumerate(all_places):
+        for name, target in targets.items():
             kind = kinds.get(target.kind)
             if kind is None:
                 continue

@@ -10,25 +10,29 @@ from provisioning.core.ids import ResourceId
 from provisioning.core.providers import Absent, Observation, Present
 from provisioning.core.records import Action, Begin, Intent, Record
 from provisioning.core.states import LiveState, RecordedState
-from provisioning.gitstore.journal import build_unfinished
+from provisioning.core.values import Digest, compute_digest
+from provisioning.gitstore.journal import build_unfinished, find_creations
 from provisioning.reconciler.endings import Execution
 
 
 def compute_unfinished(
-    records: Mapping[ResourceId, Record],
-    begin: Begin | None,
-    journalled: Mapping[ResourceId, Record],
-) -> dict[ResourceId, Record]:
-    """Join what the state log and the journal know of operations whose end nobody recorded."""
-    unfinished = {
-        record.id: msgspec.structs.replace(
-            record, spec={}, attributes=record.leftover, leftover=None
-        )
+    records: Mapping[ResourceId, Record], begin: Begin | None, journalled: Iterable[Record]
+) -> tuple[Record, ...]:
+    """Join what state log and journal know of creations whose end nobody recorded.
+
+    What the journal knows comes first, for it knows more; each resource and place is in the
+    result once.
+    """
+    begun = [build_unfinished(each) for each in find_creations(begin.intents if begin else ())]
+    left = [
+        msgspec.structs.replace(record, spec={}, attributes=attributes, leftovers=())
         for record in records.values()
-        if record.leftover is not None
-    }
-    begun = {each.id: build_unfinished(each) for each in (begin.intents if begin else ())}
-    return {**unfinished, **begun, **journalled}
+        for attributes in record.leftovers
+    ]
+    found: dict[tuple[ResourceId, Digest], Record] = {}
+    for record in (*journalled, *begun, *left):
+        found.setdefault((record.id, compute_digest(record.attributes)), record)
+    return tuple(found.values())
 
 
 def build_inherited(unfinished: Iterable[Record]) -> tuple[Intent, ...]:
@@ -43,6 +47,7 @@ def build_inherited(unfinished: Iterable[Record]) -> tuple[Intent, ...]:
             run=each.run,
             attributes=each.attributes,
             depends_on=each.depends_on,
+            moved_from=each.moved_from,
         )
         for each in unfinished
     )
@@ -56,20 +61,29 @@ def compute_kept(
     Recording a run removes its intention, and with it those it carried on; so whatever may
     still be in the world must stand in a record.
     """
-    kept: dict[ResourceId, Record] = {}
-    for name, unfinished in recorded.unfinished.items():
-        record = execution.records.get(name, recorded.records.get(name))
-        if record and _is_left(name, live, execution, owner):
-            kept[name] = msgspec.structs.replace(record, leftover=unfinished.attributes)
-        elif record is None and _may_be_ours(live.current.get(name), owner, name):
-            kept[name] = unfinished
+    kept = {
+        name: msgspec.structs.replace(record, leftovers=())
+        for name, record in recorded.records.items()
+        if record.leftovers and name not in execution.records
+    }
+    for position, unfinished in enumerate(recorded.unfinished):
+        name = unfinished.id
+        record = kept.get(name) or execution.records.get(name) or recorded.records.get(name)
+        if position in live.leftovers:
+            is_left = _may_be_ours(live.leftovers[position], owner, name)
+            if is_left and position not in execution.cleaned:
+                kept[name] = _keep_leftover(record, unfinished)
+        elif record is None and name not in execution.records:
+            if _may_be_ours(live.current.get(name), owner, name):
+                kept[name] = unfinished
     return kept
 
 
-def _is_left(name: ResourceId, live: LiveState, execution: Execution, owner: str) -> bool:
-    if name not in live.leftovers or name in execution.removed_leftovers:
-        return False
-    return _may_be_ours(live.leftovers[name], owner, name)
+def _keep_leftover(record: Record | None, unfinished: Record) -> Record:
+    if record is None:
+        return unfinished
+    left = (*record.leftovers, unfinished.attributes)
+    return msgspec.structs.replace(record, leftovers=left)
 
 
 def _may_be_ours(seen: Observation | None, owner: str, name: ResourceId) -> bool:

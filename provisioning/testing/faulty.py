@@ -62,8 +62,8 @@ class Faults:
     ) -> None:
         """Put *fault* in place of the *nth* call of *method* and the next ones, *times* in all.
 
-        With *resource*, an id, only the calls about that one count. Where several faults are due the
-        one injected first strikes; every one counts the call.
+        With *resource*, an id, only the calls about that one count. Where several faults are
+        due the one injected first strikes; every one counts the call.
         """
         about = ResourceId(resource) if resource else None
         with self._lock:

@@ -64,7 +64,7 @@ def _parse(data: bytes, file: str) -> list[Document]:
 
 def _report_twin(review: Review, first: Resource) -> None:
     review.report(
-        ("metadata", "name"),
+        (),
         f"{first.id} is declared twice, first on line {first.source.line}",
         "rename or remove one of them",
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from provisioning.core.values import Path, Tree
+from provisioning.core.values import Path, Tree, read_at
 
 MAX_DEPTH = 100
 """How many maps and lists may lie inside each other."""
@@ -33,6 +33,15 @@ class Document:
             if path[:length] in self.lines:
                 return self.lines[path[:length]]
         return self.line
+
+
+def has_place(tree: Tree, path: Path) -> bool:
+    """Tell whether there is a value at *path* in *tree*."""
+    try:
+        read_at(tree, path)
+    except KeyError:
+        return False
+    return True
 
 
 def split_list(trees: list[Tree], lines: dict[Path, int]) -> list[Document]:

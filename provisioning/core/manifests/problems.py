@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from provisioning.core.kinds import Kind, Problem
+from provisioning.core.manifests.documents import has_place
 from provisioning.core.manifests.reviews import name_type, suggest
 from provisioning.core.values import Path, Tree, find_nearest, read_at
 
@@ -26,6 +27,11 @@ _EXPECTED = {
     "model_type": "a map",
     "dataclass_type": "a map",
     "none_required": "nothing",
+}
+_REWORDED = {
+    "Value error, ": "",
+    "Assertion failed, ": "",
+    "Input should ": "must ",
 }
 _CHOICE = re.compile(r"'([^']*)'")
 
@@ -51,19 +57,11 @@ def locate_problems(problems: Sequence[Problem], spec: Tree, kind: Kind) -> Iter
 def _find_place(problem: Problem, spec: Tree) -> Path:
     path: Path = ()
     for step in problem.path:
-        if _has(spec, (*path, step)):
+        if has_place(spec, (*path, step)):
             path = (*path, step)
     if problem.type == "missing":
         return (*path, problem.path[-1])
     return path
-
-
-def _has(spec: Tree, path: Path) -> bool:
-    try:
-        read_at(spec, path)
-    except KeyError:
-        return False
-    return True
 
 
 def _describe(path: Path, problems: list[Problem], spec: Tree) -> str:
@@ -86,13 +84,6 @@ def _reword(problem: Problem) -> str:
         if problem.message.startswith(prefix):
             return ours + problem.message.removeprefix(prefix)
     return problem.message[:1].lower() + problem.message[1:]
-
-
-_REWORDED = {
-    "Value error, ": "",
-    "Assertion failed, ": "",
-    "Input should ": "must ",
-}
 
 
 def _find_hint(path: Path, problem: Problem, spec: Tree, kind: Kind) -> str:

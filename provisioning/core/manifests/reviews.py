@@ -9,6 +9,16 @@ from provisioning.core.errors import InvalidManifest, ProvisioningError, Source
 from provisioning.core.manifests.documents import Document
 from provisioning.core.values import Path, Tree, find_nearest, render_path
 
+_TYPES = {
+    type(None): "nothing",
+    bool: "a boolean",
+    int: "a whole number",
+    float: "a number",
+    str: "text",
+    list: "a list",
+    dict: "a map",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Review:
@@ -54,14 +64,3 @@ def suggest(word: Tree, known: Iterable[str]) -> str:
 def name_type(value: Tree) -> str:
     """Say in plain words what *value* is, without telling the value itself."""
     return _TYPES.get(type(value), "something else")
-
-
-_TYPES = {
-    type(None): "nothing",
-    bool: "a boolean",
-    int: "a whole number",
-    float: "a number",
-    str: "text",
-    list: "a list",
-    dict: "a map",
-}

@@ -8,10 +8,16 @@ from datetime import date, datetime, time
 from typing import NoReturn
 
 from provisioning.core.errors import InvalidManifest, Source
-from provisioning.core.manifests.documents import MAX_DEPTH, TOO_DEEP, Document, split_list
+from provisioning.core.manifests.documents import (
+    MAX_DEPTH,
+    TOO_DEEP,
+    Document,
+    has_place,
+    split_list,
+)
 from provisioning.core.manifests.scalars import NUMBER_HINT, check_number
 from provisioning.core.manifests.texts import decode_text
-from provisioning.core.values import Path, Tree, read_at
+from provisioning.core.values import Path, Tree
 
 _LIST = "resources"
 _PLACE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)\Z")
@@ -19,7 +25,7 @@ _NAME = r"""(?:[\w-]++|"(?:\\.|[^"\\\n])*"|'[^'\n]*')"""
 _KEY = rf"{_NAME}(?:[ \t]*\.[ \t]*{_NAME})*"
 _LINE = re.compile(rf"[ \t]*(?:\[(\[?)[ \t]*({_KEY})[ \t]*\]|({_KEY})[ \t]*=)")
 _BARE = re.compile(r"[\w-]+(?:\.[\w-]+)*\Z")
-_LONG_KEY = re.compile(rf"(?<![\w-])(?:{_NAME}[ \t]*\.[ \t]*){{{MAX_DEPTH}}}")
+_LONG_KEY = re.compile(rf"(?<![\w.-])(?<!\.[ \t])(?:{_NAME}[ \t]*\.[ \t]*){{{MAX_DEPTH}}}")
 _LONG_NUMBER = re.compile(r"[0-9_]{4300}")
 _OPAQUE = re.compile(
     r'"""(?:\\.|[^\\])*?"{3,5}|\'\'\'.*?\'{3,5}|"(?:\\.|[^"\\\n])*"|\'[^\'\n]*\'|#[^\n]*', re.DOTALL
@@ -123,7 +129,7 @@ def _scan_lines(text: str, tree: Tree) -> dict[Path, int]:
         if found := _LINE.match(line):
             is_list, header, key = found.groups()
             path = _resolve(() if header else table, _split(header or key), counts)
-            if not _has(tree, path):
+            if not has_place(tree, path):
                 continue  # a line inside a list that only looks like a header
             for length in range(1, len(path) + 1):
                 lines.setdefault(path[:length], number)
@@ -158,11 +164,3 @@ def _resolve(path: Path, names: list[str], counts: dict[Path, int]) -> Path:
         if path in counts:
             path = (*path, counts[path] - 1)
     return (*path, last)
-
-
-def _has(tree: Tree, path: Path) -> bool:
-    try:
-        read_at(tree, path)
-    except KeyError:
-        return False
-    return True

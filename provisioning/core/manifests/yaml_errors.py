@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 from yaml.error import MarkedYAMLError
 
 from provisioning.core.errors import InvalidManifest, Source
 
 _HINTS = {
     "mapping values are not allowed": 'check the indentation; put a text with ": " in quotes',
+    "block sequence entries are not allowed": "begin a list on a new line; put a text in quotes",
     "did not find expected alphabetic": "put a text that begins with & or * in quotes",
     "cannot start any token": "put the value in quotes",
     "could not find expected ':'": "write `key: value`, or check the indentation",
@@ -17,6 +20,7 @@ _HINTS = {
     "expected ',' or": "close the bracket",
     "undefined tag handle": "put a text that begins with ! in quotes",
 }
+_TAB = re.compile(r" *\t")
 _OTHERWISE = "check the indentation, brackets and quotes on this line and above it"
 
 
@@ -26,7 +30,7 @@ def describe_yaml_error(exc: MarkedYAMLError, text: str, file: str) -> InvalidMa
     mark = exc.problem_mark or exc.context_mark
     number = min(mark.line if mark else 0, len(lines) - 1)
     source = Source(file, number + 1)
-    if mark and lines[number][mark.column : mark.column + 1] == "\t":
+    if _TAB.match(lines[number]):
         return InvalidManifest(
             "a tab stands where YAML wants spaces", hint="indent with spaces only", source=source
         )

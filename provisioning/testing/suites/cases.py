@@ -12,7 +12,7 @@ from provisioning.core.ids import Mark, ResourceId, RunId, build_resource_id
 from provisioning.core.kinds import Kind
 from provisioning.core.providers import Absent, Call, Observation, Present, Provider, Target
 from provisioning.core.references import expand_spec
-from provisioning.core.values import Tree
+from provisioning.core.values import Tree, is_equal
 
 OWNER = "suite-workspace/one"
 OTHER_OWNER = "suite-workspace/two"
@@ -78,7 +78,7 @@ class Trial:
             id=self.case.id,
             kind=self.case.kind.name,
             mark=Mark(f"{self.owner}/{self.case.id}", RunId("7-c0ffee"), next(self._operations)),
-            spec=expand_spec(self.case.kind, wanted, {}) if wanted else {},
+            spec=expand(self.case.kind, wanted) if wanted else {},
             attributes=seen.attributes if seen else {},
             deadline=DEADLINE,
         )
@@ -116,7 +116,7 @@ class Trial:
 
     def build_target(self, spec: Mapping[str, Tree] | None = None) -> Target:
         """Build what the engine asks for before the first apply."""
-        attributes = expand_spec(self.case.kind, self.case.spec if spec is None else spec, {})
+        attributes = expand(self.case.kind, self.case.spec if spec is None else spec)
         return Target(id=self.case.id, kind=self.case.kind.name, attributes=attributes)
 
     def clear(self) -> None:
@@ -131,12 +131,23 @@ class Trial:
         return self.provider.observe(self.owner, [target]).answers[0]
 
 
+def expand(kind: Kind, spec: Mapping[str, Tree]) -> dict[str, Tree]:
+    """Turn what a manifest says into what a provider is given."""
+    return expand_spec(kind, dict(spec), {})
+
+
+def find_changed(kind: Kind, spec: Mapping[str, Tree], other: Mapping[str, Tree]) -> set[str]:
+    """Return the names of the fields in which two specs differ."""
+    one, two = expand(kind, spec), expand(kind, other)
+    return {name for name in {*one, *two} if not is_equal(one.get(name), two.get(name))}
+
+
 def find_differences(kind: Kind, spec: Mapping[str, Tree], seen: Mapping[str, Tree]) -> list[str]:
     """Return the paths at which *seen* is not what *spec* asks for.
 
     A sensitive field that the provider keeps to itself is taken to be right.
     """
-    wanted = expand_spec(kind, spec, {})
+    wanted = expand(kind, spec)
     kept_back = {
         name: value
         for name, value in wanted.items()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from provisioning.core.providers import Present
 from provisioning.core.values import is_equal
-from provisioning.testing.suites.cases import Case, expand_spec, expect, expect_spec
+from provisioning.testing.suites.cases import Case, expect, expect_absent, expect_spec, find_changed
 from provisioning.testing.suites.stage import Stage
 
 
@@ -14,7 +14,7 @@ class ChangingTruths(Stage):
     """Truths about `update`, and about replacing what cannot be updated."""
 
     def test_updated_is_seen(self, tmp_path: Path, case: Case) -> None:
-        """13. What was updated is as the new spec says, and bears the update's mark."""
+        """14. What was updated is as the new spec says, and bears the update's mark."""
         trial = self.start(tmp_path, case)
         trial.create()
         call = trial.update(case.changed_spec)
@@ -23,7 +23,7 @@ class ChangingTruths(Stage):
         expect(seen.mark == call.mark, f"it bears {call.mark}", seen.mark)
 
     def test_update_twice_is_one(self, tmp_path: Path, case: Case) -> None:
-        """14. The same update made again changes nothing more and answers what is seen."""
+        """15. The same update made again changes nothing more and answers what is seen."""
         trial = self.start(tmp_path, case)
         trial.create()
         call = trial.update(case.changed_spec)
@@ -33,19 +33,19 @@ class ChangingTruths(Stage):
         expect_spec(case, case.changed_spec, answer, "update answers what was asked for")
 
     def test_update_keeps_what_does_not_follow(self, tmp_path: Path, case: Case) -> None:
-        """15. A computed field changes only with the fields that it is derived from."""
+        """16. A computed field changes only with the fields that it is derived from."""
         trial = self.start(tmp_path, case)
         trial.create()
         before = trial.look().attributes
         trial.update(case.changed_spec)
         after = trial.look().attributes
-        changed = _find_changed(case)
+        changed = find_changed(case.kind, case.spec, case.changed_spec)
         for field in case.kind.fields:
             if field.derived_from is not None and not changed & {*field.derived_from}:
                 expect(is_equal(before[field.name], after[field.name]), f"{field.name} is kept")
 
     def test_update_adopts(self, tmp_path: Path, foreign_case: Case) -> None:
-        """16. An update of what bears no mark marks it: so something foreign is adopted."""
+        """17. An update of what bears no mark marks it: so something foreign is adopted."""
         trial = self.start_beside_foreign(tmp_path, foreign_case)
         call = trial.update(foreign_case.spec)
         seen = trial.look()
@@ -53,11 +53,9 @@ class ChangingTruths(Stage):
         expect(seen.mark == call.mark, f"it bears {call.mark}", seen.mark)
 
     def test_replacement(self, tmp_path: Path, replaced_case: Case) -> None:
-        """17. What only a replacement reaches is described so, and a replacement reaches it."""
+        """18. What only a replacement reaches is described so, and a replacement reaches it."""
         case, wanted = replaced_case, replaced_case.immutable_change or {}
-        changed = {
-            each for each in {*case.spec, *wanted} if case.spec.get(each) != wanted.get(each)
-        }
+        changed = find_changed(case.kind, case.spec, wanted)
         immutable = [name for name in changed if case.kind.get_field(name).immutable]
         expect(immutable, "a field that only a replacement changes is immutable", changed)
         trial = self.start(tmp_path, case)
@@ -68,13 +66,9 @@ class ChangingTruths(Stage):
         trial.provider.delete(trial.build_call({}, old))
         if not case.kind.create_before_delete:
             trial.create(call)
+        if changed & {*case.kind.identity}:
+            expect_absent(trial.observe(), "the old one is gone")
         seen = trial.observe(wanted)
         expect(isinstance(seen, Present) and seen.mark == call.mark, "the new one stands", seen)
         if isinstance(seen, Present):
             expect_spec(case, wanted, seen.attributes, "the new one is as its spec says")
-
-
-def _find_changed(case: Case) -> set[str]:
-    before, after = (expand_spec(case.kind, each, {}) for each in (case.spec, case.changed_spec))
-    names = before.keys() | after.keys()
-    return {name for name in names if not is_equal(before.get(name), after.get(name))}

@@ -35,8 +35,14 @@ class DescribingTruths(Stage):
             problem = _find_field_problem(kind, field)
             expect(not problem, f"field {kind.name}.{field.name} {problem}")
 
+    def test_every_kind_is_tried(self, tmp_path: Path, any_case: Case) -> None:
+        """3. The suite has a case for every kind that is described."""
+        described = {kind.name for kind in self.start(tmp_path, any_case).provider.describe()}
+        untried = described - {case.kind.name for case in self.build_cases()}
+        expect(not untried, "every kind has a case", untried)
+
     def test_model_checks_specs(self, any_case: Case) -> None:
-        """3. A kind's model takes the spec a manifest may have and refuses an unknown field."""
+        """4. A kind's model takes the spec a manifest may have and refuses an unknown field."""
         for spec in (any_case.spec, any_case.changed_spec):
             problems = any_case.kind.find_problems(spec, set())
             expect(not problems, f"{any_case.id} has a valid spec", problems)
@@ -44,7 +50,7 @@ class DescribingTruths(Stage):
         expect(any_case.kind.find_problems(slip, set()), "an unknown field is refused")
 
     def test_recorded_only_is_answered(self, tmp_path: Path, recorded_case: Case) -> None:
-        """4. What lives in the state log alone is answered, made as often as you like."""
+        """5. What lives in the state log alone is answered, made as often as you like."""
         trial = self.start(tmp_path, recorded_case)
         provider, world = trial.provider, self.read_world()
         call = trial.build_call()
@@ -59,7 +65,7 @@ class DescribingTruths(Stage):
         expect(self.read_world() == world, "what is only recorded leaves no trace in the world")
 
     def test_close_twice(self, tmp_path: Path, any_case: Case) -> None:
-        """5. Closing twice is no error."""
+        """6. Closing twice is no error."""
         provider = self.start(tmp_path, any_case).provider
         provider.close()
         provider.close()

@@ -18,14 +18,14 @@ class LookingTruths(Stage):
     """Truths about `observe` and `probe`."""
 
     def test_nothing_is_absent(self, tmp_path: Path, case: Case) -> None:
-        """22. What was never made is `Absent`, and is no stray."""
+        """23. What was never made is `Absent`, and is no stray."""
         trial = self.start(tmp_path, case)
         observed = trial.provider.observe(trial.owner, [trial.build_target()])
         expect(list(observed.answers) == [Absent()], "what was never made is absent", observed)
         expect(not observed.strays, "what was never made is no stray", observed.strays)
 
     def test_many_are_answered_in_order(self, tmp_path: Path, case: Case) -> None:
-        """23. Each target gets its own answer, in the order of the targets."""
+        """24. Each target gets its own answer, in the order of the targets."""
         there = self.start(tmp_path, case)
         there.create()
         others = [each for each in self.build_cases() if each.id != case.id]
@@ -38,7 +38,7 @@ class LookingTruths(Stage):
             expect(got == expected, "answers come in the order of the targets", answers)
 
     def test_unreadable_is_not_absent(self, tmp_path: Path, unreadable_case: Case) -> None:
-        """24. What cannot be looked at is `Unreadable` with a reason, and never `Absent`."""
+        """25. What cannot be looked at is `Unreadable` with a reason, and never `Absent`."""
         trial = self.start(tmp_path, unreadable_case)
         trial.create()
         if unreadable_case.unreadable:
@@ -47,7 +47,7 @@ class LookingTruths(Stage):
         expect(isinstance(seen, Unreadable) and seen.reason, "it is unreadable, and why", seen)
 
     def test_instances_see_one_world(self, tmp_path: Path, case: Case) -> None:
-        """25. What one instance made, another sees, changes and deletes: the world is the state."""
+        """26. What one instance made, another sees, changes and deletes: the world is the state."""
         first, second = self.start(tmp_path, case), self.start(tmp_path, case)
         first.create()
         expect(second.look() == first.look(), "two instances see the same", second.look())
@@ -57,7 +57,7 @@ class LookingTruths(Stage):
         expect_absent(first.observe(), "what another instance deleted is absent")
 
     def test_observe_changes_nothing(self, tmp_path: Path, case: Case) -> None:
-        """26. Looking changes nothing, whoever looks."""
+        """27. Looking changes nothing, whoever looks."""
         trial = self.start(tmp_path, case)
         trial.create()
         with self.untouched(trial, "observe"):
@@ -65,7 +65,7 @@ class LookingTruths(Stage):
             trial.provider.observe(OTHER_OWNER, [trial.build_target()])
 
     def test_strays_are_reported(self, tmp_path: Path, stray_case: Case) -> None:
-        """27. What bears the owner's mark and was not asked for is a stray; another's is not."""
+        """28. What bears the owner's mark and was not asked for is a stray; another's is not."""
         trial = self.start(tmp_path, stray_case)
         trial.create()
         strays = trial.provider.observe(OWNER, []).strays
@@ -77,7 +77,7 @@ class LookingTruths(Stage):
         expect(not asked.strays, "what was asked for is no stray", asked.strays)
 
     def test_probe_tells_when_it_serves(self, tmp_path: Path, case: Case) -> None:
-        """28. A probe looks once, says what it waits for, and in its time-out becomes `Ready`."""
+        """29. A probe looks once, says what it waits for, and in its time-out becomes `Ready`."""
         trial = self.start(tmp_path, case)
         provider = trial.provider
         trial.create()

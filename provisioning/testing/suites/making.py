@@ -13,7 +13,7 @@ class MakingTruths(Stage):
     """Truths about `create`."""
 
     def test_created_is_seen(self, tmp_path: Path, case: Case) -> None:
-        """6. What was created is `Present` as its spec says, and bears the call's whole mark."""
+        """7. What was created is `Present` as its spec says, and bears the call's whole mark."""
         trial = self.start(tmp_path, case)
         call = trial.create()
         seen = trial.look()
@@ -21,7 +21,7 @@ class MakingTruths(Stage):
         expect(seen.mark == call.mark, f"it bears {call.mark}", seen.mark)
 
     def test_create_answers_what_is_seen(self, tmp_path: Path, case: Case) -> None:
-        """7. `create` answers every computed field, and what `observe` sees thereafter."""
+        """8. `create` answers every computed field, and what `observe` sees thereafter."""
         trial = self.start(tmp_path, case)
         call = trial.build_call()
         trial.create(call)
@@ -35,7 +35,7 @@ class MakingTruths(Stage):
                 expect(is_equal(answer[field.name], seen[field.name]), f"{field.name} is stable")
 
     def test_create_twice_makes_one(self, tmp_path: Path, case: Case) -> None:
-        """8. The same create made again, for its answer was lost, makes no second one."""
+        """9. The same create made again, for its answer was lost, makes no second one."""
         trial = self.start(tmp_path, case)
         call = trial.create()
         first = trial.look()
@@ -45,7 +45,7 @@ class MakingTruths(Stage):
         expect_absent(trial.observe(), "after one delete nothing is left of two equal creates")
 
     def test_half_made_is_completed(self, tmp_path: Path, half_case: Case) -> None:
-        """9. What a create that was cut off left behind is completed by the same create."""
+        """10. What a create that was cut off left behind is completed by the same create."""
         trial = self.start(tmp_path, half_case)
         call = trial.build_call()
         half = half_case.half
@@ -57,13 +57,13 @@ class MakingTruths(Stage):
         expect(seen.mark == call.mark, f"it bears {call.mark}", seen.mark)
 
     def test_create_spares_the_foreign(self, tmp_path: Path, foreign_case: Case) -> None:
-        """10. Where something unmarked stands, `create` is a conflict, and it is untouched."""
+        """11. Where something unmarked stands, `create` is a conflict, and it is untouched."""
         trial = self.start_beside_foreign(tmp_path, foreign_case)
         with self.untouched(trial, "create over a foreign one"), expect_conflict("create"):
             trial.create()
 
     def test_create_spares_another_owners(self, tmp_path: Path, placed_case: Case) -> None:
-        """11. Where another owner's stands, `create` is a conflict, and it is untouched."""
+        """12. Where another owner's stands, `create` is a conflict, and it is untouched."""
         theirs = self.start(tmp_path, placed_case, OTHER_OWNER)
         theirs.create()
         trial = self.start(tmp_path, placed_case)
@@ -71,7 +71,7 @@ class MakingTruths(Stage):
             trial.create()
 
     def test_create_completes_an_older_one(self, tmp_path: Path, placed_case: Case) -> None:
-        """12. Where the owner's own of an earlier operation stands, `create` completes it."""
+        """13. Where the owner's own of an earlier operation stands, `create` completes it."""
         trial = self.start(tmp_path, placed_case)
         trial.create(trial.build_call(placed_case.changed_spec))
         call = trial.create()

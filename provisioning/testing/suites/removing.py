@@ -14,7 +14,7 @@ class RemovingTruths(Stage):
     """Truths about `delete`."""
 
     def test_deleted_is_absent(self, tmp_path: Path, case: Case) -> None:
-        """18. What was deleted is `Absent`, and deleting it again is no error."""
+        """19. What was deleted is `Absent`, and deleting it again is no error."""
         trial = self.start(tmp_path, case)
         trial.create()
         call = trial.build_call({}, trial.look())
@@ -24,13 +24,13 @@ class RemovingTruths(Stage):
         expect_absent(trial.observe(), "what was deleted twice is absent")
 
     def test_delete_spares_the_foreign(self, tmp_path: Path, foreign_case: Case) -> None:
-        """19. Deleting what bears no mark is a conflict, and it is untouched."""
+        """20. Deleting what bears no mark is a conflict, and it is untouched."""
         trial = self.start_beside_foreign(tmp_path, foreign_case)
         with self.untouched(trial, "delete of a foreign one"), expect_conflict("delete"):
             trial.delete()
 
     def test_delete_spares_another_owners(self, tmp_path: Path, placed_case: Case) -> None:
-        """20. Deleting what bears another owner's mark is a conflict, and it is untouched."""
+        """21. Deleting what bears another owner's mark is a conflict, and it is untouched."""
         theirs = self.start(tmp_path, placed_case, OTHER_OWNER)
         theirs.create()
         trial = self.start(tmp_path, placed_case)
@@ -38,7 +38,7 @@ class RemovingTruths(Stage):
             trial.provider.delete(trial.build_call({}, theirs.look()))
 
     def test_owners_are_apart(self, tmp_path: Path, case: Case) -> None:
-        """21. One owner's work is nothing that another owner sees as its own or can delete."""
+        """22. One owner's work is nothing that another owner sees as its own or can delete."""
         theirs = self.start(tmp_path, case, OTHER_OWNER)
         call = theirs.create()
         trial = self.start(tmp_path, case)

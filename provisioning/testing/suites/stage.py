@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ _CHOICES: dict[str, Callable[[Case], object]] = {
     "case": lambda case: not case.kind.recorded_only,
     "placed_case": lambda case: case.kind.identity,
     "recorded_case": lambda case: case.kind.recorded_only,
-    "replaced_case": lambda case: case.immutable_change is not None,
+    "replaced_case": lambda case: case.immutable_change and not case.kind.recorded_only,
     "foreign_case": lambda case: case.foreign,
     "unreadable_case": lambda case: case.unreadable,
     "half_case": lambda case: case.half,
@@ -52,11 +52,12 @@ class Stage:
         self._trials: list[Trial] = []
 
     def teardown_method(self) -> None:
-        """Clear away what the test made."""
-        for trial in reversed(self._trials):
-            trial.clear()
-        for trial in self._trials:
-            trial.provider.close()
+        """Clear away what the test made, as much of it as can be."""
+        with ExitStack() as last_first:
+            for trial in self._trials:
+                last_first.callback(trial.provider.close)
+            for trial in self._trials:
+                last_first.callback(trial.clear)
 
     def start(self, tmp_path: Path, case: Case, owner: str = OWNER) -> Trial:
         """Begin to try *case* for *owner*, on a provider of its own."""

@@ -25,7 +25,7 @@ def parse_tree(text):
     [
         *((word, word) for word in ("no", "on", "yes", "off", "y", "N", "No", "tRue", "nil")),
         *((word, word) for word in ("08", "0777", "0644", "-01", "00", "01.5", "0b1", "0o8")),
-        *((word, word) for word in ("22:22", "1_000", "2020-01-01", "12e", ".", "-", "+", "1.2.3")),
+        *((word, word) for word in ("22:22", "1_000", "2020-01-01", "12e", ".", "+", "1.2.3")),
         *((word, word) for word in ("0x", "0xg", "-0x1", "e3", "--1", "1 2", "inf", "NaN", "=")),
         *((word, True) for word in ("true", "True", "TRUE")),
         *((word, False) for word in ("false", "False", "FALSE")),
@@ -45,7 +45,7 @@ def parse_tree(text):
         ('"1"', "1"),
         ("'true'", "true"),
         ('""', ""),
-        ("|\n  1", "1"),
+        ("|\n  1", "1\n"),
         (">-\n  null", "null"),
         ('!!int "3"', 3),
         ("!!str 3", "3"),
@@ -73,7 +73,7 @@ BROKEN = {
     "merge in a list of texts": ("<<: [{a: 1}, 3]\n", 1, "merges maps only", ""),
     "key is a number": ("a: 1\n8080: x\n", 2, "key is not a string", "quotes"),
     "key is a boolean": ("true: x\n", 1, "key is not a string", "quotes"),
-    "key is nothing": (": x\n", 1, "key is not a string", "quotes"),
+    "key is nothing": ("~: x\n", 1, "key is not a string", "quotes"),
     "key is a list": ("? [a]\n: x\n", 1, "where a key should", "quotes"),
     "unquoted interpolation": ("a: 1\nb: {{env.X}}\n", 2, "where a key should", '"{{…}}"'),
     "infinite": ("a: 1\nb: .inf\n", 2, ".inf is not finite", "quotes"),
@@ -93,6 +93,7 @@ BROKEN = {
     "recursive map": ("a: &x\n  b:\n    c: *x\n", 3, "stands inside what it repeats", ""),
     "recursive merge": ("a: &x\n  <<: *x\n", 2, "stands inside what it repeats", ""),
     "tab as indentation": ("a:\n\tb: 1\n", 2, "a tab", "indent with spaces"),
+    "tab after a value": ("a: 1\n \tb: 2\n", 2, "a tab", "indent with spaces"),
     "tab at the start": ("\ta: 1\n", 1, "a tab", "indent with spaces"),
     "NUL": ("a: 1\nb: \x00\n", 2, "U+0000 is not allowed (NUL)", '"\\u0000"'),
     "bell": ("a: 1\n# \x07\n", 2, "U+0007", "remove"),
@@ -102,6 +103,7 @@ BROKEN = {
     "value with a colon": ("a: 1\nb: c: d\n", 2, "mapping values", '": "'),
     "value with an at": ("a: @x\n", 1, "cannot start any token", "quotes"),
     "value with a star": ("a: *.txt\n", 1, "alphabetic", "quotes"),
+    "value with a dash": ("a: - x\n", 1, "block sequence entries", "new line"),
     "value with a bang": ("a: !e!x 1\n", 1, "undefined tag handle", "quotes"),
     "open bracket": ("a: [1\nb: 2\n", 2, "on line 1", "bracket"),
     "open quote": ("a: 1\nb: 'x\nc: 2\n\n", 4, "begins on line 2", "close the quote"),
@@ -169,7 +171,11 @@ def test_every_document_begins_at_its_first_key():
     """Separators and comments do not count as the document."""
     documents = parse("# head\na: 1\n---\n\n# next\nb: 2\n...\n---\n[c]\n")
 
-    assert [(each.tree, each.line) for each in documents] == [({"a": 1}, 2), ({"b": 2}, 6), (["c"], 9)]
+    assert [(each.tree, each.line) for each in documents] == [
+        ({"a": 1}, 2),
+        ({"b": 2}, 6),
+        (["c"], 9),
+    ]
 
 
 def test_every_key_and_list_entry_has_its_line():
@@ -211,20 +217,88 @@ def test_an_anchor_can_be_given_anew():
 @pytest.mark.parametrize(
     ("text", "tree", "lines"),
     [
-        ("<<: *x\n  p: own", {"p": "own", "q": [2]}, {"p": 5, "q": 2}),
-        ("p: own\n  <<: *x", {"p": "own", "q": [2]}, {"p": 4, "q": 2}),
-        ("<<: [*x, *y]", {"p": 1, "q": [2], "r": 4}, {"p": 1, "q": 2, "r": 3}),
-        ("<<: [*y, *x]", {"p": 3, "q": [2], "r": 4}, {"p": 3, "q": 2, "r": 3}),
-        ("<<: {s: 5}", {"s": 5}, {"s": 4}),
-        ("<<: []", {}, {}),
-        ("'<<': *y", {"<<": {"p": 3, "r": 4}}, {"<<": 4}),
+        ("{<<: *x,\n p: own}", {"p": "own", "q": [2]}, {"p": 5, "q": 2}),
+        ("{p: own,\n <<: *x}", {"p": "own", "q": [2]}, {"p": 4, "q": 2}),
+        ("{<<: [*x, *y]}", {"p": 1, "q": [2], "r": 4}, {"p": 1, "q": 2, "r": 3}),
+        ("{<<: [*y, *x]}", {"p": 3, "q": [2], "r": 4}, {"p": 3, "q": 2, "r": 3}),
+        ("{<<: {s: 5}}", {"s": 5}, {"s": 4}),
+        ("{<<: []}", {}, {}),
+        ("{'<<': *y}", {"<<": {"p": 3, "r": 4}}, {"<<": 4}),
     ],
 )
 def test_merge_keys_add_what_the_map_does_not_have(text, tree, lines):
-    """Own keys win, then the first of several maps; each key keeps its own line."""
-    (document,) = parse(f"x: &x {{p: 1,\n  q: [2]}}\n'y': &y {{p: 3, r: 4}}\nz: \n  {text}\n".replace("z: \n  ", "z: {}\nz1:\n  ").replace("z: {}\nz1:", "z:"))
+    """Own keys win, then the first of several maps; each key keeps the line it is written on."""
+    (document,) = parse(f"x: &x {{p: 1,\n  q: [2]}}\n'y': &y {{p: 3, r: 4}}\nz: {text}\n")
 
     assert document.tree["z"] == tree
-    assert {key: document.get_line(("z", key)) - (key in text) for key in tree} == {
-        key: line for key, line in lines.items()
-    }
+    assert {key: document.get_line(("z", key)) for key in tree} == lines
+
+
+def test_a_merged_map_can_be_repeated_and_merged_again():
+    """Anchors on maps with merge keys stand for the whole, filled-in map."""
+    tree = parse_tree("a: &a {p: 1}\nb: &b\n  <<: *a\n  q: 2\nc:\n  <<: *b\n  r: *b\n")
+
+    assert tree["c"] == {"p": 1, "q": 2, "r": {"p": 1, "q": 2}}
+
+
+def build_bomb(levels):
+    lines = ["l0: &l0 [lol, lol, lol, lol, lol, lol, lol, lol, lol]"]
+    for level in range(1, levels):
+        repeated = ", ".join([f"*l{level - 1}"] * 9)
+        lines.append(f"l{level}: &l{level} [{repeated}]")
+    return "\n".join(lines)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        build_bomb(12),
+        f"a: &a {'x' * 10_000}\nb: [{', '.join(['*a'] * 200)}]",
+        "a: &a {<<: []}\nb: &b {x: [" + "*a, " * 300_000 + "]}",
+    ],
+    ids=["a billion laughs", "a long text", "many aliases"],
+)
+def test_an_alias_bomb_is_refused(text):
+    """What aliases repeat is counted before it is built."""
+    with pytest.raises(InvalidManifest, match=f"more than {MAX_REPEATED // 1024} KiB"):
+        parse(text)
+
+
+def test_ordinary_aliases_are_far_from_the_limit():
+    """Fifty services that share an environment of a kilobyte are no bomb."""
+    shared = ", ".join(f"K{number}: value{number}" for number in range(60))
+    tree = parse_tree(f"a: &a {{{shared}}}\nb: [{', '.join(['*a'] * 50)}]")
+
+    assert tree["b"] == [tree["a"]] * 50
+
+
+def test_nesting_is_allowed_up_to_its_limit():
+    """The limit is exact, also for what an alias brings."""
+    half = MAX_DEPTH // 2
+    assert parse("[" * MAX_DEPTH + "]" * MAX_DEPTH)
+    assert parse(f"- &a {'[' * (half - 1)}{']' * (half - 1)}\n- {'[' * half}*a{']' * half}\n")
+    for text in (
+        "[" * (MAX_DEPTH + 1) + "]" * (MAX_DEPTH + 1),
+        f"- &a {'[' * half}x{']' * half}\n- {'[' * half}*a{']' * half}\n",
+    ):
+        with pytest.raises(InvalidManifest, match="more than 100 deep"):
+            parse(text)
+
+
+@pytest.mark.parametrize("nesting", ["[", "{a: ", "- ", "? ", "a: [", "{", "&a [", "!!seq ["])
+def test_a_hundred_thousand_brackets_are_one_error(nesting):
+    """The recursion of libyaml would end the process, so this looks from outside of it."""
+    code = (
+        "from provisioning.core.errors import InvalidManifest\n"
+        "from provisioning.core.manifests.yaml import parse_yaml\n"
+        "try:\n"
+        f"    parse_yaml({nesting!r}.encode() * 100_000, 'a.yaml')\n"
+        "except InvalidManifest as exc:\n"
+        "    print(exc)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], check=False, capture_output=True, text=True, timeout=60
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("a.yaml:1: ")
