@@ -69,10 +69,10 @@ def get(session: Session, infra: str | None, ids: tuple[str, ...], output: str) 
         ]
         print_shape(shapes[0] if infra else shapes, output)
         return 0
-    for name, records in found.items():
+    for name, listed in found.items():
         if len(found) > 1:
             click.echo(click.style(f"\n{name}", bold=True))
-        click.echo(render_records(records))
+        click.echo(render_records(listed))
     return 0
 
 

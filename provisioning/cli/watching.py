@@ -54,7 +54,7 @@ def _reconcile_once(
 
 
 def _wait(workspace: Workspace, commit: CommitId | None, stop: Stop) -> None:
-    left = workspace.settings.watch_interval
+    left = workspace.watch_interval
     while left > 0 and not stop.wait(min(POLL, left)):
         left -= POLL
         if commit is not None and workspace.is_superseded(commit):

@@ -78,8 +78,7 @@ class _Planner:
     half_moved: dict[ResourceId, ResourceId] = field(init=False)
 
     def __post_init__(self) -> None:
-        begun = self.recorded.unfinished
-        self.half_moved = {each.moved_from: each.id for each in begun if each.moved_from}
+        self.half_moved = self.recorded.half_moved
 
     def finish(self) -> Plan:
         return Plan(

@@ -55,7 +55,7 @@ def _compute_manifest(kind: Kind, definitions: dict[str, Any]) -> dict[str, Any]
 def _admit_template(schema: dict[str, Any]) -> dict[str, Any]:
     if schema.get("type") == "string" and not {"pattern", "enum", "const"} & schema.keys():
         return schema
-    about = {key: schema[key] for key in ("description", "title") if key in schema}
+    about: dict[str, Any] = {key: schema[key] for key in ("description", "title") if key in schema}
     return {**about, "anyOf": [schema, _TEMPLATE]}
 
 

@@ -29,6 +29,9 @@ from provisioning.core.records import FORMAT, Begin, Lock, Result, Run
 
 LOCK, BEGIN, FENCE, RUN, RESOURCES = "lock.json", "begin.json", "fence", "run.json", "resources"
 
+OURS = "refs/heads/provisioning/"
+"""Below it lies the branch of each infra's state log, and nothing else is ever written."""
+
 
 class EntryKind(StrEnum):
     """What an entry of the state log does."""
@@ -75,7 +78,7 @@ class Entry:
 
 def get_ref(infra: str) -> str:
     """Return the full name of the branch that is *infra*'s state log."""
-    return f"refs/heads/provisioning/{infra}"
+    return OURS + infra
 
 
 def compute_begin(view: LogView, lock: Lock | None, begin: Begin) -> Entry:

@@ -39,6 +39,15 @@ class RecordedState:
     records: Mapping[ResourceId, Record]
     unfinished: tuple[Record, ...] = ()
 
+    @property
+    def half_moved(self) -> dict[ResourceId, ResourceId]:
+        """The moves that were cut off: from which id to which."""
+        return {
+            each.moved_from: each.id
+            for each in self.unfinished
+            if each.moved_from and each.id not in self.records
+        }
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LiveState:

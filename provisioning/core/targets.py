@@ -37,7 +37,7 @@ def compute_places(
 ) -> Places:
     """Compute every place that must be looked at before *desired* can be planned."""
     places = Places()
-    other_names = {each.moved_from: each.id for each in recorded.unfinished if each.moved_from}
+    other_names = recorded.half_moved
     for resource in desired.resources.values():
         record = recorded.records.get(resource.id)
         if record is None and resource.moved_from:

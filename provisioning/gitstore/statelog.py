@@ -23,8 +23,9 @@ from provisioning.core.statelog import (
 from provisioning.gitstore.shards import compute_shard_changes, parse_leaf
 
 if TYPE_CHECKING:
+    from provisioning.gitstore.commits import Commit
     from provisioning.gitstore.remote import Remote
-    from provisioning.gitstore.repository import Commit, Repository
+    from provisioning.gitstore.repository import Repository
 
 
 class StateLog(Protocol):
@@ -79,7 +80,7 @@ class GitStateLog:
     def read(self) -> LogView:
         """See `StateLog.read`."""
         if self._remote:
-            self._remote.fetch([self._ref])
+            self._remote.fetch(f"{self._ref}*")
         return self.read_local()
 
     def read_local(self) -> LogView:

@@ -36,14 +36,18 @@ SUFFIXES = frozenset({".yaml", ".yml", ".toml", ".json"})
 NOT_MANIFESTS = frozenset({"files", "templates"})
 """Folders of an infra whose files are material for resources, not manifests."""
 
-FILE_LIMIT = 16 * 2**20
-"""Bytes that a workspace file named by a spec may have."""
-
 
 class Compiler:
-    """Compiles the manifests of a workspace; `cache` is a folder that may vanish at any time."""
+    """Compiles the manifests of a workspace.
 
-    def __init__(self, repository: Repository, kinds: Mapping[str, Kind], cache: Path) -> None:
+    *cache* is a folder that may vanish at any time; *prefix* is the workspace's folder within
+    the repository, "" or ending with a slash.
+    """
+
+    def __init__(
+        self, repository: Repository, kinds: Mapping[str, Kind], cache: Path, *, prefix: str = ""
+    ) -> None:
+        self._prefix = prefix
         self._repository = repository
         self._kinds = kinds
         self._cache = cache
@@ -51,7 +55,7 @@ class Compiler:
 
     def list_infras(self, commit: CommitId) -> list[str]:
         """Return the names of the infras at *commit*, sorted."""
-        entries = self._repository.read_folder(commit, "infra")
+        entries = self._repository.read_folder(commit, f"{self._prefix}infra")
         return sorted(each.name for each in entries if each.is_folder and NAME.match(each.name))
 
     def compile(self, commit: CommitId, infra: str) -> list[Resource]:
@@ -62,7 +66,7 @@ class Compiler:
             InvalidManifest: If one thing is wrong with the manifests.
             InvalidWorkspace: If several things are.
         """
-        tree = self._repository.find_id(commit, f"infra/{infra}")
+        tree = self._repository.find_id(commit, f"{self._prefix}infra/{infra}")
         path = self._cache / f"{infra}.msgpack"
         old = load_snapshot(path, self._version)
         if tree == old.tree:
@@ -128,7 +132,7 @@ class Compiler:
         return files
 
     def _read_file(self, commit: CommitId, resource: Resource, field: str, path: str) -> bytes:
-        data: bytes | None = self._repository.read_file(commit, path, FILE_LIMIT)
+        data: bytes | None = self._repository.read_file(commit, self._prefix + path)
         if data is None:
             line = resource.lines.get(field, resource.source.line)
             raise InvalidManifest(

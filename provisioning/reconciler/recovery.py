@@ -73,9 +73,10 @@ def compute_kept(
             is_left = _may_be_ours(live.leftovers[position], owner, name)
             if is_left and position not in execution.cleaned:
                 kept[name] = _keep_leftover(record, unfinished)
-        elif record is None and name not in execution.records:
-            if _may_be_ours(live.current.get(name), owner, name):
-                kept[name] = unfinished
+        elif record is not None or name in execution.records:
+            continue
+        elif _may_be_ours(live.current.get(name), owner, name):
+            kept[name] = unfinished
     return kept
 
 

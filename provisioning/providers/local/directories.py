@@ -5,7 +5,9 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import threading
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from itertools import islice
 
 from provisioning.core.errors import ProviderError
@@ -13,7 +15,6 @@ from provisioning.core.providers import Call
 from provisioning.core.values import Tree
 from provisioning.providers.local.accounts import find_ids
 from provisioning.providers.local.marks import PARENT, write_attribute, write_mark
-from provisioning.providers.local.paths import enter
 from provisioning.providers.local.renaming import publish, sync_folder
 from provisioning.providers.local.spelling import name_new
 
@@ -24,9 +25,12 @@ SHOWN = 3
 
 
 class DirectoryForm:
-    """See `Form`."""
+    """See `Form`; *making* is the lock under which directories are made."""
 
     unmade: Mapping[str, Tree] = {}
+
+    def __init__(self, making: threading.Lock) -> None:
+        self.guard: AbstractContextManager[object] = making
 
     def fits(self, status: os.stat_result) -> bool:
         """Tell whether it is a directory."""
@@ -94,29 +98,20 @@ def _list_some(folder: int, name: str) -> str:
     return ", ".join(sorted(names[:SHOWN])) + more
 
 
-def enter_or_make(fd: int, name: str, infra: str) -> int:
-    """Open the folder *name*; make it, for *infra*, if it is not there.
+def make_parent(fd: int, name: str, infra: str) -> None:
+    """Make the folder *name* for *infra*, unless somebody else has just made it.
 
     Such a folder is nobody's resource and never removed. It says for which infra it was made,
     so that a `Directory` of that infra can still become its owner.
     """
     try:
-        return enter(fd, name)
-    except FileNotFoundError:
-        pass
-    try:
         os.mkdir(name, DEFAULT_MODE, dir_fd=fd)
     except FileExistsError:
-        return enter(fd, name)
-    _introduce(fd, name, infra)
-    sync_folder(fd)
-    return enter(fd, name)
-
-
-def _introduce(fd: int, name: str, infra: str) -> None:
+        return
     made = os.open(name, REAL, dir_fd=fd)
     try:
         write_attribute(made, PARENT, infra)
         os.fchmod(made, DEFAULT_MODE)
     finally:
         os.close(made)
+    sync_folder(fd)

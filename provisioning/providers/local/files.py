@@ -7,6 +7,7 @@ import hashlib
 import os
 import stat
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 
 from provisioning.core.providers import Call
 from provisioning.core.values import Omitted, Tree
@@ -19,7 +20,7 @@ KEPT_WHOLE = 1 << 20
 """Content of up to this many bytes is answered as it is; of more, digest and size."""
 
 DEFAULT_MODE = 0o644
-NO_TMPFILE = {errno.EOPNOTSUPP, errno.EISDIR, errno.ENOENT, errno.EINVAL}
+NO_TMPFILE = {errno.EOPNOTSUPP, errno.EISDIR}
 """How file systems and old kernels say that they have no anonymous files (open(2))."""
 
 
@@ -27,6 +28,9 @@ class FileForm:
     """See `Form`. A file that is there in part has no content at all."""
 
     unmade: Mapping[str, Tree] = {"content": None}
+
+    def __init__(self) -> None:
+        self.guard: AbstractContextManager[object] = nullcontext()
 
     def fits(self, status: os.stat_result) -> bool:
         """Tell whether it is a regular file."""
@@ -52,8 +56,8 @@ class FileForm:
         """Put the new version together beside *name*, whole and marked, then let it take over."""
         fd, is_named = _open_new(folder, name)
         try:
-            _write_all(fd, _as_bytes(call.spec["content"]))
             write_mark(folder, fd, name, call.mark)
+            _write_all(fd, _as_bytes(call.spec["content"]))
             _set_rights(fd, call, standing)
             os.fsync(fd)
             if not is_named:

@@ -67,7 +67,9 @@ def read_sidecar(folder: int, name: str) -> dict[int, Mark]:
         raise
     with os.fdopen(fd, "rb") as file:
         lines = file.read().decode(errors="replace").splitlines()
-    found = ((inode, parse_mark(mark)) for inode, _, mark in (line.partition(" ") for line in lines))
+    found = (
+        (inode, parse_mark(mark)) for inode, _, mark in (line.partition(" ") for line in lines)
+    )
     return {int(inode): mark for inode, mark in found if mark and inode.isdecimal()}
 
 

@@ -6,18 +6,27 @@ import os
 import stat
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol
 
 from provisioning.core.errors import ProviderConflict, ProviderError
 from provisioning.core.ids import Mark
-from provisioning.core.providers import Absent, Call, Observation, Present, Target, Unreadable
+from provisioning.core.providers import (
+    Absent,
+    Call,
+    Observation,
+    Observed,
+    Present,
+    Target,
+    Unreadable,
+)
 from provisioning.core.values import Tree
 from provisioning.providers.local.accounts import Accounts
-from provisioning.providers.local.directories import enter_or_make
+from provisioning.providers.local.directories import make_parent
 from provisioning.providers.local.failures import explain, translated
-from provisioning.providers.local.paths import Folder, Roots, name_type
+from provisioning.providers.local.paths import Folder, Roots, enter, name_type
 from provisioning.providers.local.renaming import sync_folder
 from provisioning.providers.local.standing import (
     Standing,
@@ -34,9 +43,14 @@ class Form(Protocol):
     """What differs between the kinds that are found by their path.
 
     `unmade` holds the attributes of what is there in part only; they differ from any spec's.
+    `guard` is held while one is made or changed.
     """
 
     unmade: Mapping[str, Tree]
+
+    @property
+    def guard(self) -> AbstractContextManager[object]:
+        """What to hold meanwhile."""
 
     def fits(self, status: os.stat_result) -> bool:
         """Tell whether what stands there is of this form."""
@@ -49,6 +63,20 @@ class Form(Protocol):
 
     def remove(self, folder: int, name: str) -> None:
         """Remove it."""
+
+
+@dataclass(slots=True)
+class _Glance:
+    """One look at many targets: the answers so far, each under its target's position."""
+
+    infra: str
+    targets: Sequence[Target]
+    answers: list[Observation]
+    accounts: Accounts = field(default_factory=Accounts)
+
+
+_Entries = list[tuple[int, str]]
+"""The positions of targets in one folder, and their names there."""
 
 
 class Placed:
@@ -64,69 +92,54 @@ class Placed:
 
     # Looking
 
-    def observe(self, owner: str, targets: Sequence[Target]) -> list[Observation]:
+    def observe(self, owner: str, targets: Sequence[Target]) -> Observed:
         """Look at *targets*, opening each folder once."""
-        answers: list[Observation] = [ABSENT] * len(targets)
-        folders: dict[Folder, list[tuple[int, str]]] = {}
-        for position, target in enumerate(targets):
+        glance = _Glance(owner, targets, [ABSENT] * len(targets))
+        for folder, entries in self._group(glance).items():
+            self._observe_folder(glance, folder, entries)
+        return Observed(answers=glance.answers)
+
+    def _group(self, glance: _Glance) -> Mapping[Folder, _Entries]:
+        folders: dict[Folder, _Entries] = {}
+        for position, target in enumerate(glance.targets):
             if "path" not in target.attributes:
                 continue
             try:
                 folder, name = self._roots.locate(target.attributes["path"])
             except ProviderError as exc:
-                answers[position] = Unreadable(exc.message)
-                continue
-            folders.setdefault(folder, []).append((position, name))
-        accounts = Accounts()
-        for folder, entries in folders.items():
-            found = self._observe_folder(folder, entries, owner, targets, accounts)
-            for (position, _), answer in zip(entries, found, strict=True):
-                answers[position] = answer
-        return answers
+                glance.answers[position] = Unreadable(exc.message)
+            else:
+                folders.setdefault(folder, []).append((position, name))
+        return folders
 
-    def _observe_folder(
-        self,
-        folder: Folder,
-        entries: Sequence[tuple[int, str]],
-        owner: str,
-        targets: Sequence[Target],
-        accounts: Accounts,
-    ) -> Sequence[Observation]:
+    def _observe_folder(self, glance: _Glance, folder: Folder, entries: _Entries) -> None:
+        reason = ""
         try:
             with self._roots.open(folder) as fd:
-                return [
-                    self._observe_entry(fd, name, owner, targets[position], accounts)
-                    for position, name in entries
-                ]
+                for position, name in entries:
+                    glance.answers[position] = self._observe(glance, fd, name, position)
         except FileNotFoundError:
-            return [ABSENT] * len(entries)
+            return
         except ProviderError as exc:
-            return [Unreadable(exc.message)] * len(entries)
+            reason = exc.message
         except OSError as exc:
-            return [Unreadable(explain(str(folder), exc))] * len(entries)
+            reason = explain(str(folder), exc)
+        if reason:
+            for position, _ in entries:
+                glance.answers[position] = Unreadable(reason)
 
-    def _observe_entry(
-        self, fd: int, name: str, owner: str, target: Target, accounts: Accounts
-    ) -> Observation:
+    def _observe(self, glance: _Glance, fd: int, name: str, position: int) -> Observation:
+        target = glance.targets[position]
         try:
-            standing = look(fd, name, f"{owner}/{target.id}")
-            if standing is None or self._is_parent(standing, owner):
+            standing = look(fd, name, f"{glance.infra}/{target.id}")
+            if standing is None or self._is_parent(standing, glance.infra):
                 return ABSENT
-            attributes = self._describe(fd, name, standing, target.attributes, accounts)
-            return Present(attributes, self._get_mark(standing))
+            attributes = self._describe(fd, name, standing, target.attributes, glance.accounts)
         except FileNotFoundError:
             return ABSENT
         except OSError as exc:
             return Unreadable(explain(str(target.attributes["path"]), exc))
-
-    def _is_parent(self, standing: Standing, infra: str) -> bool:
-        """Tell whether it is but a folder on the way to something, and so no resource yet."""
-        fits = standing.status is not None and self._form.fits(standing.status)
-        return fits and standing.mark is None and standing.made_for == infra
-
-    def _get_mark(self, standing: Standing) -> Mark | None:
-        fits = standing.status is None or self._form.fits(standing.status)
-        return standing.mark if fits else None
+        return Present(attributes, self._get_mark(standing))
 
     def _describe(
         self,
@@ -154,41 +167,56 @@ class Placed:
 
     def create(self, call: Call) -> Mapping[str, Tree]:
         """See `Provider.create`."""
-        with self._open(call, call.spec, make=True) as (fd, name), self._making:
+        with self._open_to_write(call) as (fd, name):
             standing = look(fd, name, call.mark.owner)
             if standing and not self._is_own(standing, call):
-                raise self._build_conflict(call, standing)
+                raise _build_conflict(call, standing)
             return self._write(fd, name, call, standing)
 
     def update(self, call: Call) -> Mapping[str, Tree]:
         """See `Provider.update`; what is gone is made again."""
-        with self._open(call, call.spec, make=True) as (fd, name), self._making:
+        with self._open_to_write(call) as (fd, name):
             standing = look(fd, name, call.mark.owner)
             if standing and not self._may_take(standing, call):
-                raise self._build_conflict(call, standing)
+                raise _build_conflict(call, standing)
             return self._write(fd, name, call, standing)
 
     def delete(self, call: Call) -> None:
         """See `Provider.delete`."""
-        try:
-            with self._open(call, call.attributes, make=False) as (fd, name):
-                self._delete(fd, name, call)
-        except ProviderError as exc:
-            if not isinstance(exc.__cause__, FileNotFoundError):
-                raise
+        folder, name = self._roots.locate(call.attributes.get("path"))
+        what = f"{call.id}: {call.attributes['path']}"
+        with translated(what), suppress(FileNotFoundError), self._roots.open(folder) as fd:
+            standing = look(fd, name, call.mark.owner)
+            if standing is None:
+                return
+            mark = self._get_mark(standing)
+            if mark is None or mark.owner != call.mark.owner:
+                raise _build_conflict(call, standing)
+            self._remove(fd, name, call, standing)
 
-    def _delete(self, fd: int, name: str, call: Call) -> None:
-        standing = look(fd, name, call.mark.owner)
-        if standing is None:
-            return
-        mark = self._get_mark(standing)
-        if mark is None or mark.owner != call.mark.owner:
-            raise self._build_conflict(call, standing)
+    def _remove(self, fd: int, name: str, call: Call, standing: Standing) -> None:
+        """Remove it, and then its side-car: without the one the other proves that we were here."""
         clear_new(fd, name, call.mark.owner)
         if standing.status:
             self._form.remove(fd, name)
         clear_sidecar(fd, name)
         sync_folder(fd)
+
+    @contextmanager
+    def _open_to_write(self, call: Call) -> Iterator[tuple[int, str]]:
+        folder, name = self._roots.locate(call.spec.get("path"))
+        step = partial(self._enter_or_make, infra=get_infra(call.mark.owner))
+        what = f"{call.id}: {call.spec['path']}"
+        with translated(what), self._roots.open(folder, step) as fd, self._form.guard:
+            yield fd, name
+
+    def _enter_or_make(self, fd: int, name: str, infra: str) -> int:
+        try:
+            return enter(fd, name)
+        except FileNotFoundError:
+            with self._making:
+                make_parent(fd, name, infra)
+        return enter(fd, name)
 
     def _write(
         self, fd: int, name: str, call: Call, standing: Standing | None
@@ -206,20 +234,17 @@ class Placed:
             raise ProviderError(f"{call.id}: {call.spec['path']} vanished as it was made")
         return self._describe(fd, name, made, call.spec, Accounts())
 
-    @contextmanager
-    def _open(
-        self, call: Call, values: Mapping[str, Tree], *, make: bool
-    ) -> Iterator[tuple[int, str]]:
-        folder, name = self._roots.locate(values.get("path"))
-        step = partial(self._make_folder, infra=get_infra(call.mark.owner)) if make else None
-        with translated(f"{call.id}: {values['path']}"), self._roots.open(folder, step) as fd:
-            yield fd, name
-
-    def _make_folder(self, fd: int, name: str, infra: str) -> int:
-        with self._making:
-            return enter_or_make(fd, name, infra)
-
     # Whose is it?
+
+    def _fits(self, standing: Standing) -> bool:
+        return standing.status is None or self._form.fits(standing.status)
+
+    def _get_mark(self, standing: Standing) -> Mark | None:
+        return standing.mark if self._fits(standing) else None
+
+    def _is_parent(self, standing: Standing, infra: str) -> bool:
+        """Tell whether it is but a folder on the way to something, and so no resource yet."""
+        return standing.made_for == infra and self._fits(standing)
 
     def _is_own(self, standing: Standing, call: Call) -> bool:
         mark = self._get_mark(standing)
@@ -227,16 +252,17 @@ class Placed:
         return is_ours or self._is_parent(standing, get_infra(call.mark.owner))
 
     def _may_take(self, standing: Standing, call: Call) -> bool:
-        if standing.status and not self._form.fits(standing.status):
-            return False
+        """Tell whether an update may have it: the engine decided so, but never across infras."""
         mark = standing.mark
-        return mark is None or get_infra(mark.owner) == get_infra(call.mark.owner)
+        is_near = mark is None or get_infra(mark.owner) == get_infra(call.mark.owner)
+        return is_near and self._fits(standing)
 
-    def _build_conflict(self, call: Call, standing: Standing) -> ProviderConflict:
-        path = call.spec.get("path") or call.attributes.get("path")
-        whose = f"bears the mark {standing.mark}" if standing.mark else "was not made by us"
-        what = name_type(standing.status.st_mode) if standing.status else "leftover"
-        return ProviderConflict(
-            f"{call.id}: the {what} at {path} {whose}",
-            hint="move it out of the way, or choose another path",
-        )
+
+def _build_conflict(call: Call, standing: Standing) -> ProviderConflict:
+    path = call.spec.get("path") or call.attributes.get("path")
+    whose = f"bears the mark {standing.mark}" if standing.mark else "was not made by us"
+    what = name_type(standing.status.st_mode) if standing.status else "leftover"
+    return ProviderConflict(
+        f"{call.id}: the {what} at {path} {whose}",
+        hint="move it out of the way, or choose another path",
+    )

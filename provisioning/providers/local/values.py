@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from provisioning.core.providers import Absent, Call, Observation, Present, Target
+from provisioning.core.providers import Absent, Call, Observed, Present, Target
 from provisioning.core.values import Tree
 
 
 class Values:
     """Serves `Value`: it passes its input on as its output."""
 
-    def observe(self, owner: str, targets: Sequence[Target]) -> list[Observation]:
+    def observe(self, owner: str, targets: Sequence[Target]) -> Observed:
         """Answer what was recorded: whoever has an output was made."""
         del owner
-        return [
-            Present(target.attributes, None) if "output" in target.attributes else Absent()
-            for target in targets
-        ]
+        recorded = [target.attributes for target in targets]
+        return Observed(
+            answers=[Present(each, None) if "output" in each else Absent() for each in recorded]
+        )
 
     def create(self, call: Call) -> Mapping[str, Tree]:
         """Answer the spec and the output."""

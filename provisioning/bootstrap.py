@@ -1,0 +1,315 @@
+"""Joins the real objects. The one place that knows all of them."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from provisioning.config.home import Home, find_home
+from provisioning.config.layers import WORKSPACE_FILE, Layers, load_layers
+from provisioning.config.scope import Scope
+from provisioning.config.workspace import find_workspace
+from provisioning.core.errors import InvalidConfiguration, RepositoryUnusable, Source
+from provisioning.core.ids import CommitId
+from provisioning.core.kinds import Kind
+from provisioning.core.leases import Judgement, judge_lock
+from provisioning.core.pacing import RetryPolicy
+from provisioning.core.providers import Provider
+from provisioning.core.records import Holder, Lock
+from provisioning.core.statelog import OURS
+from provisioning.gitstore.holders import is_gone, read_boot, read_holder
+from provisioning.gitstore.repository import Repository, open_repository
+from provisioning.gitstore.sightings import observe_lock
+from provisioning.gitstore.statelog import GitStateLog
+from provisioning.reconciler.compiling import Compiler
+from provisioning.reconciler.cycle import Reconciler
+from provisioning.reconciler.events import Event, Listener
+from provisioning.reconciler.execution import Limits
+from provisioning.reconciler.leasing import Clocks, render_time
+from provisioning.reconciler.prospects import Settings
+from provisioning.reconciler.stopping import Stop
+
+if TYPE_CHECKING:
+    from provisioning.gitstore.remote import Remote
+
+
+@dataclass(slots=False)
+class Workspace:
+    """One workspace, opened: where its desired state is read and its state logs are kept.
+
+    Desired state and settings of a run come from the commit, never from the work tree; the
+    work tree's `config/provisioning.yaml` only says where to look.
+    """
+
+    root: Path
+    home: Home
+    environ: Mapping[str, str]
+    flags: Sequence[str]
+    _layers: dict[tuple[CommitId | None, str | None], Layers] = field(default_factory=dict)
+
+    @cached_property
+    def layers(self) -> Layers:
+        """The settings as the work tree has them."""
+        return self._load(self._read_work_tree, None)
+
+    def _load(self, read: object, infra: str | None) -> Layers:
+        return load_layers(
+            read,  # type: ignore[arg-type]
+            home=self.home.path,
+            infra=infra,
+            environ=self.environ,
+            flags=self.flags,
+        )
+
+    def _read_work_tree(self, path: str) -> bytes | None:
+        file = self.root / path
+        return file.read_bytes() if file.is_file() else None
+
+    def load_work_tree_layers(self, infra: str | None) -> Layers:
+        """Load the settings of *infra* as the work tree has them."""
+        return self._load(self._read_work_tree, infra)
+
+    def load_layers(self, commit: CommitId, infra: str | None) -> Layers:
+        """Load the settings of *infra* as *commit* has them."""
+        key = (commit, infra)
+        if key not in self._layers:
+            self._layers[key] = self._load(
+                lambda path: self.repository.read_file(commit, self._prefix + path), infra
+            )
+        return self._layers[key]
+
+    @property
+    def identifier(self) -> str:
+        """The workspace's id.
+
+        Raises:
+            InvalidConfiguration: If it has none.
+        """
+        value = str(self.layers.get("workspace.id").value)
+        if not value or "/" in value or "#" in value:
+            raise InvalidConfiguration(
+                f"workspace.id is {value!r}, and must be a name without / and #",
+                hint="`provisioning workspace init` writes a new one; use an id nobody else has",
+                source=Source(WORKSPACE_FILE, 1),
+            )
+        return value
+
+    @property
+    def branch(self) -> str:
+        """The branch that desired state is read from."""
+        return str(self.layers.get("branch").value)
+
+    @property
+    def watch_interval(self) -> float:
+        """Seconds between two rounds of watching."""
+        return float(self.layers.get("watch.interval").value)
+
+    @cached_property
+    def remote(self) -> Remote | None:
+        """The remote repository, if branch and state log are shared at one."""
+        url = self.layers.get("remote").value
+        if not url:
+            return None
+        from provisioning.gitstore.remote import Remote
+
+        name = hashlib.sha256(str(url).encode()).hexdigest()[:32]
+        return Remote(str(url), self.home.mirrors / f"{name}.git")
+
+    @cached_property
+    def repository(self) -> Repository:
+        """Where commits are read: the mirror of the remote, or the workspace's own repository."""
+        return self.remote.mirror if self.remote else open_repository(self.root)
+
+    @cached_property
+    def _prefix(self) -> str:
+        """The workspace's folder within its repository, "" or ending with a slash."""
+        if self.remote:
+            return ""
+        work_tree = self.repository.work_tree
+        if work_tree is None or work_tree == self.root:
+            return ""
+        return f"{self.root.relative_to(work_tree)}/"
+
+    def read_commit(self) -> CommitId:
+        """Return the newest desired state; with a remote, fetch it and every state log.
+
+        Raises:
+            RepositoryUnusable: If the branch has no commit.
+        """
+        ref = f"refs/heads/{self.branch}"
+        if self.remote:
+            self.remote.fetch(ref, f"{OURS}*")
+        commit = self.repository.read_ref(ref)
+        if commit is None:
+            raise RepositoryUnusable(
+                f"branch {self.branch!r} has no commit yet",
+                hint="commit the workspace, or set `branch` in config/provisioning.yaml",
+            )
+        return commit
+
+    def is_superseded(self, commit: CommitId) -> bool:
+        """Tell whether a newer desired state than *commit* is known here; asks no remote."""
+        return self.repository.read_ref(f"refs/heads/{self.branch}") != commit
+
+    def choose_infras(
+        self, commit: CommitId, infra: str | None, *, recorded: bool = False
+    ) -> list[str]:
+        """Return the infras to work on: *infra*, or all at *commit*.
+
+        Args:
+            commit: The desired state.
+            infra: One name.
+            recorded: An infra that only its state log knows counts too.
+
+        Raises:
+            InvalidArgument: If *infra* is none.
+        """
+        compiler = self._build_compiler({})
+        names = compiler.list_infras(commit)
+        logs = self.repository.list_refs(OURS) if recorded else []
+        names = sorted({*names, *(each.removeprefix(OURS) for each in logs)})
+        if infra is None:
+            return names
+        if infra not in names:
+            compiler.check_infra(commit, infra)
+        return [infra]
+
+    def read_notes(self) -> list[str]:
+        """Return what a user may be missing: changes that are not committed yet."""
+        if self.remote:
+            return [f"the plan is of {self.branch} at {self.remote.shown}"]
+        changed = self.repository.list_uncommitted(self.root, ("infra", "config"))
+        if not changed:
+            return []
+        names = ", ".join(changed[:3]) + (" …" if len(changed) > 3 else "")  # noqa: PLR2004
+        return [f"not committed, and so not in the plan: {names}"]
+
+    @cached_property
+    def holder(self) -> Holder:
+        """This process."""
+        return read_holder()
+
+    def judge(self, infra: str, lock: Lock) -> Judgement:
+        """Judge the lock of *infra*; notes that it was seen."""
+        path = self.home.locks / self.identifier / f"{infra}.json"
+        gone = is_gone(lock.holder)
+        seen_for = 0.0 if gone else observe_lock(path, lock, read_boot())
+        return judge_lock(lock, is_gone=gone, seen_for=seen_for)
+
+    def build_hold(self, reason: str, expire: float | None) -> Lock:
+        """Build the lock with which a person holds an infra; it has no token yet."""
+        now = render_time(time.time())
+        holder = msgspec.structs.replace(self.holder, pid=0, started=0)
+        return Lock(
+            token=0, holder=holder, reason=reason, acquired_at=now, renewed_at=now, ttl=expire or 0
+        )
+
+    def build_log(self, infra: str) -> GitStateLog:
+        """Join the state log of *infra*."""
+        return GitStateLog(self.repository, infra, remote=self.remote, author=self.holder.user)
+
+    def _build_compiler(self, kinds: Mapping[str, Kind]) -> Compiler:
+        cache = self.home.compiled / self.identifier
+        return Compiler(self.repository, kinds, cache, prefix=self._prefix)
+
+    def build_reconciler(
+        self,
+        infra: str,
+        commit: CommitId,
+        *,
+        stop: Stop | None = None,
+        listener: Listener | None = None,
+    ) -> Reconciler:
+        """Join the reconciler of *infra* with the settings of *commit*."""
+        layers = self.load_layers(commit, infra)
+        providers = {each.name: each for each in self._build_providers(layers)}
+        kinds = {kind.name: kind for each in providers.values() for kind in each.describe()}
+        return Reconciler(
+            infra=infra,
+            workspace=self.identifier,
+            history=self.repository,
+            log=self.build_log(infra),
+            compiler=self._build_compiler(kinds),
+            kinds=kinds,
+            providers=providers,
+            lookup=self._build_scope(layers, commit, infra),
+            key=self.home.read_fingerprint_key(),
+            holder=self.holder,
+            journals=self.home.checkpoints / self.identifier / infra,
+            judge=lambda lock: self.judge(infra, lock),
+            nonce=lambda: secrets.token_bytes(3),
+            settings=_build_settings(layers),
+            stop=stop or Stop(),
+            is_superseded=self.is_superseded,
+            listener=listener or _ignore,
+            clocks=Clocks(),
+        )
+
+    def _build_providers(self, layers: Layers) -> list[Provider]:
+        from provisioning.providers.local.provider import LocalProvider
+
+        root = self.root / str(layers.get("local.root").value)
+        allow = [Path(str(each)) for each in layers.get("local.allow").value]
+        return [LocalProvider(root=root, allow=allow, home=self.home.path)]
+
+    def _build_scope(self, layers: Layers, commit: CommitId, infra: str) -> Scope:
+        now = datetime.now(UTC)
+        return Scope(
+            layers=layers,
+            environ=self.environ,
+            facts={
+                "paths": {
+                    "base": str(self.root),
+                    "home": str(self.home.path),
+                    "infra": str(self.root / "infra" / infra),
+                },
+                "now": {"date": now.date().isoformat(), "time": now.time().isoformat("seconds")},
+                "git": {"branch": self.branch, "commit": commit},
+            },
+        )
+
+
+def _build_settings(layers: Layers) -> Settings:
+    def get(key: str) -> float:
+        return float(layers.get(key).value)
+
+    return Settings(
+        lock_ttl=get("lock.ttl") if layers.get("lock.backend").value == "git" else None,
+        timeout=get("executor.timeout"),
+        limits=Limits(
+            parallelism=int(get("executor.parallelism")),
+            per_provider=int(get("executor.per_provider")),
+            retries=RetryPolicy(attempts=int(get("executor.attempts"))),
+        ),
+    )
+
+
+def _ignore(event: Event) -> None:
+    del event
+
+
+def open_workspace(folder: str, flags: Sequence[str]) -> Workspace:
+    """Open the workspace that *folder* lies in.
+
+    Raises:
+        WorkspaceNotFound: If there is none.
+    """
+    root = find_workspace(Path(folder))
+    return Workspace(root, find_home(os.environ), dict(os.environ), flags)
+
+
+def list_kinds() -> dict[str, Kind]:
+    """Return the kinds of every provider, by name."""
+    from provisioning.providers.local.kinds import KINDS
+
+    return {kind.name: kind for kind in KINDS}

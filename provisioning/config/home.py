@@ -1,0 +1,79 @@
+"""The user's home of the product: caches, journals, process logs, and the fingerprint key."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from provisioning.core.errors import StorageFailed
+
+KEY_BYTES = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """The folders below the home; none is made before it is needed."""
+
+    path: Path
+
+    @property
+    def compiled(self) -> Path:
+        """Compiled manifests; may vanish at any time."""
+        return self.path / "cache" / "compiled"
+
+    @property
+    def mirrors(self) -> Path:
+        """Private clones of remotes; may vanish at any time."""
+        return self.path / "cache" / "git"
+
+    @property
+    def checkpoints(self) -> Path:
+        """Journals of runs that are not recorded yet."""
+        return self.path / "orchestrator" / "data" / "checkpoints"
+
+    @property
+    def locks(self) -> Path:
+        """Since when locks were seen, and this machine's own lock files."""
+        return self.path / "orchestrator" / "data" / "locks"
+
+    def read_fingerprint_key(self) -> bytes:
+        """Return the key of this user's fingerprints; make it when it is first needed.
+
+        It is in no repository. Losing it only makes sensitive values look changed once.
+
+        Raises:
+            StorageFailed: If it can be neither read nor made.
+        """
+        path = self.path / "fingerprint.key"
+        try:
+            if not path.exists():
+                self._make_key(path)
+            return path.read_bytes()
+        except OSError as exc:
+            raise StorageFailed(
+                f"{path} cannot be used: {exc.strerror}",
+                hint="make room or rights there, or move it with PROVISIONING_HOME",
+            ) from exc
+
+    def _make_key(self, path: Path) -> None:
+        """Make the key whole or not at all; of several makers the first one wins."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f"{path.name}.{os.getpid()}")
+        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            os.write(handle, secrets.token_bytes(KEY_BYTES))
+            os.fsync(handle)
+            os.link(temporary, path)
+        except FileExistsError:
+            pass
+        finally:
+            os.close(handle)
+            temporary.unlink()
+
+
+def find_home(environ: Mapping[str, str]) -> Home:
+    """Return the home: `PROVISIONING_HOME`, or `~/.provisioning`."""
+    return Home(Path(environ.get("PROVISIONING_HOME") or Path.home() / ".provisioning"))

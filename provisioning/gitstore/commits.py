@@ -1,0 +1,56 @@
+"""What is read from a repository: commits, entries of folders, files and their changes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from provisioning.core.ids import BlobId, CommitId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Commit:
+    """One commit; `time` is in seconds since the epoch, `trailers` as `git interpret-trailers`."""
+
+    id: CommitId
+    parents: tuple[CommitId, ...]
+    subject: str
+    trailers: Mapping[str, str]
+    author: str
+    time: int
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry of a folder."""
+
+    name: str
+    id: str
+    is_folder: bool
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """One file below a folder, by its path from there."""
+
+    path: str
+    blob: BlobId
+
+
+@dataclass(frozen=True, slots=True)
+class FileChange:
+    """One path whose file differs between two trees; None where there is none."""
+
+    path: str
+    before: BlobId | None
+    after: BlobId | None
+
+
+def parse_message(message: str) -> tuple[str, dict[str, str]]:
+    """Split a commit message into its subject and its trailers."""
+    subject, _, rest = message.partition("\n")
+    last = rest.strip().rpartition("\n\n")[2]
+    pairs = [line.partition(": ") for line in last.splitlines()]
+    if not all(mark for _, mark, _ in pairs):
+        return subject, {}
+    return subject, {key: value for key, _, value in pairs}

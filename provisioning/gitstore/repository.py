@@ -1,0 +1,293 @@
+"""A Git repository: read without a work tree, written without touching the user's things."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from provisioning.core.errors import (
+    HeadMoved,
+    InvalidManifest,
+    RepositoryUnusable,
+    Source,
+    StorageFailed,
+)
+from provisioning.core.ids import CommitId
+from provisioning.core.statelog import OURS
+from provisioning.gitstore import trees
+from provisioning.gitstore.commits import Commit, Entry, File, FileChange, parse_message
+from provisioning.gitstore.git import run_git
+
+NOTHING = "0" * 40
+EMAIL = "provisioning@localhost"
+FILE, FOLDER = 0o100644, 0o040000
+FILE_LIMIT = 16 * 2**20
+"""Bytes of the largest file that is read."""
+
+
+class Repository:
+    """One repository; every method may be called from any thread."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._local = threading.local()
+
+    @property
+    def _git(self) -> Any:
+        """Libgit2's repository, one for each thread."""
+        if not hasattr(self._local, "git"):
+            self._local.git = _open(self.folder)
+        return self._local.git
+
+    def read_ref(self, name: str) -> CommitId | None:
+        """Return the commit that *name*, a full ref name, points to; None if there is none."""
+        reference = self._git.references.get(name)
+        return CommitId(str(reference.peel().id)) if reference else None
+
+    @property
+    def work_tree(self) -> Path | None:
+        """The folder that the user's files are in; None for a bare repository."""
+        return Path(self._git.workdir).resolve() if self._git.workdir else None
+
+    def list_refs(self, prefix: str) -> list[str]:
+        """Return the full names of the refs that begin with *prefix*."""
+        return [name for name in self._git.references if name.startswith(prefix)]
+
+    def list_uncommitted(self, folder: Path, below: Sequence[str]) -> list[str]:
+        """Return the files of the work tree below *folder* that differ from HEAD, *below* only."""
+        if self.work_tree is None:
+            return []
+        arguments = ("status", "--porcelain", "--untracked-files=all", "--no-renames", "-z", "--")
+        paths = [str(folder / each) for each in below]
+        tree = f"--work-tree={self.work_tree}"
+        answer = run_git(self.folder, tree, *arguments, *paths)
+        return [line[3:] for line in answer.output.split("\0") if line]
+
+    def read_commit(self, commit: CommitId) -> Commit:
+        """Return one commit."""
+        found = self._get_commit(commit)
+        subject, trailers = parse_message(found.message)
+        return Commit(
+            id=commit,
+            parents=tuple(CommitId(str(each)) for each in found.parent_ids),
+            subject=subject,
+            trailers=trailers,
+            author=found.author.name,
+            time=found.author.time,
+        )
+
+    def read_history(self, head: CommitId, limit: int | None = None) -> Iterator[Commit]:
+        """Yield *head* and its first parents, newest first."""
+        commit: CommitId | None = head
+        while commit is not None and limit != 0:
+            found = self.read_commit(commit)
+            yield found
+            commit = found.parents[0] if found.parents else None
+            limit = None if limit is None else limit - 1
+
+    def is_ancestor(self, old: CommitId, new: CommitId) -> bool:
+        """Tell whether *new* is *old* or follows it.
+
+        Raises:
+            RepositoryUnusable: If the history is cut off before that can be known.
+        """
+        if old == new:
+            return True
+        known = old in self._git
+        if known and self._git.descendant_of(new, old):
+            return True
+        if self._git.is_shallow:
+            raise RepositoryUnusable(
+                f"whether {new[:10]} follows {old[:10]} cannot be known: the clone is shallow",
+                hint="git fetch --unshallow",
+            )
+        return False
+
+    def _get_commit(self, commit: CommitId) -> Any:
+        try:
+            return self._git[commit]
+        except (KeyError, ValueError) as exc:
+            raise RepositoryUnusable(
+                f"commit {commit[:10]} is not in {self.folder}",
+                hint="git fetch --unshallow" if self._git.is_shallow else "git fsck tells more",
+            ) from exc
+
+    def _find(self, commit: CommitId, path: str) -> Any:
+        tree = self._get_commit(commit).tree
+        try:
+            return tree[path] if path else tree
+        except (KeyError, ValueError):
+            return None
+
+    def read_folder(self, commit: CommitId, path: str) -> list[Entry]:
+        """Return the entries of the folder at *path* ("" for the root); none if it is none."""
+        found = self._find(commit, path)
+        if found is None or found.type_str != "tree":
+            return []
+        return [Entry(each.name, str(each.id), each.filemode == FOLDER) for each in found]
+
+    def find_id(self, commit: CommitId, path: str) -> str | None:
+        """Return the id of what is at *path*, None if there is nothing."""
+        found = self._find(commit, path)
+        return str(found.id) if found is not None else None
+
+    def read_blob(self, blob: str, path: str = "") -> bytes:
+        """Return a blob's bytes; *path* is for the error.
+
+        Raises:
+            InvalidManifest: If it is larger than `FILE_LIMIT`.
+        """
+        try:
+            found = self._git[blob]
+        except (KeyError, ValueError) as exc:
+            raise RepositoryUnusable(
+                f"object {blob[:10]} ({path or 'no path'}) is damaged or missing",
+                hint="git fsck tells more",
+            ) from exc
+        if found.size > FILE_LIMIT:
+            raise InvalidManifest(
+                f"{path or blob} has {found.size} bytes; at most {FILE_LIMIT} are read",
+                hint="keep large content out of Git, or split it",
+                source=Source(path, 1) if path else None,
+            )
+        data: bytes = found.data
+        return data
+
+    def read_file(self, commit: CommitId, path: str) -> bytes | None:
+        """Return the file at *path*; None if there is no plain file.
+
+        Raises:
+            InvalidManifest: If it is larger than `FILE_LIMIT`.
+        """
+        found = self._find(commit, path)
+        if found is None or found.type_str != "blob" or found.filemode == trees.LINK:
+            return None
+        return self.read_blob(str(found.id), path)
+
+    def walk_files(self, tree: str) -> Iterator[File]:
+        """Yield every file below the tree with the id *tree*; see `trees.walk_files`."""
+        return trees.walk_files(self._git, tree)
+
+    def walk_changes(self, before: str | None, after: str | None) -> Iterator[FileChange]:
+        """Yield every path that differs between two trees; see `trees.walk_changes`."""
+        known = before if before and before in self._git else None
+        return trees.walk_changes(self._git, known, after)
+
+    def has_object(self, name: str) -> bool:
+        """Tell whether the object with the id *name* is here."""
+        return name in self._git
+
+    def write_commit(
+        self,
+        parent: CommitId | None,
+        changes: Mapping[str, bytes | None],
+        message: str,
+        author: str,
+        time: float,
+    ) -> CommitId:
+        """Write a commit on top of *parent* and point nothing to it; its objects are on disk.
+
+        Args:
+            parent: What it goes on from; None for the first commit of a branch.
+            changes: The content of each path that changes, None to remove it.
+            message: The whole message.
+            author: The name of who did it.
+            time: Seconds since the epoch.
+
+        Raises:
+            StorageFailed: If the disk does not take it.
+        """
+        import pygit2
+
+        base = self._get_commit(parent).tree.id if parent else None
+        signature = pygit2.Signature(author, EMAIL, int(time), 0)
+        parents = [parent] if parent else []
+        try:
+            tree = self._write_tree(base, changes)
+            new = self._git.create_commit(None, signature, signature, message, tree, parents)
+        except (pygit2.GitError, OSError) as exc:
+            raise StorageFailed(
+                f"{self.folder} cannot be written: {exc}", hint="make room or rights there"
+            ) from exc
+        return CommitId(str(new))
+
+    def _write_tree(self, base: Any, changes: Mapping[str, bytes | None]) -> Any:
+        builder = self._git.TreeBuilder(base) if base else self._git.TreeBuilder()
+        folders: dict[str, dict[str, bytes | None]] = {}
+        for path, content in changes.items():
+            name, slash, rest = path.partition("/")
+            if slash:
+                folders.setdefault(name, {})[rest] = content
+            elif content is not None:
+                builder.insert(name, self._git.create_blob(content), FILE)
+            elif builder.get(name):
+                builder.remove(name)
+        for name, below in folders.items():
+            self._write_folder(builder, name, below)
+        return builder.write()
+
+    def _write_folder(self, builder: Any, name: str, below: Mapping[str, bytes | None]) -> None:
+        old = builder.get(name)
+        is_folder = old is not None and old.filemode == FOLDER
+        tree = self._write_tree(old.id if is_folder else None, below)
+        if len(self._git[tree]):
+            builder.insert(name, tree, FOLDER)
+        elif old is not None:
+            builder.remove(name)
+
+    def update_ref(self, name: str, new: CommitId, old: CommitId | None) -> None:
+        """Point *name* to *new* if it points to *old* (None: if it does not exist).
+
+        Raises:
+            HeadMoved: If it does not.
+            StorageFailed: If it cannot be written.
+        """
+        if not name.startswith(OURS):
+            raise AssertionError(f"{name} is not ours to write")
+        answer = run_git(self.folder, "update-ref", name, new, old or NOTHING)
+        if answer.status == 0:
+            return
+        if self.read_ref(name) != old or "but expected" in answer.error or "exists" in answer.error:
+            raise HeadMoved(f"{name} is no longer at {(old or NOTHING)[:10]}")
+        raise StorageFailed(f"{name} cannot be written: {answer.error}", hint="git fsck tells more")
+
+
+def _open(folder: Path) -> Any:
+    import pygit2
+
+    pygit2.option(pygit2.enums.Option.ENABLE_FSYNC_GITDIR, True)  # noqa: FBT003  its signature
+    try:
+        return pygit2.Repository(str(folder))
+    except pygit2.GitError as exc:
+        raise _describe(folder, str(exc)) from exc
+
+
+def open_repository(path: Path) -> Repository:
+    """Open the repository that *path*, or a folder above it, is a work tree or bare folder of.
+
+    Raises:
+        RepositoryUnusable: If there is none, or it is of a kind that cannot be read.
+    """
+    import pygit2
+
+    try:
+        folder = pygit2.discover_repository(str(path))
+    except pygit2.GitError as exc:
+        raise _describe(path, str(exc)) from exc
+    if folder is None:
+        raise RepositoryUnusable(f"{path} is not in a Git repository", hint=f"git init {path}")
+    repository = Repository(Path(folder))
+    repository.read_ref("HEAD")
+    return repository
+
+
+def _describe(path: Path, why: str) -> RepositoryUnusable:
+    if "not owned by current user" in why:
+        hint = f"git config --global --add safe.directory {path}"
+    elif "extension" in why or "version" in why or "format" in why:
+        hint = "only repositories with SHA-1 objects and files for refs can be read"
+    else:
+        hint = "git fsck tells more"
+    return RepositoryUnusable(f"the repository at {path} cannot be read: {why}", hint=hint)

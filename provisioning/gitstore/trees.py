@@ -1,0 +1,106 @@
+"""Walks trees of a repository, skipping what is equal, and refuses what cannot be a manifest.
+
+A hostile tree (links, submodules, names that leave the folder, a depth without end) gives one
+clear error with the path; it is only looked at below the folder that is walked.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterator
+from typing import Any
+
+from provisioning.core.errors import InvalidManifest, Source
+from provisioning.core.ids import BlobId
+from provisioning.gitstore.commits import File, FileChange
+
+MAX_DEPTH = 100
+"""Folders below each other that are followed."""
+
+FOLDER, LINK, SUBMODULE = 0o040000, 0o120000, 0o160000
+
+
+def walk_files(git: Any, tree: str) -> Iterator[File]:
+    """Yield every file below *tree*, a tree's id.
+
+    Raises:
+        InvalidManifest: If there is anything but plain files and folders.
+    """
+    for change in walk_changes(git, None, tree):
+        if change.after:
+            yield File(change.path, change.after)
+
+
+def walk_changes(git: Any, before: str | None, after: str | None) -> Iterator[FileChange]:
+    """Yield every path whose file differs, without reading subtrees with equal ids.
+
+    Raises:
+        InvalidManifest: If the new tree has anything but plain files and folders.
+    """
+    waiting = [("", before, after)]
+    while waiting:
+        prefix, old, new = waiting.pop()
+        if prefix.count("/") > MAX_DEPTH:
+            raise _refuse(prefix, f"lies more than {MAX_DEPTH} folders deep")
+        old_entries, new_entries = _read(git, old), _read(git, new)
+        _check_names(prefix, new_entries)
+        for name in sorted(old_entries.keys() | new_entries.keys()):
+            one, other = old_entries.get(name), new_entries.get(name)
+            if one and other and one.id == other.id and one.filemode == other.filemode:
+                continue
+            if other:
+                _check_mode(prefix + name, other.filemode)
+            folders = _get_folder(one), _get_folder(other)
+            if any(folders):
+                waiting.append((f"{prefix}{name}/", *folders))
+            blobs = _get_blob(one), _get_blob(other)
+            if any(blobs):
+                yield FileChange(prefix + name, *blobs)
+
+
+def _read(git: Any, tree: str | None) -> dict[str, Any]:
+    if tree is None:
+        return {}
+    entries = {}
+    for entry in git[tree]:
+        try:
+            entries[entry.name] = entry
+        except UnicodeDecodeError as exc:
+            raise _refuse(repr(entry.raw_name), "has a name that is not UTF-8") from exc
+    return entries
+
+
+def _get_folder(entry: Any) -> str | None:
+    return str(entry.id) if entry is not None and entry.filemode == FOLDER else None
+
+
+def _get_blob(entry: Any) -> BlobId | None:
+    if entry is None or entry.filemode in {FOLDER, SUBMODULE, LINK}:
+        return None
+    return BlobId(str(entry.id))
+
+
+def _check_mode(path: str, mode: int) -> None:
+    if mode == LINK:
+        raise _refuse(path, "is a symbolic link, which is not followed")
+    if mode == SUBMODULE:
+        raise _refuse(path, "is a submodule, which is not read")
+
+
+def _check_names(prefix: str, entries: dict[str, Any]) -> None:
+    seen: dict[str, str] = {}
+    for name in entries:
+        if name in {".", "..", ".git"} or "/" in name or "\0" in name:
+            raise _refuse(prefix + name, "has a name that no file can have")
+        first = seen.setdefault(unicodedata.normalize("NFC", name), name)
+        if first != name:
+            raise _refuse(prefix + name, "differs from another name only in its Unicode form")
+
+
+def _refuse(path: str, why: str) -> InvalidManifest:
+    shown = path if len(path) <= 80 else f"{path[:60]}…"  # noqa: PLR2004  a line's worth
+    return InvalidManifest(
+        f"{shown} {why}",
+        hint="replace it by a plain file, or move it out of this folder",
+        source=Source(shown, 1),
+    )

@@ -1,0 +1,122 @@
+"""The local provider: hands each call to what serves its kind."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from provisioning.core.errors import ProviderError
+from provisioning.core.ids import ResourceId
+from provisioning.core.kinds import Kind
+from provisioning.core.providers import (
+    Absent,
+    Call,
+    Observation,
+    Observed,
+    Present,
+    Ready,
+    Target,
+    Waiting,
+)
+from provisioning.core.values import Tree
+from provisioning.providers.local.directories import DirectoryForm
+from provisioning.providers.local.files import FileForm
+from provisioning.providers.local.kinds import (
+    DIRECTORY,
+    FILE,
+    KINDS,
+    NAME,
+    PROCESS,
+    READY_SECONDS,
+    VALUE,
+)
+from provisioning.providers.local.paths import Roots
+from provisioning.providers.local.placed import Placed
+from provisioning.providers.local.processes import Processes
+from provisioning.providers.local.values import Values
+
+
+class Served(Protocol):
+    """What serves one kind."""
+
+    def observe(self, owner: str, targets: Sequence[Target]) -> Observed:
+        """See `Provider.observe`."""
+
+    def create(self, call: Call) -> Mapping[str, Tree]:
+        """See `Provider.create`."""
+
+    def update(self, call: Call) -> Mapping[str, Tree]:
+        """See `Provider.update`."""
+
+    def delete(self, call: Call) -> None:
+        """See `Provider.delete`."""
+
+
+class LocalProvider:
+    """Serves `File`, `Directory`, `Process` and `Value` on this machine. Linux only.
+
+    Args:
+        root: The folder that relative paths start from; made when it is first needed.
+        home: Where processes' logs (`services/logs`) and exit statuses (`services/state`) go.
+        allow: Further folders below which absolute paths may lie.
+    """
+
+    name = NAME
+
+    def __init__(self, root: Path, home: Path, allow: Sequence[Path] = ()) -> None:
+        roots, making = Roots(root, allow), threading.Lock()
+        self._processes = Processes(roots, home)
+        self._served: Mapping[str, Served] = {
+            FILE.name: Placed(roots, FileForm(), making),
+            DIRECTORY.name: Placed(roots, DirectoryForm(making), making),
+            PROCESS.name: self._processes,
+            VALUE.name: Values(),
+        }
+
+    def describe(self) -> Sequence[Kind]:
+        """Return the four kinds."""
+        return KINDS
+
+    def observe(self, owner: str, targets: Sequence[Target]) -> Observed:
+        """Look at *targets*, kind by kind; strays are processes, for only they can be listed."""
+        answers: list[Observation] = [Absent()] * len(targets)
+        strays: dict[ResourceId, Present] = {}
+        for kind, served in self._served.items():
+            places = [place for place, target in enumerate(targets) if target.kind == kind]
+            observed = served.observe(owner, [targets[place] for place in places])
+            strays.update(observed.strays)
+            for place, answer in zip(places, observed.answers, strict=True):
+                answers[place] = answer
+        return Observed(answers=answers, strays=strays)
+
+    def create(self, call: Call) -> Mapping[str, Tree]:
+        """Make it, marked."""
+        return self._get(call.kind).create(call)
+
+    def update(self, call: Call) -> Mapping[str, Tree]:
+        """Bring it to the spec, whatever is there now; what is gone is made again."""
+        return self._get(call.kind).update(call)
+
+    def delete(self, call: Call) -> None:
+        """Remove it if it bears its owner's mark. A directory must be empty."""
+        self._get(call.kind).delete(call)
+
+    def close(self) -> None:
+        """Let go of nothing: processes go on, and nothing is held open between calls."""
+
+    def probe(self, kind: str, attributes: Mapping[str, Tree]) -> Ready | Waiting:
+        """Tell whether a process serves; anything else does as soon as it is there."""
+        return self._processes.probe(attributes) if kind == PROCESS.name else Ready()
+
+    def get_probe_timeout(self, kind: str, attributes: Mapping[str, Tree]) -> float:
+        """Return the `timeout` of a process that has a `ready`."""
+        if kind != PROCESS.name or not attributes.get("ready"):
+            return 0.0
+        return float(attributes.get("timeout", READY_SECONDS))
+
+    def _get(self, kind: str) -> Served:
+        if kind not in self._served:
+            raise ProviderError(f"the provider {NAME} has no kind {kind}")
+        return self._served[kind]

@@ -1,0 +1,109 @@
+"""Expands a `File`: what the author wrote becomes the content to compare and to write."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Mapping
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING
+
+from provisioning.core.errors import InvalidManifest, Source
+from provisioning.core.values import Tree, Unknown, find_unknown
+
+if TYPE_CHECKING:
+    from jinja2 import Template
+    from jinja2.sandbox import SandboxedEnvironment
+
+COMPILED = 256
+"""How many templates are kept compiled."""
+
+
+def expand_file(spec: dict[str, Tree], files: Mapping[str, bytes]) -> dict[str, Tree]:
+    """Return *spec* with `content` in place of `template` and `vars`, or of `source`.
+
+    Content is text if it is valid UTF-8, else bytes; while a variable is unknown it is that
+    `Unknown`.
+
+    Raises:
+        InvalidManifest: If the file is not among *files*, or the template cannot be rendered.
+    """
+    if "template" in spec:
+        content = _render(spec["template"], spec.get("vars", {}), files)
+    elif "source" in spec:
+        content = _read(spec["source"], files)
+    else:
+        return spec
+    kept = {name: spec[name] for name in spec if name not in {"template", "vars", "source"}}
+    return {**kept, "content": content}
+
+
+def _read(path: str | Unknown, files: Mapping[str, bytes]) -> Tree:
+    if isinstance(path, Unknown):
+        return path
+    raw = _find(path, files)
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return raw
+
+
+def _find(path: str, files: Mapping[str, bytes]) -> bytes:
+    if path not in files:
+        raise InvalidManifest(
+            f"there is no file {path!r} in the workspace",
+            hint="paths of templates and sources are relative to the workspace; commit the file",
+        )
+    return files[path]
+
+
+def _render(path: str | Unknown, values: Tree, files: Mapping[str, bytes]) -> Tree:
+    if isinstance(path, Unknown):
+        return path
+    if unknown := find_unknown(values):
+        return unknown
+    template = _compile(path, _find(path, files))
+    try:
+        return template.render(values)
+    except Exception as exc:
+        source = Source(path, _find_line(path, exc))
+        raise InvalidManifest(
+            f"the template cannot be rendered: {exc}",
+            hint="give the value under `vars`, or correct the template",
+            source=source,
+        ) from exc
+
+
+@lru_cache(maxsize=COMPILED)
+def _compile(path: str, raw: bytes) -> Template:
+    from jinja2 import TemplateSyntaxError
+
+    environment = _load_environment()
+    try:
+        code = environment.compile(raw.decode(), name=path, filename=path)
+    except UnicodeDecodeError as exc:
+        line = raw[: exc.start].count(b"\n") + 1
+        raise InvalidManifest("the template is not UTF-8", source=Source(path, line)) from exc
+    except TemplateSyntaxError as exc:
+        message = f"the template cannot be read: {exc.message}"
+        raise InvalidManifest(message, source=Source(path, exc.lineno)) from exc
+    return environment.template_class.from_code(environment, code, environment.globals.copy())
+
+
+@cache
+def _load_environment() -> SandboxedEnvironment:
+    """Build a sandbox without chance in it: the same commit must give the same plan."""
+    from jinja2 import StrictUndefined
+    from jinja2.sandbox import SandboxedEnvironment
+
+    environment = SandboxedEnvironment(
+        undefined=StrictUndefined,
+        keep_trailing_newline=True,
+        autoescape=False,
+    )
+    del environment.filters["random"], environment.globals["lipsum"]
+    return environment
+
+
+def _find_line(path: str, exc: Exception) -> int:
+    frames = traceback.extract_tb(exc.__traceback__)
+    return next((frame.lineno or 1 for frame in reversed(frames) if frame.filename == path), 1)
