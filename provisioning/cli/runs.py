@@ -92,7 +92,7 @@ def _show_plans(workspace: Workspace, prospects: Sequence[Prospect]) -> None:
     from provisioning.cli.render.plans import render_plan
     from provisioning.reconciler.refusals import describe_held
 
-    for note in workspace.read_notes():
+    for note in workspace.read_notes() if sys.stderr.isatty() else ():
         click.echo(click.style(f"note: {note}", fg="cyan"), err=True)
     for number, prospect in enumerate(prospects):
         click.echo(("\n" if number else "") + render_plan(prospect.plan, prospect.verdicts))

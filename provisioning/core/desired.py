@@ -48,7 +48,8 @@ def compute_desired(
         except ProvisioningError as exc:
             problems.append(exc)
             continue
-        problems += find_spec_problems(new, kinds[new.kind])
+        if new.spec is not resource.spec:
+            problems += find_spec_problems(new, kinds[new.kind])
     raise_problems(problems)
     graph = {name: resource.dependencies for name, resource in resolved.items()}
     order = compute_order(graph, lambda name: resolved[name].source)

@@ -97,7 +97,8 @@ def resolve_static(resource: Resource, lookup: Lookup) -> Resource:
             new = resolve_partly(text, _skip_resources(lookup, source), source)
         else:
             new = resolve_text(text, _bind(lookup, source), source)
-        spec = replace_at(spec, hole.path, _always(new))
+        if new != text:
+            spec = replace_at(spec, hole.path, _always(new))
     return msgspec.structs.replace(resource, spec=spec, templated=tuple(left))
 
 

@@ -23,6 +23,7 @@ from provisioning.core.resources import Resource
 from provisioning.core.statelog import LogView, build_run_id, compute_result, next_token
 from provisioning.core.states import DesiredState, RecordedState
 from provisioning.core.targets import compute_places
+from provisioning.core.values import has_unknown
 from provisioning.gitstore.journal import (
     Journal,
     list_journals,
@@ -264,13 +265,16 @@ class Reconciler:
         return lease
 
     def _intend(self, operation: Operation, run: RunId) -> Intent:
+        """Describe *operation* with all that the plan knows of where it will put something."""
         change = operation.change
-        spec = change.resource.spec if change.resource and operation.step is Step.CREATE else {}
-        holes = {hole.path[0] for hole in change.resource.templated} if change.resource else set()
-        place = pick_identity(self.kinds[change.kind], spec) if spec else {}
-        return build_intent(
-            operation, run, {name: value for name, value in place.items() if name not in holes}
-        )
+        if operation.step is not Step.CREATE:
+            return build_intent(operation, run, {})
+        live = change.live.attributes if change.live else {}
+        known = {each.path: each.after for each in change.fields if not has_unknown(each.after)}
+        unknown = {each.path for each in change.fields} - known.keys()
+        place = pick_identity(self.kinds[change.kind], {**live, **known})
+        place = {name: value for name, value in place.items() if name not in unknown}
+        return build_intent(operation, run, place)
 
     def _run(
         self,

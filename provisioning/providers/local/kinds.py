@@ -13,9 +13,14 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
 NAME = "local"
-READY_SECONDS = 30.0
+READY_SECONDS = 30
 STOP: Mapping[str, Tree] = {"signal": "TERM", "grace": 10}
-PROCESS_DEFAULTS: Mapping[str, Tree] = {"env": {}, "cwd": ".", "restart": "always"}
+PROCESS_DEFAULTS: Mapping[str, Tree] = {
+    "env": {},
+    "cwd": ".",
+    "restart": "always",
+    "timeout": READY_SECONDS,
+}
 
 
 def _load(model: str) -> Callable[[], type[BaseModel]]:

@@ -27,13 +27,21 @@ def _check_text(text: str) -> str:
     return text
 
 
+def _check_variable(name: str) -> str:
+    if name.startswith("PROVISIONING_"):
+        raise ValueError("names that begin with PROVISIONING_ are ours")
+    return name
+
+
 FolderPath = Annotated[str, AfterValidator(_check_path)]
 Path = Annotated[FolderPath, AfterValidator(_check_named)]
 Mode = Annotated[str, Field(pattern=r"^[0-7]{4}$", description="Octal, in quotes: '0644'.")]
 Account = Annotated[str, Field(min_length=1, description="A name, or a number in quotes.")]
 Text = Annotated[str, AfterValidator(_check_text)]
 Word = Annotated[Text, Field(min_length=1)]
-Variable = Annotated[str, Field(pattern=r"^(?!PROVISIONING_)[A-Za-z_][A-Za-z0-9_]*$")]
+Variable = Annotated[
+    str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$"), AfterValidator(_check_variable)
+]
 
 
 LEFT_OUT: Any = None

@@ -29,12 +29,17 @@ class Note(msgspec.Struct, frozen=True):
         mark: The mark that counts now.
         restart: When the process is to run again.
         stop: The signal and the grace, in seconds, with which it is stopped.
+        timeout: Seconds it may take to become ready.
+        is_ready_changed: Whether it is no longer probed as it was when it started. How instead
+            is not written down, for the same reason as the command.
     """
 
     started_as: str
     mark: str
     restart: str
     stop: dict[str, Tree]
+    timeout: float
+    is_ready_changed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,7 +98,8 @@ class Processes:
                 return self._start_anew(call)
             papers = find_papers(self._home, call.mark.owner)
             papers.make_folders()
-            papers.write_note(_build_note(call, run.started_as))
+            is_same = is_equal(run.attributes.get("ready"), call.spec.get("ready"))
+            papers.write_note(_build_note(call, run.started_as, is_ready_changed=not is_same))
             changed = self._find(call.mark.owner)
             return changed.attributes if changed else self._start_anew(call)
 
@@ -199,8 +200,16 @@ def _has_fixed(run: Run, spec: Mapping[str, Tree]) -> bool:
     return all(is_equal(run.attributes[name], spec[name]) for name in known)
 
 
-def _build_note(call: Call, started_as: str) -> Note:
-    return Note(started_as, str(call.mark), call.spec["restart"], call.spec["stop"])
+def _build_note(call: Call, started_as: str, *, is_ready_changed: bool = False) -> Note:
+    spec = call.spec
+    return Note(
+        started_as=started_as,
+        mark=str(call.mark),
+        restart=spec["restart"],
+        stop=spec["stop"],
+        timeout=spec["timeout"],
+        is_ready_changed=is_ready_changed,
+    )
 
 
 def _build_conflict(call: Call, mark: Mark, pid: int) -> ProviderConflict:

@@ -49,27 +49,28 @@ def _build_running(papers: Papers, leader: Member) -> Run | None:
         return _build_broken(papers, leader)
     note = papers.read_note()
     if note is None or note.started_as != str(leader.mark):
-        note = Note(str(leader.mark), str(leader.mark), spec.restart, spec.stop)
+        mark = str(leader.mark)
+        note = Note(mark, mark, spec.restart, spec.stop, spec.timeout)
     env = {name: leader.environment.get(name, "") for name in spec.env}
-    told = {"command": spec.command, "cwd": spec.cwd, "env": env}
+    told = {"command": spec.command, "cwd": spec.cwd, "env": env, **_get_policy(note)}
+    probed = {"ready": spec.ready} if spec.ready and not note.is_ready_changed else {}
     return Run(
         mark=parse_mark(note.mark) or leader.mark,
         started_as=note.started_as,
         leader=leader.seen,
         is_broken=False,
-        attributes=describe_started({**told, **_get_policy(note)}, papers, leader.seen),
+        attributes=describe_started({**told, **probed}, papers, leader.seen),
     )
 
 
 def _get_policy(note: Note) -> dict[str, Tree]:
-    return {"restart": note.restart, "stop": note.stop}
+    return {"restart": note.restart, "stop": note.stop, "timeout": note.timeout}
 
 
 def describe_started(spec: Mapping[str, Tree], papers: Papers, leader: Seen) -> dict[str, Tree]:
     """Return the attributes of what was just started as *spec* says."""
-    told = {name: spec[name] for name in ("command", "env", "cwd", "restart", "stop")}
     return {
-        **told,
+        **spec,
         "log": str(papers.log),
         "pid": leader.pid,
         "started": leader.started,

@@ -41,6 +41,8 @@ class LiveSpec(msgspec.Struct, frozen=True):
     env: list[str]
     restart: str
     stop: dict[str, Tree]
+    timeout: float
+    ready: dict[str, Tree] | None = None
 
 
 def start(call: Call, inside: Path, papers: Papers) -> Seen:
@@ -76,7 +78,7 @@ def build_environment(variables: Mapping[str, str]) -> dict[str, str]:
 
 
 def _introduce(spec: Mapping[str, Tree], mark: Mark) -> dict[str, str]:
-    told = {name: spec[name] for name in LiveSpec.__struct_fields__}
+    told = {name: spec[name] for name in LiveSpec.__struct_fields__ if name in spec}
     text = msgspec.json.encode({**told, "env": sorted(spec["env"])}).decode()
     return {MARK_VARIABLE: str(mark), SPEC_VARIABLE: text}
 
