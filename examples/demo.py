@@ -1,0 +1,169 @@
+"""Tells the whole story on a throw-away workspace: `make demo`."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from pathlib import Path
+
+SITE = Path(__file__).parent / "site"
+BASE = Path(tempfile.mkdtemp(prefix="provisioning-demo-"))
+SHOP = BASE / "shop"
+ENVIRONMENT = os.environ | {
+    "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+    "PROVISIONING_HOME": str(BASE / "home"),
+    "GIT_AUTHOR_NAME": "Ana",
+    "GIT_AUTHOR_EMAIL": "ana@example.org",
+    "GIT_COMMITTER_NAME": "Ana",
+    "GIT_COMMITTER_EMAIL": "ana@example.org",
+}
+
+
+def say(text: str) -> None:
+    """Tell what comes next."""
+    print(f"\n\033[1m# {text}\033[0m", flush=True)
+
+
+def run(*command: str, expected: int = 0, folder: Path = SHOP) -> None:
+    """Show a command, run it, and stop the demo if it does not end as expected."""
+    print(f"\033[2m$ {' '.join(command)}\033[0m", flush=True)
+    done = subprocess.run(command, cwd=folder, env=ENVIRONMENT, check=False)
+    if done.returncode != expected:
+        raise SystemExit(f"the demo failed: {command[0]} exited with {done.returncode}")
+
+
+def commit(message: str) -> None:
+    """Commit everything in the workspace."""
+    run("git", "add", "-A")
+    run("git", "commit", "--quiet", "-m", message)
+
+
+def find_port() -> int:
+    """Return a free port of the loopback."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+def show_page(port: int) -> None:
+    """Fetch the page the site serves, and show its heading."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=5) as answer:
+        page = answer.read().decode()
+    heading = next(line for line in page.splitlines() if "<h1>" in line)
+    print(f"http://127.0.0.1:{port}/ says: {heading.strip()}", flush=True)
+
+
+def kill_server() -> None:
+    """Kill the site's server, as a bad day would."""
+    answer = subprocess.run(
+        ["provisioning", "get", "web", "Process/server", "-o", "json"],
+        cwd=SHOP, env=ENVIRONMENT, check=True, capture_output=True, text=True,
+    )
+    import json
+
+    (server,) = json.loads(answer.stdout)["resources"]
+    print(f"\033[2m$ kill -9 {server['attributes']['pid']}\033[0m", flush=True)
+    os.kill(server["attributes"]["pid"], signal.SIGKILL)
+
+
+def kill_apply_half_way() -> None:
+    """Begin an apply, and kill -9 it as soon as the first of its files is there."""
+    print("\033[2m$ provisioning apply web --yes & kill -9 $!\033[0m", flush=True)
+    with subprocess.Popen(
+        ["provisioning", "-c", "executor.parallelism=1", "apply", "web", "--yes"],
+        cwd=SHOP, env=ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    ) as process:
+        while not list((SHOP / "live/pages").glob("*.html")):
+            if process.poll() is not None:
+                raise SystemExit("the demo failed: the apply was too quick to be killed")
+            time.sleep(0.001)
+        process.kill()
+    count = len(list((SHOP / "live/pages").glob("*.html")))
+    print(f"killed; {count} of 200 pages are there", flush=True)
+
+
+def tell(port: int) -> None:
+    """Tell the story."""
+    say("A workspace is a Git repository")
+    run("provisioning", "workspace", "init", "shop", folder=BASE)
+    shutil.rmtree(SHOP / "infra/web")
+    shutil.copytree(SITE / "infra", SHOP / "infra", dirs_exist_ok=True)
+    settings = SHOP / "infra/web/config.toml"
+    settings.write_text(settings.read_text(encoding="utf-8").replace("8080", str(port)))
+    commit("A small web site")
+
+    say("What would change, and why")
+    run("provisioning", "plan", "web", "--exit-code", expected=2)
+
+    say("Apply it: the lock and the intention are one commit, the results another")
+    run("provisioning", "apply", "web", "--yes")
+    show_page(port)
+    run("provisioning", "log", "web")
+    run("provisioning", "get", "web")
+
+    say("Again: nothing to do, and nothing is written")
+    run("provisioning", "reconcile", "web")
+
+    say("Break it by hand: edit a file, kill the server")
+    page = SHOP / "live/site/index.html"
+    page.write_text(page.read_text(encoding="utf-8").replace("The shop", "Defaced"))
+    kill_server()
+    run("provisioning", "diff", "web")
+    say("Reconcile heals it")
+    run("provisioning", "reconcile", "web")
+    show_page(port)
+
+    say("Kill an apply half-way")
+    pages = "---\n".join(
+        "apiVersion: provisioning/v1\nkind: File\n"
+        f"metadata: {{name: page-{n}}}\nspec: {{path: pages/{n}.html, content: page {n}}}\n"
+        for n in range(200)
+    )
+    (SHOP / "infra/web/pages.yaml").write_text(pages, encoding="utf-8")
+    commit("Two hundred pages")
+    kill_apply_half_way()
+    run("provisioning", "lock", "explain", "web")
+    say("The next run takes over and finishes the job")
+    subprocess.run(["provisioning", "reconcile", "web"], cwd=SHOP, env=ENVIRONMENT, check=True,
+                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    print(f"{len(list((SHOP / 'live/pages').glob('*.html')))} of 200 pages are there", flush=True)
+    run("provisioning", "status", "web")
+    run("provisioning", "log", "web")
+    run("provisioning", "fsck", "web")
+
+
+def clean_up() -> None:
+    """Take everything away again, by an empty desired state, and remove the workspace."""
+    say("Take it all away: an emptied desired state wants a second word")
+    shutil.rmtree(SHOP / "infra/web")
+    (SHOP / "infra/web").mkdir(parents=True)
+    (SHOP / "infra/web/.keep").touch()
+    commit("Nothing any more")
+    run("provisioning", "reconcile", "web", expected=3)
+    subprocess.run(["provisioning", "reconcile", "web", "--allow", "emptied"], cwd=SHOP,
+                   env=ENVIRONMENT, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    left = [str(path) for path in (SHOP / "live").rglob("*") if path.is_file()]
+    print(f"left over: {left or 'nothing'}", flush=True)
+
+
+def main() -> None:
+    """Tell the story, and leave nothing behind."""
+    try:
+        tell(find_port())
+        clean_up()
+    finally:
+        if SHOP.exists():
+            subprocess.run(["git", "rm", "-rq", "--cached", "infra"], cwd=SHOP, check=False,
+                           capture_output=True)
+        shutil.rmtree(BASE, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    main()
