@@ -113,7 +113,7 @@ SETTINGS: tuple[Setting, ...] = (
         key="lock.ttl",
         type=float,
         default=120,
-        minimum=1,
+        minimum=10,
         doc="Seconds after which a lock that is not renewed expires.",
     ),
     Setting(

@@ -51,7 +51,8 @@ class Compiler:
         self._repository = repository
         self._kinds = kinds
         self._cache = cache
-        self._version = compute_digest([__version__, sorted(map(repr, kinds.values()))])
+        known = sorted(repr((each.name, each.provider, each.fields)) for each in kinds.values())
+        self._version = compute_digest([__version__, known])
 
     def list_infras(self, commit: CommitId) -> list[str]:
         """Return the names of the infras at *commit*, sorted."""

@@ -1,4 +1,4 @@
-"""Every scenario, cut before and after each of its effects, then run again and judged by the world."""
+"""Every scenario, cut before and after each of its effects, run again, judged by the world."""
 
 import pytest
 
@@ -74,8 +74,8 @@ def expect(resources):
     }
 
 
-def judge(box, resources, *, before=frozenset()):
-    """Look at the world and the log only: nothing leaked, nothing twice, nothing foreign touched."""
+def judge(box, resources):
+    """Look at world and log only: nothing leaked, nothing twice, nothing foreign touched."""
     live = [item for item in box.world.snapshot().values() if item.mark]
     names = [str(item.mark.resource) for item in live]
     assert sorted(names) == sorted(expect(resources))

@@ -98,8 +98,7 @@ class Processes:
                 return self._start_anew(call)
             papers = find_papers(self._home, call.mark.owner)
             papers.make_folders()
-            is_same = is_equal(run.attributes.get("ready"), call.spec.get("ready"))
-            papers.write_note(_build_note(call, run.started_as, is_ready_changed=not is_same))
+            papers.write_note(_build_note(call, run))
             changed = self._find(call.mark.owner)
             return changed.attributes if changed else self._start_anew(call)
 
@@ -129,7 +128,7 @@ class Processes:
             ) from exc
 
     def _start(self, call: Call, inside: Path, papers: Papers) -> Mapping[str, Tree]:
-        papers.write_note(_build_note(call, str(call.mark)))
+        papers.write_note(_build_note(call, None))
         seen = start(call, inside, papers)
         self._children.add(seen.pid)
         return describe_started(call.spec, papers, seen)
@@ -200,15 +199,17 @@ def _has_fixed(run: Run, spec: Mapping[str, Tree]) -> bool:
     return all(is_equal(run.attributes[name], spec[name]) for name in known)
 
 
-def _build_note(call: Call, started_as: str, *, is_ready_changed: bool = False) -> Note:
+def _build_note(call: Call, run: Run | None) -> Note:
+    """Write down what *call* asks for beyond what the *run* was started with, if it goes on."""
     spec = call.spec
+    is_same = run is None or is_equal(run.attributes.get("ready"), spec.get("ready"))
     return Note(
-        started_as=started_as,
+        started_as=run.started_as if run else str(call.mark),
         mark=str(call.mark),
         restart=spec["restart"],
         stop=spec["stop"],
         timeout=spec["timeout"],
-        is_ready_changed=is_ready_changed,
+        is_ready_changed=not is_same or bool(run and run.is_ready_changed),
     )
 
 

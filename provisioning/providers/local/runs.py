@@ -24,6 +24,7 @@ class Run:
         leader: The one who leads its session; None if it has ended.
         is_broken: Whether parts of it run without their leader.
         attributes: What a provider answers.
+        is_ready_changed: See `Note`.
     """
 
     mark: Mark
@@ -31,6 +32,7 @@ class Run:
     leader: Seen | None
     is_broken: bool
     attributes: Mapping[str, Tree]
+    is_ready_changed: bool = False
 
 
 def find_run(papers: Papers, members: Sequence[Member]) -> Run | None:
@@ -60,6 +62,7 @@ def _build_running(papers: Papers, leader: Member) -> Run | None:
         leader=leader.seen,
         is_broken=False,
         attributes=describe_started({**told, **probed}, papers, leader.seen),
+        is_ready_changed=note.is_ready_changed,
     )
 
 

@@ -88,6 +88,11 @@ def read_child(pid: int) -> Seen:
     return _build_seen(pid, _read_stat(pid))
 
 
+def is_introduced(pid: int) -> bool:
+    """Tell whether our child *pid* bears its mark already, or has ended."""
+    return f"{MARK_VARIABLE}=".encode() in _read(f"/proc/{pid}/environ") or read_seen(pid) is None
+
+
 def _build_seen(pid: int, fields: list[str]) -> Seen:
     return Seen(pid, int(fields[SESSION]), int(fields[STARTED]))
 

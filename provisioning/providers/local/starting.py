@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -15,9 +16,12 @@ from provisioning.core.ids import Mark
 from provisioning.core.providers import Call
 from provisioning.core.values import Tree
 from provisioning.providers.local.notes import Papers
-from provisioning.providers.local.scanning import MARK_VARIABLE, Seen, read_child
+from provisioning.providers.local.scanning import MARK_VARIABLE, Seen, is_introduced, read_child
 
 SPEC_VARIABLE = "PROVISIONING_SPEC"
+
+BLINK = 0.0005
+"""Seconds between two looks at a process that is just coming to life."""
 
 PASSED_ON = ("PATH", "HOME", "USER", "LANG", "TZ")
 """What a process gets of our own environment."""
@@ -48,7 +52,8 @@ class LiveSpec(msgspec.Struct, frozen=True):
 def start(call: Call, inside: Path, papers: Papers) -> Seen:
     """Start the process that *call* asks for, with *inside* as its working directory.
 
-    It has replaced us in its own process when this returns, so it can be found by its mark.
+    When this returns it can be found by its mark. The kernel lets Popen go on a moment before
+    the new environment can be read.
 
     Raises:
         OSError: If the kernel refuses.
@@ -69,6 +74,8 @@ def start(call: Call, inside: Path, papers: Papers) -> Seen:
     finally:
         os.close(log)
     process.returncode = 0  # it outlives us on purpose; unset, Popen would warn of that
+    while not is_introduced(process.pid):
+        time.sleep(BLINK)
     return read_child(process.pid)
 
 

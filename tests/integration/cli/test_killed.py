@@ -1,0 +1,86 @@
+import random
+import signal
+import time
+
+import pytest
+
+COUNT = 40
+
+
+def wait_for(condition, seconds=30.0):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come in time"
+        time.sleep(0.002)
+
+
+def judge(shop, wanted):
+    """The world is what Git says, whole and nothing besides; the log is sound, the lock free."""
+    assert shop.live() == wanted
+    leftovers = [path.name for path in (shop.folder / "live").rglob(".*")]
+    assert leftovers == []
+    assert "linear, fenced, complete" in shop.run("fsck", "web")
+    assert "web is free" in shop.run("lock", "explain", "web")
+    head = shop.git("rev-parse", "provisioning/web")
+    shop.run("reconcile", "web")
+    assert shop.git("rev-parse", "provisioning/web") == head
+
+
+@pytest.mark.parametrize("part", range(5))
+def test_kill_9_at_random_points(shop, render_files, part):
+    """P2: ten kills in a row at any moment of applies, then one run makes the world right."""
+    chance = random.Random(part)
+    for round_ in range(10):
+        names = sorted(chance.sample(range(COUNT), 25))
+        shop.commit(render_files(names, content=f"round {round_} "))
+        process = shop.start("reconcile", "web")
+        time.sleep(chance.uniform(0.25, 0.75))
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+    names = range(0, COUNT, 2)
+    shop.commit(render_files(names, content="end "))
+    shop.run("reconcile", "web")
+    judge(shop, {f"d/{name}.txt": f"end {name}" for name in names})
+
+
+def test_sigterm_finishes_what_is_in_hand_records_and_releases(shop, render_files):
+    """A polite stop leaves a recorded run and a free lock, and the next run does the rest."""
+    shop.commit(render_files(range(400)))
+    process = shop.start("-c", "executor.parallelism=1", "reconcile", "web")
+    wait_for(lambda: list((shop.folder / "live").glob("d/*.txt")))
+    process.send_signal(signal.SIGTERM)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert "interrupted run 1" in shop.run("log", "web")
+    assert "web is free" in shop.run("lock", "explain", "web")
+    shop.run("reconcile", "web")
+    assert len(shop.live()) == 400
+
+
+def test_two_reconcilers_at_once_never_both_apply(shop, render_files):
+    """P3: of several that start together each change is made once, and the log proves it."""
+    shop.commit(render_files(range(30)))
+    processes = [shop.start("reconcile", "web") for _ in range(4)]
+    codes = [process.wait(timeout=120) for process in processes]
+    for process in processes:
+        process.communicate()
+    assert set(codes) <= {0, 4}
+    assert 0 in codes
+    shop.run("reconcile", "web")
+    judge(shop, {f"d/{name}.txt": f"x{name}" for name in range(30)})
+    assert shop.run("log", "web").count("created") == 1
+
+
+def test_losing_the_local_disk_loses_nothing(shop, render_files, tmp_path):
+    """P10: with journal, cache and key gone, the state log and the marks are enough."""
+    shop.commit(render_files(range(60)))
+    process = shop.start("-c", "executor.parallelism=1", "reconcile", "web")
+    wait_for(lambda: list((shop.folder / "live").glob("d/*.txt")))
+    process.kill()
+    process.communicate()
+    lock = shop.git("show", "provisioning/web:lock.json")
+    shop.home = tmp_path / "elsewhere"
+    shop.environment |= {"PROVISIONING_HOME": str(shop.home), "HOME": str(shop.home)}
+    assert '"run"' in lock
+    shop.run("reconcile", "web")
+    judge(shop, {f"d/{name}.txt": f"x{name}" for name in range(60)})
