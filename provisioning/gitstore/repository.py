@@ -279,7 +279,7 @@ def open_repository(path: Path) -> Repository:
     if folder is None:
         raise RepositoryUnusable(f"{path} is not in a Git repository", hint=f"git init {path}")
     repository = Repository(Path(folder))
-    repository.read_ref("HEAD")
+    repository.list_refs(OURS)
     return repository
 
 

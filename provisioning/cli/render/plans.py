@@ -41,7 +41,8 @@ def render_plan(plan: Plan, verdicts: tuple[Verdict, ...] = ()) -> str:
         lines.append(style(f"  ! {drifted.id}", fg="cyan") + "  has drifted, and is left so")
         lines += [*render_fields(drifted.fields), ""]
     for blocked in plan.blocked:
-        lines.append(style(f"  ✗ {blocked.id}", fg="red") + f"  blocked: {blocked.reason}")
+        source = style(f"  {blocked.source}", dim=True) if blocked.source else ""
+        lines.append(style(f"  ✗ {blocked.id}", fg="red") + f"  blocked: {blocked.reason}{source}")
         lines += [style(f"      {blocked.hint}", dim=True)] if blocked.hint else []
         lines.append("")
     for verdict in verdicts:

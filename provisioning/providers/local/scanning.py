@@ -13,7 +13,7 @@ from provisioning.core.ids import Mark, parse_mark
 
 MARK_VARIABLE = "PROVISIONING_MARK"
 
-STATE, SESSION, STARTED = 0, 3, 19
+STATE, SESSION, STARTED, STACK = 0, 3, 19, 25
 """Positions in `stat` after the name, which may hold blanks; proc(5) counts from 3 there."""
 
 ENDED = {"Z", "X"}
@@ -24,11 +24,13 @@ class Seen:
     """A live process: its session, and its start in clock ticks since boot.
 
     A process id is used again when its process is gone; together with the start it is not.
+    `stack` is where its stack begins, which tells apart the programs that it runs in turn.
     """
 
     pid: int
     session: int
     started: int
+    stack: int
 
     @property
     def is_leader(self) -> bool:
@@ -94,7 +96,7 @@ def is_introduced(pid: int) -> bool:
 
 
 def _build_seen(pid: int, fields: list[str]) -> Seen:
-    return Seen(pid, int(fields[SESSION]), int(fields[STARTED]))
+    return Seen(pid, int(fields[SESSION]), int(fields[STARTED]), int(fields[STACK]))
 
 
 def _read_stat(pid: int) -> list[str]:

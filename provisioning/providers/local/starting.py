@@ -28,13 +28,14 @@ PASSED_ON = ("PATH", "HOME", "USER", "LANG", "TZ")
 
 LEADER = """\
 trap : HUP INT QUIT TERM USR1 USR2
-"$@"
+exec 3>&2 2>/dev/null
+(exec "$@" 2>&3 3>&-)
 set -- "$?"
 printf '%s %s\\n' "$PROVISIONING_MARK" "$1" >"$0"
 exit "$1"
 """
 """Leads the session: keeps the mark where a program overwrites its own environment to show a
-title, and writes down with what the program has ended."""
+title, and writes down with what the program has ended. Its own remarks go nowhere."""
 
 
 class LiveSpec(msgspec.Struct, frozen=True):

@@ -15,6 +15,9 @@ from provisioning.providers.local.scanning import Seen, read_seen
 FORCE_SECONDS = 5.0
 """What processes get to vanish after SIGKILL; only one that hangs in the kernel needs it."""
 
+LOOK_AGAIN = 0.02
+"""Seconds after which to look again who is there; doubled each time."""
+
 Find = Callable[[], list[Seen]]
 
 
@@ -34,16 +37,21 @@ def stop_all(find: Find, number: signal.Signals, grace: float) -> None:
 
 
 def _end(find: Find, number: signal.Signals, seconds: float) -> bool:
-    """Signal each one once, also those that appear meanwhile; tell whether all have gone."""
-    until = time.monotonic() + seconds
+    """Signal each one once, also those that appear meanwhile; tell whether all have gone.
+
+    One that has become another program since counts as new: between fork and exec a shell
+    takes in a signal and forgets it.
+    """
+    until, pause = time.monotonic() + seconds, LOOK_AGAIN
     told: set[Seen] = set()
     while group := find():
         with _held(group) as handles:
             for seen, handle in handles:
                 if seen not in told:
                     _send(handle, number)
-            told.update(group)
-            _wait(handles, until)
+            told.update(seen for seen, _ in handles)
+            _wait(handles, min(until, time.monotonic() + pause))
+        pause *= 2
         if time.monotonic() >= until:
             return not find()
     return True
