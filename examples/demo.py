@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -64,13 +65,15 @@ def kill_server() -> None:
     """Kill the site's server, as a bad day would."""
     answer = subprocess.run(
         ["provisioning", "get", "web", "Process/server", "-o", "json"],
-        cwd=SHOP, env=ENVIRONMENT, check=True, capture_output=True, text=True,
+        cwd=SHOP,
+        env=ENVIRONMENT,
+        check=True,
+        capture_output=True,
+        text=True,
     )
-    import json
-
     (server,) = json.loads(answer.stdout)["resources"]
-    print(f"\033[2m$ kill -9 {server['attributes']['pid']}\033[0m", flush=True)
-    os.kill(server["attributes"]["pid"], signal.SIGKILL)
+    print(f"\033[2m$ kill -9 -- -{server['attributes']['pid']}\033[0m", flush=True)
+    os.killpg(server["attributes"]["pid"], signal.SIGKILL)
 
 
 def kill_apply_half_way() -> None:
@@ -78,7 +81,10 @@ def kill_apply_half_way() -> None:
     print("\033[2m$ provisioning apply web --yes & kill -9 $!\033[0m", flush=True)
     with subprocess.Popen(
         ["provisioning", "-c", "executor.parallelism=1", "apply", "web", "--yes"],
-        cwd=SHOP, env=ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        cwd=SHOP,
+        env=ENVIRONMENT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     ) as process:
         while not list((SHOP / "live/pages").glob("*.html")):
             if process.poll() is not None:
@@ -131,8 +137,14 @@ def tell(port: int) -> None:
     kill_apply_half_way()
     run("provisioning", "lock", "explain", "web")
     say("The next run takes over and finishes the job")
-    subprocess.run(["provisioning", "reconcile", "web"], cwd=SHOP, env=ENVIRONMENT, check=True,
-                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    subprocess.run(
+        ["provisioning", "reconcile", "web"],
+        cwd=SHOP,
+        env=ENVIRONMENT,
+        check=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
     print(f"{len(list((SHOP / 'live/pages').glob('*.html')))} of 200 pages are there", flush=True)
     run("provisioning", "status", "web")
     run("provisioning", "log", "web")
@@ -147,8 +159,14 @@ def clean_up() -> None:
     (SHOP / "infra/web/.keep").touch()
     commit("Nothing any more")
     run("provisioning", "reconcile", "web", expected=3)
-    subprocess.run(["provisioning", "reconcile", "web", "--allow", "emptied"], cwd=SHOP,
-                   env=ENVIRONMENT, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    subprocess.run(
+        ["provisioning", "reconcile", "web", "--allow", "emptied"],
+        cwd=SHOP,
+        env=ENVIRONMENT,
+        check=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
     left = [str(path) for path in (SHOP / "live").rglob("*") if path.is_file()]
     print(f"left over: {left or 'nothing'}", flush=True)
 
@@ -160,8 +178,12 @@ def main() -> None:
         clean_up()
     finally:
         if SHOP.exists():
-            subprocess.run(["git", "rm", "-rq", "--cached", "infra"], cwd=SHOP, check=False,
-                           capture_output=True)
+            subprocess.run(
+                ["git", "rm", "-rq", "--cached", "infra"],
+                cwd=SHOP,
+                check=False,
+                capture_output=True,
+            )
         shutil.rmtree(BASE, ignore_errors=True)
 
 

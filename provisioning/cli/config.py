@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from provisioning.cli.session import Session, output_option, pass_session, print_shape
+
+if TYPE_CHECKING:
+    from provisioning.config.layers import Layers
+    from provisioning.config.provenance import Explained
 
 infra_option = click.option("--infra", default=None, help="With the layer of this infra.")
 
@@ -20,7 +26,7 @@ def config() -> None:
 @pass_session
 def show(session: Session, infra: str | None, output: str) -> int:
     """Show every setting as the work tree has it."""
-    layers = session.open_workspace().load_work_tree_layers(infra)
+    layers = _load(session, infra)
     if output != "text":
         print_shape(layers.merge(), output)
         return 0
@@ -38,27 +44,55 @@ def show(session: Session, infra: str | None, output: str) -> int:
 @output_option
 @pass_session
 def explain(session: Session, key: str, infra: str | None, output: str) -> int:
-    """Show the value of KEY in every layer, with its file and line; the last one wins."""
-    from provisioning.config.settings import get_setting
-
-    found = session.open_workspace().load_work_tree_layers(infra).explain(key)
+    """Show what every layer says of KEY, with file and line; a star marks what applies."""
+    found = _load(session, infra).explain(key)
     if output != "text":
-        shape = [
-            {"layer": each.origin.layer, "value": each.value, "from": str(each.origin)}
-            for each in found
-        ]
-        print_shape(shape, output)
+        print_shape([_shape(each) for each in found], output)
         return 0
-    setting = get_setting(key)
-    if setting:
-        click.echo(setting.doc)
-    for each in found:
-        mark = click.style("*", fg="green") if each is found[-1] else " "
-        click.echo(f"{mark} {each.origin.layer:<12} {_render(each.value):<20} {each.origin}")
+    from provisioning.cli.render.states import render_table
+    from provisioning.config.settings import BY_KEY
+
+    if key in BY_KEY:
+        click.echo(f"{BY_KEY[key].doc}\n")
+    click.echo(render_table(("", "LAYER", "VALUE", "FROM"), map(_list_cells, found)))
     return 0
+
+
+def _load(session: Session, infra: str | None) -> Layers:
+    """Load the settings of *infra*, which must be one: a slip would silently show no layer."""
+    from provisioning.core.errors import InvalidArgument
+    from provisioning.core.values import find_nearest
+
+    workspace = session.open_workspace()
+    known = [each.name for each in workspace.root.glob("infra/*/")]
+    if infra is not None and infra not in known:
+        nearest = find_nearest(infra, known)
+        raise InvalidArgument(
+            f"there is no infra {infra!r}",
+            hint=f"did you mean {nearest!r}?"
+            if nearest
+            else f"there are: {', '.join(sorted(known))}",
+        )
+    return workspace.load_work_tree_layers(infra)
+
+
+def _shape(each: Explained) -> dict[str, object]:
+    return {
+        "layer": each.layer,
+        "set": each.origin is not None,
+        "value": each.value,
+        "from": str(each.origin) if each.origin else each.place or None,
+        "wins": each.wins,
+    }
+
+
+def _list_cells(each: Explained) -> tuple[str, str, str, str]:
+    if each.origin is None:
+        return "", each.layer, "-", each.place
+    return "*" if each.wins else "", each.layer, _render(each.value), str(each.origin)
 
 
 def _render(value: object) -> str:
     import json
 
-    return value if isinstance(value, str) else json.dumps(value)
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

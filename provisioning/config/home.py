@@ -45,35 +45,43 @@ class Home:
         It is in no repository. Losing it only makes sensitive values look changed once.
 
         Raises:
-            StorageFailed: If it can be neither read nor made.
+            StorageFailed: If it can be neither read nor made, or is damaged.
         """
         path = self.path / "fingerprint.key"
         try:
             if not path.exists():
-                self._make_key(path)
-            return path.read_bytes()
+                _make_key(path)
+            key = path.read_bytes()
         except OSError as exc:
             raise StorageFailed(
                 f"{path} cannot be used: {exc.strerror}",
                 hint="make room or rights there, or move it with PROVISIONING_HOME",
             ) from exc
+        if len(key) != KEY_BYTES:
+            raise StorageFailed(
+                f"{path} is damaged: it holds {len(key)} bytes, not {KEY_BYTES}",
+                hint="remove it; sensitive values will look changed once",
+            )
+        return key
 
-    def _make_key(self, path: Path) -> None:
-        """Make the key whole or not at all; of several makers the first one wins."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f"{path.name}.{os.getpid()}")
-        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        try:
-            os.write(handle, secrets.token_bytes(KEY_BYTES))
-            os.fsync(handle)
-            os.link(temporary, path)
-        except FileExistsError:
-            pass
-        finally:
-            os.close(handle)
-            temporary.unlink()
+
+def _make_key(path: Path) -> None:
+    """Make the key whole or not at all; of several makers the first one wins."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        os.write(handle, secrets.token_bytes(KEY_BYTES))
+        os.fsync(handle)
+        os.link(temporary, path)
+    except FileExistsError:
+        pass
+    finally:
+        os.close(handle)
+        temporary.unlink()
 
 
 def find_home(environ: Mapping[str, str]) -> Home:
     """Return the home: `PROVISIONING_HOME`, or `~/.provisioning`."""
-    return Home(Path(environ.get("PROVISIONING_HOME") or Path.home() / ".provisioning"))
+    chosen = environ.get("PROVISIONING_HOME")
+    return Home(Path(chosen).absolute() if chosen else Path.home() / ".provisioning")

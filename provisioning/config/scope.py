@@ -1,17 +1,29 @@
-"""What interpolations that are not about resources resolve to."""
+"""What interpolations resolve to that are not about resources."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TypeAlias
 
-from provisioning.config.layers import Layers
+from provisioning.config.provenance import Branch, Layers, Origin, Value
+from provisioning.config.readers import check_value, read_text
+from provisioning.config.settings import SETTINGS, has_interpolation
 from provisioning.core.errors import InvalidConfiguration, InvalidManifest, Source
-from provisioning.core.interpolation import Reference, is_templated, resolve_text
-from provisioning.core.values import Tree, find_nearest, read_at
+from provisioning.core.interpolation import Reference, find_templated, is_templated, resolve_text
+from provisioning.core.values import Tree, find_nearest, read_at, render_canonical
 
-LEVELS = 16
+MAX_LEVELS = 16
 """How many settings may refer to each other in a row."""
+
+MAX_SIZE = 1024 * 1024
+"""How many bytes one setting may grow to, as JSON, by what it refers to."""
+
+Facts: TypeAlias = Mapping[str, Mapping[str, str]]
+"""What `paths`, `now` and `git` answer: a map of names to texts for each."""
+
+Trail: TypeAlias = tuple[tuple[str, Origin], ...]
+"""The settings that led to a reference, outermost first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,76 +33,154 @@ class Scope:
     Args:
         layers: The settings.
         environ: The environment variables.
-        facts: `paths`, `now` and `git`, each a map of names to texts.
+        facts: `paths`, `now` and `git`.
     """
 
     layers: Layers
     environ: Mapping[str, str]
-    facts: Mapping[str, Mapping[str, str]]
+    facts: Facts
+    _known: dict[str, Tree] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __call__(self, reference: Reference, source: Source) -> Tree:
-        """Return the value of *reference*.
+        """Return the value of *reference*, which stands at *source*.
 
         Raises:
-            InvalidManifest: If there is none.
+            InvalidConfiguration: If a setting that it names refers to something without a
+                value, or to itself; the error tells the setting's own file and line.
+            InvalidManifest: If there is no such value.
         """
         return self._resolve(reference, source, ())
 
-    def _resolve(self, reference: Reference, source: Source, path: tuple[str, ...]) -> Tree:
+    def resolve_setting(self, key: str) -> Tree:
+        """Return the value of the setting *key* with its interpolations resolved.
+
+        Raises:
+            InvalidConfiguration: If one of them has no value.
+        """
+        return self._resolve_value(key, self.layers.get(key), ())
+
+    def _resolve(self, reference: Reference, source: Source | None, trail: Trail) -> Tree:
         match reference.namespace:
             case "env":
-                return self._get(self.environ, reference, source, "set it, or give a value")
+                return _look_up(self.environ, reference, source, "set that variable")
             case "paths" | "now" | "git":
-                known = self.facts[reference.namespace]
-                return self._get(known, reference, source, f"there are: {', '.join(known)}")
+                known = self.facts.get(reference.namespace, {})
+                names = ", ".join(known) or "nothing of that kind"
+                return _look_up(known, reference, source, f"known here: {names}")
             case "config":
-                return self._get_setting(reference, source, path)
+                return self._resolve_config(reference, source, trail)
         raise InvalidManifest(
             f"{{{{{reference}}}}} cannot be resolved: no {reference.namespace} are configured",
             hint="remove it, or use `env` or `config.values`",
             source=source,
         )
 
-    def _get(
-        self, known: Mapping[str, str], reference: Reference, source: Source, hint: str
-    ) -> str:
-        name = ".".join(reference.steps)
-        if name in known:
-            return known[name]
-        nearest = find_nearest(name, known)
-        raise InvalidManifest(
-            f"{{{{{reference}}}}} has no value",
-            hint=f"did you mean {nearest!r}?" if nearest else hint,
-            source=source,
-        )
-
-    def _get_setting(self, reference: Reference, source: Source, path: tuple[str, ...]) -> Tree:
+    def _resolve_config(self, reference: Reference, source: Source | None, trail: Trail) -> Tree:
         key = ".".join(reference.steps)
-        if key in path or len(path) > LEVELS:
-            raise InvalidConfiguration(
-                "settings refer to each other: " + " -> ".join((*path, key)),
-                hint="give one of them a plain value",
-                source=source,
-            )
         try:
-            value = read_at(self.layers.merge(), reference.steps)
+            found: Branch | Value = read_at(self.layers.tree, reference.steps)
         except KeyError:
-            nearest = find_nearest(key, self.layers.list_keys())
-            raise InvalidManifest(
-                f"{{{{{reference}}}}} has no value",
-                hint=f"did you mean 'config.{nearest}'?"
-                if nearest
-                else "set it below `values` in config/provisioning.yaml",
-                source=source,
-            ) from None
-        return self._resolve_tree(value, source, (*path, key))
+            hint = "set it below `values` in config/provisioning.yaml"
+            known = self.layers.list_keys()
+            raise _describe_missing(reference, known, source, hint) from None
+        return self._resolve_branch(key, found, trail)
 
-    def _resolve_tree(self, value: Tree, source: Source, path: tuple[str, ...]) -> Tree:
-        match value:
-            case str() if is_templated(value):
-                return resolve_text(value, lambda it: self._resolve(it, source, path), source)
+    def _resolve_branch(self, key: str, found: Branch | Value, trail: Trail) -> Tree:
+        if isinstance(found, Value):
+            return self._resolve_value(key, found, trail)
+        return {
+            name: self._resolve_branch(f"{key}.{name}", below, trail)
+            for name, below in found.items()
+        }
+
+    def _resolve_value(self, key: str, found: Value, trail: Trail) -> Tree:
+        if next(find_templated(found.value), None) is None:
+            return found.value
+        if key not in self._known:
+            _check_trail(key, found.origin, trail)
+            value = self._resolve_tree(found.value, found.origin, (*trail, (key, found.origin)))
+            self._known[key] = _check_size(key, value, found.origin)
+        return self._known[key]
+
+    def _resolve_tree(self, tree: Tree, origin: Origin, trail: Trail) -> Tree:
+        match tree:
+            case str() if is_templated(tree):
+                return self._resolve_text(tree, origin, trail)
             case dict():
-                return {key: self._resolve_tree(it, source, path) for key, it in value.items()}
+                return {key: self._resolve_tree(it, origin, trail) for key, it in tree.items()}
             case list():
-                return [self._resolve_tree(item, source, path) for item in value]
-        return value
+                return [self._resolve_tree(item, origin, trail) for item in tree]
+        return tree
+
+    def _resolve_text(self, text: str, origin: Origin, trail: Trail) -> Tree:
+        source = origin.source
+        try:
+            return resolve_text(text, lambda it: self._resolve(it, source, trail), source)
+        except InvalidManifest as exc:
+            key = trail[-1][0]
+            where = f"{key} ({origin.name})" if origin.name else key
+            raise InvalidConfiguration(
+                f"{where}: {exc.message}", hint=exc.hint, source=exc.source
+            ) from exc
+
+
+def settle(layers: Layers, scope: Scope) -> Layers:
+    """Return *layers* with the interpolations in its settings, not in `values`, resolved.
+
+    Raises:
+        InvalidConfiguration: If one of them has no value, or one that does not fit.
+    """
+    settled = {}
+    for each in SETTINGS:
+        found = layers.get(each.key) if each.type is not dict else None
+        if found and has_interpolation(each, found.value):
+            value = scope.resolve_setting(each.key)
+            if isinstance(value, str):
+                value = read_text(each.key, value, str(found.origin))
+            check_value(each.key, value, found.origin)
+            settled[each.key] = Value(value, found.origin)
+    return replace(layers, settled=settled)
+
+
+def _look_up(
+    known: Mapping[str, str], reference: Reference, source: Source | None, hint: str
+) -> str:
+    name = ".".join(reference.steps)
+    if name in known:
+        return known[name]
+    raise _describe_missing(reference, known, source, hint)
+
+
+def _describe_missing(
+    reference: Reference, known: Iterable[str], source: Source | None, hint: str
+) -> InvalidManifest:
+    nearest = find_nearest(".".join(reference.steps), list(known))
+    return InvalidManifest(
+        f"{{{{{reference}}}}} has no value",
+        hint=f"did you mean '{reference.namespace}.{nearest}'?" if nearest else hint,
+        source=source,
+    )
+
+
+def _check_trail(key: str, origin: Origin, trail: Trail) -> None:
+    keys = [each for each, _ in trail]
+    if key not in keys and len(trail) < MAX_LEVELS:
+        return
+    begin = keys.index(key) if key in keys else 0
+    way = " -> ".join([f"{each} ({where})" for each, where in trail[begin:]] + [key])
+    what = "in a ring" if key in keys else f"more than {MAX_LEVELS} deep"
+    raise InvalidConfiguration(
+        f"settings refer to each other {what}: {way}",
+        hint="give one of them a plain value",
+        source=trail[begin][1].source or origin.source,
+    )
+
+
+def _check_size(key: str, value: Tree, origin: Origin) -> Tree:
+    if len(render_canonical(value)) > MAX_SIZE:
+        raise InvalidConfiguration(
+            f"{key} grows to more than {MAX_SIZE // 1024} KiB by what it refers to",
+            hint="refer to less",
+            source=origin.source,
+        )
+    return value

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from provisioning.core.ids import NAME
+from provisioning.core.interpolation import is_templated
 from provisioning.core.values import Tree
 
 
@@ -21,6 +24,14 @@ class Layer(StrEnum):
     OVERRIDE = "environment variable or flag"
 
 
+ANYWHERE = frozenset(Layer)
+BEFORE_INFRA = frozenset({Layer.USER, Layer.WORKSPACE, Layer.OVERRIDE})
+"""Where a setting may stand that decides which further files are read."""
+
+IN_WORKSPACE = frozenset({Layer.WORKSPACE, Layer.OVERRIDE})
+ONLY_WORKSPACE = frozenset({Layer.WORKSPACE})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
     """One setting.
@@ -32,8 +43,9 @@ class Setting:
         doc: One sentence for people.
         choices: The values it may have, if not any.
         optional: It may be null.
-        workspace_only: Only `config/provisioning.yaml` may set it.
+        named: It must be a name, as resources have; then it may hold no interpolation.
         minimum: The least value of a number.
+        layers: Which layers may set it.
     """
 
     key: str
@@ -42,8 +54,9 @@ class Setting:
     doc: str
     choices: tuple[str, ...] = ()
     optional: bool = False
-    workspace_only: bool = False
+    named: bool = False
     minimum: float | None = None
+    layers: frozenset[Layer] = ANYWHERE
 
 
 SETTINGS: tuple[Setting, ...] = (
@@ -52,14 +65,14 @@ SETTINGS: tuple[Setting, ...] = (
         type=str,
         default="",
         doc="The workspace's name, for people.",
-        workspace_only=True,
+        layers=ONLY_WORKSPACE,
     ),
     Setting(
         key="workspace.id",
         type=str,
         default="",
-        workspace_only=True,
         doc="The workspace's id, a part of every ownership mark; never change it.",
+        layers=ONLY_WORKSPACE,
     ),
     Setting(
         key="mode",
@@ -73,21 +86,23 @@ SETTINGS: tuple[Setting, ...] = (
         type=str,
         default=None,
         optional=True,
+        named=True,
         doc="Which `config/<environment>-defaults.toml` applies.",
+        layers=BEFORE_INFRA,
     ),
     Setting(
         key="branch",
         type=str,
         default="main",
-        workspace_only=True,
         doc="The branch that desired state is read from.",
+        layers=IN_WORKSPACE,
     ),
     Setting(
         key="remote",
         type=str,
         default=None,
         optional=True,
-        workspace_only=True,
+        layers=IN_WORKSPACE,
         doc="The Git URL that branch and state log are shared at; null is this repository itself.",
     ),
     Setting(
@@ -175,10 +190,10 @@ def describe_expected(setting: Setting) -> str:
     if setting.choices:
         return "one of " + ", ".join(setting.choices)
     names = {
-        str: "a string",
+        str: "a name of small letters, digits, - and _" if setting.named else "a string",
         int: "a whole number",
         float: "a number",
-        list: "a list",
+        list: "a list of strings",
         dict: "a map",
     }
     least = f" of at least {setting.minimum:g}" if setting.minimum is not None else ""
@@ -196,25 +211,57 @@ def is_fitting(setting: Setting, value: Any) -> bool:
         return False
     if setting.minimum is not None and value < setting.minimum:
         return False
+    if setting.named and not NAME.match(value):
+        return False
+    if setting.type is list and not all(isinstance(each, str) for each in value):
+        return False
     return not setting.choices or value in setting.choices
+
+
+def has_interpolation(setting: Setting, value: Tree) -> bool:
+    """Tell whether *value* is only known once its interpolations are resolved."""
+    texts = value if isinstance(value, list) else [value]
+    found = any(isinstance(each, str) and is_templated(each) for each in texts)
+    return found and not setting.named
+
+
+_REFERENCE_HEAD = """\
+# Settings
+
+Later layers win, maps merge by key, and lists replace:
+
+1. defaults
+2. user: `~/.provisioning/config.user.toml`
+3. workspace: `config/provisioning.yaml`
+4. environment: `config/<environment>-defaults.toml`
+5. infra: `infra/<name>/config.toml`
+6. environment variables (`PROVISIONING_LOCK__TTL=30`, two underscores for a dot), then flags
+   (`-c lock.ttl=30`); a list or a map is written as JSON: `-c 'local.allow=["/srv"]'`
+
+`provisioning config explain KEY` shows what each layer says, with file and line.
+`PROVISIONING_HOME` moves `~/.provisioning`; it is no setting.
+
+A value may hold `{{env.NAME}}`, `{{config.KEY}}` and `{{paths.home}}`; below `values` also
+`{{paths.base}}`, `{{paths.infra}}`, `{{now.date}}`, `{{now.time}}`, `{{git.branch}}` and
+`{{git.commit}}`, which are filled in when a manifest names the value.
+
+| Key | Value | Default | Where | Meaning |
+| --- | --- | --- | --- | --- |
+"""
 
 
 def render_reference() -> str:
     """Return `docs/reference/settings.md`."""
-    lines = [
-        "# Settings",
-        "",
-        "Later layers win: defaults, `~/.provisioning/config.user.toml`,",
-        "`config/provisioning.yaml`, `config/<environment>-defaults.toml`,",
-        "`infra/<name>/config.toml`, environment variables",
-        "(`PROVISIONING_LOCK__TTL=30`) and flags (`-c lock.ttl=30`). Maps merge, lists replace.",
-        "`provisioning config explain KEY` shows which file and line set a value.",
-        "",
-        "| Key | Value | Default | Meaning |",
-        "| --- | --- | --- | --- |",
+    rows = [
+        f"| `{each.key}` | {describe_expected(each)} | `{json.dumps(each.default)}` "
+        f"| {_describe_layers(each)} | {each.doc} |\n"
+        for each in SETTINGS
     ]
-    for each in SETTINGS:
-        default = "null" if each.default is None else f"`{each.default!r}`".replace("'", '"')
-        only = " Only in `config/provisioning.yaml`." if each.workspace_only else ""
-        lines.append(f"| `{each.key}` | {describe_expected(each)} | {default} | {each.doc}{only} |")
-    return "\n".join(lines) + "\n"
+    return _REFERENCE_HEAD + "".join(rows)
+
+
+def _describe_layers(setting: Setting) -> str:
+    """Say in which layers *setting* may stand, in their order."""
+    if setting.layers == ANYWHERE:
+        return "anywhere"
+    return ", ".join(each for each in Layer if each in setting.layers)

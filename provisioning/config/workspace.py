@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from provisioning.config.layers import WORKSPACE_FILE
-from provisioning.config.settings import SETTINGS, describe_expected
-from provisioning.core.errors import InvalidArgument, WorkspaceNotFound
+from provisioning.config.settings import BY_KEY, SETTINGS, describe_expected
+from provisioning.core.errors import InvalidArgument, StorageFailed, WorkspaceNotFound
+from provisioning.core.manifests.scalars import read_plain
 
 
 def find_workspace(start: Path) -> Path:
@@ -27,9 +31,10 @@ def find_workspace(start: Path) -> Path:
 
 def render_workspace_file(name: str, identifier: str) -> str:
     """Return `config/provisioning.yaml`: the workspace, and every setting as a comment."""
+    identity = f"{{name: {_write_text(name)}, id: {_write_text(identifier)}}}"
     lines = [
         "# The workspace. Every setting is here; what is commented out has its default.",
-        f"workspace: {{name: {name}, id: {identifier}}}   # the id is part of every ownership mark",
+        f"workspace: {identity}   # the id is part of every ownership mark",
         "mode: solo",
         "branch: main                              # where desired state is read from",
         "remote: null                              # a Git URL, or null: this repository itself",
@@ -50,14 +55,23 @@ def render_workspace_file(name: str, identifier: str) -> str:
         if each.key in shown:
             continue
         group, _, key = each.key.rpartition(".")
-        default = "null" if each.default is None else each.default
-        line = f"{key}: {default}"
+        default = each.default if isinstance(each.default, str) else json.dumps(each.default)
         about = f"# {each.doc} ({describe_expected(each)})"
-        groups.setdefault(group, []).extend([about, f"# {'  ' if group else ''}{line}"])
+        line = f"# {'  ' if group else ''}{key}: {default}"
+        groups.setdefault(group, []).extend([about, line])
     for group, texts in groups.items():
         lines += [f"# {group}:"] if group else []
         lines += texts
     return "\n".join(lines) + "\n"
+
+
+def _write_text(text: str) -> str:
+    """Write *text* as a YAML string, in quotes only where it would be read as something else."""
+    try:
+        is_plain = read_plain(text) == text
+    except ValueError:
+        is_plain = False
+    return text if is_plain else json.dumps(text)
 
 
 EXAMPLE = """\
@@ -87,26 +101,55 @@ spec:
 """
 
 
-def write_workspace(folder: Path, name: str, identifier: str) -> list[str]:
-    """Write a new workspace's files into *folder*; return their paths.
-
-    Raises:
-        InvalidArgument: If one of them is there already; then nothing was written.
-    """
-    files = {
+def render_workspace(name: str, identifier: str) -> dict[str, str]:
+    """Return a new workspace's files by path, without its `.gitignore`."""
+    return {
         WORKSPACE_FILE: render_workspace_file(name, identifier),
         "infra/web/example.yaml": EXAMPLE.format(name=name),
     }
-    folder.mkdir(parents=True, exist_ok=True)
-    there = [path for path in files if (folder / path).exists()]
-    if there:
-        raise InvalidArgument(
-            f"{folder / there[0]} is there already",
-            hint="choose an empty folder, or move the file away",
-        )
-    with (folder / ".gitignore").open("a", encoding="utf-8") as ignored:
-        ignored.write("/live/\n")
-    for path, text in files.items():
-        (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        (folder / path).write_text(text, encoding="utf-8")
+
+
+def check_free(folder: Path, files: Mapping[str, str]) -> None:
+    """Make sure that *files* can be made in *folder* without replacing anything.
+
+    Raises:
+        InvalidArgument: If something stands in the way.
+    """
+    for path in files:
+        for each in (Path(path), *Path(path).parents):
+            in_way = folder / each
+            if os.path.lexists(in_way) and (each == Path(path) or not in_way.is_dir()):
+                raise InvalidArgument(
+                    f"{in_way} is there already",
+                    hint="choose an empty folder, or move it away",
+                )
+
+
+def write_workspace(folder: Path, files: Mapping[str, str]) -> list[str]:
+    """Write *files* and `.gitignore` into *folder*; return their paths.
+
+    Raises:
+        InvalidArgument: If one of them is there already; then nothing was written.
+        StorageFailed: If the disk refuses.
+    """
+    check_free(folder, files)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        _ignore(folder / ".gitignore", f"/{BY_KEY['local.root'].default}/")
+        for path, text in files.items():
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / path).write_text(text, encoding="utf-8")
+    except OSError as exc:
+        raise StorageFailed(
+            f"{exc.filename or folder} cannot be written: {exc.strerror}",
+            hint="make room or rights there, or choose another folder",
+        ) from exc
     return [".gitignore", *files]
+
+
+def _ignore(path: Path, line: str) -> None:
+    """Make Git ignore *line*, whatever else it ignores already."""
+    old = path.read_bytes() if path.exists() else b""
+    if line.encode() not in old.splitlines():
+        separator = b"\n" if old and not old.endswith(b"\n") else b""
+        path.write_bytes(old + separator + line.encode() + b"\n")

@@ -106,9 +106,7 @@ def _compute_ready(
         names = ", ".join(failing) or _name_failed(run)
         return _lacks(Condition.READY, "failed", f"run {run.number} {run.result}: {names}")
     if run.commit != commit:
-        message = (
-            f"applied {run.commit[:10]}, desired {commit[:10]}; no run was needed or made since"
-        )
+        message = f"run {run.number} applied {run.commit[:10]}; see `plan` for {commit[:10]}"
         return _holds(Condition.READY, "applied", message)
     return _holds(Condition.READY, "applied", f"run {run.number} applied {commit[:10]}")
 

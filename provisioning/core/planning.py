@@ -208,10 +208,12 @@ class _Planner:
             resource.id, kind, spec, None, frozenset()
         )
         names = ", ".join(sorted({each.path for each in fields if each.replaces}))
+        is_drift = all(each.cause is Cause.DRIFT for each in fields if each.replaces)
+        why = "it was changed outside of Git, and" if is_drift else "the manifest changed, and"
         self._change(
             resource,
             Action.REPLACE,
-            f"{names} cannot be changed in place",
+            f"{why} {names} cannot be changed in place",
             fields=fields,
             record=record,
             live=live,

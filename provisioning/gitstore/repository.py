@@ -43,8 +43,17 @@ class Repository:
 
     def read_ref(self, name: str) -> CommitId | None:
         """Return the commit that *name*, a full ref name, points to; None if there is none."""
-        reference = self._git.references.get(name)
-        return CommitId(str(reference.peel().id)) if reference else None
+        import pygit2
+
+        try:
+            reference = self._git.references.get(name)
+            return CommitId(str(reference.resolve().peel().id)) if reference else None
+        except KeyError as exc:
+            if name == "HEAD" and self._git.head_is_unborn:
+                return None
+            raise _describe(self.folder, str(exc)) from exc
+        except pygit2.GitError as exc:
+            raise _describe(self.folder, str(exc)) from exc
 
     @property
     def work_tree(self) -> Path | None:
@@ -106,20 +115,26 @@ class Repository:
         return False
 
     def _get_commit(self, commit: CommitId) -> Any:
-        try:
-            return self._git[commit]
-        except (KeyError, ValueError) as exc:
+        if commit not in self._git:
             raise RepositoryUnusable(
                 f"commit {commit[:10]} is not in {self.folder}",
                 hint="git fetch --unshallow" if self._git.is_shallow else "git fsck tells more",
-            ) from exc
+            )
+        return trees.read_object(self._git, commit)
 
     def _find(self, commit: CommitId, path: str) -> Any:
-        tree = self._get_commit(commit).tree
-        try:
-            return tree[path] if path else tree
-        except (KeyError, ValueError):
-            return None
+        """Return what is at *path*, None if there is nothing; what is damaged is not nothing."""
+        found = trees.read_object(self._git, self._get_commit(commit).tree_id)
+        walked = ""
+        for name in filter(None, path.split("/")):
+            if found.type_str != "tree" or name not in found:
+                return None
+            walked += f"/{name}"
+            entry = found / name
+            if entry.filemode == trees.SUBMODULE:
+                return None
+            found = trees.read_object(self._git, str(entry.id), walked[1:])
+        return found
 
     def read_folder(self, commit: CommitId, path: str) -> list[Entry]:
         """Return the entries of the folder at *path* ("" for the root); none if it is none."""
@@ -139,13 +154,7 @@ class Repository:
         Raises:
             InvalidManifest: If it is larger than `FILE_LIMIT`.
         """
-        try:
-            found = self._git[blob]
-        except (KeyError, ValueError) as exc:
-            raise RepositoryUnusable(
-                f"object {blob[:10]} ({path or 'no path'}) is damaged or missing",
-                hint="git fsck tells more",
-            ) from exc
+        found = trees.read_object(self._git, blob, path)
         if found.size > FILE_LIMIT:
             raise InvalidManifest(
                 f"{path or blob} has {found.size} bytes; at most {FILE_LIMIT} are read",

@@ -10,7 +10,7 @@ import unicodedata
 from collections.abc import Iterator
 from typing import Any
 
-from provisioning.core.errors import InvalidManifest, Source
+from provisioning.core.errors import InvalidManifest, RepositoryUnusable, Source
 from provisioning.core.ids import BlobId
 from provisioning.gitstore.commits import File, FileChange
 
@@ -42,7 +42,7 @@ def walk_changes(git: Any, before: str | None, after: str | None) -> Iterator[Fi
         prefix, old, new = waiting.pop()
         if prefix.count("/") > MAX_DEPTH:
             raise _refuse(prefix, f"lies more than {MAX_DEPTH} folders deep")
-        old_entries, new_entries = _read(git, old), _read(git, new)
+        old_entries, new_entries = _read(git, old, prefix), _read(git, new, prefix)
         _check_names(prefix, new_entries)
         for name in sorted(old_entries.keys() | new_entries.keys()):
             one, other = old_entries.get(name), new_entries.get(name)
@@ -58,16 +58,28 @@ def walk_changes(git: Any, before: str | None, after: str | None) -> Iterator[Fi
                 yield FileChange(prefix + name, *blobs)
 
 
-def _read(git: Any, tree: str | None) -> dict[str, Any]:
+def read_object(git: Any, name: str, path: str = "") -> Any:
+    """Return the object with the id *name*; *path* is for the error.
+
+    Raises:
+        RepositoryUnusable: If it is damaged or missing.
+    """
+    import pygit2
+
+    try:
+        return git[name]
+    except (KeyError, ValueError, pygit2.GitError) as exc:
+        raise RepositoryUnusable(
+            f"object {name[:10]} ({path or 'no path'}) is damaged or missing",
+            hint="git fsck tells more",
+        ) from exc
+
+
+def _read(git: Any, tree: str | None, prefix: str) -> dict[str, Any]:
     if tree is None:
         return {}
-    entries = {}
-    for entry in git[tree]:
-        try:
-            entries[entry.name] = entry
-        except UnicodeDecodeError as exc:
-            raise _refuse(repr(entry.raw_name), "has a name that is not UTF-8") from exc
-    return entries
+    entries = read_object(git, tree, prefix)
+    return {entry.raw_name.decode(errors="surrogateescape"): entry for entry in entries}
 
 
 def _get_folder(entry: Any) -> str | None:
@@ -90,11 +102,17 @@ def _check_mode(path: str, mode: int) -> None:
 def _check_names(prefix: str, entries: dict[str, Any]) -> None:
     seen: dict[str, str] = {}
     for name in entries:
+        if _is_escaped(name):
+            raise _refuse(ascii(prefix + name), "has a name that is not UTF-8")
         if name in {".", "..", ".git"} or "/" in name or "\0" in name:
             raise _refuse(prefix + name, "has a name that no file can have")
         first = seen.setdefault(unicodedata.normalize("NFC", name), name)
         if first != name:
             raise _refuse(prefix + name, "differs from another name only in its Unicode form")
+
+
+def _is_escaped(name: str) -> bool:
+    return any("\udc80" <= character <= "\udcff" for character in name)
 
 
 def _refuse(path: str, why: str) -> InvalidManifest:

@@ -64,7 +64,8 @@ def test_two_forms_of_one_name_are_refused(bench):
 def nest(bench, depth):
     """Write *depth* folders within each other in one go, through one `git fast-import`."""
     path = "d/" * depth + "x"
-    script = f"commit refs/heads/deep\ncommitter A <a@b> 0 +0000\ndata 0\nM 644 inline {path}\ndata 1\nx\n"
+    head = "commit refs/heads/deep\ncommitter A <a@b> 0 +0000\ndata 0\n"
+    script = f"{head}M 644 inline {path}\ndata 1\nx\n"
     bench.git("fast-import", "--quiet", data=script.encode())
     return bench.git("rev-parse", "deep^{tree}")
 

@@ -1,0 +1,181 @@
+"""What each layer says, which value wins, and where every value came from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from provisioning.config.settings import BY_KEY, GROUPS, SETTINGS, Layer
+from provisioning.core.errors import InvalidConfiguration, Source
+from provisioning.core.values import Tree, find_nearest, read_at
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """Where a value came from: a file and its line, or the name of a variable or flag."""
+
+    layer: Layer
+    source: Source | None = None
+    name: str = ""
+
+    def __str__(self) -> str:
+        return str(self.source or self.name or self.layer)
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """One value, as it was written, and where it came from."""
+
+    value: Tree
+    origin: Origin
+
+
+Branch: TypeAlias = dict[str, Any]
+"""A map whose entries are branches or, at its leaves, `Value`s. A list is a leaf."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """One layer: the file it is read from ("" if it has none), and what it sets."""
+
+    layer: Layer
+    place: str
+    tree: Branch
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explained:
+    """What one layer says of a key; `origin` is None if it says nothing."""
+
+    layer: Layer
+    place: str
+    value: Tree = None
+    origin: Origin | None = None
+    wins: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Layers:
+    """Every layer, lowest first, and what they give together.
+
+    Args:
+        stack: The layers.
+        tree: The winning values, as they were written.
+        settled: Those of them whose interpolations are resolved, by key.
+    """
+
+    stack: tuple[Loaded, ...]
+    tree: Branch
+    settled: Mapping[str, Value] = field(default_factory=dict)
+
+    def get(self, key: str) -> Value:
+        """Return the winning value of *key*.
+
+        Raises:
+            KeyError: If *key* is no setting, and no value below `values`.
+        """
+        value = self.settled.get(key) or read_at(self.tree, tuple(key.split(".")))
+        if not isinstance(value, Value):
+            raise KeyError(key)
+        return value
+
+    def list_keys(self) -> list[str]:
+        """Return every key that has a value, in the order of the table."""
+        own = (f"values.{key}" for key, _ in list_leaves(self.tree["values"]))
+        return [*(each.key for each in SETTINGS if each.type is not dict), *own]
+
+    def merge(self) -> dict[str, Tree]:
+        """Return the plain tree of all winning values."""
+        tree = self.tree
+        for key, value in self.settled.items():
+            tree = merge_branches(tree, nest(key, value))
+        plain: dict[str, Tree] = as_plain(tree)
+        return plain
+
+    def explain(self, key: str) -> tuple[Explained, ...]:
+        """Return what each layer says of *key*, a setting or a map of them; lowest layer first.
+
+        Raises:
+            InvalidConfiguration: If there is no such key.
+        """
+        path = tuple(key.split("."))
+        winners = _find(self.tree, path)
+        if winners is None:
+            raise describe_unknown(key, None, self.list_keys())
+        wins = {id(value) for _, value in list_leaves(winners)}
+        return tuple(_explain(each, path, wins) for each in self.stack)
+
+
+def _explain(loaded: Loaded, path: tuple[str, ...], wins: set[int]) -> Explained:
+    found = _find(loaded.tree, path)
+    values = [value for _, value in list_leaves(found or {})]
+    if found is None or not values:
+        return Explained(layer=loaded.layer, place=loaded.place)
+    return Explained(
+        layer=loaded.layer,
+        place=loaded.place,
+        value=as_plain(found),
+        origin=values[0].origin,
+        wins=any(id(each) in wins for each in values),
+    )
+
+
+def _find(tree: Branch, path: tuple[str, ...]) -> Branch | Value | None:
+    try:
+        found: Branch | Value = read_at(tree, path)
+    except KeyError:
+        return None
+    return found
+
+
+def nest(key: str, value: Any) -> Branch:
+    """Return the branch in which *value* stands at the dotted *key*."""
+    *groups, name = key.split(".")
+    branch: Branch = {name: value}
+    for group in reversed(groups):
+        branch = {group: branch}
+    return branch
+
+
+def merge_branches(low: Branch, high: Branch) -> Branch:
+    """Return *low* with *high* over it: maps merge by key, anything else is replaced."""
+    merged = dict(low)
+    for name, value in high.items():
+        old = merged.get(name)
+        both = isinstance(old, dict) and isinstance(value, dict)
+        merged[name] = merge_branches(merged[name], value) if both else value
+    return merged
+
+
+def list_leaves(tree: Branch | Value, key: str = "") -> Iterator[tuple[str, Value]]:
+    """Yield dotted key and value of every leaf of *tree*."""
+    if isinstance(tree, Value):
+        yield key, tree
+        return
+    for name, below in tree.items():
+        yield from list_leaves(below, f"{key}.{name}" if key else name)
+
+
+def as_plain(tree: Branch | Value) -> Tree:
+    """Return *tree* without where its values came from."""
+    if isinstance(tree, Value):
+        return tree.value
+    return {name: as_plain(below) for name, below in tree.items()}
+
+
+def describe_unknown(
+    key: str, origin: Origin | None, known: Sequence[str] = ()
+) -> InvalidConfiguration:
+    """Build the error for a key that is no setting, with the nearest one that is."""
+    nearest = find_nearest(key, [*BY_KEY, *GROUPS, *known])
+    name = origin.name if origin else ""
+    if nearest and name.isupper():
+        nearest = "PROVISIONING_" + nearest.upper().replace(".", "__")
+    return InvalidConfiguration(
+        f"there is no setting {key!r}" + (f" ({name})" if name else ""),
+        hint=f"did you mean {nearest!r}?"
+        if nearest
+        else "`provisioning config show` lists them; your own belong below `values`",
+        source=origin.source if origin else None,
+    )
