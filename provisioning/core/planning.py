@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import partial
 
 from provisioning.core.diffs import Cause, FieldChange, compute_diff
 from provisioning.core.errors import Source
-from provisioning.core.graph import compute_reach, invert
-from provisioning.core.ids import ResourceId, build_owner
+from provisioning.core.ids import ResourceId
 from provisioning.core.interpolation import Reference
 from provisioning.core.kinds import Kind
+from provisioning.core.ownership import Ownership
 from provisioning.core.plans import BlockedResource, Drifted, Plan, PlannedChange, Risk
 from provisioning.core.providers import Absent, Observation, Present, Unreadable
 from provisioning.core.records import Action, Record
@@ -21,11 +20,10 @@ from provisioning.core.references import (
     expand_spec,
     resolve_spec,
 )
-from provisioning.core.resources import DeletePolicy, DriftPolicy, Resource
+from provisioning.core.removals import UNSEEN, compute_removals
+from provisioning.core.resources import DriftPolicy, Resource
 from provisioning.core.states import DesiredState, LiveState, RecordedState
 from provisioning.core.values import Tree
-
-UNSEEN = Unreadable("nobody looked at it")
 
 
 def compute_plan(
@@ -54,11 +52,10 @@ def compute_plan(
     Raises:
         InvalidManifest: If a reference names a field that does not exist.
     """
-    planner = _Planner(desired, recorded, live, kinds, workspace, key)
+    ownership = Ownership(workspace, desired.infra)
+    planner = _Planner(desired, recorded, live, kinds, ownership, key)
     for name in desired.order:
         planner.plan_desired(desired.resources[name])
-    planner.plan_removals()
-    planner.plan_leftovers()
     return planner.finish()
 
 
@@ -68,7 +65,7 @@ class _Planner:
     recorded: RecordedState
     live: LiveState
     kinds: Mapping[str, Kind]
-    workspace: str
+    ownership: Ownership
     key: bytes
     changes: list[PlannedChange] = field(default_factory=list)
     blocked: dict[ResourceId, BlockedResource] = field(default_factory=dict)
@@ -81,11 +78,20 @@ class _Planner:
         self.half_moved = self.recorded.half_moved
 
     def finish(self) -> Plan:
+        removals = compute_removals(
+            self.desired,
+            self.recorded,
+            self.live,
+            kinds=self.kinds,
+            ownership=self.ownership,
+            blocked=self.blocked,
+        )
+        changes = [*self.changes, *removals.changes]
         return Plan(
             infra=self.desired.infra,
             commit=self.desired.commit,
-            changes=tuple(sorted(self.changes, key=lambda each: (each.id, each.leftover))),
-            blocked=tuple(sorted(self.blocked.values(), key=lambda each: each.id)),
+            changes=tuple(sorted(changes, key=lambda each: (each.id, each.leftover))),
+            blocked=tuple(sorted(removals.blocked.values(), key=lambda each: each.id)),
             drifted=tuple(sorted(self.drifted, key=lambda each: each.id)),
             unchanged=tuple(sorted(self.unchanged)),
             outlook={
@@ -201,7 +207,7 @@ class _Planner:
                 resource.id, f"its new place cannot be read: {there.reason}", resource.source
             )
             return
-        if isinstance(there, Present) and not self._is_ours(resource.id, there):
+        if isinstance(there, Present) and not self.ownership.is_ours(resource.id, there):
             self._block_foreign(resource, there)
             return
         self.outlooks[resource.id] = compute_outlook_before(
@@ -283,7 +289,7 @@ class _Planner:
     def _is_foreign(
         self, resource: Resource, kind: Kind, live: Present, record: Record | None
     ) -> bool:
-        if kind.recorded_only or self._is_ours(resource.id, live):
+        if kind.recorded_only or self.ownership.is_ours(resource.id, live):
             return False
         if record is not None and self._bears_other(resource, live):
             return False
@@ -292,11 +298,7 @@ class _Planner:
     def _bears_other(self, resource: Resource, live: Present) -> bool:
         """Tell whether *live* bears our mark under the other id of a move."""
         others = (resource.moved_from, self.half_moved.get(resource.id))
-        return any(name is not None and self._is_ours(name, live) for name in others)
-
-    def _is_ours(self, name: ResourceId, live: Present) -> bool:
-        owner = build_owner(self.workspace, self.desired.infra, name)
-        return live.mark is not None and live.mark.owner == owner
+        return any(name is not None and self.ownership.is_ours(name, live) for name in others)
 
     def _block_foreign(self, resource: Resource, live: Present) -> None:
         owner = f"bears the mark of {live.mark.owner}" if live.mark else "was not made by us"
@@ -306,117 +308,6 @@ class _Planner:
             resource.source,
             hint="move it out of the way, or give the resource another place",
         )
-
-    # What is no longer desired
-
-    def plan_removals(self) -> None:
-        taken = {each.moved_from for each in self.changes if each.moved_from} | {
-            each.moved_from for each in self.desired.resources.values() if each.moved_from
-        }
-        taken |= {new for old, new in self.half_moved.items() if old in self.desired.resources}
-        begun = {each.id: each for each in self.recorded.unfinished}
-        gone = {
-            name: record
-            for name, record in {**begun, **self.recorded.records}.items()
-            if name not in self.desired.resources and name not in taken
-        }
-        for name in sorted(gone):
-            self._plan_removal(gone[name], proven=name in self.recorded.records)
-        self._block_needed()
-
-    def _plan_removal(self, record: Record, *, proven: bool) -> None:
-        kind = self.kinds.get(record.kind)
-        if kind is None or kind.provider != record.provider:
-            self._block(
-                record.id,
-                f"no provider {record.provider!r} for kind {record.kind} is installed",
-                record.source,
-                hint="install the provider again, or put the manifest back",
-            )
-            return
-        observation = self.live.current.get(record.id, UNSEEN)
-        remove = partial(self._remove, record, kind)
-        match observation:
-            case Unreadable(reason):
-                self._block(record.id, f"it cannot be read: {reason}", record.source)
-            case Present() if kind.recorded_only or self._is_ours(record.id, observation):
-                if record.lifecycle.on_delete is DeletePolicy.RETAIN:
-                    remove(Action.FORGET, "it is no longer desired, and is to be retained")
-                else:
-                    reason = (
-                        "it is no longer desired" if proven else "a run that was cut off made it"
-                    )
-                    remove(Action.DELETE, reason, live=observation)
-            case _ if not proven:
-                pass
-            case Present():
-                remove(
-                    Action.FORGET,
-                    "it is no longer desired",
-                    warning="it is left where it is, because it does not bear our mark",
-                )
-            case Absent():
-                remove(Action.FORGET, "it is no longer desired, and already gone")
-
-    def _remove(
-        self,
-        record: Record,
-        kind: Kind,
-        action: Action,
-        reason: str,
-        *,
-        live: Present | None = None,
-        warning: str | None = None,
-    ) -> None:
-        self.changes.append(
-            PlannedChange(
-                id=record.id,
-                action=action,
-                reason=reason,
-                kind=record.kind,
-                provider=record.provider,
-                risk=Risk.DESTRUCTIVE
-                if action is Action.DELETE and not kind.recorded_only
-                else Risk.SAFE,
-                source=record.source,
-                record=record,
-                live=live,
-                warning=warning,
-            )
-        )
-
-    def _block_needed(self) -> None:
-        """Keep what something blocked was built on."""
-        records = self.recorded.records
-        needs = {name: record.depends_on for name, record in records.items()}
-        keep = compute_reach([name for name in self.blocked if name in needs], needs)
-        for change in list(self.changes):
-            if change.action is Action.DELETE and change.id in keep:
-                self.changes.remove(change)
-                users = [name for name in invert(needs)[change.id] if name in keep]
-                self._block(change.id, f"{users[0]} was built on it, and is blocked", change.source)
-
-    def plan_leftovers(self) -> None:
-        for position, live in sorted(self.live.leftovers.items()):
-            begun = self.recorded.unfinished[position]
-            if begun.id in self.blocked or not isinstance(live, Present):
-                continue
-            if not self._is_ours(begun.id, live):
-                continue
-            self.changes.append(
-                PlannedChange(
-                    id=begun.id,
-                    action=Action.DELETE,
-                    reason="a run that was cut off left it behind",
-                    kind=begun.kind,
-                    provider=begun.provider,
-                    risk=Risk.SAFE,
-                    source=begun.source,
-                    record=self.recorded.records.get(begun.id),
-                    live=live,
-                    leftover=position + 1,
-                )
-            )
 
     # Entries
 

@@ -1,0 +1,180 @@
+"""Plans what is no longer desired: only what is proven to be ours goes. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from provisioning.core.graph import compute_reach, invert
+from provisioning.core.ids import ResourceId
+from provisioning.core.kinds import Kind
+from provisioning.core.ownership import Ownership
+from provisioning.core.plans import BlockedResource, PlannedChange, Risk
+from provisioning.core.providers import Absent, Observation, Present, Unreadable
+from provisioning.core.records import Action, Record
+from provisioning.core.resources import DeletePolicy
+from provisioning.core.states import DesiredState, LiveState, RecordedState
+
+UNSEEN = Unreadable("nobody looked at it")
+
+Blocked = Mapping[ResourceId, BlockedResource]
+
+
+@dataclass(frozen=True, slots=True)
+class Removals:
+    """The removals, and everything that is blocked, the desired included."""
+
+    changes: list[PlannedChange]
+    blocked: Blocked
+
+
+def compute_removals(
+    desired: DesiredState,
+    recorded: RecordedState,
+    live: LiveState,
+    *,
+    kinds: Mapping[str, Kind],
+    ownership: Ownership,
+    blocked: Blocked,
+) -> Removals:
+    """Plan the removal of what is recorded, or was begun, and is not desired.
+
+    Args:
+        desired: What the workspace asks for.
+        recorded: What was applied last.
+        live: What the providers answered.
+        kinds: The kinds of all providers.
+        ownership: Tells what is ours.
+        blocked: What of the desired is blocked.
+    """
+    changes: list[PlannedChange] = []
+    stuck = dict(blocked)
+    for record in _find_gone(desired, recorded):
+        is_proven = record.id in recorded.records
+        seen = live.current.get(record.id, UNSEEN)
+        found = _plan_removal(record, kinds.get(record.kind), seen, ownership, is_proven=is_proven)
+        if isinstance(found, BlockedResource):
+            stuck[found.id] = found
+        elif found is not None:
+            changes.append(found)
+    changes, stuck = _keep_needed(changes, stuck, recorded)
+    changes += _plan_leftovers(recorded, live, ownership, stuck)
+    return Removals(changes, stuck)
+
+
+def _find_gone(desired: DesiredState, recorded: RecordedState) -> Iterator[Record]:
+    wanted = desired.resources.values()
+    moved = {each.moved_from for each in wanted if each.id not in recorded.records}
+    half = {new for old, new in recorded.half_moved.items() if old in desired.resources}
+    begun = {each.id: each for each in recorded.unfinished}
+    for name, record in sorted({**begun, **recorded.records}.items()):
+        if name not in desired.resources and name not in moved and name not in half:
+            yield record
+
+
+def _plan_removal(
+    record: Record,
+    kind: Kind | None,
+    seen: Observation,
+    ownership: Ownership,
+    *,
+    is_proven: bool,
+) -> PlannedChange | BlockedResource | None:
+    if kind is None or kind.provider != record.provider:
+        return BlockedResource(
+            id=record.id,
+            reason=f"no provider {record.provider!r} for kind {record.kind} is installed",
+            source=record.source,
+            hint="install the provider again, or put the manifest back",
+        )
+    match seen:
+        case Unreadable(reason):
+            reason = f"it cannot be read: {reason}"
+            return BlockedResource(id=record.id, reason=reason, source=record.source)
+        case Present() if kind.recorded_only or ownership.is_ours(record.id, seen):
+            return _plan_ours(record, kind, seen, is_proven=is_proven)
+        case _ if not is_proven:
+            return None
+        case Absent():
+            return _build(record, Action.FORGET, "it is no longer desired, and already gone")
+    return _build(
+        record,
+        Action.FORGET,
+        "it is no longer desired",
+        warning="it is left where it is, because it does not bear our mark",
+    )
+
+
+def _plan_ours(record: Record, kind: Kind, seen: Present, *, is_proven: bool) -> PlannedChange:
+    if record.lifecycle.on_delete is DeletePolicy.RETAIN:
+        return _build(record, Action.FORGET, "it is no longer desired, and is to be retained")
+    return _build(
+        record,
+        Action.DELETE,
+        "it is no longer desired" if is_proven else "a run that was cut off made it",
+        live=seen,
+        risk=Risk.SAFE if kind.recorded_only else Risk.DESTRUCTIVE,
+    )
+
+
+def _keep_needed(
+    changes: list[PlannedChange], blocked: Blocked, recorded: RecordedState
+) -> tuple[list[PlannedChange], dict[ResourceId, BlockedResource]]:
+    """Keep what something blocked was built on."""
+    needs = {name: record.depends_on for name, record in recorded.records.items()}
+    keep = compute_reach([name for name in blocked if name in needs], needs)
+    users = invert(needs)
+    stuck = dict(blocked)
+    kept = []
+    for change in changes:
+        if change.action is not Action.DELETE or change.id not in keep:
+            kept.append(change)
+            continue
+        user = next(name for name in users[change.id] if name in keep)
+        reason = f"{user} was built on it, and is blocked"
+        stuck[change.id] = BlockedResource(id=change.id, reason=reason, source=change.source)
+    return kept, stuck
+
+
+def _plan_leftovers(
+    recorded: RecordedState, live: LiveState, ownership: Ownership, blocked: Blocked
+) -> Iterator[PlannedChange]:
+    for position, seen in sorted(live.leftovers.items()):
+        begun = recorded.unfinished[position]
+        if begun.id in blocked or not isinstance(seen, Present):
+            continue
+        if ownership.is_ours(begun.id, seen):
+            yield _build(
+                begun,
+                Action.DELETE,
+                "a run that was cut off left it behind",
+                live=seen,
+                record=recorded.records.get(begun.id),
+                leftover=position + 1,
+            )
+
+
+def _build(
+    subject: Record,
+    action: Action,
+    reason: str,
+    *,
+    live: Present | None = None,
+    record: Record | None = None,
+    risk: Risk = Risk.SAFE,
+    warning: str | None = None,
+    leftover: int = 0,
+) -> PlannedChange:
+    return PlannedChange(
+        id=subject.id,
+        action=action,
+        reason=reason,
+        kind=subject.kind,
+        provider=subject.provider,
+        risk=risk,
+        source=subject.source,
+        record=record if leftover else subject,
+        live=live,
+        warning=warning,
+        leftover=leftover,
+    )

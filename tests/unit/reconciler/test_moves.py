@@ -1,0 +1,15 @@
+from provisioning.core.ids import ResourceId
+from provisioning.testing.sandboxes import Sandbox, build_resource
+
+
+def test_an_old_move_does_not_shield_a_new_resource_of_the_old_name(tmp_path):
+    """Once a move was applied its declaration is history, and keeps nothing alive."""
+    box = Sandbox(tmp_path)
+    new = build_resource("Thing/new", moved_from=ResourceId("Thing/old"))
+    box.reconcile(box.commits.commit(build_resource("Thing/old")))
+    box.reconcile(box.commits.commit(new))
+    plain = build_resource("Thing/new")
+    box.reconcile(box.commits.commit(plain, build_resource("Thing/old")))
+    box.reconcile(box.commits.commit(new))
+    assert set(box.read_records()) == {"Thing/new"}
+    assert len(box.world.snapshot()) == 1
