@@ -26,6 +26,7 @@ from provisioning.core.leases import Judgement, judge_lock
 from provisioning.core.pacing import RetryPolicy
 from provisioning.core.providers import Provider
 from provisioning.core.records import Holder, Lock
+from provisioning.core.references import Outlook
 from provisioning.core.statelog import OURS
 from provisioning.gitstore.holders import is_gone, read_boot, read_holder
 from provisioning.gitstore.repository import Repository, open_repository
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
     from provisioning.gitstore.remote import Remote
 
 
-@dataclass(slots=False)
+@dataclass
 class Workspace:
     """One workspace, opened: where its desired state is read and its state logs are kept.
 
@@ -56,6 +57,7 @@ class Workspace:
     environ: Mapping[str, str]
     flags: Sequence[str]
     _layers: dict[tuple[CommitId | None, str | None], Layers] = field(default_factory=dict)
+    _outlooks: dict[str, dict[str, Outlook]] = field(default_factory=dict)
 
     @cached_property
     def layers(self) -> Layers:
@@ -255,6 +257,16 @@ class Workspace:
             clocks=Clocks(),
         )
 
+    def _read_outlooks(self, infra: str) -> dict[str, Outlook]:
+        """Return what the state log of *infra* recorded, for references from another one."""
+        if infra not in self._outlooks:
+            log = self.build_log(infra)
+            records = log.read_records(log.read_local()).values()
+            self._outlooks[infra] = {
+                each.id: Outlook(each.id, {**each.spec, **each.attributes}) for each in records
+            }
+        return self._outlooks[infra]
+
     def _build_providers(self, layers: Layers) -> list[Provider]:
         from provisioning.providers.local.provider import LocalProvider
 
@@ -276,6 +288,7 @@ class Workspace:
                 "now": {"date": now.date().isoformat(), "time": now.time().isoformat("seconds")},
                 "git": {"branch": self.branch, "commit": commit},
             },
+            read_outlooks=self._read_outlooks,
         )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
@@ -11,6 +11,7 @@ from provisioning.config.readers import check_value, read_text
 from provisioning.config.settings import SETTINGS, has_interpolation
 from provisioning.core.errors import InvalidConfiguration, InvalidManifest, Source
 from provisioning.core.interpolation import Reference, find_templated, is_templated, resolve_text
+from provisioning.core.references import Outlook
 from provisioning.core.values import Tree, find_nearest, read_at, render_canonical
 
 MAX_LEVELS = 16
@@ -28,17 +29,19 @@ Trail: TypeAlias = tuple[tuple[str, Origin], ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scope:
-    """Answers `env`, `paths`, `now`, `git` and `config`; a `Lookup` for manifests.
+    """Answers `env`, `paths`, `now`, `git`, `config` and `infra`; a `Lookup` for manifests.
 
     Args:
         layers: The settings.
         environ: The environment variables.
         facts: `paths`, `now` and `git`.
+        read_outlooks: Reads what the state log of another infra recorded, by resource.
     """
 
     layers: Layers
     environ: Mapping[str, str]
     facts: Facts
+    read_outlooks: Callable[[str], Mapping[str, Outlook]] = field(default=lambda _: {})
     _known: dict[str, Tree] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __call__(self, reference: Reference, source: Source) -> Tree:
@@ -69,11 +72,24 @@ class Scope:
                 return _look_up(known, reference, source, f"known here: {names}")
             case "config":
                 return self._resolve_config(reference, source, trail)
+            case "infra":
+                return self._resolve_recorded(reference, source)
         raise InvalidManifest(
             f"{{{{{reference}}}}} cannot be resolved: no {reference.namespace} are configured",
             hint="remove it, or use `env` or `config.values`",
             source=source,
         )
+
+    def _resolve_recorded(self, reference: Reference, source: Source | None) -> Tree:
+        infra, name, *steps = reference.steps
+        outlooks = self.read_outlooks(infra)
+        if name not in outlooks:
+            raise InvalidManifest(
+                f"{{{{{reference}}}}} has no value: infra {infra!r} has no recorded {name}",
+                hint=f"apply that first: `provisioning apply {infra}`",
+                source=source,
+            )
+        return outlooks[name].get(tuple(steps), reference, source)
 
     def _resolve_config(self, reference: Reference, source: Source | None, trail: Trail) -> Tree:
         key = ".".join(reference.steps)

@@ -155,6 +155,7 @@ class _Planner:
             "it is gone" if record is not None else "it is new",
             fields=fields,
             record=record,
+            moved_from=record.id if record is not None and record.id != resource.id else None,
         )
 
     def _plan_update(
@@ -168,15 +169,14 @@ class _Planner:
         stated = record.spec if record else None
         fields = compute_diff(kind, spec, stated, live.attributes, self.key)
         fields = self._apply_drift_policy(resource, fields)
-        moved = record is not None and not kind.recorded_only and self._bears_other(resource, live)
-        moved = moved or (record is not None and record.id != resource.id)
-        reason = self._explain(resource, kind, record, live, fields, moved=moved)
+        origin = self._find_origin(resource, record, live)
+        reason = self._explain(resource, kind, record, live, fields, origin)
         if not reason:
             self._settle(resource, spec, live.attributes)
             self.unchanged.append(resource.id)
             return
         if any(each.replaces for each in fields):
-            self._plan_replacement(resource, kind, spec, record, live, fields)
+            self._plan_replacement(resource, kind, spec, record, live, fields, origin)
             return
         changed = frozenset(each.path.partition(".")[0].partition("[")[0] for each in fields)
         self.outlooks[resource.id] = compute_outlook_before(
@@ -189,7 +189,7 @@ class _Planner:
             fields=fields,
             record=record,
             live=live,
-            moved_from=(resource.moved_from or self.half_moved.get(resource.id)) if moved else None,
+            moved_from=origin,
         )
 
     def _plan_replacement(
@@ -200,6 +200,7 @@ class _Planner:
         record: Record | None,
         live: Present,
         fields: tuple[FieldChange, ...],
+        origin: ResourceId | None,
     ) -> None:
         there = self.live.elsewhere.get(resource.id, Absent())
         if isinstance(there, Unreadable):
@@ -224,6 +225,7 @@ class _Planner:
             record=record,
             live=live,
             risk=Risk.DESTRUCTIVE if kind.stateful else Risk.DISRUPTIVE,
+            moved_from=origin,
             old_first=not kind.create_before_delete,
         )
 
@@ -234,15 +236,13 @@ class _Planner:
         record: Record | None,
         live: Present,
         fields: tuple[FieldChange, ...],
-        *,
-        moved: bool,
+        origin: ResourceId | None,
     ) -> str:
         """Say why there is something to do; nothing to say, nothing to do."""
         if record is None:
             return "it was made by a run that was cut off"
-        if moved:
-            was = record.id if record.id != resource.id else self.half_moved.get(resource.id)
-            return f"it was {was}"
+        if origin:
+            return f"it was {origin}"
         if fields:
             causes = {each.cause for each in fields}
             if causes == {Cause.DRIFT}:
@@ -294,6 +294,17 @@ class _Planner:
         if record is not None and self._bears_other(resource, live):
             return False
         return live.mark is not None or record is None
+
+    def _find_origin(
+        self, resource: Resource, record: Record | None, live: Present
+    ) -> ResourceId | None:
+        """Return the id that the resource is to be moved from; None if it has its own already."""
+        if record is None:
+            return None
+        if record.id != resource.id:
+            return record.id
+        is_marked = self._bears_other(resource, live)
+        return self.half_moved.get(resource.id, resource.moved_from) if is_marked else None
 
     def _bears_other(self, resource: Resource, live: Present) -> bool:
         """Tell whether *live* bears our mark under the other id of a move."""

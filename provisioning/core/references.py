@@ -37,7 +37,7 @@ class Outlook:
     values: Mapping[str, Tree]
     pending: frozenset[str] = frozenset()
 
-    def get(self, steps: tuple[str, ...], reference: Reference, source: Source) -> Tree:
+    def get(self, steps: tuple[str, ...], reference: Reference, source: Source | None) -> Tree:
         """Return the value at *steps*; without steps the resource's own id or name.
 
         Raises:
@@ -64,7 +64,7 @@ class Outlook:
             return Unknown(str(reference))
         return self.values.get("id", self.id.partition("/")[2])
 
-    def _describe_missing(self, steps: tuple[str, ...], source: Source) -> InvalidManifest:
+    def _describe_missing(self, steps: tuple[str, ...], source: Source | None) -> InvalidManifest:
         names = sorted({*self.values, *self.pending})
         nearest = find_nearest(steps[0], names)
         known = f"did you mean {nearest!r}?" if nearest else f"it has: {', '.join(names) or 'none'}"

@@ -149,14 +149,13 @@ class Hands:
         change = operation.change
         remaining = self.lease.get_remaining()
         live = change.live.attributes if change.live and operation.step is not Step.CREATE else {}
+        owner = build_owner(self.workspace, self.desired.infra, change.id)
+        if operation.step is Step.DELETE and change.live and change.live.mark:
+            owner = change.live.mark.owner
         return Call(
             id=change.id,
             kind=change.kind,
-            mark=Mark(
-                build_owner(self.workspace, self.desired.infra, change.id),
-                self.run,
-                operation.number,
-            ),
+            mark=Mark(owner, self.run, operation.number),
             spec=spec,
             attributes=live,
             deadline=self.timeout if remaining is None else min(self.timeout, remaining),
@@ -222,5 +221,5 @@ def build_intent(operation: Operation, run: RunId, place: Mapping[str, Tree]) ->
         run=run,
         attributes=dict(place),
         depends_on=change.resource.dependencies if change.resource else (),
-        moved_from=change.moved_from,
+        moved_from=change.moved_from if operation.step is Step.UPDATE else None,
     )

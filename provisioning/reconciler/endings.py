@@ -125,7 +125,10 @@ def _compute_replacement(
     change: PlannedChange, removed: Ended, made: Ended
 ) -> dict[ResourceId, Record | None]:
     if removed.is_good:
-        return {change.id: made.record}
+        origin: dict[ResourceId, Record | None] = {}
+        if change.moved_from:
+            origin[change.moved_from] = None
+        return {**origin, change.id: made.record}
     if made.record is None or change.record is None:
         return {}
     if made.is_good:

@@ -73,9 +73,7 @@ def make_lock(view: LogView, run: RunId | None) -> Lock:
 
 
 def make_begin(run: RunId) -> Begin:
-    return Begin(
-        run=run, actor="ada", reason="why", commit=COMMIT, digest=DIGEST, started_at=NOW
-    )
+    return Begin(run=run, actor="ada", reason="why", commit=COMMIT, digest=DIGEST, started_at=NOW)
 
 
 def begin(log, view, nonce=0):
@@ -152,9 +150,7 @@ def test_stale_append_writes_nothing(open_log, stale):
     view = LogView() if stale == "absent" else begin(log, LogView())
     head = begin(log, LogView()) if stale == "absent" else record(log, view)
     with pytest.raises(HeadMoved):
-        other.append(
-            view, compute_hold(view, make_lock(view, None)), {ResourceId("Value/a"): None}
-        )
+        other.append(view, compute_hold(view, make_lock(view, None)), {ResourceId("Value/a"): None})
     assert other.read() == log.read() == head
     assert log.read_records(head) == {}
 

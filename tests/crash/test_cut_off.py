@@ -58,6 +58,13 @@ SCENARIOS = {
         [slot("p2"), build_resource("Thing/t", {"link": "{{resources.Slot/s.place}}"})],
     ),
     "move": (things(old=1, x=1), [MOVED, *things(x=1)]),
+    "move and replace": (
+        [build_resource("Thing/old", {"zone": "x"}), *things(x=1)],
+        [
+            build_resource("Thing/new", {"zone": "y"}, moved_from=ResourceId("Thing/old")),
+            *things(x=1),
+        ],
+    ),
     "everything": (
         [*things(a=1, gone=1), slot("p1")],
         [*things(a=2, new=1), slot("p2", value="v")],

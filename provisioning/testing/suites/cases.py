@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
+from uuid import uuid4
 
 from provisioning.core.diffs import compute_diff
 from provisioning.core.ids import Mark, ResourceId, RunId, build_resource_id
@@ -14,8 +15,11 @@ from provisioning.core.providers import Absent, Call, Observation, Present, Prov
 from provisioning.core.references import expand_spec
 from provisioning.core.values import Tree, is_equal
 
-OWNER = "suite-workspace/one"
-OTHER_OWNER = "suite-workspace/two"
+WORKSPACE = f"suite-{uuid4().hex[:8]}"
+"""Of this process alone: what is global to a machine is not shared with a suite beside it."""
+
+OWNER = f"{WORKSPACE}/one"
+OTHER_OWNER = f"{WORKSPACE}/two"
 DEADLINE = 60.0
 
 _KEY = b"the suite's key"

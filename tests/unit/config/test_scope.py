@@ -79,11 +79,17 @@ def test_missing_value_is_told_at_the_setting(resolve):
     assert "values.a: {{env.NOPE}} has no value" in caught.value.message
 
 
-@pytest.mark.parametrize("text", ["{{secrets.db.password}}", "{{infra.net.Network/lan.id}}"])
-def test_what_is_not_configured_is_refused(resolve, text):
+def test_what_is_not_configured_is_refused(resolve):
     """Namespaces that nobody answers are refused clearly."""
-    with pytest.raises(InvalidManifest, match="are configured"):
-        resolve(text)
+    with pytest.raises(InvalidManifest, match="no secrets are configured"):
+        resolve("{{secrets.db.password}}")
+
+
+def test_what_another_infra_has_not_recorded_is_refused(resolve):
+    """The hint is to apply that infra first."""
+    with pytest.raises(InvalidManifest, match="infra 'net' has no recorded Network/lan") as caught:
+        resolve("{{infra.net.Network/lan.id}}")
+    assert caught.value.hint == "apply that first: `provisioning apply net`"
 
 
 def test_ring_is_told_with_every_place(resolve):
