@@ -85,7 +85,7 @@ def plan(
         _save(prospects, out, request)
     if any(each.verdicts or each.plan.blocked for each in prospects):
         return BLOCKED
-    return PENDING if exit_code and any(each.has_work for each in prospects) else 0
+    return PENDING if exit_code and any(each.plan.changes for each in prospects) else 0
 
 
 def _show_plans(workspace: Workspace, prospects: Sequence[Prospect]) -> None:

@@ -21,7 +21,10 @@ WRITES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogCommit:
-    """One commit of a state log: what it says, what it changed, and what stands after it."""
+    """One commit of a state log: what it says, what it changed, and what stands after it.
+
+    `damage` says why its files cannot be read, if they cannot; then `view` is only its head.
+    """
 
     id: CommitId
     parents: tuple[CommitId, ...]
@@ -29,6 +32,7 @@ class LogCommit:
     trailers: Mapping[str, str]
     changed: frozenset[str]
     view: LogView
+    damage: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,9 @@ def _check(before: LogView, commit: LogCommit) -> Iterator[str]:
     expected = (before.head,) if before.head else ()
     if commit.parents != expected:
         yield f"its parents are {_name(commit.parents)}, not {_name(expected)}: it is not linear"
+    if commit.damage:
+        yield commit.damage
+        return
     kind = classify(before, commit)
     if kind is None:
         yield f"it is no entry of a state log: {commit.subject!r}"

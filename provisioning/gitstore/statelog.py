@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Protocol
 
+from provisioning.core.errors import StateLogDamaged
 from provisioning.core.fsck import LogCommit
 from provisioning.core.ids import CommitId, ResourceId
 from provisioning.core.records import Record
@@ -146,13 +147,19 @@ class GitStateLog:
         changed = {
             name for name in before.keys() | after.keys() if before.get(name) != after.get(name)
         }
+        view, damage = LogView(head=commit.id), ""
+        try:
+            view = self._read_view(commit.id)
+        except StateLogDamaged as exc:
+            damage = exc.message
         return LogCommit(
             id=commit.id,
             parents=commit.parents,
             subject=commit.subject,
             trailers=commit.trailers,
             changed=frozenset(changed),
-            view=self._read_view(commit.id),
+            view=view,
+            damage=damage,
         )
 
     def _read_top(self, commit: CommitId) -> dict[str, str]:

@@ -101,7 +101,7 @@ def _compute_change(change: PlannedChange, parts: Mapping[Step, Ended]) -> Chang
         action=change.action,
         outcome=end.outcome,
         reason=end.reason or change.reason,
-        error=end.error.message if end.error else None,
+        error=end.error.message.removeprefix(f"{change.id}: ") if end.error else None,
         hint=end.error.hint if end.error else None,
         seconds=round(sum(each.seconds for each in parts.values()), 3),
     )

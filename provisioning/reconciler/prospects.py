@@ -11,7 +11,7 @@ from provisioning.core.gates import Verdict
 from provisioning.core.ids import CommitId
 from provisioning.core.leases import Judgement
 from provisioning.core.plans import Plan
-from provisioning.core.records import Run
+from provisioning.core.records import Result, Run
 from provisioning.core.statelog import LogView
 from provisioning.core.states import DesiredState, LiveState, RecordedState
 from provisioning.core.values import Digest
@@ -49,10 +49,17 @@ class Prospect:
 
     @property
     def has_work(self) -> bool:
-        """Whether there is anything to apply, or a run that was cut off to finish."""
+        """Whether there is anything to apply, or to put straight in the state log."""
         return bool(self.plan.changes) or (
-            self.view.is_cut_off and not (self.judgement and self.judgement.is_held)
+            self._is_log_behind and not (self.judgement and self.judgement.is_held)
         )
+
+    @property
+    def _is_log_behind(self) -> bool:
+        """Whether the log tells of a run that was cut off or failed, and all is well by now."""
+        run = self.view.run
+        has_failed = run is not None and run.result is not Result.DONE
+        return self.view.is_cut_off or (has_failed and not self.plan.blocked)
 
 
 class Conclusion(StrEnum):

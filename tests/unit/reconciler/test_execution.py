@@ -211,3 +211,14 @@ def test_parallel_runs_give_the_same_result(box):
     report = box.reconcile(box.commits.commit(*resources), parallelism=8)
     assert report.conclusion is Conclusion.APPLIED
     assert len(box.read_records()) == 60
+
+
+def test_a_failure_that_is_over_is_put_straight_in_the_log(box, faults):
+    """Once all is well again the log says so, once, and then nothing more is written."""
+    commit = box.commits.commit(build_resource("Thing/a", {"size": 1}), build_resource("Thing/b"))
+    faults.inject("create", permanent(), resource=A)
+    assert box.reconcile(commit).conclusion is Conclusion.FAILED
+    without_it = box.commits.commit(build_resource("Thing/b"))
+    assert box.reconcile(without_it).conclusion is Conclusion.APPLIED
+    assert box.log.read().run.result == "done"
+    assert box.reconcile(without_it).run is None
