@@ -2,11 +2,14 @@
 
 import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from provisioning.providers.local.scanning import find_members
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [
@@ -54,6 +57,16 @@ def build_pattern(expected):
 def get_exit(expected):
     codes = [re.fullmatch(r"\[exit (\d+)\]", line) for line in expected]
     return next((int(code[1]) for code in codes if code), 0)
+
+
+@pytest.fixture(autouse=True)
+def _stop_processes(tmp_path):
+    """A transcript that fails half-way leaves no process of its workspace running."""
+    yield
+    for member in find_members(""):
+        cwd = Path(f"/proc/{member.seen.pid}/cwd")
+        if cwd.exists() and cwd.resolve().is_relative_to(tmp_path):
+            os.kill(member.seen.pid, signal.SIGKILL)
 
 
 def play(text, folder):
