@@ -1,10 +1,9 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from provisioning.providers.local.provider import LocalProvider
-
 from provisioning.core.kinds import Kind
 from provisioning.core.providers import Provider
+from provisioning.providers.local.provider import LocalProvider
 from provisioning.testing import Case, ProviderSuite
 
 SLEEP = ["sleep", "600"]
