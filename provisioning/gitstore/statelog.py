@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Protocol
 
-from provisioning.core.errors import StateLogDamaged
+from provisioning.core.errors import HeadMoved, StateLogDamaged
 from provisioning.core.fsck import LogCommit
 from provisioning.core.ids import CommitId, ResourceId
 from provisioning.core.records import Record
@@ -119,6 +119,7 @@ class GitStateLog:
         self, view: LogView, entry: Entry, records: Mapping[ResourceId, Record | None] | None = None
     ) -> LogView:
         """See `StateLog.append`."""
+        self._fetch_missing(view)
         files = dict(entry.files)
         if records:
             files |= compute_shard_changes(
@@ -132,6 +133,13 @@ class GitStateLog:
         else:
             self._repository.update_ref(self._ref, commit, view.head)
         return self._read_view(commit)
+
+    def _fetch_missing(self, view: LogView) -> None:
+        """Fetch *view*'s head if another mirror of the remote read it."""
+        if view.head is None or self._repository.has_object(view.head):
+            return
+        if self.read().head != view.head:
+            raise HeadMoved(f"{self._ref} is no longer at {view.head[:10]}")
 
     def read_history(self, limit: int | None = None) -> Iterator[LogCommit]:
         """See `StateLog.read_history`."""

@@ -46,9 +46,9 @@ def walk_changes(git: Any, before: str | None, after: str | None) -> Iterator[Fi
         _check_names(prefix, new_entries)
         for name in sorted(old_entries.keys() | new_entries.keys()):
             one, other = old_entries.get(name), new_entries.get(name)
-            if one and other and one.id == other.id and one.filemode == other.filemode:
+            if _get_key(one) == _get_key(other):
                 continue
-            if other:
+            if other is not None:
                 _check_mode(prefix + name, other.filemode)
             folders = _get_folder(one), _get_folder(other)
             if any(folders):
@@ -56,6 +56,11 @@ def walk_changes(git: Any, before: str | None, after: str | None) -> Iterator[Fi
             blobs = _get_blob(one), _get_blob(other)
             if any(blobs):
                 yield FileChange(prefix + name, *blobs)
+
+
+def _get_key(entry: Any) -> tuple[str, int] | None:
+    """Return what tells an entry from another; its truth value would read what it names."""
+    return None if entry is None else (str(entry.id), entry.filemode)
 
 
 def read_object(git: Any, name: str, path: str = "") -> Any:
