@@ -1,0 +1,98 @@
+"""The order of the work, as a table of situations."""
+
+from provisioning.core.operations import compute_operations
+from provisioning.testing.sandboxes import Sandbox, build_resource
+
+
+def order(tmp_path, old, new):
+    """The steps of the plan from *old* to *new*, in an order in which they could run."""
+    box = Sandbox(tmp_path)
+    if old:
+        box.reconcile(box.commits.commit(*old))
+    plan = box.look(box.commits.commit(*new)).plan
+    return [f"{each.step} {each.change.id}" for each in compute_operations(plan)]
+
+
+def thing(name, *needs, zone="x", size=0):
+    return build_resource(f"Thing/{name}", {"zone": zone, "size": size}, depends_on=needs)
+
+
+def test_what_is_made_follows_what_it_depends_on(tmp_path):
+    """Names do not matter, dependencies do."""
+    steps = order(tmp_path, [], [thing("a", "Thing/b"), thing("b", "Thing/c"), thing("c")])
+    assert steps == ["create Thing/c", "create Thing/b", "create Thing/a"]
+
+
+def test_what_is_removed_goes_before_what_it_was_built_on(tmp_path):
+    """The recorded dependencies count, the manifests are gone."""
+    old = [thing("a", "Thing/b"), thing("b", "Thing/c"), thing("c"), thing("x")]
+    assert order(tmp_path, old, [thing("x")]) == [
+        "delete Thing/a",
+        "delete Thing/b",
+        "delete Thing/c",
+    ]
+
+
+def test_what_stays_lets_go_before_its_old_base_is_removed(tmp_path):
+    """An update that drops a dependency comes before that dependency's removal."""
+    old = [thing("user", "Thing/base"), thing("base")]
+    assert order(tmp_path, old, [thing("user", size=1)]) == [
+        "update Thing/user",
+        "delete Thing/base",
+    ]
+
+
+def test_a_replaced_base_takes_its_replaced_user_down_first(tmp_path):
+    """Old first: the user's old goes, the base's old, then both come again."""
+    old = [thing("user", "Thing/base"), thing("base")]
+    new = [thing("user", "Thing/base", zone="y"), thing("base", zone="y")]
+    assert order(tmp_path, old, new) == [
+        "delete Thing/user",
+        "delete Thing/base",
+        "create Thing/base",
+        "create Thing/user",
+    ]
+
+
+def test_a_user_follows_before_the_old_of_a_new_first_base_goes(tmp_path):
+    """New first: whoever uses it moves over before the old is removed."""
+    slot = build_resource("Slot/s", {"place": "p1"})
+    moved = build_resource("Slot/s", {"place": "p2"})
+    user = build_resource("Thing/u", {"link": "{{resources.Slot/s.place}}"})
+    assert order(tmp_path, [slot, user], [moved, user]) == [
+        "create Slot/s",
+        "update Thing/u",
+        "delete Slot/s",
+    ]
+
+
+def test_a_new_first_kind_on_an_old_first_base_goes_old_first_too(tmp_path):
+    """Nothing outlives what it stands on."""
+    old = [build_resource("Slot/s", {"place": "p1"}, depends_on=["Thing/base"]), thing("base")]
+    new = [
+        build_resource("Slot/s", {"place": "p2"}, depends_on=["Thing/base"]),
+        thing("base", zone="y"),
+    ]
+    assert order(tmp_path, old, new) == [
+        "delete Slot/s",
+        "delete Thing/base",
+        "create Thing/base",
+        "create Slot/s",
+    ]
+
+
+def test_a_dependency_that_turned_round_has_an_order(tmp_path):
+    """What was below may come to be above."""
+    old = [thing("a", "Thing/b"), thing("b")]
+    steps = order(tmp_path, old, [thing("a", zone="y"), thing("b", "Thing/a", zone="y")])
+    assert steps.index("delete Thing/a") < steps.index("delete Thing/b")
+    assert steps.index("create Thing/a") < steps.index("create Thing/b")
+
+
+def test_a_removal_that_is_hurried_does_not_wait_for_those_who_stay(tmp_path):
+    """Gone was built on a replaced base, and its user now uses that base: there is an order."""
+    old = [thing("gone", "Thing/base"), thing("base"), thing("user", "Thing/gone")]
+    new = [thing("base", zone="y"), thing("user", "Thing/base", size=1)]
+    steps = order(tmp_path, old, new)
+    assert steps.index("delete Thing/gone") < steps.index("delete Thing/base")
+    assert steps.index("create Thing/base") < steps.index("update Thing/user")
