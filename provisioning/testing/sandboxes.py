@@ -64,7 +64,11 @@ class Sandbox:
         branch: The state log's branch.
         commits: The workspace's main branch.
         events: Everything runs told.
-        gone: The holder's processes that have ended, by pid.
+        gone: The holders' processes that have ended, by host and pid.
+        stop: Asks its runs to stop.
+        seen_for: For how many seconds any lock was seen unchanged.
+        is_superseded: Whether a newer commit has come.
+        clocks: The clocks of its runs.
     """
 
     def __init__(
@@ -87,6 +91,8 @@ class Sandbox:
         self.provider = provider or MemoryProvider(self.world)
         self.log = MemoryStateLog(INFRA, self.branch)
         self.seen_for = 0.0
+        self.is_superseded = False
+        self.clocks = Clocks()
         self._home = home
         self._holder = Holder(user="ana", host=host, boot=host, pid=pid, started=1)
         self._nonces = count(pid * 1000)
@@ -117,9 +123,9 @@ class Sandbox:
                 ),
             ),
             stop=self.stop,
-            is_superseded=lambda _: False,
+            is_superseded=lambda _: self.is_superseded,
             listener=self.events.append,
-            clocks=Clocks(),
+            clocks=self.clocks,
         )
 
     def judge(self, lock: Lock) -> Judgement:

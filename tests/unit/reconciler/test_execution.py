@@ -1,9 +1,12 @@
+import threading
+
 import pytest
 
 from provisioning.core.errors import Fenced, StorageFailed
 from provisioning.core.ids import ResourceId
 from provisioning.core.statelog import compute_hold
 from provisioning.reconciler.events import EventKind
+from provisioning.reconciler.leasing import Clocks
 from provisioning.reconciler.prospects import Conclusion
 from provisioning.testing.faults import (
     answering,
@@ -222,3 +225,36 @@ def test_a_failure_that_is_over_is_put_straight_in_the_log(box, faults):
     assert box.reconcile(without_it).conclusion is Conclusion.APPLIED
     assert box.log.read().run.result == "done"
     assert box.reconcile(without_it).run is None
+
+
+def test_a_newer_commit_ends_the_wait_and_nothing_else(box):
+    """What only waits for readiness is given up; what was made is recorded."""
+    box.is_superseded = True
+    commit = box.commits.commit(
+        build_resource("Service/s", {"ready_after": 1000}), build_resource("Thing/a")
+    )
+    report = box.reconcile(commit)
+    assert report.conclusion is Conclusion.INTERRUPTED
+    assert outcomes(report) == {"Service/s": "failed", "Thing/a": "created"}
+    assert "a newer commit came" in box.read_records()[ResourceId("Service/s")].error
+
+
+def test_a_provider_that_hangs_is_given_up_and_its_call_is_uncertain(box, faults):
+    """A call past its deadline blocks neither the run nor the record, and stays ours."""
+    gate = threading.Event()
+    now = [0.0]
+    box.clocks = Clocks(wall=lambda: 0.0, monotonic=lambda: now[0])
+
+    def hang(attempt):
+        now[0] += 100
+        gate.wait(30)
+        return attempt.run()
+
+    faults.inject("create", hang, resource=A)
+    commit = box.commits.commit(
+        build_resource("Thing/a"), build_resource("Thing/b", depends_on=["Thing/a"])
+    )
+    report = box.reconcile(commit)
+    gate.set()
+    assert outcomes(report) == {"Thing/a": "uncertain", "Thing/b": "skipped"}
+    assert "did not answer" in box.read_records()[A].error
