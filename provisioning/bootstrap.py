@@ -166,20 +166,18 @@ class Workspace:
     def choose_infras(
         self, commit: CommitId, infra: str | None, *, recorded: bool = False
     ) -> list[str]:
-        """Return the infras to work on: *infra*, or all at *commit*.
+        """Return the infras to work on: *infra*, or all.
 
-        Args:
-            commit: The desired state.
-            infra: One name.
-            recorded: An infra that only its state log knows counts too.
+        An infra counts if it is at *commit*, or if it is gone there and something of it is
+        still recorded; with *recorded* also if it has no more than a state log.
 
         Raises:
             InvalidArgument: If *infra* is none.
         """
         compiler = self._build_compiler({})
-        names = compiler.list_infras(commit)
-        logs = self.repository.list_refs(OURS) if recorded else []
-        names = sorted({*names, *(each.removeprefix(OURS) for each in logs)})
+        logs = (ref.removeprefix(OURS) for ref in self.repository.list_refs(OURS))
+        known = {name for name in logs if recorded or self.build_log(name).has_records()}
+        names = sorted({*compiler.list_infras(commit), *known})
         if infra is None:
             return names
         if infra not in names:

@@ -94,6 +94,8 @@ def _show_plans(workspace: Workspace, prospects: Sequence[Prospect]) -> None:
 
     for note in workspace.read_notes() if sys.stderr.isatty() else ():
         click.echo(click.style(f"note: {note}", fg="cyan"), err=True)
+    if not prospects:
+        click.echo("no infra yet: make infra/NAME, put manifests into it, and commit them")
     for number, prospect in enumerate(prospects):
         click.echo(("\n" if number else "") + render_plan(prospect.plan, prospect.verdicts))
         view, judgement = prospect.view, prospect.judgement

@@ -88,6 +88,11 @@ class GitStateLog:
         """Return the log as it was when it was last fetched."""
         return self._read_view(self._repository.read_ref(self._ref))
 
+    def has_records(self) -> bool:
+        """Tell whether anything is recorded, as the log was when it was last fetched."""
+        head = self._repository.read_ref(self._ref)
+        return head is not None and self._repository.find_id(head, RESOURCES) is not None
+
     def _read_view(self, head: CommitId | None) -> LogView:
         if head is None:
             return LogView()
