@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import click
@@ -28,7 +29,7 @@ def show(session: Session, infra: str | None, output: str) -> int:
     """Show every setting as the work tree has it."""
     layers = _load(session, infra)
     if output != "text":
-        print_shape(layers.merge(), output)
+        print_shape(_mask(layers.merge()), output)
         return 0
     from provisioning.cli.render.states import render_table
 
@@ -47,7 +48,7 @@ def explain(session: Session, key: str, infra: str | None, output: str) -> int:
     """Show what every layer says of KEY, with file and line; a star marks what applies."""
     found = _load(session, infra).explain(key)
     if output != "text":
-        print_shape([_shape(each) for each in found], output)
+        print_shape(_mask([_shape(each) for each in found]), output)
         return 0
     from provisioning.cli.render.states import render_table
     from provisioning.config.settings import BY_KEY
@@ -93,6 +94,12 @@ def _list_cells(each: Explained) -> tuple[str, str, str, str]:
 
 
 def _render(value: object) -> str:
-    import json
+    shown = _mask(value)
+    return shown if isinstance(shown, str) else json.dumps(shown, ensure_ascii=False)
 
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+def _mask(shape: object) -> object:
+    """Return *shape* without the passwords of its URLs."""
+    from provisioning.gitstore.git import mask_password
+
+    return json.loads(mask_password(json.dumps(shape)))

@@ -53,3 +53,20 @@ def test_the_user_s_own_things_are_never_touched(shop):
     shop.run("plan")
     assert look() == before
     assert not list(shop.folder.glob("ran-*"))
+
+
+def test_a_password_in_a_url_is_never_shown(shop):
+    """Settings and errors show where, and not with what."""
+    settings = shop.folder / "config/provisioning.yaml"
+    text = settings.read_text(encoding="utf-8")
+    url = "http://ana:hunter2@127.0.0.1:9/shop.git"
+    settings.write_text(text.replace("remote: null", f"remote: {url}"), encoding="utf-8")
+    told = [
+        shop.run("config", "show"),
+        shop.run("config", "show", "-o", "json"),
+        shop.run("config", "explain", "remote"),
+        shop.run("config", "explain", "remote", "-o", "yaml"),
+        shop.run("plan", expected=1),
+        shop.run("plan", "-o", "json", expected=1),
+    ]
+    assert all("hunter2" not in each and "127.0.0.1:9" in each for each in told)
