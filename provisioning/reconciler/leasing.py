@@ -22,6 +22,9 @@ from provisioning.core.statelog import (
 )
 from provisioning.gitstore.statelog import StateLog
 
+ATTEMPTS = 8
+"""How often a record is tried while the lock is ours and the log's head moves or is busy."""
+
 SAFETY = 2.0
 """Seconds by which a lease is taken to end earlier than it does."""
 
@@ -102,17 +105,20 @@ class Lease:
         """
         self.close()
         with self._mutex:
-            while True:
+            for _ in range(ATTEMPTS):
                 try:
                     entry = compute_record(self._view, run, {})
                     return self._log.append(self._view, entry, records)
                 except HeadMoved as exc:
-                    self._reread(exc)
+                    view = self._log.read()
+                    if view.run is not None and view.run.run == run.run:
+                        return view
+                    self._go_on_from(view, exc)
+        raise self._describe_loss()
 
-    def _reread(self, cause: HeadMoved) -> None:
-        """Go on after the head moved, if the lock is still ours: our own answer was lost."""
-        view = self._log.read()
-        if not is_own(view, self.begin.run) or view.head == self._view.head:
+    def _go_on_from(self, view: LogView, cause: HeadMoved) -> None:
+        """Go on if the lock is still ours: our own answer was lost, or the ref was busy."""
+        if not is_own(view, self.begin.run):
             self._lost = cause
             raise self._describe_loss(view) from cause
         self._view = view
@@ -145,10 +151,16 @@ class Lease:
         )
         started = self._clocks.monotonic()
         entry = compute_renewal(lock, begin, extended=begin is not self.begin)
-        try:
-            self._view = self._log.append(self._view, entry)
-        except HeadMoved as exc:
-            self._reread(exc)
+        for _ in range(ATTEMPTS):
+            try:
+                self._view = self._log.append(self._view, entry)
+                break
+            except HeadMoved as exc:
+                self._go_on_from(self._log.read(), exc)
+                if (self._view.lock, self._view.begin) == (lock, begin):
+                    break
+        else:
+            raise self._describe_loss()
         self._lock, self.begin = lock, begin
         self._until = started + lock.ttl if lock else None
 
