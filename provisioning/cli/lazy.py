@@ -7,8 +7,6 @@ from collections.abc import Mapping
 
 import click
 
-from provisioning.core.values import find_nearest
-
 
 class LazyGroup(click.Group):
     """A group that imports a command only when it is run.
@@ -53,6 +51,8 @@ class LazyGroup(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find the command, or say which was probably meant."""
+        from provisioning.core.values import find_nearest
+
         name = args[0] if args else ""
         if self.get_command(ctx, name) is None and not name.startswith("-"):
             nearest = find_nearest(name, list(self.list_commands(ctx)))

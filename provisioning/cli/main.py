@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import click
 
 from provisioning import __version__
 from provisioning.cli.lazy import LazyGroup
-from provisioning.core.errors import ProvisioningError
+
+if TYPE_CHECKING:
+    from provisioning.core.errors import ProvisioningError
 
 COMMANDS = {
     "plan": ("provisioning.cli.runs:plan", "Show what would change and why, field by field."),
@@ -67,12 +70,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except click.ClickException as exc:
         exc.show()
         sys.exit(1)
-    except ProvisioningError as exc:
-        _show(exc, as_json=_wants(words, "json"))
-        sys.exit(exc.exit_code)
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(1)
+    except Exception as exc:  # noqa: BLE001  whatever is not ours goes on from there
+        sys.exit(_report(exc, words))
     sys.exit(code if isinstance(code, int) else 0)
 
 
@@ -84,6 +86,16 @@ def _wants(words: Sequence[str], output: str) -> bool:
         or one in {f"-o{output}", f"--output={output}"}
         for one, other in pairs
     )
+
+
+def _report(error: Exception, words: Sequence[str]) -> int:
+    """Show an error of ours and return its exit code; any other is a defect, and goes on."""
+    from provisioning.core.errors import ProvisioningError
+
+    if not isinstance(error, ProvisioningError):
+        raise error
+    _show(error, as_json=_wants(words, "json"))
+    return error.exit_code
 
 
 def _show(error: ProvisioningError, *, as_json: bool) -> None:
