@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -29,6 +29,7 @@ from provisioning.gitstore.compiled import (
 )
 
 if TYPE_CHECKING:
+    from provisioning.gitstore.commits import FileChange
     from provisioning.gitstore.repository import Repository
 
 SUFFIXES = frozenset({".yaml", ".yml", ".toml", ".json"})
@@ -98,7 +99,7 @@ class Compiler:
     ) -> dict[str, CompiledFile]:
         files = dict(old.files)
         problems: list[ProvisioningError] = []
-        for change in self._repository.walk_changes(old.tree or None, tree):
+        for change in self._walk_changes(old.tree or None, tree, infra):
             files.pop(change.path, None)
             if change.after is None or not is_manifest(change.path):
                 continue
@@ -111,11 +112,22 @@ class Compiler:
         raise_problems(problems)
         return files
 
+    def _walk_changes(
+        self, before: str | None, after: str | None, infra: str
+    ) -> Iterator[FileChange]:
+        try:
+            yield from self._repository.walk_changes(before, after)
+        except InvalidManifest as exc:
+            below = exc.source.file if exc.source else ""
+            source = Source(f"infra/{infra}/{below}", 1)
+            raise InvalidManifest(exc.message, hint=exc.hint, source=source) from exc
+
     def _compile_file(self, path: str, blob: BlobId, infra: str) -> CompiledFile:
         from provisioning.core.manifests.compiling import compile_manifest
 
-        data = self._repository.read_blob(blob)
-        return CompiledFile(blob, compile_manifest(data, f"infra/{infra}/{path}", self._kinds))
+        file = f"infra/{infra}/{path}"
+        data = self._repository.read_blob(blob, file)
+        return CompiledFile(blob, compile_manifest(data, file, self._kinds))
 
     def read_files(self, commit: CommitId, desired: DesiredState) -> dict[str, bytes]:
         """Return the workspace files that the specs of *desired* name.

@@ -91,6 +91,25 @@ def test_a_broken_manifest_is_not_cached(commit, compiler):
             compiler.compile(bad, "web")
 
 
+def test_a_link_is_refused_with_its_place(repository, commit, compiler):
+    """What is no plain file is named by its path from the workspace's root."""
+    first = commit(a=VALUE.format("a"))
+    tree = repository._git[first].tree["infra/web"].id
+    builder = repository._git.TreeBuilder(tree)
+    builder.insert("b.yaml", repository._git.create_blob(b"a.yaml"), 0o120000)
+    web = builder.write()
+    builder = repository._git.TreeBuilder()
+    builder.insert("web", web, 0o040000)
+    infra = builder.write()
+    builder = repository._git.TreeBuilder()
+    builder.insert("infra", infra, 0o040000)
+    author = repository._git[first].author
+    linked = repository._git.create_commit(None, author, author, "m", builder.write(), [first])
+    with pytest.raises(InvalidManifest, match="symbolic link") as caught:
+        compiler.compile(str(linked), "web")
+    assert caught.value.source.file == "infra/web/b.yaml"
+
+
 def test_an_unknown_infra_is_answered_with_the_nearest_one(commit, compiler):
     """A slip in a name is recognised."""
     first = commit(a=VALUE.format("a"))
