@@ -124,8 +124,10 @@ class Workspace:
             return None
         from provisioning.gitstore.remote import Remote
 
-        name = hashlib.sha256(str(url).encode()).hexdigest()[:32]
-        return Remote(str(url), self.home.mirrors / f"{name}.git")
+        is_relative = ":" not in str(url) and not str(url).startswith(("/", "-"))
+        address = str((self.root / str(url)).resolve()) if is_relative else str(url)
+        name = hashlib.sha256(address.encode()).hexdigest()[:32]
+        return Remote(address, self.home.mirrors / f"{name}.git")
 
     @cached_property
     def repository(self) -> Repository:

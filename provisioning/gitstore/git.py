@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
+import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,14 +15,41 @@ from provisioning.core.errors import RepositoryUnusable
 ENVIRONMENT = {
     "GIT_TERMINAL_PROMPT": "0",
     "GIT_OPTIONAL_LOCKS": "0",
+    "GIT_DEFAULT_HASH": "sha1",
+    "GIT_DEFAULT_REF_FORMAT": "files",
     "LC_ALL": "C",
 }
-"""No prompt that nobody answers, no write to the user's index, answers in English."""
+"""No prompt that nobody answers, no write to the user's index, mirrors that libgit2 can read
+whatever the user's defaults are, answers in English."""
 
-OPTIONS = ("-c", "core.hooksPath=/dev/null", "-c", "gc.auto=0")
-"""None of the user's hooks is run by us, and no clean-up in the middle of a run."""
+OPTIONS = (
+    *("-c", "core.hooksPath=/dev/null"),
+    *("-c", "gc.auto=0"),
+    *("-c", "core.fsync=reference"),
+    *("-c", "core.filesRefLockTimeout=2000"),
+)
+"""None of the user's hooks is run by us, no clean-up in the middle of a run, a ref is on disk
+before it counts (by itself Git writes refs without fsync), and a ref that another process is
+just writing is waited for, in milliseconds."""
 
-PASSWORD = re.compile(r"(?<=://)[^/@\s]+@")
+CALLERS = (
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    "GIT_COMMON_DIR",
+    "GIT_DIR",
+    "GIT_INDEX_FILE",
+    "GIT_NAMESPACE",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_PREFIX",
+    "GIT_QUARANTINE_PATH",
+    "GIT_SHALLOW_FILE",
+    "GIT_WORK_TREE",
+)
+"""What Git sets for a hook or an alias; inherited, it would send our objects elsewhere."""
+
+USAGE = 129
+"""The exit status of a git that does not know an option."""
+
+PASSWORD = re.compile(r"(?<=://)[^/\s]+@")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,32 +60,53 @@ class Answer:
     output: str
     error: str
 
-    @property
-    def has_timed_out(self) -> bool:
-        """Whether it was ended by us, because it took too long."""
-        return self.status < 0
-
 
 def run_git(folder: Path, *arguments: str, timeout: float | None = None) -> Answer:
     """Run git on the repository at *folder* (its `.git`, or a bare one).
 
+    It runs in a session of its own: a Ctrl-C meant for us does not cut it off, and no program
+    it starts can ask on the terminal.
+
     Args:
         folder: The repository's own folder, which overrides a caller's `GIT_DIR`.
         arguments: The command and its arguments; text of users stands behind a `--`.
-        timeout: Seconds after which it is killed.
+        timeout: Seconds after which it is killed, with every program it started.
 
     Raises:
-        RepositoryUnusable: If there is no git program.
+        RepositoryUnusable: If there is no git program, or one that is too old.
     """
-    command = ["git", f"--git-dir={folder}", *OPTIONS, *arguments]
-    status, output, error = _load_git()(str(folder)).execute(
-        command,
-        with_extended_output=True,
-        with_exceptions=False,
-        kill_after_timeout=timeout,
+    running = _load_git()(str(folder)).execute(
+        [*_forget_caller(), "git", f"--git-dir={folder}", *OPTIONS, *arguments],
+        as_process=True,
         env=ENVIRONMENT,
+        start_new_session=True,
     )
-    return Answer(status, output, mask_password(error))
+    answer = _wait(running.proc, timeout)
+    if answer.status == USAGE:
+        raise RepositoryUnusable(
+            f"git {arguments[0]} is too old: {answer.error.partition(chr(10))[0]}",
+            hint="install git 2.30 or newer",
+        )
+    return answer
+
+
+def _wait(process: subprocess.Popen[bytes], timeout: float | None) -> Answer:
+    """Wait by ourselves: GitPython's own time-out needs `ps`, and hangs where there is none."""
+    late = ""
+    try:
+        output, error = process.communicate(timeout=timeout)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        output, error = process.communicate()
+        late = f"it did not answer within {timeout:g} s\n"
+    told = (late + error.decode(errors="replace")).strip()
+    return Answer(process.returncode, output.decode(errors="replace"), mask_password(told))
+
+
+def _forget_caller() -> list[str]:
+    """Return the words that start a program without what a hook's caller has set."""
+    present = [name for name in CALLERS if name in os.environ]
+    return ["env", *(word for name in present for word in ("-u", name))] if present else []
 
 
 def _load_git() -> Any:

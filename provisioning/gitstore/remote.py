@@ -11,34 +11,53 @@ from provisioning.core.errors import (
     ProvisioningError,
     RemoteRefused,
     RemoteUnreachable,
+    StorageFailed,
 )
 from provisioning.core.ids import CommitId
+from provisioning.core.statelog import OURS
 from provisioning.gitstore.git import Answer, mask_password, run_git
-from provisioning.gitstore.repository import Repository
+from provisioning.gitstore.repository import NOTHING, Repository
 
-FETCH_TIMEOUT = 300.0
+EXCHANGE_TIMEOUT = 300.0
 """Seconds that one exchange with a remote may take."""
 
+ATTEMPTS = 5
+"""Fetches into one mirror that stand in each other's way before it is called an error."""
+
+ABSENT = re.compile(r"couldn't find remote ref (\S+)")
+BUSY = re.compile(r"cannot lock ref|Unable to create '.*\.lock'|some local refs could not be")
+
 STALE = re.compile(
-    r"stale info|fetch first|non-fast-forward|already exists|cannot lock ref|failed to update ref"
+    r"stale info|fetch first|non-fast-forward|already exists|"
+    r"cannot lock ref|failed to update ref|incorrect old value"
 )
-"""What Git says to a push that another was quicker than."""
+"""Why Git turns down a push that another was quicker than."""
 
 REFUSED = re.compile(
-    r"remote rejected|pre-receive hook declined|protected branch|"
-    r"Permission denied|Authentication failed|not found|does not appear to be a git repository|"
-    r"could not read Username|403|401|Host key verification failed"
+    r"Permission denied|access denied|Authentication failed|could not read (Username|Password)|"
+    r"returned error: 40[0-7]|repository .* not found|does not appear to be a git repository|"
+    r"dubious ownership|Host key verification failed"
 )
 """What a remote says whose "no" will not change by itself."""
+
+ADVICE = re.compile(
+    r"^(fatal: Could not read from remote|Please make sure|and the repository exists|"
+    r"error: failed to push some refs|remote:$)"
+)
+"""What Git adds to every failure."""
+
+SHOWN = 4
+"""Lines of a remote's answer that a message repeats."""
 
 
 class Remote:
     """The repository at *url*, and its private mirror below *mirror*."""
 
-    def __init__(self, url: str, mirror: Path) -> None:
+    def __init__(self, url: str, mirror: Path, *, timeout: float = EXCHANGE_TIMEOUT) -> None:
         self.url = check_url(url)
         self.shown = mask_password(url)
         self._folder = mirror
+        self._timeout = timeout
         self._create_mirror()
         self.mirror = Repository(mirror)
 
@@ -48,7 +67,7 @@ class Remote:
         self._folder.parent.mkdir(parents=True, exist_ok=True)
         answer = run_git(self._folder, "init", "--quiet", "--bare")
         if answer.status:
-            raise RemoteUnreachable(f"no mirror can be made at {self._folder}: {answer.error}")
+            raise StorageFailed(f"no mirror can be made at {self._folder}: {answer.error}")
 
     def fetch(self, *refs: str) -> None:
         """Fetch *refs* (a `*` at the end matches); what is gone there goes here too.
@@ -57,20 +76,24 @@ class Remote:
             RemoteUnreachable: If the remote does not answer.
             RemoteRefused: If it says no.
         """
-        answer = run_git(
-            self._folder,
-            "fetch",
-            "--quiet",
-            "--prune",
-            "--no-tags",
-            "--no-write-fetch-head",
-            "--",
-            self.url,
-            *(f"+{ref}:{ref}" for ref in refs),
-            timeout=FETCH_TIMEOUT,
-        )
-        if answer.status:
-            raise self._describe("fetched from", answer)
+        wanted = list(refs)
+        attempts = ATTEMPTS
+        while wanted:
+            answer = self._fetch_once(wanted)
+            if answer.status == 0:
+                return
+            absent = ABSENT.search(answer.error)
+            if absent and absent[1] in wanted:
+                wanted.remove(absent[1])
+                run_git(self._folder, "update-ref", "-d", absent[1])
+                continue
+            attempts -= 1
+            if attempts == 0 or not BUSY.search(answer.error):
+                raise self._describe("fetched from", answer)
+
+    def _fetch_once(self, refs: list[str]) -> Answer:
+        options = ("--quiet", "--prune", "--no-tags", "--no-write-fetch-head")
+        return self._ask("fetch", *options, "--", self.url, *(f"+{ref}:{ref}" for ref in refs))
 
     def push(self, ref: str, new: CommitId, old: CommitId | None) -> None:
         """Move *ref* from *old* (None: it must not exist) to *new*, there and in the mirror.
@@ -82,58 +105,92 @@ class Remote:
             RemoteRefused: If the remote says no.
             RemoteUnreachable: If it cannot be known whether the push arrived.
         """
-        answer = run_git(
-            self._folder,
-            "push",
-            "--porcelain",
-            "--atomic",
-            f"--force-with-lease={ref}:{old or ''}",
-            "--",
-            self.url,
-            f"{new}:{ref}",
-            timeout=FETCH_TIMEOUT,
-        )
+        self._check_ours(ref, new, old)
+        lease = f"--force-with-lease={ref}:{old or ''}"
+        answer = self._ask("push", "--porcelain", "--atomic", lease, "--", self.url, f"{new}:{ref}")
         if answer.status:
             self._look_up(ref, new, old, answer)
-        self._follow(ref, new)
+        run_git(self._folder, "update-ref", ref, new, old or NOTHING)
+
+    def _check_ours(self, ref: str, new: CommitId, old: CommitId | None) -> None:
+        """Refuse what the lease alone would let through: it forces any commit on any branch."""
+        if not ref.startswith(OURS):
+            raise AssertionError(f"{ref} is not ours to write")
+        if old and not self.mirror.is_ancestor(old, new):
+            raise AssertionError(f"{new} does not follow {old}")
 
     def _look_up(self, ref: str, new: CommitId, old: CommitId | None, push: Answer) -> None:
         """Find out what became of a push whose answer was not a yes."""
-        told = push.output + push.error
+        verdict = parse_verdict(push.output)
+        if verdict is None and REFUSED.search(push.error):
+            raise self._describe("pushed to", push)
         try:
             there = self._read_ref(ref)
         except ProvisioningError as exc:
             raise RemoteUnreachable(
-                f"it cannot be known whether {ref} was pushed to {self.shown}: {exc.message}",
+                f"it is unknown whether {ref} was pushed to {self.shown}: {exc.message}",
                 hint="run again when it answers; nothing is lost",
             ) from exc
         if there == new:
             return
-        if there != old or (STALE.search(told) and not REFUSED.search(told)):
+        if there != old or is_lost_race(verdict or "", push.error):
             raise HeadMoved(f"{ref} of {self.shown} is no longer at {(old or 'nothing')[:10]}")
+        if verdict:
+            raise self._refuse("pushed to", f"{verdict}; {_join(push.error)}")
         raise self._describe("pushed to", push)
 
     def _read_ref(self, ref: str) -> CommitId | None:
-        answer = run_git(self._folder, "ls-remote", "--", self.url, ref, timeout=FETCH_TIMEOUT)
+        answer = self._ask("ls-remote", "--", self.url, ref)
         if answer.status:
             raise self._describe("read from", answer)
-        return CommitId(answer.output.split()[0]) if answer.output.strip() else None
+        rows = (line.split("\t") for line in answer.output.splitlines())
+        return next((CommitId(row[0]) for row in rows if row[1:] == [ref]), None)
 
-    def _follow(self, ref: str, new: CommitId) -> None:
-        """Point the mirror's ref to what the remote now has; the next fetch would do it too."""
-        run_git(self._folder, "update-ref", ref, new)
+    def _ask(self, *arguments: str) -> Answer:
+        return run_git(self._folder, *arguments, timeout=self._timeout)
 
     def _describe(self, what: str, answer: Answer) -> ProvisioningError:
-        lines = [
-            line for line in (answer.error + "\n" + answer.output).splitlines() if line.strip()
-        ]
-        told = "; ".join(lines[:4]) or "it did not answer in time"
-        message = f"{self.shown} cannot be {what}: {mask_password(told)}"
-        if REFUSED.search(told):
-            return RemoteRefused(
-                message, hint="check the URL, your rights and the branch's protection"
-            )
-        return RemoteUnreachable(message, hint="check the network; run again when it answers")
+        if REFUSED.search(answer.error):
+            return self._refuse(what, _join(answer.error))
+        return RemoteUnreachable(
+            f"{self.shown} cannot be {what}: {_join(answer.error)}",
+            hint="check the network; run again when it answers",
+        )
+
+    def _refuse(self, what: str, told: str) -> RemoteRefused:
+        return RemoteRefused(
+            f"{self.shown} cannot be {what}: {told}",
+            hint="check the URL, your rights and the branch's protection",
+        )
+
+
+def parse_verdict(output: str) -> str | None:
+    """Return why the remote turned a push down, from `git push --porcelain`; None if it is silent.
+
+    A line is `<flag> TAB <from>:<to> TAB <summary> (<reason>)`, its flag `!` for a no: git-push(1).
+    """
+    rows = (line.split("\t") for line in output.splitlines() if line.startswith("!\t"))
+    # "[remote failure]" is Git's word for a connection that broke: that is no answer.
+    return next((row[-1] for row in rows if "[remote failure]" not in row[-1]), None)
+
+
+def is_lost_race(verdict: str, error: str) -> bool:
+    """Tell whether a push was turned down because somebody else was writing the same ref.
+
+    With `--atomic` the verdict does not say which lock was taken; the server's own words do.
+    """
+    if "exists; cannot create" in error:  # a branch stands where ours needs a folder
+        return False
+    is_locked = "atomic transaction failed" in verdict and "cannot lock ref" in error
+    return is_locked or bool(STALE.search(verdict))
+
+
+def _join(told: str) -> str:
+    """Return the telling lines as one: a wall of text keeps its beginning and its end."""
+    lines = [line.strip() for line in told.splitlines() if re.search(r"\w", line)]
+    lines = [line for line in lines if not ADVICE.search(line)]
+    kept = lines if len(lines) <= SHOWN else lines[: SHOWN // 2] + lines[-SHOWN // 2 :]
+    return "; ".join(kept) or "it said nothing"
 
 
 def check_url(url: str) -> str:
@@ -142,7 +199,7 @@ def check_url(url: str) -> str:
     Raises:
         InvalidConfiguration: If it is an option in disguise, or runs a program.
     """
-    if url.startswith("-") or "::" in url.partition("/")[0]:
+    if url.startswith("-") or re.match(r"\w[\w+.-]*::", url):
         raise InvalidConfiguration(
             f"{mask_password(url)!r} is not the URL of a repository",
             hint="use https://, ssh://, git@host:path, file:// or a path",

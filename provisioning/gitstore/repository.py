@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -22,6 +23,9 @@ from provisioning.gitstore.git import run_git
 
 NOTHING = "0" * 40
 EMAIL = "provisioning@localhost"
+MOVED = re.compile(r"but expected|reference already exists")
+"""What git says when a ref is not where the caller thinks; a lock file left behind is no such."""
+
 FILE, FOLDER = 0o100644, 0o040000
 FILE_LIMIT = 16 * 2**20
 """Bytes of the largest file that is read."""
@@ -104,8 +108,8 @@ class Repository:
         """
         if old == new:
             return True
-        known = old in self._git
-        if known and self._git.descendant_of(new, old):
+        self._get_commit(new)
+        if self.has_object(old) and self._follows(new, old):
             return True
         if self._git.is_shallow:
             raise RepositoryUnusable(
@@ -114,8 +118,16 @@ class Repository:
             )
         return False
 
+    def _follows(self, new: CommitId, old: CommitId) -> bool:
+        import pygit2
+
+        try:
+            return bool(self._git.descendant_of(new, old))
+        except (KeyError, pygit2.GitError) as exc:
+            raise _describe(self.folder, str(exc)) from exc
+
     def _get_commit(self, commit: CommitId) -> Any:
-        if commit not in self._git:
+        if not self.has_object(commit):
             raise RepositoryUnusable(
                 f"commit {commit[:10]} is not in {self.folder}",
                 hint="git fetch --unshallow" if self._git.is_shallow else "git fsck tells more",
@@ -124,24 +136,28 @@ class Repository:
 
     def _find(self, commit: CommitId, path: str) -> Any:
         """Return what is at *path*, None if there is nothing; what is damaged is not nothing."""
-        found = trees.read_object(self._git, self._get_commit(commit).tree_id)
+        found = self._read(self._get_commit(commit).tree_id)
         walked = ""
         for name in filter(None, path.split("/")):
-            if found.type_str != "tree" or name not in found:
+            tree: Any = self._read(found.id, walked[1:]) if found.type_str == "tree" else ()
+            if name not in tree:
                 return None
             walked += f"/{name}"
-            entry = found / name
-            if entry.filemode == trees.SUBMODULE:
+            found = tree / name
+            if found.filemode == trees.SUBMODULE:
                 return None
-            found = trees.read_object(self._git, str(entry.id), walked[1:])
         return found
+
+    def _read(self, object_id: Any, path: str = "") -> Any:
+        return trees.read_object(self._git, str(object_id), path)
 
     def read_folder(self, commit: CommitId, path: str) -> list[Entry]:
         """Return the entries of the folder at *path* ("" for the root); none if it is none."""
         found = self._find(commit, path)
         if found is None or found.type_str != "tree":
             return []
-        return [Entry(each.name, str(each.id), each.filemode == FOLDER) for each in found]
+        entries = self._read(found.id, path)
+        return [Entry(each.name, str(each.id), each.filemode == FOLDER) for each in entries]
 
     def find_id(self, commit: CommitId, path: str) -> str | None:
         """Return the id of what is at *path*, None if there is nothing."""
@@ -154,14 +170,14 @@ class Repository:
         Raises:
             InvalidManifest: If it is larger than `FILE_LIMIT`.
         """
-        found = trees.read_object(self._git, blob, path)
-        if found.size > FILE_LIMIT:
+        size = trees.read_size(self._git, blob, path)
+        if size > FILE_LIMIT:
             raise InvalidManifest(
-                f"{path or blob} has {found.size} bytes; at most {FILE_LIMIT} are read",
+                f"{path or blob} has {size} bytes; at most {FILE_LIMIT} are read",
                 hint="keep large content out of Git, or split it",
                 source=Source(path, 1) if path else None,
             )
-        data: bytes = found.data
+        data: bytes = self._read(blob, path).data
         return data
 
     def read_file(self, commit: CommitId, path: str) -> bytes | None:
@@ -181,12 +197,12 @@ class Repository:
 
     def walk_changes(self, before: str | None, after: str | None) -> Iterator[FileChange]:
         """Yield every path that differs between two trees; see `trees.walk_changes`."""
-        known = before if before and before in self._git else None
+        known = before if before and self.has_object(before) else None
         return trees.walk_changes(self._git, known, after)
 
     def has_object(self, name: str) -> bool:
         """Tell whether the object with the id *name* is here."""
-        return name in self._git
+        return bool(self._git.odb.exists(name))
 
     def write_commit(
         self,
@@ -202,7 +218,7 @@ class Repository:
             parent: What it goes on from; None for the first commit of a branch.
             changes: The content of each path that changes, None to remove it.
             message: The whole message.
-            author: The name of who did it.
+            author: The name of who did it; what Git has no room for in a name is left out.
             time: Seconds since the epoch.
 
         Raises:
@@ -211,7 +227,7 @@ class Repository:
         import pygit2
 
         base = self._get_commit(parent).tree.id if parent else None
-        signature = pygit2.Signature(author, EMAIL, int(time), 0)
+        signature = pygit2.Signature(clean_name(author), EMAIL, int(time), 0)
         parents = [parent] if parent else []
         try:
             tree = self._write_tree(base, changes)
@@ -258,9 +274,19 @@ class Repository:
         answer = run_git(self.folder, "update-ref", name, new, old or NOTHING)
         if answer.status == 0:
             return
-        if self.read_ref(name) != old or "but expected" in answer.error or "exists" in answer.error:
+        if self.read_ref(name) != old or MOVED.search(answer.error):
             raise HeadMoved(f"{name} is no longer at {(old or NOTHING)[:10]}")
+        if "exists; cannot create" in answer.error:
+            raise RepositoryUnusable(
+                f"{name} cannot be written: {answer.error}",
+                hint=f"git branch -m {OURS.split('/')[2]} ANOTHER-NAME",
+            )
         raise StorageFailed(f"{name} cannot be written: {answer.error}", hint="git fsck tells more")
+
+
+def clean_name(name: str) -> str:
+    """Return *name* as it can stand in a commit: on one line, without angle brackets."""
+    return " ".join(re.sub(r"[<>\0]", "", name).split()) or "unknown"
 
 
 def _open(folder: Path) -> Any:

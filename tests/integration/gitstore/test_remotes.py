@@ -1,0 +1,235 @@
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from provisioning.core.errors import HeadMoved, RemoteRefused, RemoteUnreachable
+
+REF = "refs/heads/provisioning/web"
+MAIN = "refs/heads/main"
+
+CUT_OFF_BEFORE = 'kill -9 "$PPID"'
+"""As pre-receive: the server dies before anything has changed."""
+
+CUT_OFF_AFTER = '[ "$1" = committed ] && kill -9 "$PPID"; exit 0'
+"""As reference-transaction: the ref has moved, and the server dies before it says so."""
+
+
+def test_fetch_follows_the_remote(served, connect):
+    """What the remote has is here after a fetch: new commits, and the absence of what is gone."""
+    remote = connect(served.url)
+    first = served.commit(MAIN, "1")
+    remote.fetch(MAIN, "refs/heads/provisioning/*")
+    assert remote.mirror.read_ref(MAIN) == first
+    served.commit(REF)
+    second = served.commit(MAIN, "2")
+    remote.fetch(MAIN, "refs/heads/provisioning/*")
+    assert remote.mirror.read_ref(MAIN) == second
+    assert remote.mirror.read_ref(REF)
+    served.git("update-ref", "-d", REF)
+    remote.fetch(MAIN, "refs/heads/provisioning/*")
+    assert remote.mirror.read_ref(REF) is None
+
+
+def test_missing_branch_is_no_failure(served, connect):
+    """A branch that is not there is absent after the fetch; the others are fetched all the same."""
+    remote = connect(served.url)
+    main = served.commit(MAIN)
+    remote.fetch("refs/heads/gone", MAIN, "refs/heads/too")
+    assert remote.mirror.read_ref(MAIN) == main
+    served.git("update-ref", "-d", MAIN)
+    remote.fetch(MAIN)
+    assert remote.mirror.read_ref(MAIN) is None
+
+
+def test_push_moves_the_ref(served, connect, write):
+    """A push creates the ref, then moves it; another machine sees each."""
+    one, other = connect(served.url), connect(served.url)
+    first = write(one, None, "1")
+    one.push(REF, first, None)
+    second = write(one, first, "2")
+    one.push(REF, second, first)
+    assert served.read(REF) == second == one.mirror.read_ref(REF)
+    other.fetch(REF)
+    assert [commit.id for commit in other.mirror.read_history(second)] == [second, first]
+
+
+def test_stale_push_never_lands(served, connect, write):
+    """A push on top of a head that has moved is refused, whether it was made or deleted since."""
+    one, other = connect(served.url), connect(served.url)
+    first = write(one, None, "1")
+    one.push(REF, first, None)
+    with pytest.raises(HeadMoved):
+        other.push(REF, write(other, None, "other"), None)
+    second = write(one, first, "2")
+    served.git("update-ref", "-d", REF)
+    with pytest.raises(HeadMoved):
+        one.push(REF, second, first)
+    assert served.read(REF) is None
+
+
+def test_one_of_many_pushes_wins(served, connect, write):
+    """Of eight pushes at once onto one head exactly one lands, each time, and the rest know it."""
+    remotes = [connect(served.url) for _ in range(8)]
+    head = None
+    for turn in range(3):
+        start = threading.Barrier(len(remotes))
+
+        def push(numbered, turn=turn, head=head, start=start):
+            number, remote = numbered
+            if head:
+                remote.fetch(REF)
+            new = write(remote, head, f"{turn} {number}")
+            start.wait()
+            try:
+                remote.push(REF, new, head)
+            except HeadMoved:
+                return None
+            return new
+
+        with ThreadPoolExecutor(len(remotes)) as pool:
+            winners = [new for new in pool.map(push, enumerate(remotes)) if new]
+        assert winners == [served.read(REF)]
+        head = winners[0]
+
+
+def test_fetches_into_one_mirror_at_once(served, connect):
+    """Several fetches into one mirror at once all succeed."""
+    remote = connect(served.url)
+    remote.fetch(MAIN)
+    head = served.commit(MAIN)
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(lambda _: remote.fetch(MAIN, "refs/heads/provisioning/*"), range(6)))
+    assert remote.mirror.read_ref(MAIN) == head
+
+
+def test_refusal_is_told_in_the_server_s_words(served, connect, write):
+    """What a hook declines is refused for good, with what the hook said, and nothing changes."""
+    served.hook("pre-receive", "echo 'state logs are frozen until Monday' >&2; exit 1")
+    remote = connect(served.url)
+    with pytest.raises(RemoteRefused, match="frozen until Monday") as caught:
+        remote.push(REF, write(remote, None, "1"), None)
+    assert "hook declined" in caught.value.message
+    assert served.read(REF) is None
+
+
+def test_server_killed_before_it_wrote(served, connect, write):
+    """A server that dies before it wrote is unreachable; the same push succeeds later."""
+    served.hook("pre-receive", CUT_OFF_BEFORE)
+    remote = connect(served.url)
+    new = write(remote, None, "1")
+    with pytest.raises(RemoteUnreachable):
+        remote.push(REF, new, None)
+    assert served.read(REF) is None
+    (served.folder / "hooks" / "pre-receive").unlink()
+    remote.push(REF, new, None)
+    assert served.read(REF) == new
+
+
+def test_lost_answer_is_looked_up(served, connect, write):
+    """A push whose answer was lost succeeded if the remote has it."""
+    served.hook("reference-transaction", CUT_OFF_AFTER)
+    remote = connect(served.url)
+    new = write(remote, None, "1")
+    remote.push(REF, new, None)
+    assert served.read(REF) == new == remote.mirror.read_ref(REF)
+
+
+def test_lost_answer_that_cannot_be_looked_up(served, connect, write):
+    """Where the answer is lost and the remote is gone, it is unknown, and said so."""
+    gone = served.folder.with_name("moved.git")
+    served.hook(
+        "reference-transaction",
+        f'[ "$1" = committed ] && mv {served.folder} {gone} && kill -9 "$PPID"; exit 0',
+    )
+    remote = connect(served.url)
+    with pytest.raises(RemoteUnreachable, match="unknown whether") as caught:
+        remote.push(REF, write(remote, None, "1"), None)
+    assert caught.value.retryable
+
+
+def test_wrong_path_is_refused(served, connect):
+    """A path without a repository is a "no" that names the URL."""
+    with pytest.raises(RemoteRefused, match=r"nowhere\.git") as caught:
+        connect(served.url.replace("shop.git", "nowhere.git")).fetch(MAIN)
+    assert caught.value.hint
+
+
+def test_server_that_is_down_is_unreachable(served_by_http, connect, write):
+    """A server that does not listen is unreachable, for reading and for writing."""
+    remote = connect(served_by_http.url)
+    served_by_http.stop()
+    with pytest.raises(RemoteUnreachable):
+        remote.fetch(MAIN)
+    with pytest.raises(RemoteUnreachable):
+        remote.push(REF, write(remote, None, "1"), None)
+
+
+@pytest.mark.peer("git-http-backend")
+def test_password_is_asked_of_nobody_and_told_to_nobody(served_by_http, connect):
+    """A wrong password is refused at once, without a prompt, and stands in no message."""
+    served_by_http.protect("Basic right")
+    url = served_by_http.url.replace("//", "//ana:hunter2@")
+    with pytest.raises(RemoteRefused) as caught:
+        connect(url).fetch(MAIN)
+    assert "hunter2" not in f"{caught.value} {caught.value.hint}"
+    assert "//***@127" in caught.value.message
+
+
+@pytest.mark.peer("sshd")
+def test_wrong_host_key_is_refused(served_by_ssh, connect, tmp_path):
+    """A server that shows another key than the known one is refused, not trusted."""
+    known = tmp_path / "keys" / "known_hosts"
+    other = (tmp_path / "keys" / "user.pub").read_text()
+    known.write_text(f"{known.read_text().split()[0]} {other}")
+    with pytest.raises(RemoteRefused, match="Host key verification failed"):
+        connect(served_by_ssh.url).fetch(MAIN)
+
+
+@pytest.mark.peer("sshd")
+def test_unknown_user_key_is_refused(served_by_ssh, connect, tmp_path):
+    """A key the server does not know is refused."""
+    (tmp_path / "keys" / "user.pub").write_text("")
+    with pytest.raises(RemoteRefused, match="Permission denied"):
+        connect(served_by_ssh.url).fetch(MAIN)
+
+
+def test_nothing_but_our_branches_is_pushed(served_by_file, connect, write):
+    """Neither a foreign branch nor unrelated history is pushed, whatever the lease would allow."""
+    main = served_by_file.commit(MAIN)
+    remote = connect(served_by_file.url)
+    remote.fetch(MAIN)
+    new = write(remote, None, "1")
+    remote.push(REF, new, None)
+    with pytest.raises(AssertionError, match="not ours"):
+        remote.push(MAIN, new, main)
+    with pytest.raises(AssertionError, match="does not follow"):
+        remote.push(REF, write(remote, None, "2"), new)
+    assert (served_by_file.read(MAIN), served_by_file.read(REF)) == (main, new)
+
+
+def test_lock_that_is_taken_there_is_a_lost_race(served_by_file, connect, write):
+    """A ref that somebody is about to write there reads as moved, so that it is read again."""
+    remote = connect(served_by_file.url)
+    (served_by_file.folder / "refs/heads/provisioning").mkdir(parents=True)
+    (served_by_file.folder / "refs/heads/provisioning/web.lock").touch()
+    with pytest.raises(HeadMoved):
+        remote.push(REF, write(remote, None, "1"), None)
+
+
+def test_branch_in_the_way_there_is_named(served_by_file, connect, write):
+    """A branch named `provisioning` there leaves no room for ours: a "no" that names it."""
+    served_by_file.commit("refs/heads/provisioning")
+    remote = connect(served_by_file.url)
+    with pytest.raises(RemoteRefused, match="'refs/heads/provisioning' exists"):
+        remote.push(REF, write(remote, None, "1"), None)
+
+
+def test_ref_is_found_by_its_whole_name(served_by_file, connect, write):
+    """A ref whose name only ends alike is not taken for the one that is looked up."""
+    decoy = served_by_file.commit(f"refs/decoy/{REF}")
+    served_by_file.hook("reference-transaction", CUT_OFF_AFTER)
+    remote = connect(served_by_file.url)
+    new = write(remote, None, "1")
+    remote.push(REF, new, None)
+    assert served_by_file.read(REF) == new != decoy
