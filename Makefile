@@ -1,13 +1,13 @@
 # Both `make demo` and `make test` set up everything they need in .venv.
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint format clean
+.PHONY: help demo test check lint format clean crash-matrix
 
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
 help: ## Show the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 $(STAMP): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=python3.12 …"; exit 1; }
@@ -29,6 +29,10 @@ lint: $(STAMP) ## Style, types and layers
 
 check: lint ## Lint, then all tests
 	$(BIN)/python -m pytest -n 4 --dist loadgroup
+
+crash-matrix: $(STAMP) ## Cut real runs off at every effect (EVERY=n: each n-th case)
+	$(BIN)/python tests/crash/matrix/run.py --every $(or $(EVERY),1) \
+	  --write docs/explanation/crash-matrix.md
 
 format: $(STAMP) ## Put the code into the house's format
 	$(BIN)/ruff format .

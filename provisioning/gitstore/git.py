@@ -61,7 +61,9 @@ class Answer:
     error: str
 
 
-def run_git(folder: Path, *arguments: str, timeout: float | None = None) -> Answer:
+def run_git(
+    folder: Path, *arguments: str, timeout: float | None = None, inherits: tuple[int, ...] = ()
+) -> Answer:
     """Run git on the repository at *folder* (its `.git`, or a bare one).
 
     It runs in a session of its own: a Ctrl-C meant for us does not cut it off, and no program
@@ -71,6 +73,7 @@ def run_git(folder: Path, *arguments: str, timeout: float | None = None) -> Answ
         folder: The repository's own folder, which overrides a caller's `GIT_DIR`.
         arguments: The command and its arguments; text of users stands behind a `--`.
         timeout: Seconds after which it is killed, with every program it started.
+        inherits: Descriptors that it keeps open as long as it lives.
 
     Raises:
         RepositoryUnusable: If there is no git program, or one that is too old.
@@ -80,6 +83,7 @@ def run_git(folder: Path, *arguments: str, timeout: float | None = None) -> Answ
         as_process=True,
         env=ENVIRONMENT,
         start_new_session=True,
+        pass_fds=inherits,
     )
     answer = _wait(running.proc, timeout)
     if answer.status == USAGE:

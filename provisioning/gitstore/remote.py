@@ -16,6 +16,7 @@ from provisioning.core.errors import (
 from provisioning.core.ids import CommitId
 from provisioning.core.statelog import OURS
 from provisioning.gitstore.git import Answer, mask_password, run_git
+from provisioning.gitstore.ref_locks import LockWatch
 from provisioning.gitstore.repository import NOTHING, Repository
 
 EXCHANGE_TIMEOUT = 300.0
@@ -78,6 +79,7 @@ class Remote:
         """
         wanted = list(refs)
         attempts = ATTEMPTS
+        watch = LockWatch(self._folder)
         while wanted:
             answer = self._fetch_once(wanted)
             if answer.status == 0:
@@ -88,6 +90,7 @@ class Remote:
                 run_git(self._folder, "update-ref", "-d", absent[1])
                 continue
             attempts -= 1
+            watch.is_blocked(answer.error)
             if attempts == 0 or not BUSY.search(answer.error):
                 raise self._describe("fetched from", answer)
 

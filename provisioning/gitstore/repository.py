@@ -19,12 +19,16 @@ from provisioning.core.ids import CommitId
 from provisioning.core.statelog import OURS
 from provisioning.gitstore import trees
 from provisioning.gitstore.commits import Commit, Entry, File, FileChange, parse_message
-from provisioning.gitstore.git import run_git
+from provisioning.gitstore.git import Answer, run_git
+from provisioning.gitstore.ref_locks import LockWatch, claim, find_shared
 
 NOTHING = "0" * 40
 EMAIL = "provisioning@localhost"
 MOVED = re.compile(r"but expected|reference already exists")
 """What git says when a ref is not where the caller thinks; a lock file left behind is no such."""
+
+ATTEMPTS = 5
+"""Writes of one ref that somebody's lock stands in the way of before it is called an error."""
 
 FILE, FOLDER = 0o100644, 0o040000
 FILE_LIMIT = 16 * 2**20
@@ -271,7 +275,7 @@ class Repository:
         """
         if not name.startswith(OURS):
             raise AssertionError(f"{name} is not ours to write")
-        answer = run_git(self.folder, "update-ref", name, new, old or NOTHING)
+        answer = self._write_ref(name, new, old or NOTHING)
         if answer.status == 0:
             return
         if self.read_ref(name) != old or MOVED.search(answer.error):
@@ -282,6 +286,17 @@ class Repository:
                 hint=f"git branch -m {OURS.split('/')[2]} ANOTHER-NAME",
             )
         raise StorageFailed(f"{name} cannot be written: {answer.error}", hint="git fsck tells more")
+
+    def _write_ref(self, name: str, new: str, old: str) -> Answer:
+        """Write it, and once more if a git that was killed left its lock in the way."""
+        shared = find_shared(self.folder)
+        watch = LockWatch(shared / OURS)
+        with claim(shared) as handle:
+            for _ in range(ATTEMPTS):
+                answer = run_git(self.folder, "update-ref", name, new, old, inherits=(handle,))
+                if answer.status == 0 or not watch.is_blocked(answer.error):
+                    break
+        return answer
 
 
 def clean_name(name: str) -> str:

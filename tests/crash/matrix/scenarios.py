@@ -1,0 +1,172 @@
+"""What is cut off: desired states before and after, and the world that must come of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+APPLY = ("apply", "--yes", "web")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """One command that is cut off.
+
+    Attributes:
+        name: Its name in the table.
+        before: The manifests that were applied before.
+        after: The manifests that are to be applied.
+        files: The files that must be below the live root in the end, and what they hold.
+        folders: The folders that must be there besides.
+        processes: How many managed processes must run in the end.
+        records: The ids that must be recorded in the end.
+        settings: Lines of `config/provisioning.yaml` besides the usual.
+        remote: Whether the state log lies on a remote; what its server does is not cut off.
+        command: What is cut off.
+        recovery: What is run afterwards, besides `apply`.
+        interrupted: A run was cut off already, at its first change of the world.
+        code: How the recovering `apply` exits.
+    """
+
+    name: str
+    before: str = ""
+    after: str
+    files: Mapping[str, str]
+    folders: frozenset[str] = frozenset()
+    processes: int = 0
+    records: frozenset[str]
+    settings: str = ""
+    remote: bool = False
+    command: Sequence[str] = APPLY
+    recovery: Sequence[Sequence[str]] = field(default_factory=tuple)
+    interrupted: bool = False
+    code: int = 0
+
+
+def render(name: str, spec: str, more: str = "") -> str:
+    kind, _, own = name.partition("/")
+    return (
+        f"---\napiVersion: provisioning/v1\nkind: {kind}\n"
+        f"metadata: {{name: {own}}}\nspec: {{{spec}}}\n{more}"
+    )
+
+
+def file(name: str, path: str, content: str, more: str = "") -> str:
+    return render(f"File/{name}", f"path: {path}, content: '{content}'", more)
+
+
+def process(name: str, seconds: int) -> str:
+    return render(
+        f"Process/{name}", f"command: [sleep, '{seconds}'], stop: {{signal: TERM, grace: 1}}"
+    )
+
+
+TWO = file("a", "a.txt", "one") + file("b", "b.txt", "to {{resources.File/a.path}}")
+TWO_FILES = {"a.txt": "one", "b.txt": "to a.txt"}
+TWO_RECORDS = frozenset({"File/a", "File/b"})
+ONE = frozenset({"File/a"})
+
+SCENARIOS = (
+    Scenario(name="first run, create", after=TWO, files=TWO_FILES, records=TWO_RECORDS),
+    Scenario(
+        name="update",
+        before=TWO,
+        after=render("File/a", "path: a.txt, content: 'two', mode: '0600'")
+        + file("b", "b.txt", "to {{resources.File/a.path}}"),
+        files={"a.txt": "two", "b.txt": "to a.txt"},
+        records=TWO_RECORDS,
+    ),
+    Scenario(
+        name="delete",
+        before=TWO,
+        after=file("a", "a.txt", "one"),
+        files={"a.txt": "one"},
+        records=ONE,
+    ),
+    Scenario(
+        name="replace, new first",
+        before=file("a", "a.txt", "one"),
+        after=file("a", "z.txt", "one"),
+        files={"z.txt": "one"},
+        records=ONE,
+    ),
+    Scenario(
+        name="replace, old first",
+        before=process("p", 86401),
+        after=process("p", 86402),
+        files={},
+        processes=1,
+        records=frozenset({"Process/p"}),
+    ),
+    Scenario(
+        name="move",
+        before=file("old", "a.txt", "one"),
+        after=file("a", "a.txt", "one", "moved: {from: File/old}\n"),
+        files={"a.txt": "one"},
+        records=ONE,
+    ),
+    Scenario(
+        name="folders and values",
+        before=render("Directory/d", "path: d") + file("a", "d/a.txt", "one"),
+        after=render("Directory/d", "path: d, mode: '0700'")
+        + render("Directory/e", "path: e/f")
+        + render("Value/v", "input: '{{resources.Directory/e.path}}', triggers: 2")
+        + file("a", "e/f/a.txt", "in {{resources.Value/v.output}}"),
+        files={"e/f/a.txt": "in e/f"},
+        folders=frozenset({"d", "e", "e/f"}),
+        records=frozenset({"Directory/d", "Directory/e", "Value/v", "File/a"}),
+    ),
+    Scenario(
+        name="start a process",
+        after=process("p", 86403),
+        files={},
+        processes=1,
+        records=frozenset({"Process/p"}),
+    ),
+    Scenario(
+        name="stop a process",
+        before=process("p", 86404) + file("a", "a.txt", "one"),
+        after=file("a", "a.txt", "one"),
+        files={"a.txt": "one"},
+        records=ONE,
+    ),
+    Scenario(
+        name="partial failure",
+        after=file("a", "a.txt", "one") + render("Process/p", "command: [/nowhere]"),
+        files={"a.txt": "one"},
+        records=ONE,
+        code=1,
+    ),
+    Scenario(
+        name="taking over from a run cut off",
+        after=TWO,
+        files=TWO_FILES,
+        records=TWO_RECORDS,
+        interrupted=True,
+    ),
+    Scenario(
+        name="state log on a remote",
+        before=file("a", "a.txt", "one"),
+        after=TWO,
+        files=TWO_FILES,
+        records=TWO_RECORDS,
+        remote=True,
+    ),
+    Scenario(
+        name="no lock",
+        before=file("a", "a.txt", "one"),
+        after=TWO,
+        files=TWO_FILES,
+        records=TWO_RECORDS,
+        settings="lock: {backend: none}\n",
+    ),
+    Scenario(
+        name="hold",
+        before=file("a", "a.txt", "one"),
+        after=TWO,
+        files=TWO_FILES,
+        records=TWO_RECORDS,
+        command=("lock", "hold", "web", "--reason", "cut"),
+        recovery=(("lock", "release", "web"),),
+    ),
+)

@@ -1,0 +1,113 @@
+"""Judges the world with `git`, `/proc` and the file system: nothing of the code under test."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import stat
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+from scenarios import Scenario
+
+FOREIGN = {"foreign.txt": "made by hand"}
+LOG = "refs/heads/provisioning/web"
+
+
+def find_faults(scenario: Scenario, workspace: Path, log: Path, mark: bytes) -> Iterator[str]:
+    """Yield what is wrong in the end: leaked, missing, twice, foreign, or left in the log.
+
+    Args:
+        scenario: What should be there.
+        workspace: The workspace's folder.
+        log: The repository that has the state log.
+        mark: What the environment of every managed process contains.
+    """
+    yield from _find_faults_of_files(scenario, workspace / "live")
+    running = list(find_processes(mark))
+    if len(running) != scenario.processes:
+        yield f"{len(running)} processes run instead of {scenario.processes}: {running}"
+    yield from _find_faults_of_log(scenario, log)
+
+
+def _find_faults_of_files(scenario: Scenario, live: Path) -> Iterator[str]:
+    wanted = {**FOREIGN, **scenario.files}
+    files, folders = {}, set()
+    for path in live.rglob("*"):
+        name = str(path.relative_to(live))
+        kind = path.lstat().st_mode
+        if stat.S_ISDIR(kind):
+            folders.add(name)
+        else:
+            files[name] = path.read_text(encoding="utf-8") if stat.S_ISREG(kind) else "?"
+    if files != wanted:
+        yield f"the files are {files} instead of {wanted}"
+    if folders != scenario.folders:
+        yield f"the folders are {sorted(folders)} instead of {sorted(scenario.folders)}"
+
+
+def _find_faults_of_log(scenario: Scenario, log: Path) -> Iterator[str]:
+    def git(*arguments: str) -> str:
+        command = ["git", "-C", str(log), *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        return done.stdout
+
+    try:
+        git("fsck", "--strict", "--no-dangling")
+    except subprocess.CalledProcessError as exc:
+        yield f"git fsck: {exc.stderr.strip()}"
+        return
+    if not git("for-each-ref", LOG):
+        yield "there is no state log"
+        return
+    names = git("ls-tree", "-r", "--name-only", LOG).split()
+    left = {"lock.json", "begin.json"} & set(names)
+    if left:
+        yield f"the state log still has {', '.join(sorted(left))}"
+    leaves = (name for name in names if name.startswith("resources/"))
+    lines = (line for name in leaves for line in git("show", f"{LOG}:{name}").splitlines())
+    recorded = sorted(json.loads(line)["id"] for line in lines)
+    if recorded != sorted(scenario.records):
+        yield f"recorded are {recorded} instead of {sorted(scenario.records)}"
+    shown = "%P|%(trailers:key=Fencing-Token,valueonly,separator=)"
+    yield from _find_faults_of_fences(git("log", "--reverse", f"--format={shown}", LOG))
+
+
+def _find_faults_of_fences(history: str) -> Iterator[str]:
+    before = 0
+    for line in history.splitlines():
+        parents, _, token = line.partition("|")
+        if len(parents.split()) > 1:
+            yield "the history of the state log is not linear"
+        if int(token) not in {before, before + 1}:
+            yield f"fencing token {token} follows {before}"
+        before = int(token)
+
+
+def find_processes(mark: bytes) -> Iterator[int]:
+    """Yield the managed programs (not their leaders) whose environment has *mark*."""
+    for number, environment, command in _list_processes():
+        if mark in environment and command.partition(b"\0")[0].endswith(b"sleep"):
+            yield number
+
+
+def kill_processes(mark: bytes) -> None:
+    """Kill everything whose environment has *mark*."""
+    for number, environment, _ in _list_processes():
+        if mark in environment:
+            os.kill(number, signal.SIGKILL)
+
+
+def _list_processes() -> Iterator[tuple[int, bytes, bytes]]:
+    for path in Path("/proc").iterdir():
+        if path.name.isdigit() and int(path.name) != os.getpid():
+            try:
+                yield (
+                    int(path.name),
+                    (path / "environ").read_bytes(),
+                    (path / "cmdline").read_bytes(),
+                )
+            except OSError:
+                continue
