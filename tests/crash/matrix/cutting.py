@@ -89,16 +89,26 @@ def run(
     """
     record, output = base.with_name(f"{base.name}.record"), base.with_name(f"{base.name}.out")
     if cut is not None:
-        name = os.fsencode(f"{base}/")
-        head = HEAD.pack(0, 0, 0, 0, at, cut) + name
-        record.write_bytes(head.ljust(SIZE, b"\0"))
+        write_record(record, base, cut, at)
     child = os.fork()
     if not child:
         _become(arguments, folder, output, record if cut is not None else None, environment)
     _, status = os.waitpid(child, 0)
     code = os.waitstatus_to_exitcode(status)
-    effects, is_cut = _read_record(record) if cut is not None else ((), False)
+    effects, is_cut = read_record(record) if cut is not None else ((), False)
     return Ending(code, effects, is_cut, output.read_text(encoding="utf-8", errors="replace"))
+
+
+def write_record(record: Path, base: Path, cut: Cut, at: int) -> None:
+    """Write what the tracer is to do; *record* is shared with all that it traces."""
+    head = HEAD.pack(0, 0, 0, 0, at, cut) + os.fsencode(f"{base}/")
+    record.write_bytes(head.ljust(SIZE, b"\0"))
+
+
+def arm(record: Path) -> None:
+    """Trace this process, and every git that it starts, from here on."""
+    os.environ["CUTTER_RECORD"] = str(record)
+    ctypes.CDLL(os.environ["LD_PRELOAD"]).cutter_arm(os.fsencode(record))
 
 
 def _become(
@@ -119,11 +129,9 @@ def _become(
         from provisioning.cli.main import main
 
         if record is not None:
-            os.environ["CUTTER_RECORD"] = str(record)
-            library = ctypes.CDLL(os.environ["LD_PRELOAD"])
-            library.cutter_arm(os.fsencode(record))
+            arm(record)
         else:
-            del os.environ["LD_PRELOAD"]
+            os.environ.pop("LD_PRELOAD", None)
         main(list(arguments))
     except SystemExit as exc:
         code = exc.code if isinstance(exc.code, int) else 1
@@ -137,7 +145,8 @@ def _become(
         os._exit(code)
 
 
-def _read_record(path: Path) -> tuple[tuple[str, ...], bool]:
+def read_record(path: Path) -> tuple[tuple[str, ...], bool]:
+    """Return the effects that were traced, and whether the cut was reached."""
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         count, _, reached, _, _, _ = HEAD.unpack_from(data)
         start = HEAD.size + BASE

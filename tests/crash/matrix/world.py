@@ -79,8 +79,9 @@ def _find_faults_of_fences(history: str) -> Iterator[str]:
     before = 0
     for line in history.splitlines():
         parents, _, token = line.partition("|")
-        if len(parents.split()) > 1:
+        if len(parents.split()) > 1 or not token:
             yield "the history of the state log is not linear"
+            return
         if int(token) not in {before, before + 1}:
             yield f"fencing token {token} follows {before}"
         before = int(token)

@@ -1,0 +1,12 @@
+"""Runs the program with the tracer on: `armed.py RECORD ARGUMENT…`."""
+
+import sys
+from pathlib import Path
+
+from cutting import arm
+
+arm(Path(sys.argv[1]))
+
+from provisioning.cli.main import main  # noqa: E402  what it imports is traced, too
+
+main(sys.argv[2:])
