@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
 ENVIRONMENT = {
@@ -10,7 +12,15 @@ ENVIRONMENT = {
     "GIT_AUTHOR_EMAIL": "bench@localhost",
     "GIT_COMMITTER_NAME": "bench",
     "GIT_COMMITTER_EMAIL": "bench@localhost",
+    "GIT_CONFIG_GLOBAL": "/dev/null",
 }
+
+LAYERS = 10
+EACH = 100
+"""Resources in one manifest of a workspace of many."""
+
+Manifests = Mapping[str, str]
+"""The text of each manifest, by its name below `infra/web`."""
 
 
 def render_value(name: str, value: str) -> str:
@@ -21,43 +31,74 @@ def render_value(name: str, value: str) -> str:
     )
 
 
-def render_chain(count: int) -> str:
+def render_chain(count: int) -> Manifests:
     """Return *count* `Value`s, each of which names the one before it."""
     documents = [render_value("v0", "start")]
     documents += [
         render_value(f"v{n}", f"{{{{resources.Value/v{n - 1}.output}}}}") for n in range(1, count)
     ]
-    return "---\n".join(documents)
+    return {"example.yaml": "---\n".join(documents)}
 
 
-def render_wide(count: int) -> str:
-    """Return *count* `Value`s that do not know each other."""
-    return "---\n".join(render_value(f"v{n}", f"value {n}") for n in range(count))
+def render_layers(count: int) -> Manifests:
+    """Return *count* `Value`s in ten layers, each of which names one of the layer before."""
+    width = count // LAYERS
+    documents = [render_value(f"v{n}", "start") for n in range(width)]
+    documents += [
+        render_value(f"v{n}", f"{{{{resources.Value/v{n - width}.output}}}}")
+        for n in range(width, count)
+    ]
+    return {"example.yaml": "---\n".join(documents)}
 
 
-def render_files(count: int) -> str:
+def render_wide(count: int) -> Manifests:
+    """Return *count* `Value`s that do not know each other, a hundred in a manifest."""
+    return {
+        "example.yaml": "# nothing\n",
+        **{
+            f"m{first // EACH:04}.yaml": "---\n".join(
+                render_value(f"v{n}", f"value {n}") for n in range(first, min(first + EACH, count))
+            )
+            for first in range(0, count, EACH)
+        },
+    }
+
+
+def render_files(count: int) -> Manifests:
     """Return *count* small files."""
-    return "---\n".join(
+    documents = (
         "apiVersion: provisioning/v1\nkind: File\n"
         f"metadata: {{name: f{n}}}\nspec: {{path: files/f{n}.txt, content: 'file {n}'}}\n"
         for n in range(count)
     )
+    return {"example.yaml": "---\n".join(documents)}
 
 
-def make_workspace(folder: Path, manifests: str) -> Path:
+def make_workspace(folder: Path, manifests: Manifests) -> Path:
     """Make a workspace whose infra `web` is *manifests*, and commit it."""
-    subprocess.run(
-        ["provisioning", "workspace", "init", str(folder)], check=True, capture_output=True
-    )
-    (folder / "infra/web/example.yaml").write_text(manifests, encoding="utf-8")
+    command = ["provisioning", "workspace", "init", str(folder)]
+    subprocess.run(command, check=True, capture_output=True)
+    for name, text in manifests.items():
+        (folder / "infra/web" / name).write_text(text, encoding="utf-8")
     commit(folder, "bench")
     return folder
 
 
+def change_one(folder: Path, name: str) -> None:
+    """Change the first value of the manifest *name*, and commit it."""
+    path = folder / "infra/web" / name
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace("'value", "'other value", 1), encoding="utf-8")
+    commit(folder, "change one")
+
+
 def commit(folder: Path, message: str) -> None:
     """Commit everything in *folder*."""
-    import os
-
-    environment = os.environ | ENVIRONMENT
     for arguments in (["add", "-A"], ["commit", "--quiet", "-m", message]):
-        subprocess.run(["git", "-C", str(folder), *arguments], check=True, env=environment)
+        run_git(folder, *arguments)
+
+
+def run_git(folder: Path, *arguments: str) -> None:
+    """Run git in *folder*, quietly."""
+    command = ["git", "-C", str(folder), *arguments]
+    subprocess.run(command, check=True, env=os.environ | ENVIRONMENT, capture_output=True)

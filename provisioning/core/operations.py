@@ -108,7 +108,9 @@ def _removes(change: PlannedChange) -> bool:
 def _choose_making(change: PlannedChange) -> Step:
     if change.action in {Action.CREATE, Action.REPLACE}:
         return Step.CREATE
-    return Step.UPDATE if change.action is Action.UPDATE or change.fields else Step.ADOPT
+    is_littered = change.live is not None and change.live.is_littered
+    needs_call = change.action is Action.UPDATE or change.fields or is_littered
+    return Step.UPDATE if needs_call else Step.ADOPT
 
 
 def _choose_removing(change: PlannedChange) -> Step:

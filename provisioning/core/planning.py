@@ -252,7 +252,7 @@ class _Planner:
                 if Cause.MANIFEST in causes
                 else "what it refers to may change"
             )
-        if live.attributes.get("leftover"):
+        if live.is_littered:
             return "a run that was cut off left something unfinished beside it"
         if record.error:
             return f"the last run did not finish it: {record.error}"

@@ -13,10 +13,19 @@ from provisioning.core.values import Tree
 
 @dataclass(frozen=True, slots=True)
 class Present:
-    """It is there: its attributes under the names its spec uses, and the mark it bears."""
+    """It is there: its attributes under the names its spec uses, and the mark it bears.
+
+    A true attribute `leftover` says that a call that was cut off left it unfinished, or left
+    something beside it, and that `update` clears that away.
+    """
 
     attributes: Mapping[str, Tree]
     mark: Mark | None
+
+    @property
+    def is_littered(self) -> bool:
+        """Whether an update must clear away what a call that was cut off left."""
+        return bool(self.attributes.get("leftover"))
 
 
 @dataclass(frozen=True, slots=True)

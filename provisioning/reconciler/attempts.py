@@ -95,7 +95,7 @@ class Hands:
         change = operation.change
         if operation.step is not Step.UPDATE or not change.fields or change.live is None:
             return False
-        if change.moved_from or change.record is None:
+        if change.moved_from or change.record is None or change.live.is_littered:
             return False
         kind = self.kinds[change.kind]
         return not compute_diff(kind, spec, change.record.spec, change.live.attributes, self.key)

@@ -139,7 +139,7 @@ class Stage:
 
     def _find_faults_of_second(self, home: str) -> Iterator[str]:
         again = self._run("plan", "web", folder=self.workspace, home=home)
-        if again.code:
+        if again.code or "Plan:" in again.output:
             yield f"the plan after it is not empty: {again.output}"
 
     def close(self) -> None:

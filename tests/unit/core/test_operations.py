@@ -1,6 +1,12 @@
 """The order of the work, as a table of situations."""
 
+from dataclasses import replace
+
+import pytest
+
 from provisioning.core.operations import compute_operations
+from provisioning.testing.effects import PatchPoint, cut_at
+from provisioning.testing.memory import MemoryProvider
 from provisioning.testing.sandboxes import Sandbox, build_resource
 
 
@@ -96,3 +102,19 @@ def test_a_removal_that_is_hurried_does_not_wait_for_those_who_stay(tmp_path):
     steps = order(tmp_path, old, new)
     assert steps.index("delete Thing/gone") < steps.index("delete Thing/base")
     assert steps.index("create Thing/base") < steps.index("update Thing/user")
+
+
+@pytest.mark.parametrize(("attributes", "step"), [({}, "adopt"), ({"leftover": True}, "update")])
+def test_what_is_adopted_unfinished_is_finished(tmp_path, attributes, step):
+    """P2: what a run was cut off from making, the next one makes, though no field differs."""
+    box = Sandbox(tmp_path)
+    commit = box.commits.commit(thing("a"))
+    points = [PatchPoint(MemoryProvider, "create", "create")]
+    with cut_at(1, points, when="after"):
+        box.reconcile(commit)
+    box.die()
+    plan = box.look(commit).plan
+    change = plan.changes[0]
+    live = replace(change.live, attributes={**change.live.attributes, **attributes})
+    plan = replace(plan, changes=(replace(change, live=live),))
+    assert [str(each.step) for each in compute_operations(plan)] == [step]

@@ -1,0 +1,64 @@
+"""Times whole processes, and keeps the rows of the table."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+RUNS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the table: what was measured, what came out, and what it should be."""
+
+    what: str
+    result: str
+    reach: str = ""
+
+    def __str__(self) -> str:
+        return f"| {self.what} | {self.result} | {self.reach} |"
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Median seconds and peak MiB of a process."""
+
+    seconds: float
+    peak: float
+
+    def __str__(self) -> str:
+        return f"{self.seconds:.3f} s, {self.peak:.0f} MiB"
+
+
+def measure(
+    command: Sequence[str],
+    folder: Path,
+    *,
+    runs: int = RUNS,
+    prepare: Callable[[], None] | None = None,
+) -> Cost:
+    """Run *command* several times, after one that does not count unless *runs* is 1.
+
+    *prepare* runs before each, outside of the clock.
+    """
+    seconds, peaks = [], []
+    for number in range(runs + (runs > 1)):
+        if prepare:
+            prepare()
+        begin = time.perf_counter()
+        quiet = subprocess.DEVNULL
+        with subprocess.Popen(command, cwd=folder, stdout=quiet, stderr=quiet) as process:
+            _, status, usage = os.wait4(process.pid, 0)
+            process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
+            raise SystemExit(f"{' '.join(command)} failed with {process.returncode} in {folder}")
+        if number or runs == 1:
+            seconds.append(time.perf_counter() - begin)
+            peaks.append(usage.ru_maxrss / 1024)
+    return Cost(statistics.median(seconds), max(peaks))

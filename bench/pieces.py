@@ -1,0 +1,205 @@
+"""Measures pieces in this process, beside what Git or the disk cost alone; one line of JSON.
+
+python bench/pieces.py executor|record|exchange|plain-files|history [FOLDER]
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from provisioning.core.errors import Source
+from provisioning.core.ids import CommitId, ResourceId, RunId
+from provisioning.core.records import (
+    Action,
+    Begin,
+    Change,
+    Holder,
+    Lock,
+    Outcome,
+    Record,
+    Result,
+    Run,
+)
+from provisioning.core.statelog import LogView, compute_begin, compute_record, next_token
+from provisioning.core.values import Digest
+from provisioning.gitstore.git import run_git
+from provisioning.gitstore.remote import Remote
+from provisioning.gitstore.repository import Repository
+from provisioning.gitstore.statelog import GitStateLog
+
+NOW = "2030-01-01T00:00:00Z"
+COMMIT, DIGEST = CommitId("1" * 40), Digest("sha256:00")
+OPERATIONS, RESOURCES, EXCHANGES, FILES, RUNS = 5_000, 100_000, 11, 1_000, 10_000
+
+
+def measure(work: Callable[[], object]) -> float:
+    """Return the seconds that *work* takes."""
+    begin = time.perf_counter()
+    work()
+    return time.perf_counter() - begin
+
+
+def measure_executor(folder: Path) -> dict[str, float]:
+    """Create resources of a provider that does nothing; each creation is journalled."""
+    from provisioning.testing.sandboxes import Sandbox, build_resource
+
+    box = Sandbox(folder)
+    commit = box.commits.commit(*(build_resource(f"Thing/t{n}") for n in range(OPERATIONS)))
+    looked = measure(lambda: box.look(commit))
+    seconds = measure(lambda: box.reconcile(commit, parallelism=8)) - looked
+    return {"operations a second": OPERATIONS / seconds}
+
+
+def _begin(log: GitStateLog, view: LogView, nonce: int = 0) -> tuple[LogView, Begin]:
+    token = next_token(view)
+    run = RunId(f"{token}-{nonce:06x}")
+    begin = Begin(
+        run=run, actor="bench", reason="bench", commit=COMMIT, digest=DIGEST, started_at=NOW
+    )
+    holder = Holder("bench", "here")
+    lock = Lock(
+        token=token,
+        holder=holder,
+        reason="bench",
+        acquired_at=NOW,
+        renewed_at=NOW,
+        ttl=120.0,
+        run=run,
+    )
+    return log.append(view, compute_begin(view, lock, begin)), begin
+
+
+def _record(
+    log: GitStateLog, view: LogView, begin: Begin, records: dict[ResourceId, Record | None]
+) -> LogView:
+    run = Run(
+        run=begin.run,
+        actor="bench",
+        reason="bench",
+        commit=COMMIT,
+        digest=DIGEST,
+        result=Result.DONE,
+        started_at=NOW,
+        finished_at=NOW,
+        changes=tuple(
+            Change(id=name, action=Action.UPDATE, reason="bench", outcome=Outcome.UPDATED)
+            for name in list(records)[:1]
+        ),
+    )
+    return log.append(view, compute_record(view, run, {}), records)
+
+
+def _build_record(number: int, value: str = "") -> Record:
+    spec = {"input": f"value {number}{value}"}
+    return Record(
+        id=ResourceId(f"Value/v{number}"),
+        kind="Value",
+        provider="local",
+        spec=spec,
+        attributes=spec,
+        run=RunId("1-000000"),
+        operation=number,
+        source=Source("infra/web/example.yaml", number + 1),
+    )
+
+
+def measure_record(folder: Path) -> dict[str, float]:
+    """Record one change among many resources."""
+    run_git(folder, "init", "--quiet", "--bare")
+    log = GitStateLog(Repository(folder), "web", remote=None, author="bench")
+    view, begin = _begin(log, LogView())
+    records = [_build_record(n) for n in range(RESOURCES)]
+    view = _record(log, view, begin, {each.id: each for each in records})
+    times = []
+    for number in range(EXCHANGES):
+        view, begin = _begin(log, view)
+        changed = _build_record(number, " changed")
+        started = time.perf_counter()
+        view = _record(log, view, begin, {changed.id: changed})
+        times.append(time.perf_counter() - started)
+    return {"seconds": statistics.median(times)}
+
+
+def measure_exchange(folder: Path) -> dict[str, float]:
+    """Acquire and record on a remote, beside two pushes of one commit each by git alone."""
+    for name in ("ours.git", "raw.git", "clone.git"):
+        run_git(folder / name, "init", "--quiet", "--bare")
+    remote = Remote(f"file://{folder}/ours.git", folder / "mirror.git")
+    log = GitStateLog(remote.mirror, "web", remote=remote, author="bench")
+    clone, view = Repository(folder / "clone.git"), LogView()
+    ours, raw, head = [], [], None
+    for number in range(EXCHANGES):
+        started = time.perf_counter()
+        view, begin = _begin(log, view)
+        record = _build_record(number)
+        view = _record(log, view, begin, {record.id: record})
+        ours.append(time.perf_counter() - started)
+        for part in range(2):
+            files = {"f": f"{number}{part}".encode()}
+            head = clone.write_commit(head, files, "raw", "bench", 0.0)
+            command = ["git", "-C", str(clone.folder), "push", "--quiet", f"{folder}/raw.git"]
+            push = [*command, f"{head}:refs/heads/web"]
+            raw.append(measure(lambda push=push: subprocess.run(push, check=True)))
+    pushes = 2 * statistics.median(raw)
+    return {"seconds": statistics.median(ours), "two pushes": pushes}
+
+
+def measure_plain_files(folder: Path) -> dict[str, float]:
+    """Write files as a plain, careful loop would: write, fsync, rename, fsync the folder."""
+    parent = os.open(folder, os.O_RDONLY)
+
+    def write_all() -> None:
+        for number in range(FILES):
+            path = folder / f"f{number}.txt"
+            temporary = path.with_suffix(".new")
+            with temporary.open("w", encoding="utf-8") as file:
+                file.write(f"file {number}")
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+            os.fsync(parent)
+
+    return {"seconds": measure(write_all)}
+
+
+def build_history(folder: Path) -> dict[str, float]:
+    """Give the workspace at *folder* a state log of many runs, packed as `git gc` leaves it."""
+    import pygit2
+
+    log = GitStateLog(Repository(folder / ".git"), "web", remote=None, author="bench")
+    view = log.read()
+    pygit2.option(pygit2.enums.Option.ENABLE_FSYNC_GITDIR, False)  # noqa: FBT003  its signature
+    for number in range(view.fence, RUNS):
+        view, begin = _begin(log, view)
+        record = _build_record(number % 100, f" {number}")
+        view = _record(log, view, begin, {record.id: record})
+    run_git(folder / ".git", "repack", "-adq")
+    return {"runs": view.fence}
+
+
+PIECES = {
+    "executor": measure_executor,
+    "record": measure_record,
+    "exchange": measure_exchange,
+    "plain-files": measure_plain_files,
+    "history": build_history,
+}
+
+
+def main() -> None:
+    """Measure the piece named on the command line."""
+    piece = PIECES[sys.argv[1]]
+    with tempfile.TemporaryDirectory() as folder:
+        print(json.dumps(piece(Path(sys.argv[2] if sys.argv[2:] else folder))))
+
+
+if __name__ == "__main__":
+    main()
