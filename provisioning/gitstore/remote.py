@@ -17,7 +17,7 @@ from provisioning.core.ids import CommitId
 from provisioning.core.statelog import OURS
 from provisioning.gitstore.git import Answer, mask_password, run_git
 from provisioning.gitstore.ref_locks import LockWatch
-from provisioning.gitstore.repository import NOTHING, Repository
+from provisioning.gitstore.repository import Repository
 
 EXCHANGE_TIMEOUT = 300.0
 """Seconds that one exchange with a remote may take."""
@@ -113,7 +113,7 @@ class Remote:
         answer = self._ask("push", "--porcelain", "--atomic", lease, "--", self.url, f"{new}:{ref}")
         if answer.status:
             self._look_up(ref, new, old, answer)
-        run_git(self._folder, "update-ref", ref, new, old or NOTHING)
+        self.mirror.follow(ref, new)
 
     def _check_ours(self, ref: str, new: CommitId, old: CommitId | None) -> None:
         """Refuse what the lease alone would let through: it forces any commit on any branch."""

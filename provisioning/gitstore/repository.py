@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -286,6 +287,13 @@ class Repository:
                 hint=f"git branch -m {OURS.split('/')[2]} ANOTHER-NAME",
             )
         raise StorageFailed(f"{name} cannot be written: {answer.error}", hint="git fsck tells more")
+
+    def follow(self, name: str, new: CommitId) -> None:
+        """Let *name* in a mirror say what the remote is known to say; the next fetch may, too."""
+        import pygit2
+
+        with suppress(pygit2.GitError):
+            self._git.references.create(name, new, force=True)
 
     def _write_ref(self, name: str, new: str, old: str) -> Answer:
         """Write it, and once more if a git that was killed left its lock in the way."""
