@@ -1,6 +1,6 @@
 # Both `make demo` and `make test` set up everything they need in .venv.
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint format clean crash-matrix
+.PHONY: help demo test check lint format clean crash-matrix simulate bench
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -33,6 +33,12 @@ check: lint ## Lint, then all tests
 crash-matrix: $(STAMP) ## Cut real runs off at every effect (EVERY=n: each n-th case)
 	$(BIN)/python tests/crash/matrix/run.py --every $(or $(EVERY),1) \
 	  --write docs/explanation/crash-matrix.md
+
+simulate: $(STAMP) ## Play N histories of lock and state log on an unreliable server
+	$(BIN)/python tests/simulation/machine/run.py --histories $(or $(N),10000)
+
+bench: $(STAMP) ## Measure, beside terraform if the machine has it
+	$(BIN)/python bench/run.py --write bench/RESULTS.md
 
 format: $(STAMP) ## Put the code into the house's format
 	$(BIN)/ruff format .

@@ -1,93 +1,178 @@
-"""Measures whole processes, several times each, and prints the median and the peak memory.
+"""Measures whole processes, warm and cold, beside terraform if the machine has it.
 
-.venv/bin/python bench/run.py [--terraform]
+    .venv/bin/python bench/run.py [--only WORD] [--write bench/RESULTS.md]
+
+Each row is the median of five runs after one that does not count; what takes long is run once.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
+import platform
 import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from workspaces import commit, make_workspace, render_chain, render_files, render_wide
+from measuring import Row, measure
+from terraform import measure_terraform
+from workspaces import (
+    change_one,
+    make_workspace,
+    render_chain,
+    render_files,
+    render_layers,
+    render_wide,
+)
 
-RUNS = 5
+PLAN, APPLY = ["provisioning", "plan"], ["provisioning", "apply", "--yes"]
 
-
-def measure(command: Sequence[str], folder: Path, runs: int = RUNS) -> tuple[float, float]:
-    """Return the median seconds and peak MiB of *command*, after a run that does not count."""
-    seconds, peaks = [], []
-    for number in range(runs + (runs > 1)):
-        begin = time.perf_counter()
-        quiet = subprocess.DEVNULL
-        with subprocess.Popen(command, cwd=folder, stdout=quiet, stderr=quiet) as process:
-            _, status, usage = os.wait4(process.pid, 0)
-            process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode:
-            raise SystemExit(f"{' '.join(command)} failed with {process.returncode}")
-        if number or runs == 1:
-            seconds.append(time.perf_counter() - begin)
-            peaks.append(usage.ru_maxrss / 1024)
-    return statistics.median(seconds), max(peaks)
+Rows = Iterator[Row]
 
 
-def show(what: str, command: Sequence[str], folder: Path, runs: int = RUNS) -> None:
-    """Measure and print one row."""
-    seconds, peak = measure(command, folder, runs)
-    print(f"| {what} | {seconds:.3f} s | {peak:.0f} MiB |", flush=True)
+def measure_start(base: Path) -> Rows:
+    """The help, and a plan of nothing."""
+    yield Row("`provisioning --help`", str(measure(["provisioning", "--help"], base)), "50 ms")
+    folder = make_workspace(base / "empty", {"example.yaml": "# nothing\n"})
+    yield Row("plan of an empty infra", str(measure(PLAN, folder)), "120 ms")
 
 
-def run_terraform(base: Path, count: int) -> None:
-    """Measure terraform on a chain of *count* `terraform_data`, for comparison."""
-    folder = base / "terraform"
-    folder.mkdir()
-    blocks = ['resource "terraform_data" "v0" {\n  input = "start"\n}\n']
-    blocks += [
-        f'resource "terraform_data" "v{n}" {{\n  input = terraform_data.v{n - 1}.output\n}}\n'
-        for n in range(1, count)
-    ]
-    (folder / "main.tf").write_text("".join(blocks), encoding="utf-8")
-    subprocess.run(["terraform", "init"], cwd=folder, check=True, capture_output=True)
-    show(f"terraform apply, chain of {count}", ["terraform", "apply", "-auto-approve"], folder, 1)
-    show(f"terraform plan, chain of {count}", ["terraform", "plan"], folder, 1)
+def measure_values(base: Path) -> Rows:
+    """A thousand values that depend on each other."""
+    folder = make_workspace(base / "chain", render_chain(1000))
+    first = measure(APPLY, folder, runs=1)
+    yield Row("first apply, 1,000 in a chain", str(first), "2 s")
+    yield Row("no-op plan, 1,000 in a chain", str(measure(PLAN, folder)), "0.3 s, 100 MiB")
+    folder = make_workspace(base / "layers", render_layers(1000))
+    measure(APPLY, folder, runs=1)
+    yield Row("no-op plan, 1,000 in 10 layers", str(measure(PLAN, folder)), "0.3 s, 100 MiB")
+
+
+def measure_files(base: Path) -> Rows:
+    """A thousand real files."""
+    plain = measure_piece("plain-files")["seconds"]
+    folder = make_workspace(base / "files", render_files(1000))
+    first = measure(APPLY, folder, runs=1)
+    result = f"{first}; the loop {plain:.3f} s: {first.seconds / plain:.1f}×"
+    yield Row("first apply, 1,000 files, beside a loop that writes and fsyncs", result, "2×")
+    yield Row("no-op plan, 1,000 files, each read", str(measure(PLAN, folder)), "0.3 s")
+
+
+def measure_size(count: int, reach: str, base: Path) -> Rows:
+    """Many values that do not know each other, a hundred in a manifest."""
+    folder = make_workspace(base / f"wide-{count}", render_wide(count))
+    yield Row(f"first apply, {count:,} wide", str(measure(APPLY, folder, runs=1)))
+    noop = Row(f"no-op plan, {count:,} wide", str(measure(PLAN, folder)), reach)
+    yield noop
+    change_one(folder, "m0000.yaml")
+    warm = measure(PLAN, folder)
+    yield Row(f"plan of 1 change among {count:,}, warm", str(warm), WARM.get(count, ""))
+    cache = Path(os.environ["PROVISIONING_HOME"]) / "cache"
+    cold = measure(PLAN, folder, runs=3, prepare=lambda: shutil.rmtree(cache, ignore_errors=True))
+    yield Row(f"the same, cold cache, {count:,}", str(cold), COLD.get(count, ""))
+
+
+WARM = {10_000: "0.3 s", 100_000: "0.5 s"}
+COLD = {100_000: "10 s, 500 MiB"}
+
+
+def measure_pieces(base: Path) -> Rows:
+    """What one run costs besides the plan."""
+    del base
+    executed = measure_piece("executor")["operations a second"]
+    yield Row("executor, in-memory provider, journal on", f"{executed:,.0f} operations/s", "2,000")
+    seconds = measure_piece("record")["seconds"]
+    yield Row("record commit, 1 change among 100,000", f"{seconds * 1000:.0f} ms", "50 ms")
+    both = measure_piece("exchange")
+    ours, raw = both["seconds"], both["two pushes"]
+    ratio = f"{ours * 1000:.0f} ms; two `git push` {raw * 1000:.0f} ms: {ours / raw:.2f}×"
+    yield Row("acquire and record on a remote, beside two pushes", ratio, "1.3×")
+
+
+def measure_history(base: Path) -> Rows:
+    """A state log of 10,000 runs."""
+    folder = make_workspace(base / "history", {"example.yaml": "# nothing\n"})
+    measure_piece("history", str(folder))
+    for command, reach in (("log", "0.3 s"), ("status", "0.2 s"), ("fsck", "5 s")):
+        cost = measure(["provisioning", command, "web"], folder, runs=3, codes={0, 3})
+        yield Row(f"`{command}` of 10,000 runs", str(cost), reach)
+
+
+def measure_piece(*arguments: str) -> dict[str, float]:
+    """Run one of `pieces.py` in a process of its own."""
+    command = [sys.executable, str(Path(__file__).with_name("pieces.py")), *arguments]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    answer: dict[str, float] = json.loads(done.stdout)
+    return answer
+
+
+GROUPS: dict[str, Callable[[Path], Rows]] = {
+    "start": measure_start,
+    "values": measure_values,
+    "files": measure_files,
+    "pieces": measure_pieces,
+    "history": measure_history,
+    "10000": partial(measure_size, 10_000, "0.8 s, 150 MiB"),
+    "100000": partial(measure_size, 100_000, ""),
+    "terraform": measure_terraform,
+}
+
+
+def describe_machine() -> str:
+    """Say what the figures were taken on."""
+    git = subprocess.run(["git", "--version"], check=True, capture_output=True, text=True).stdout
+    return (
+        f"{os.cpu_count()} cores, {platform.system()} {platform.release().partition('-')[0]}, "
+        f"Python {platform.python_version()}, {git.strip()}"
+    )
+
+
+PAGE = """# Results
+
+Written by `make bench`: whole processes, medians of five after a warm-up; first applies and
+Terraform once. {machine}. Machines like these are noisy: look at the ratios.
+
+| What | Measured | To reach |
+| --- | --- | --- |
+{rows}
+"""
 
 
 def main() -> None:
-    """Print the table."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--terraform", action="store_true", help="measure terraform beside it")
+    """Print the table, and write it."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", choices=GROUPS, action="append", help="measure this group")
+    parser.add_argument("--write", type=Path, help="write the page, before its first heading below")
     arguments = parser.parse_args()
     base = Path(tempfile.mkdtemp())
     os.environ["PROVISIONING_HOME"] = str(base / "home")
     os.environ["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    print("| What | Median | Peak |\n| --- | --- | --- |")
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    rows: list[Row] = []
     try:
-        show("`--help`", ["provisioning", "--help"], base)
-        for name, manifests in (
-            ("1,000 in a chain", render_chain(1000)),
-            ("10,000 wide", render_wide(10000)),
-            ("1,000 files", render_files(1000)),
-        ):
-            folder = make_workspace(base / name.replace(" ", "-").replace(",", ""), manifests)
-            show(f"first apply, {name}", ["provisioning", "apply", "--yes"], folder, 1)
-            show(f"no-op plan, {name}", ["provisioning", "plan"], folder)
-            manifest = folder / "infra/web/example.yaml"
-            manifest.write_text(manifest.read_text(encoding="utf-8") + "\n# changed\n")
-            commit(folder, "touch")
-            show(f"plan of a touched manifest, {name}", ["provisioning", "plan"], folder, 1)
-        if arguments.terraform:
-            run_terraform(base, 1000)
+        for name in arguments.only or GROUPS:
+            for row in GROUPS[name](base):
+                print(row, flush=True)
+                rows.append(row)
     finally:
         shutil.rmtree(base)
+    if arguments.write:
+        write_page(arguments.write, rows)
+
+
+def write_page(path: Path, rows: list[Row]) -> None:
+    """Write the table over the old one; what people wrote below it, from `##` on, stays."""
+    old = path.read_text(encoding="utf-8") if path.exists() else ""
+    page = PAGE.format(machine=describe_machine(), rows="\n".join(map(str, rows)))
+    _, heading, comments = old.partition("\n## ")
+    path.write_text(page + heading + comments, encoding="utf-8")
 
 
 if __name__ == "__main__":

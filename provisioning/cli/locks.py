@@ -8,7 +8,7 @@ import click
 
 from provisioning.cli.session import Session, output_option, pass_session, print_shape
 
-DURATION = re.compile(r"(\d+)([smhd])\Z")
+DURATION = re.compile(r"(\d{1,9})([smhd])\Z")
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 

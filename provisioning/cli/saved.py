@@ -9,7 +9,7 @@ import msgspec
 from provisioning.core.errors import InvalidArgument, StorageFailed
 from provisioning.core.ids import CommitId
 from provisioning.core.shapes import shape_plan
-from provisioning.core.values import Digest
+from provisioning.core.values import UNDECODABLE, Digest
 from provisioning.reconciler.prospects import Prospect, Request
 
 
@@ -56,7 +56,7 @@ def load_plan(path: Path) -> SavedPlan:
     """
     try:
         return msgspec.json.decode(path.read_bytes(), type=SavedPlan)
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError) as exc:
+    except (OSError, *UNDECODABLE) as exc:
         raise InvalidArgument(
             f"{path} is not a saved plan: {exc}",
             hint="make one with `provisioning plan --out FILE`",

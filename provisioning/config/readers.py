@@ -101,6 +101,15 @@ def _describe_unfit(
     )
 
 
+def is_utf8(text: str) -> bool:
+    """Tell whether *text*, of a variable or an argument, was UTF-8; Python lets anything in."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def read_text(key: str, text: str, name: str) -> Tree:
     """Return the value that *text*, of a variable or a flag called *name*, means for *key*.
 
@@ -108,8 +117,10 @@ def read_text(key: str, text: str, name: str) -> Tree:
     YAML, or JSON if it begins as a list, a map or a quoted string does.
 
     Raises:
-        InvalidConfiguration: If it is a number or JSON that cannot be read.
+        InvalidConfiguration: If it is no UTF-8, or a number or JSON that cannot be read.
     """
+    if not is_utf8(text):
+        raise InvalidConfiguration(f"{key} ({name}) is not UTF-8", hint="write it as UTF-8")
     setting = get_setting(key)
     if text.startswith("{{") or (setting and setting.type is str and text != "null"):
         return text

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from provisioning.config.provenance import Branch, Layers, Origin, Value
-from provisioning.config.readers import check_value, read_text
+from provisioning.config.readers import check_value, is_utf8, read_text
 from provisioning.config.settings import SETTINGS, has_interpolation
 from provisioning.core.errors import InvalidConfiguration, InvalidManifest, Source
 from provisioning.core.interpolation import Reference, find_templated, is_templated, resolve_text
@@ -162,9 +162,13 @@ def _look_up(
     known: Mapping[str, str], reference: Reference, source: Source | None, hint: str
 ) -> str:
     name = ".".join(reference.steps)
-    if name in known:
-        return known[name]
-    raise _describe_missing(reference, known, source, hint)
+    if name not in known:
+        raise _describe_missing(reference, known, source, hint)
+    if not is_utf8(known[name]):
+        raise InvalidManifest(
+            f"{{{{{reference}}}}} is not UTF-8", hint="write it as UTF-8", source=source
+        )
+    return known[name]
 
 
 def _describe_missing(

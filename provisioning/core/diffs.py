@@ -64,7 +64,7 @@ def compute_diff(
         if field.computed:
             continue
         actual = live[name] if name in live else stated.get(name)
-        if wanted is actual:
+        if wanted is actual or (type(wanted) is type(actual) is str and wanted == actual):
             continue
         changes += _compare(field, wanted, actual, stated.get(name), key)
     for name in stated:

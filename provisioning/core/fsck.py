@@ -82,9 +82,10 @@ def classify(before: LogView, commit: LogCommit) -> EntryKind | None:
         return EntryKind.BEGIN
     if raised and has:
         return EntryKind.HOLD
-    if commit.changed and commit.changed <= WRITES[EntryKind.RENEW] and commit.view.begin:
-        return EntryKind.RENEW
-    return EntryKind.RELEASE if had and not has and not had.run else None
+    if had and not has and not had.run:
+        return EntryKind.RELEASE
+    is_renewal = commit.changed and commit.changed <= WRITES[EntryKind.RENEW] and commit.view.begin
+    return EntryKind.RENEW if is_renewal else None
 
 
 def _check_fence(kind: EntryKind, before: LogView, commit: LogCommit) -> Iterator[str]:

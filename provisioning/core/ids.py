@@ -22,6 +22,8 @@ NAME = re.compile(r"[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?\Z")
 
 KIND = re.compile(r"[A-Z][A-Za-z0-9]{0,62}\Z")
 
+_NUMBER = re.compile(r"[0-9]{1,18}\Z")
+
 
 def build_resource_id(kind: str, name: str) -> ResourceId:
     """Join *kind* and *name*."""
@@ -72,6 +74,6 @@ def parse_mark(text: str) -> Mark | None:
     """Read a mark; None if *text* is not one, for the world may hold anything."""
     owner, _, made_by = text.rpartition("#")
     run, _, operation = made_by.rpartition(".")
-    if owner.count("/") != 3 or not run or not operation.isdecimal():  # noqa: PLR2004
+    if owner.count("/") != 3 or not run or not _NUMBER.match(operation):  # noqa: PLR2004
         return None
     return Mark(owner, RunId(run), int(operation))

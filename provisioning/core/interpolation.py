@@ -4,7 +4,8 @@
     namespace = "env" / "paths" / "now" / "git" / "config" / "secrets"
               / "resources" "." Kind "/" name / "infra" "." infra "." Kind "/" name
 
-`{{{{` stands for a literal `{{`. A string that is one interpolation and nothing else takes
+`{{{{` stands for a literal `{{`, `{{{…}}` for a `{` before a reference; a step holds no brace.
+A string that is one interpolation and nothing else takes
 the value with its type; otherwise values are written into the text. It is no template
 language: there are no loops, no conditions and no functions.
 """
@@ -12,8 +13,9 @@ language: there are no loops, no conditions and no functions.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import groupby
 
 from provisioning.core.errors import InvalidManifest, Source
 from provisioning.core.ids import KIND, NAME, ResourceId
@@ -29,7 +31,7 @@ from provisioning.core.values import (
 
 NAMESPACES = ("config", "env", "git", "infra", "now", "paths", "resources", "secrets")
 
-_TOKEN = re.compile(r"\{\{\{\{|\{\{(.*?)\}\}|\{\{", re.DOTALL)
+_TOKEN = re.compile(r"\{\{\{\{|\{\{(?!\{)(?:(.*?)\}\})?", re.DOTALL)
 _RESOURCE = re.compile(r"([A-Z][A-Za-z0-9]*)/([a-z0-9](?:[a-z0-9_-]*[a-z0-9])?)(?:\.(.+))?\Z")
 
 
@@ -91,6 +93,8 @@ def _parse_reference(text: str, source: Source | None) -> Reference:
             hint=f"did you mean {nearest!r}?" if nearest else f"known: {', '.join(NAMESPACES)}",
             source=source,
         )
+    if "{" in rest or "}" in rest:
+        raise _malformed(text, f"{{{{{namespace}.NAME}}}}", source)
     if namespace == "infra":
         infra, _, rest = rest.partition(".")
         if not NAME.match(infra):
@@ -163,13 +167,22 @@ def resolve_partly(
     *resolve* answers a reference that it cannot resolve with the reference itself.
     """
 
-    def keep(part: str | Reference) -> str:
+    def answer(part: str | Reference) -> str | Reference:
         value = part if isinstance(part, str) else resolve(part)
-        if isinstance(value, Reference):
-            return f"{{{{{value}}}}}"
-        return _write(part, value, source).replace("{{", "{{{{")
+        return value if isinstance(value, Reference) else _write(part, value, source)
 
-    return "".join(map(keep, parse_text(text, source)))
+    return _render(map(answer, parse_text(text, source)))
+
+
+def _render(parts: Iterable[str | Reference]) -> str:
+    """Write *parts* so that they are parsed again; the braces of two neighbours may meet."""
+    runs = groupby(parts, key=lambda part: isinstance(part, Reference))
+    return "".join(
+        "".join(f"{{{{{part}}}}}" for part in run)
+        if is_reference
+        else "".join(map(str, run)).replace("{{", "{{{{")
+        for is_reference, run in runs
+    )
 
 
 def _write(part: str | Reference, value: Tree, source: Source | None) -> str:

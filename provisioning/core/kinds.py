@@ -86,7 +86,10 @@ class Kind:
 
     def get_field(self, name: str) -> Field:
         """Return the behaviour of field *name*."""
-        return self._by_name.get(name) or Field(name=name)
+        found = self._by_name.get(name)
+        if found is None:
+            found = self._by_name[name] = Field(name=name)
+        return found
 
     def get_file_paths(self, spec: Mapping[str, Tree]) -> tuple[str, ...]:
         """Return the workspace files that *spec* names."""

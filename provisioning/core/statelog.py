@@ -15,6 +15,7 @@ cut off until another run records.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -26,8 +27,11 @@ import msgspec
 from provisioning.core.errors import StateLogDamaged
 from provisioning.core.ids import CommitId, RunId
 from provisioning.core.records import FORMAT, Begin, Lock, Result, Run
+from provisioning.core.values import UNDECODABLE
 
 LOCK, BEGIN, FENCE, RUN, RESOURCES = "lock.json", "begin.json", "fence", "run.json", "resources"
+
+_NUMBER = re.compile(rb"\s*[0-9]{1,18}\s*")
 
 OURS = "refs/heads/provisioning/"
 """Below it lies the branch of each infra's state log, and nothing else is ever written."""
@@ -71,9 +75,9 @@ class Entry:
 
     @property
     def message(self) -> str:
-        """The commit message: the subject, and the trailers as Git reads them."""
-        trailers = "\n".join(f"{key}: {value}" for key, value in self.trailers.items())
-        return f"{self.subject}\n\n{trailers}\n"
+        """The commit message: the subject, and the trailers as Git reads them, a line each."""
+        trailers = "\n".join(f"{key}: {_one_line(value)}" for key, value in self.trailers.items())
+        return f"{_one_line(self.subject)}\n\n{trailers}\n"
 
 
 def get_ref(infra: str) -> str:
@@ -174,9 +178,13 @@ def build_run_id(token: int, nonce: bytes) -> RunId:
 
 
 def is_own(view: LogView, run: RunId) -> bool:
-    """Tell whether *run* may write on top of *view*."""
+    """Tell whether *run* may write on top of *view*.
+
+    An intention outlives its run's lock where a person stole and then released that: the
+    fence, which only ever rises, tells.
+    """
     holder = view.lock.run if view.lock else view.begin.run if view.begin else None
-    return holder == run
+    return holder == run and view.fence == int(run.partition("-")[0])
 
 
 def parse_view(head: CommitId | None, files: Mapping[str, bytes | None]) -> LogView:
@@ -188,7 +196,7 @@ def parse_view(head: CommitId | None, files: Mapping[str, bytes | None]) -> LogV
     if head is None:
         return LogView()
     fence = files.get(FENCE)
-    if fence is None or not fence.strip().isdigit():
+    if fence is None or not _NUMBER.fullmatch(fence):
         raise _describe_damage(FENCE, "it is not a number")
     return LogView(
         head=head,
@@ -205,7 +213,7 @@ def _parse(model: Any, name: str, files: Mapping[str, bytes | None]) -> Any:
         return None
     try:
         record = msgspec.json.decode(data, type=model)
-    except (msgspec.DecodeError, UnicodeDecodeError) as exc:
+    except UNDECODABLE as exc:
         raise _describe_damage(name, str(exc)) from exc
     if getattr(record, "format", FORMAT) > FORMAT:
         raise StateLogDamaged(

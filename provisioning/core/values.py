@@ -24,6 +24,9 @@ Path: TypeAlias = tuple[str | int, ...]
 
 Digest = NewType("Digest", str)
 
+UNDECODABLE = (msgspec.DecodeError, UnicodeError, RecursionError)
+"""What decoding raises for bytes that are not ours; the last for those that nest too deep."""
+
 
 class Unknown(msgspec.Struct, frozen=True):
     """A value that exists only after *reference* was applied."""

@@ -49,7 +49,7 @@ class FileChange:
 def parse_message(message: str) -> tuple[str, dict[str, str]]:
     """Split a commit message into its subject and its trailers."""
     subject, _, rest = message.partition("\n")
-    last = rest.strip().rpartition("\n\n")[2]
+    last = rest.strip("\n").rpartition("\n\n")[2]
     pairs = [line.partition(": ") for line in last.splitlines()]
     if not all(mark for _, mark, _ in pairs):
         return subject, {}

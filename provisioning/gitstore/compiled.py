@@ -14,6 +14,7 @@ import msgspec
 
 from provisioning.core.ids import BlobId
 from provisioning.core.resources import Resource
+from provisioning.core.values import UNDECODABLE
 
 
 class CompiledFile(msgspec.Struct, frozen=True, gc=False):
@@ -39,7 +40,7 @@ def load_snapshot(path: Path, version: str) -> Snapshot:
     """Read the snapshot at *path*; an empty one if there is none of this *version*."""
     try:
         snapshot = _decoder.decode(path.read_bytes())
-    except (OSError, msgspec.DecodeError, ValueError):
+    except (OSError, *UNDECODABLE):
         return Snapshot(version, "", {})
     return snapshot if snapshot.version == version else Snapshot(version, "", {})
 

@@ -32,10 +32,12 @@ def read_holder() -> Holder:
 
 
 def _read_user() -> str:
+    """Return the user's name, as one line of UTF-8 whatever a variable says."""
     try:
-        return getpass.getuser()
+        name = getpass.getuser().encode(errors="replace").decode()
     except (OSError, KeyError):
-        return str(os.getuid())
+        name = ""
+    return " ".join(name.split()) or str(os.getuid())
 
 
 def is_gone(holder: Holder) -> bool:

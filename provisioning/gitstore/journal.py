@@ -15,10 +15,10 @@ from pathlib import Path
 
 import msgspec
 
-from provisioning.core.errors import Source, StorageFailed
+from provisioning.core.errors import Source, StateLogDamaged, StorageFailed
 from provisioning.core.ids import RunId
 from provisioning.core.records import Action, Intent, Record
-from provisioning.core.values import Tree, as_json, from_json
+from provisioning.core.values import UNDECODABLE, Tree, as_json, from_json
 
 
 class Begun(msgspec.Struct, frozen=True, tag_field="entry", tag="begin"):
@@ -121,13 +121,24 @@ def find_creations(intents: Iterable[Intent]) -> Iterator[Intent]:
 
 
 def build_unfinished(intent: Intent) -> Record:
-    """Return the record that stands for what *intent* may have left in the world."""
+    """Return the record that stands for what *intent* may have left in the world.
+
+    Raises:
+        StateLogDamaged: If its attributes are nested too deep to be ours.
+    """
+    try:
+        attributes = from_json(intent.attributes)
+    except RecursionError as exc:
+        raise StateLogDamaged(
+            f"what run {intent.run} was about to do with {intent.id} is nested too deep to read",
+            hint="`provisioning fsck` names the commit that did it",
+        ) from exc
     return Record(
         id=intent.id,
         kind=intent.kind,
         provider=intent.provider,
         spec={},
-        attributes=from_json(intent.attributes),
+        attributes=attributes,
         run=intent.run,
         operation=intent.operation,
         source=Source("", 0),
@@ -155,7 +166,7 @@ def _read_entries(path: Path) -> Iterator[Begun | Ended]:
     for number, line in enumerate(lines[:-1], start=1):
         try:
             yield decoder.decode(line)
-        except (msgspec.DecodeError, UnicodeDecodeError) as exc:
+        except UNDECODABLE as exc:
             raise JournalDamaged(
                 f"this line of the journal is damaged: {exc}",
                 hint=f"move {path} away: the state log and the ownership marks tell the rest",

@@ -17,7 +17,7 @@ from provisioning.core.errors import StateLogDamaged
 from provisioning.core.ids import ResourceId
 from provisioning.core.records import Record
 from provisioning.core.statelog import RESOURCES
-from provisioning.core.values import as_json, from_json
+from provisioning.core.values import UNDECODABLE, as_json, from_json
 
 LEAF = 256
 
@@ -33,12 +33,12 @@ def parse_leaf(data: bytes, name: str) -> list[Record]:
     """
     try:
         records = _decoder.decode_lines(data)
-    except (msgspec.DecodeError, UnicodeDecodeError) as exc:
+        return [_revive(record) for record in records] if b'"$' in data else records
+    except UNDECODABLE as exc:
         raise StateLogDamaged(
             f"{name} of the state log cannot be read: {exc}",
             hint="`provisioning fsck` names the commit that did it",
         ) from exc
-    return [_revive(record) for record in records] if b'"$' in data else records
 
 
 def _revive(record: Record) -> Record:

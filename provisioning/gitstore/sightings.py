@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 
 from provisioning.core.records import Lock
-from provisioning.core.values import compute_digest
+from provisioning.core.values import UNDECODABLE, compute_digest
 
 
 class Sighting(msgspec.Struct, frozen=True):
@@ -44,5 +44,5 @@ def observe_lock(path: Path, lock: Lock, boot: str) -> float:
 def _read(path: Path) -> Sighting | None:
     try:
         return msgspec.json.decode(path.read_bytes(), type=Sighting)
-    except (OSError, msgspec.DecodeError):
+    except (OSError, *UNDECODABLE):
         return None

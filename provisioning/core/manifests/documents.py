@@ -10,6 +10,7 @@ MAX_DEPTH = 100
 """How many maps and lists may lie inside each other."""
 
 TOO_DEEP = f"maps and lists are nested more than {MAX_DEPTH} deep"
+DEPTH_HINT = "write it flatter, or as several resources that refer to each other"
 
 
 @dataclass(frozen=True, slots=True)

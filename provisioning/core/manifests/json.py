@@ -6,7 +6,13 @@ import json
 import re
 
 from provisioning.core.errors import InvalidManifest, Source
-from provisioning.core.manifests.documents import MAX_DEPTH, TOO_DEEP, Document, split_list
+from provisioning.core.manifests.documents import (
+    DEPTH_HINT,
+    MAX_DEPTH,
+    TOO_DEEP,
+    Document,
+    split_list,
+)
 from provisioning.core.manifests.scalars import NUMBER_HINT, read_plain
 from provisioning.core.manifests.texts import decode_text
 from provisioning.core.values import Path, Tree, render_path
@@ -73,7 +79,7 @@ class _Scanner:
 
     def _scan_value(self, word: str, path: Path) -> None:
         if word in _OPENING and len(path) >= MAX_DEPTH:
-            raise self._refuse(TOO_DEEP)
+            raise self._refuse(TOO_DEEP, hint=DEPTH_HINT)
         if word == "{":
             self._scan_map(path)
         elif word == "[":

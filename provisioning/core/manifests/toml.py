@@ -9,6 +9,7 @@ from typing import NoReturn
 
 from provisioning.core.errors import InvalidManifest, Source
 from provisioning.core.manifests.documents import (
+    DEPTH_HINT,
     MAX_DEPTH,
     TOO_DEEP,
     Document,
@@ -87,7 +88,7 @@ def _count_line(text: str, position: int) -> int:
 
 
 def _refuse_depth(file: str, line: int) -> NoReturn:
-    raise InvalidManifest(TOO_DEEP, source=Source(file, line))
+    raise InvalidManifest(TOO_DEEP, hint=DEPTH_HINT, source=Source(file, line))
 
 
 class _Plain:

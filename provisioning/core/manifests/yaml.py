@@ -25,7 +25,7 @@ from yaml.events import (
 )
 
 from provisioning.core.errors import InvalidManifest, Source
-from provisioning.core.manifests.documents import MAX_DEPTH, TOO_DEEP, Document
+from provisioning.core.manifests.documents import DEPTH_HINT, MAX_DEPTH, TOO_DEEP, Document
 from provisioning.core.manifests.scalars import (
     NUMBER_HINT,
     SCALAR_TAGS,
@@ -111,7 +111,7 @@ class _Builder:
         if type(event) is ScalarEvent:
             return self._read(event)
         if len(path) >= MAX_DEPTH:
-            raise self._refuse(event, TOO_DEEP)
+            raise self._refuse(event, TOO_DEEP, DEPTH_HINT)
         if event.tag not in _COLLECTION_TAGS[type(event)]:
             raise self._refuse_tag(event)
         is_map = type(event) is MappingStartEvent
@@ -192,7 +192,7 @@ class _Builder:
         for below, line in self._entries[anchored.first : anchored.last]:
             here = path + below[anchored.depth :]
             if len(here) > MAX_DEPTH:
-                raise self._refuse(event, TOO_DEEP)
+                raise self._refuse(event, TOO_DEEP, DEPTH_HINT)
             self._entries.append((here, line))
         return anchored.tree
 
@@ -206,7 +206,11 @@ class _Builder:
             )
         anchored = self._anchors[name]
         if anchored is None:
-            raise self._refuse(event, f"the alias *{name} stands inside what it repeats")
+            raise self._refuse(
+                event,
+                f"the alias *{name} stands inside what it repeats",
+                "write out what it should hold, or put a text with * in quotes",
+            )
         return anchored
 
     def _check_merged(self, event: Any, value: Tree) -> None:

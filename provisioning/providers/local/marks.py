@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 
 from provisioning.core.ids import Mark, parse_mark
 from provisioning.providers.local.spelling import name_sidecar
@@ -17,6 +18,8 @@ from provisioning.providers.local.spelling import name_sidecar
 MARK = "user.provisioning.mark"
 PARENT = "user.provisioning.parent"
 """On a folder made only because something in it was wanted: for which infra."""
+
+INODE = re.compile(r"[0-9]{1,20}\Z")
 
 NONE_THERE = {errno.ENODATA, errno.ENOTSUP}
 
@@ -70,7 +73,7 @@ def read_sidecar(folder: int, name: str) -> dict[int, Mark]:
     found = (
         (inode, parse_mark(mark)) for inode, _, mark in (line.partition(" ") for line in lines)
     )
-    return {int(inode): mark for inode, mark in found if mark and inode.isdecimal()}
+    return {int(inode): mark for inode, mark in found if mark and INODE.match(inode)}
 
 
 def _append_sidecar(folder: int, name: str, line: str) -> None:

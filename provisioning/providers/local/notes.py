@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from provisioning.core.values import Tree
+from provisioning.core.values import UNDECODABLE, Tree
 
 DIGITS = 12
 """How much of the owner's digest tells apart the notes of two workspaces."""
@@ -59,7 +59,7 @@ class Papers:
         """Read the note; None if there is none, or none of ours."""
         try:
             return msgspec.json.decode(self.note.read_bytes(), type=Note)
-        except (FileNotFoundError, msgspec.DecodeError):
+        except (FileNotFoundError, *UNDECODABLE):
             return None
 
     def write_note(self, note: Note) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import msgspec
 
 from provisioning.core.ids import Mark, parse_mark
-from provisioning.core.values import Tree
+from provisioning.core.values import UNDECODABLE, Tree
 from provisioning.providers.local.notes import Note, Papers
 from provisioning.providers.local.scanning import Member, Seen
 from provisioning.providers.local.starting import SPEC_VARIABLE, LiveSpec
@@ -84,7 +84,7 @@ def describe_started(spec: Mapping[str, Tree], papers: Papers, leader: Seen) -> 
 def _read_spec(leader: Member) -> LiveSpec | None:
     try:
         return msgspec.json.decode(leader.environment.get(SPEC_VARIABLE, ""), type=LiveSpec)
-    except msgspec.DecodeError:
+    except UNDECODABLE:
         return None
 
 

@@ -75,7 +75,7 @@ def _read_member(pid: int, owners: str, needle: bytes) -> Member | None:
 
 
 def _parse_environment(raw: bytes) -> dict[str, str]:
-    pairs = (os.fsdecode(entry).partition("=") for entry in raw.split(b"\0") if entry)
+    pairs = (entry.decode(errors="replace").partition("=") for entry in raw.split(b"\0") if entry)
     return {name: value for name, _, value in pairs}
 
 

@@ -63,7 +63,8 @@ def _render(path: str | Unknown, values: Tree, files: Mapping[str, bytes]) -> Tr
         return unknown
     template = _compile(path, _find(path, files))
     try:
-        return template.render(values)
+        text = template.render(values)
+        text.encode()  # half of a surrogate pair is no text
     except Exception as exc:
         source = Source(path, _find_line(path, exc))
         raise InvalidManifest(
@@ -71,6 +72,7 @@ def _render(path: str | Unknown, values: Tree, files: Mapping[str, bytes]) -> Tr
             hint="give the value under `vars`, or correct the template",
             source=source,
         ) from exc
+    return text
 
 
 @lru_cache(maxsize=COMPILED)
@@ -82,11 +84,24 @@ def _compile(path: str, raw: bytes) -> Template:
         code = environment.compile(raw.decode(), name=path, filename=path)
     except UnicodeDecodeError as exc:
         line = raw[: exc.start].count(b"\n") + 1
-        raise InvalidManifest("the template is not UTF-8", source=Source(path, line)) from exc
+        raise InvalidManifest(
+            "the template is not UTF-8",
+            hint="save it as UTF-8, or name it as `source`, which takes any bytes",
+            source=Source(path, line),
+        ) from exc
     except TemplateSyntaxError as exc:
-        message = f"the template cannot be read: {exc.message}"
-        raise InvalidManifest(message, source=Source(path, exc.lineno)) from exc
+        raise _describe_unreadable(path, exc.lineno, str(exc.message)) from exc
+    except Exception as exc:  # Python's own compiler has limits, which Jinja does not know
+        raise _describe_unreadable(path, 1, str(exc)) from exc
     return environment.template_class.from_code(environment, code, environment.globals.copy())
+
+
+def _describe_unreadable(path: str, line: int, why: str) -> InvalidManifest:
+    return InvalidManifest(
+        f"the template cannot be read: {why}",
+        hint="correct it; {% raw %} keeps braces as they are",
+        source=Source(path, line),
+    )
 
 
 @cache
@@ -99,6 +114,7 @@ def _load_environment() -> SandboxedEnvironment:
         undefined=StrictUndefined,
         keep_trailing_newline=True,
         autoescape=False,
+        finalize=_refuse_strange,
     )
     del environment.filters["random"], environment.globals["lipsum"]
     return environment
@@ -107,3 +123,12 @@ def _load_environment() -> SandboxedEnvironment:
 def _find_line(path: str, exc: Exception) -> int:
     frames = traceback.extract_tb(exc.__traceback__)
     return next((frame.lineno or 1 for frame in reversed(frames) if frame.filename == path), 1)
+
+
+def _refuse_strange(value: object) -> object:
+    """Let through what reads the same in every run; a generator would show its address."""
+    from jinja2 import Undefined
+
+    if value is None or isinstance(value, str | int | float | list | tuple | dict | Undefined):
+        return value
+    raise TypeError(f"a {type(value).__name__} cannot be written; is `()` or `|list` missing?")

@@ -7,12 +7,14 @@ import os
 import signal
 import stat
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from scenarios import Scenario
 
 FOREIGN = {"foreign.txt": "made by hand"}
+SOON = 5.0
 LOG = "refs/heads/provisioning/web"
 
 
@@ -26,7 +28,7 @@ def find_faults(scenario: Scenario, workspace: Path, log: Path, mark: bytes) -> 
         mark: What the environment of every managed process contains.
     """
     yield from _find_faults_of_files(scenario, workspace / "live")
-    running = list(find_processes(mark))
+    running = _wait_for_processes(mark, scenario.processes)
     if len(running) != scenario.processes:
         yield f"{len(running)} processes run instead of {scenario.processes}: {running}"
     yield from _find_faults_of_log(scenario, log)
@@ -85,6 +87,14 @@ def _find_faults_of_fences(history: str) -> Iterator[str]:
         if int(token) not in {before, before + 1}:
             yield f"fencing token {token} follows {before}"
         before = int(token)
+
+
+def _wait_for_processes(mark: bytes, count: int) -> list[int]:
+    """Return what runs; a leader that was just started may still be about to start its program."""
+    until = time.monotonic() + SOON
+    while len(running := list(find_processes(mark))) < count and time.monotonic() < until:
+        time.sleep(0.01)
+    return running
 
 
 def find_processes(mark: bytes) -> Iterator[int]:

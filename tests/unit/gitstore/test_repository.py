@@ -4,7 +4,7 @@ from multiprocessing import get_context
 
 import pytest
 
-from provisioning.core.errors import HeadMoved, InvalidManifest, RepositoryUnusable, StorageFailed
+from provisioning.core.errors import HeadMoved, InvalidManifest, RepositoryUnusable
 from provisioning.core.statelog import OURS
 from provisioning.gitstore.repository import open_repository
 
@@ -145,16 +145,6 @@ def test_branch_in_the_way_is_named(bench):
     with pytest.raises(RepositoryUnusable, match="'refs/heads/provisioning' exists") as caught:
         repository.update_ref(REF, write(repository, "1"), None)
     assert "git branch -m" in caught.value.hint
-
-
-def test_lock_left_behind_is_named(bench):
-    """A lock file that a dead process left is an error that names it, and not taken for a race."""
-    repository = bench.open()
-    lock = bench.folder / ".git" / f"{REF}.lock"
-    lock.parent.mkdir(parents=True)
-    lock.touch()
-    with pytest.raises(StorageFailed, match=r"web\.lock"):
-        repository.update_ref(REF, write(repository, "1"), None)
 
 
 def test_ref_that_is_not_ours_is_never_written(bench):

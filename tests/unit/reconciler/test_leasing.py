@@ -8,7 +8,7 @@ from provisioning.core.fsck import compute_findings
 from provisioning.core.ids import CommitId, ResourceId, RunId
 from provisioning.core.leases import Standing, judge_lock
 from provisioning.core.records import Action, Begin, Holder, Intent, Lock, Result, Run
-from provisioning.core.statelog import compute_hold
+from provisioning.core.statelog import compute_hold, compute_release
 from provisioning.core.values import Digest
 from provisioning.reconciler.leasing import Clocks, Lease, render_time
 from provisioning.testing.statelogs import Branch, MemoryStateLog
@@ -156,3 +156,14 @@ def test_a_lock_is_judged_by_what_the_observer_saw(ttl, is_gone, seen_for, stand
 def test_times_are_written_for_people_in_utc():
     """RFC 3339, to the second."""
     assert render_time(0) == "1970-01-01T00:00:00Z"
+
+
+def test_a_lock_that_was_stolen_and_released_is_not_ours_again(log):
+    """P3: the intention is still there, the lock is free, and yet the run is fenced."""
+    lease = Lease(log, log.read(), build_lock(600), BEGIN, Clocks())
+    hold = msgspec.structs.replace(build_lock(0), run=None, token=2, reason="stolen")
+    view = log.append(log.read(), compute_hold(log.read(), hold))
+    log.append(view, compute_release(view, "bob"))
+    with pytest.raises(Fenced):
+        lease.record(DONE, {})
+    assert subjects(log)[1:] == ["steal 2 by ana from run 1: stolen", "release 2 by bob"]

@@ -1,0 +1,55 @@
+"""Ways to break a promise on purpose, which the simulation must notice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from unittest import mock
+
+import actors
+
+from provisioning.core.leases import Judgement
+from provisioning.core.records import Lock
+from provisioning.core.statelog import Entry, LogView
+from provisioning.reconciler import leasing
+from provisioning.testing.statelogs import MemoryStateLog
+
+
+def force_pushes() -> AbstractContextManager[object]:
+    """Let the server take every push, whatever the head: no fencing."""
+    append = MemoryStateLog.append
+
+    def force(log: MemoryStateLog, view: LogView, entry: Entry, records: object = None) -> LogView:
+        del view
+        return append(log, log.read(), entry, records)
+
+    return mock.patch.object(MemoryStateLog, "append", force)
+
+
+def ask_no_owner() -> AbstractContextManager[object]:
+    """Let a run write on top of a lock that is not its own."""
+    return mock.patch.object(leasing, "is_own", return_value=True)
+
+
+def compare_wall_clocks() -> AbstractContextManager[object]:
+    """Judge a lock by the time that another machine wrote into it."""
+    judge_lock = actors.judge_lock
+
+    def judge(lock: Lock, *, is_gone: bool, seen_for: float) -> Judgement:
+        skewed = float(sum(map(ord, lock.renewed_at)) % 60)
+        return judge_lock(lock, is_gone=is_gone, seen_for=seen_for + skewed)
+
+    return mock.patch.object(actors, "judge_lock", judge)
+
+
+def trust_the_lease_for_ever() -> AbstractContextManager[object]:
+    """Make calls that may outlive the lease."""
+    return mock.patch.object(leasing.Lease, "get_remaining", return_value=100.0)
+
+
+BREAKAGES: dict[str, Callable[[], AbstractContextManager[object]]] = {
+    "forced pushes": force_pushes,
+    "no owner": ask_no_owner,
+    "wall clocks": compare_wall_clocks,
+    "endless lease": trust_the_lease_for_ever,
+}

@@ -1,0 +1,78 @@
+"""Plays many histories of the lock and the state log, and prints what they met.
+
+    python tests/simulation/machine/run.py [--histories N] [--jobs N] [--broken HOW] [--seed S]
+
+With `--seed` it plays that one and prints its trace. It exits with 1 if a promise was broken.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import nullcontext
+
+from breakages import BREAKAGES
+from histories import History, simulate
+
+CHUNK = 250
+SHOWN = 5
+
+
+def play(first: int, broken: str | None) -> tuple[Counter[str], list[History]]:
+    """Play the seeds from *first* on; return what they met, and those that broke a promise."""
+    counts: Counter[str] = Counter()
+    failed = []
+    with BREAKAGES[broken]() if broken else nullcontext():
+        for seed in range(first, first + CHUNK):
+            history = simulate(seed)
+            counts += history.counts
+            counts["entries"] += sum("server " in line for line in history.trace)
+            if history.faults:
+                failed.append(history)
+    return counts, failed
+
+
+def show(seed: int, broken: str | None) -> bool:
+    """Print the trace of one seed."""
+    with BREAKAGES[broken]() if broken else nullcontext():
+        history = simulate(seed)
+    print("\n".join(history.trace))
+    print("\n".join(f"BROKEN: {fault}" for fault in history.faults) or "no promise was broken")
+    return bool(history.faults)
+
+
+def main() -> None:
+    """Play them."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--histories", type=int, default=10_000)
+    parser.add_argument("--jobs", type=int, default=os.cpu_count())
+    parser.add_argument("--broken", choices=BREAKAGES)
+    parser.add_argument("--seed", type=int)
+    arguments = parser.parse_args()
+    if arguments.seed is not None:
+        sys.exit(show(arguments.seed, arguments.broken))
+    begin = time.monotonic()
+    counts: Counter[str] = Counter()
+    failed: list[History] = []
+    chunks = range(0, arguments.histories, CHUNK)
+    with ProcessPoolExecutor(arguments.jobs) as pool:
+        for met, broke in pool.map(play, chunks, [arguments.broken] * len(chunks)):
+            counts += met
+            failed += broke
+    seconds = time.monotonic() - begin
+    total = len(chunks) * CHUNK
+    print("| What | How often |\n| --- | --- |")
+    for what, count in sorted(counts.items()):
+        print(f"| {what} | {count:,} |")
+    print(f"\n{total:,} histories in {seconds:.0f} s, {len(failed)} broke a promise")
+    for history in failed[:SHOWN]:
+        print(f"seed {history.seed}: {history.faults[0]}")
+    sys.exit(bool(failed))
+
+
+if __name__ == "__main__":
+    main()
