@@ -1,6 +1,6 @@
 # Both `make demo` and `make test` set up everything they need in .venv.
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint format clean crash-matrix simulate bench
+.PHONY: help demo test check lint format clean crash-matrix simulate fuzz bench
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -36,6 +36,10 @@ crash-matrix: $(STAMP) ## Cut real runs off at every effect (EVERY=n: each n-th 
 
 simulate: $(STAMP) ## Play N histories of lock and state log on an unreliable server
 	$(BIN)/python tests/simulation/machine/run.py --histories $(or $(N),10000)
+
+fuzz: $(STAMP) ## Fuzz every parser of outside bytes for S seconds
+	@$(BIN)/python -m pip install --quiet --group fuzz
+	$(BIN)/python tests/fuzz/run.py --seconds $(or $(S),60)
 
 bench: $(STAMP) ## Measure, beside terraform if the machine has it
 	$(BIN)/python bench/run.py --write bench/RESULTS.md

@@ -77,10 +77,3 @@ def test_no_link_is_dead(document):
     """Every relative link leads to a file or folder that is there."""
     for target in re.findall(r"\]\(([^)#:]+)\)", document.read_text(encoding="utf-8")):
         assert (document.parent / target).exists(), target
-
-
-def test_the_promises_name_tests_that_exist():
-    """Each promise points to the tests that hold it."""
-    text = read("docs/explanation/promises.md")
-    for path in re.findall(r"`((?:tests|docs|bench)/[^`]*)`", text):
-        assert (ROOT / path).exists(), path
