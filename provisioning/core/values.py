@@ -146,6 +146,17 @@ def is_equal(one: Tree, other: Tree) -> bool:
     return bool(one == other)
 
 
+def is_deeper(value: Tree, depth: int) -> bool:
+    """Tell whether maps and lists lie inside each other more than *depth* times."""
+    level = [value]
+    for _ in range(depth + 1):
+        trees = [each for each in level if isinstance(each, dict | list)]
+        level = [
+            item for each in trees for item in (each.values() if isinstance(each, dict) else each)
+        ]
+    return bool(level)
+
+
 def has_unknown(value: Tree) -> bool:
     """Tell whether any leaf of *value* is known only after apply."""
     match value:

@@ -12,12 +12,13 @@ from provisioning.core.errors import Fenced, ProviderError, Source
 from provisioning.core.ids import Mark, ResourceId, RunId, build_owner
 from provisioning.core.interpolation import Reference
 from provisioning.core.kinds import Kind
+from provisioning.core.manifests.documents import MAX_DEPTH, TOO_DEEP
 from provisioning.core.operations import Operation, Step
 from provisioning.core.providers import Call, Present, Provider, Target, Unreadable
 from provisioning.core.records import Action, Intent, Record
 from provisioning.core.references import Outlook, expand_spec, resolve_spec
 from provisioning.core.states import DesiredState
-from provisioning.core.values import Tree, render_path
+from provisioning.core.values import Tree, is_deeper, render_path
 from provisioning.gitstore.journal import Journal
 from provisioning.reconciler.guarding import call_provider, check_attributes, observe_targets
 from provisioning.reconciler.leasing import Lease
@@ -78,6 +79,8 @@ class Hands:
         assert resource is not None  # noqa: S101  only a removal has none
         kind = self.kinds[resource.kind]
         written = resolve_spec(resource, self._look_up)
+        if resource.templated and is_deeper(written, MAX_DEPTH):
+            raise ProviderError(f"the spec of {resource.id} came out wrong: {TOO_DEEP}")
         if resource.templated and (problems := kind.find_problems(written, set())):
             first = problems[0]
             raise ProviderError(
@@ -185,7 +188,10 @@ class Hands:
     def salvage(self, operation: Operation, error: str) -> Record | None:
         """Look what a failed creation has left; return the record of it, None if nothing."""
         change = operation.change
-        record = self.build_provisional(operation, error)
+        try:
+            record = self.build_provisional(operation, error)
+        except ProviderError:
+            return None  # its spec came out wrong, so that it was never sent
         target = Target(id=change.id, kind=change.kind, attributes=record.attributes)
         owner = f"{self.workspace}/{self.desired.infra}"
         seen = observe_targets(self.providers[change.provider], owner, [target])[0]

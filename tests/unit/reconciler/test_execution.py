@@ -258,3 +258,16 @@ def test_a_provider_that_hangs_is_given_up_and_its_call_is_uncertain(box, faults
     gate.set()
     assert outcomes(report) == {"Thing/a": "uncertain", "Thing/b": "skipped"}
     assert "did not answer" in box.read_records()[A].error
+
+
+def test_a_spec_that_comes_out_endless_fails_and_is_recorded(box):
+    """P9: values that wrap each other are refused at the same depth as manifests are."""
+    inner: object = "{{resources.Note/n0.output}}"
+    for _ in range(90):
+        inner = [inner]
+    notes = [build_resource("Note/n0", {"input": [[[[[[[[[[[["x"]]]]]]]]]]]]})]
+    notes.append(build_resource("Note/n1", {"input": inner}))
+    report = box.reconcile(box.commits.commit(*notes))
+    assert outcomes(report) == {"Note/n0": "created", "Note/n1": "failed"}
+    assert "nested" in report.run.changes[1].error
+    assert box.log.read().lock is None
