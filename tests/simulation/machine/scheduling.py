@@ -119,13 +119,20 @@ def find_machine() -> Machine:
 class _Thread:
     def __init__(self, *, target: Callable[[], None], name: str, daemon: bool) -> None:
         self._target, self._greenlet = target, None
+        self._waiters = _Waiters()
 
     def start(self) -> None:
-        self._greenlet = find_machine().spawn(self._target)
+        self._greenlet = find_machine().spawn(self._run)
 
     def join(self) -> None:
-        while not self._greenlet.dead:
-            find_machine().sleep(0.001)
+        if not self._greenlet.dead:
+            self._waiters.wait()
+
+    def _run(self) -> None:
+        try:
+            self._target()
+        finally:
+            self._waiters.wake_all()
 
     def __eq__(self, other: object) -> bool:
         return other is self._greenlet or other is self
@@ -155,11 +162,32 @@ class _Event:
 class _Lock:
     def __init__(self) -> None:
         self._holder: greenlet | None = None
+        self._waiters = _Waiters()
 
     def __enter__(self) -> None:
         while self._holder is not None:
-            find_machine().sleep(0.001)
+            self._waiters.wait()
         self._holder = getcurrent()
 
     def __exit__(self, *_: object) -> None:
         self._holder = None
+        self._waiters.wake_all()
+
+
+class _Waiters:
+    """Greenlets of one process that wait for something another of its greenlets will do."""
+
+    def __init__(self) -> None:
+        self._waiting: list[tuple[Machine, greenlet]] = []
+
+    def wait(self) -> None:
+        machine = find_machine()
+        self._waiting.append((machine, getcurrent()))
+        machine.world.hub.switch()
+        if machine.is_dead:
+            raise Killed
+
+    def wake_all(self) -> None:
+        for machine, waiter in self._waiting:
+            machine.world.wake(machine, waiter, 0.0)
+        self._waiting.clear()
