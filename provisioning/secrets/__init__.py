@@ -1,0 +1,1 @@
+"""SOPS files, the keys that open them, and the values they hold."""
