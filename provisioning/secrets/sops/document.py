@@ -1,0 +1,173 @@
+"""Encrypts and decrypts a whole file's tree, and proves that nobody changed it."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from provisioning.secrets.sops.cipher import Cipher, as_bytes
+from provisioning.secrets.sops.errors import SopsError, Tampered, UndecryptableValue
+from provisioning.secrets.sops.metadata import Metadata, touch
+from provisioning.secrets.sops.selection import Comments
+from provisioning.secrets.sops.tree import Branch, Comment, Value
+
+_ENCRYPTED_ONLY_SALT = hashlib.sha256(b"sops").digest()
+"""What the MAC begins with when it covers only what is encrypted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A file: its documents (YAML may have several), encrypted or not, and its metadata."""
+
+    branches: list[Branch]
+    metadata: Metadata
+
+
+def encrypt_document(document: Document, cipher: Cipher, now: str) -> Document:
+    """Return *document* encrypted, modified at *now* (RFC 3339, UTC).
+
+    Raises:
+        SopsError: If a key is not text, or a value is of no type that can be encrypted.
+    """
+    selection = document.metadata.selection
+    walk = _Walk(document, lambda value, path: (cipher.encrypt(value, path), value))
+    branches = [walk.walk_branch(branch, (), ()) for branch in document.branches]
+    if selection.rule == "unencrypted_comment_regex":
+        _refuse_marked_comments(document)
+    return Document(branches, touch(document.metadata, now, cipher.encrypt(walk.mac, now)))
+
+
+def decrypt_document(document: Document, cipher: Cipher, *, ignore_mac: bool = False) -> Document:
+    """Return *document* decrypted.
+
+    Raises:
+        UndecryptableValue: If a value is damaged, or was moved to another key.
+        Tampered: If values were added, removed or reordered.
+    """
+
+    def decrypt(value: Value, path: str) -> tuple[Value, Value]:
+        if isinstance(value, Comment):
+            plain = _decrypt_comment(cipher, value, path)
+        elif isinstance(value, str):
+            plain = _locate(cipher, value, path)
+        else:
+            raise UndecryptableValue(
+                f"{path.rstrip(':')}: Expected encrypted value as string, but got "
+                f"{type(value).__name__}",
+                hint="this value was written in plain text: edit it with `sops`",
+            )
+        return plain, plain
+
+    walk = _Walk(document, decrypt)
+    branches = [walk.walk_branch(branch, (), ()) for branch in document.branches]
+    if not ignore_mac:
+        _check_mac(document.metadata, cipher, walk.mac)
+    return Document(branches, document.metadata)
+
+
+def _locate(cipher: Cipher, value: str, path: str) -> Value:
+    try:
+        return cipher.decrypt(value, path)
+    except UndecryptableValue as exc:
+        raise UndecryptableValue(f"{path.rstrip(':')}: {exc.message}", hint=exc.hint) from exc
+
+
+def _decrypt_comment(cipher: Cipher, comment: Comment, path: str) -> Comment:
+    """Return the comment in plain text; one that was never encrypted stays as it is."""
+    try:
+        plain = cipher.decrypt(comment.text, path)
+    except UndecryptableValue:
+        return comment
+    text = plain.text if isinstance(plain, Comment) else str(plain)
+    return Comment(text, comment.is_inline)
+
+
+def _check_mac(metadata: Metadata, cipher: Cipher, computed: str) -> None:
+    hint = "somebody changed the file without sops: restore it from Git"
+    try:
+        recorded = cipher.decrypt(metadata.mac, metadata.last_modified)
+    except UndecryptableValue as exc:
+        raise Tampered(f"Cannot decrypt MAC: {exc.message}", hint=hint) from exc
+    if not hmac.compare_digest(str(recorded), computed):
+        raise Tampered(
+            f"MAC mismatch. File has {recorded or 'no MAC'}, computed {computed}", hint=hint
+        )
+
+
+class _Walk:
+    """Passes through a tree once, and computes its MAC on the way.
+
+    *convert* takes a value that is encrypted, and its path; it answers what the value becomes
+    and what of it the MAC covers.
+    """
+
+    def __init__(
+        self, document: Document, convert: Callable[[Value, str], tuple[Value, Value]]
+    ) -> None:
+        self._selection = document.metadata.selection
+        self._convert = convert
+        self._hash = hashlib.sha512()
+        if self._selection.only_encrypted:
+            self._hash.update(_ENCRYPTED_ONLY_SALT)
+
+    @property
+    def mac(self) -> str:
+        return self._hash.hexdigest().upper()
+
+    def walk_branch(self, branch: Branch, path: tuple[str, ...], comments: Comments) -> Branch:
+        result = Branch()
+        near: list[str] = []
+        below = (*comments, near)
+        for key, value in branch:
+            if isinstance(key, Comment):
+                near.append(key.text)
+                result.append((_as_comment(self._convert_leaf(key, path, below), key), None))
+            elif isinstance(key, str):
+                result.append((key, self._walk_value(value, (*path, key), below)))
+                near.clear()
+            else:
+                raise SopsError(
+                    f"Tree contains a non-string key {key!r}. Only string keys are supported",
+                    hint="put the key in quotes",
+                    exit_code=23,
+                )
+        return result
+
+    def _walk_list(self, items: list[Value], path: tuple[str, ...], above: Comments) -> list[Value]:
+        result = []
+        near: list[str] = []
+        below = (*above, near)
+        for item in items:
+            if isinstance(item, Comment):
+                near.append(item.text)
+                result.append(_as_comment(self._convert_leaf(item, path, below), item))
+            else:
+                result.append(self._walk_value(item, path, below))
+                near.clear()
+        return result
+
+    def _walk_value(self, value: Value, path: tuple[str, ...], comments: Comments) -> Value:
+        match value:
+            case None:
+                return None
+            case Branch():
+                return self.walk_branch(value, path, comments)
+            case list():
+                return self._walk_list(value, path, comments)
+        return self._convert_leaf(value, path, comments)
+
+    def _convert_leaf(self, value: Value, path: tuple[str, ...], comments: Comments) -> Value:
+        is_comment = isinstance(value, Comment)
+        covered = value
+        selected = self._selection.is_selected(path, comments, is_comment=is_comment)
+        if selected:
+            value, covered = self._convert(value, "".join(f"{key}:" for key in path))
+        if (selected or not self._selection.only_encrypted) and not isinstance(covered, Comment):
+            self._hash.update(as_bytes(covered))
+        return value
+
+
+def _as_comment(value: Value, old: Comment) -> Comment:
+    return value if isinstance(value, Comment) else Comment(value, old.is_inline)
