@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from provisioning.secrets.sops.cipher import Cipher, as_bytes
 from provisioning.secrets.sops.errors import SopsError, Tampered, UndecryptableValue
-from provisioning.secrets.sops.metadata import Metadata, touch
+from provisioning.secrets.sops.metadata import Metadata
 from provisioning.secrets.sops.selection import Comments
 from provisioning.secrets.sops.tree import Branch, Comment, Value
 
@@ -32,11 +32,22 @@ def encrypt_document(document: Document, cipher: Cipher, now: str) -> Document:
         SopsError: If a key is not text, or a value is of no type that can be encrypted.
     """
     selection = document.metadata.selection
-    walk = _Walk(document, lambda value, path: (cipher.encrypt(value, path), value))
+
+    def encrypt(value: Value, path: str) -> tuple[Value, Value]:
+        text = cipher.encrypt(value, path)
+        if isinstance(value, Comment) and selection.leaves_by_comment(text):
+            raise SopsError(
+                "an encrypted comment matches unencrypted_comment_regex, so that it could not be "
+                "decrypted",
+                hint=f"choose a regex that fits only your comments, not {selection.pattern!r}",
+                exit_code=23,
+            )
+        return text, value
+
+    walk = _Walk(document, encrypt)
     branches = [walk.walk_branch(branch, (), ()) for branch in document.branches]
-    if selection.rule == "unencrypted_comment_regex":
-        _refuse_marked_comments(document)
-    return Document(branches, touch(document.metadata, now, cipher.encrypt(walk.mac, now)))
+    mac = cipher.encrypt(walk.mac, now)
+    return Document(branches, replace(document.metadata, last_modified=now, mac=mac))
 
 
 def decrypt_document(document: Document, cipher: Cipher, *, ignore_mac: bool = False) -> Document:
@@ -80,8 +91,7 @@ def _decrypt_comment(cipher: Cipher, comment: Comment, path: str) -> Comment:
         plain = cipher.decrypt(comment.text, path)
     except UndecryptableValue:
         return comment
-    text = plain.text if isinstance(plain, Comment) else str(plain)
-    return Comment(text, comment.is_inline)
+    return plain if isinstance(plain, Comment) else Comment(str(plain))
 
 
 def _check_mac(metadata: Metadata, cipher: Cipher, computed: str) -> None:

@@ -6,11 +6,11 @@ The names are those that `sops` writes below its top-level key `sops`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from provisioning.secrets.sops.errors import NotEncrypted, SopsError
 from provisioning.secrets.sops.selection import RULES, Selection
-from provisioning.secrets.sops.tree import Branch, Timestamp, Value, as_plain, from_plain
+from provisioning.secrets.sops.tree import Branch, Value, as_plain, from_plain
 
 VERSION = "3.13.3"
 """The version of `sops` whose files we write."""
@@ -294,13 +294,3 @@ def _unfold(node: _Node) -> Value:
     if node.items:
         return [_unfold(node.items[index]) for index in range(len(node.items))]
     return Branch((key, _unfold(node.keys[key])) for key in sorted(node.keys))
-
-
-def touch(metadata: Metadata, now: str, mac: str) -> Metadata:
-    """Return *metadata* as of *now*, with a new *mac*."""
-    return replace(metadata, last_modified=now, mac=mac)
-
-
-__all__ = [
-    "KEY_TYPES", "TOP_LEVEL_KEY", "VERSION", "KeyGroup", "MasterKey", "Metadata", "Timestamp",
-]

@@ -14,8 +14,8 @@ def render_positional(number: float) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-def render_general(number: float, *, mark: str = "e", limit: int = 21) -> str:
-    """Write *number* with an exponent if it is below 1e-4 or reaches 10 to the *limit*.
+def render_general(number: float, *, mark: str = "e") -> str:
+    """Write *number* with an exponent if it is below 1e-4 or reaches 1e6.
 
     This is the format `%g` with the shortest precision; the exponent has two digits or more.
     """
@@ -24,7 +24,7 @@ def render_general(number: float, *, mark: str = "e", limit: int = 21) -> str:
     sign, digits, exponent = _split(number)
     if digits == "0":
         return f"{sign}0"
-    if -4 <= exponent < limit:
+    if -4 <= exponent < 6:
         return render_positional(number)
     fraction = f".{digits[1:]}" if len(digits) > 1 else ""
     return f"{sign}{digits[0]}{fraction}{mark}{'-' if exponent < 0 else '+'}{abs(exponent):02d}"

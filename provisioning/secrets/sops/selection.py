@@ -84,6 +84,10 @@ class Selection:
                 return self._is_encrypted_by_comment(comments, is_comment=is_comment)
         return True
 
+    def leaves_by_comment(self, text: str) -> bool:
+        """Tell whether a comment *text* leaves what follows it in plain text."""
+        return self.rule == "unencrypted_comment_regex" and self._is_marked([text])
+
     def _is_encrypted_by_comment(self, comments: Comments, *, is_comment: bool) -> bool:
         """A comment is not encrypted because of itself, only because of one before it."""
         *above, last = comments

@@ -1,0 +1,1 @@
+"""Master keys: what wraps the data key of a SOPS file, and unwraps it."""

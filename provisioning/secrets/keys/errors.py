@@ -1,0 +1,11 @@
+"""What can be wrong with a master key."""
+
+from __future__ import annotations
+
+from provisioning.core.errors import ProvisioningError
+
+
+class KeyUnusable(ProvisioningError):
+    """A master key cannot wrap or unwrap: it is malformed, missing, or its service is down."""
+
+    code = "key-unusable"

@@ -1,0 +1,40 @@
+"""YAML as `sops` reads and writes it: with comments, order, and several documents."""
+
+from __future__ import annotations
+
+from provisioning.secrets.sops.metadata import TOP_LEVEL_KEY, find_metadata
+from provisioning.secrets.sops.stores.yaml.reading import load_documents
+from provisioning.secrets.sops.stores.yaml.writing import render_documents, render_value
+from provisioning.secrets.sops.tree import Branch, Value, decode_text, encode_text
+
+INDENT = 4
+
+
+class YamlStore:
+    """Reads and writes YAML documents; *indent* is a number of spaces."""
+
+    name = "yaml"
+    extract_metadata = staticmethod(find_metadata)
+
+    def __init__(self, indent: int | None = None) -> None:
+        self._indent = indent or INDENT
+
+    def load(self, data: bytes) -> list[Branch]:
+        """Return the documents of *data*.
+
+        Raises:
+            UnreadableFile: If it is not YAML, or a document is no mapping.
+        """
+        return load_documents(decode_text(data))
+
+    def dump(self, branches: list[Branch]) -> bytes:
+        """Write *branches*."""
+        return encode_text(render_documents(branches, self._indent))
+
+    def dump_encrypted(self, branches: list[Branch], metadata: Branch) -> bytes:
+        """Write *branches*, each with the *metadata*."""
+        return self.dump([Branch([*each, (TOP_LEVEL_KEY, metadata)]) for each in branches])
+
+    def dump_value(self, value: Value) -> bytes:
+        """Write one value of a tree."""
+        return encode_text(render_value(value, self._indent))
