@@ -146,13 +146,14 @@ class _Walk:
         return result
 
     def _walk_list(self, items: list[Value], path: tuple[str, ...], above: Comments) -> list[Value]:
+        """A comment in a list becomes an item of it when it is encrypted: that is the format."""
         result = []
         near: list[str] = []
         below = (*above, near)
         for item in items:
             if isinstance(item, Comment):
                 near.append(item.text)
-                result.append(_as_comment(self._convert_leaf(item, path, below), item))
+                result.append(self._convert_leaf(item, path, below))
             else:
                 result.append(self._walk_value(item, path, below))
                 near.clear()
@@ -173,7 +174,7 @@ class _Walk:
         covered = value
         selected = self._selection.is_selected(path, comments, is_comment=is_comment)
         if selected:
-            value, covered = self._convert(value, "".join(f"{key}:" for key in path))
+            value, covered = self._convert(value, ":".join(path) + ":")
         if (selected or not self._selection.only_encrypted) and not isinstance(covered, Comment):
             self._hash.update(as_bytes(covered))
         return value
