@@ -1,0 +1,259 @@
+"""`.sops.yaml`: which keys encrypt which new files."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from provisioning.secrets.keys import naming
+from provisioning.secrets.sops.errors import SopsError
+from provisioning.secrets.sops.files import Indents
+from provisioning.secrets.sops.metadata import KeyGroup, MasterKey
+from provisioning.secrets.sops.selection import RULES, Selection
+
+FILE_NAME = ".sops.yaml"
+_NEAR_MISS = ".sops.yml"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What a creation rule says about a new file."""
+
+    groups: tuple[KeyGroup, ...]
+    rules: Mapping[str, str]
+    threshold: int = 0
+    mac_only_encrypted: bool = False
+
+    @property
+    def selection(self) -> Selection:
+        """What of the file is encrypted."""
+        return Selection.build(self.rules, only_encrypted=self.mac_only_encrypted)
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """A `.sops.yaml` that was read."""
+
+    path: Path
+    data: Mapping[str, Any]
+
+    @property
+    def indents(self) -> Indents:
+        """How each format is indented."""
+        stores = _read_map(self.data, "stores")
+
+        def read(name: str) -> int | None:
+            indent = _read_map(stores, name).get("indent")
+            if indent is not None and (not isinstance(indent, int) or indent < -1):
+                raise SopsError(
+                    f"{self.path}: stores.{name}.indent is no number of spaces",
+                    hint="write a number",
+                )
+            return None if indent == -1 else indent
+
+        return Indents(yaml=read("yaml"), json=read("json"), json_binary=read("json_binary"))
+
+    def find_rule(self, path: Path, context: naming.Context | None = None) -> Rule | None:
+        """Return the first rule that fits *path*; None if the file has no rules at all.
+
+        Args:
+            path: The file's absolute path.
+            context: The KMS encryption context of keys outside of groups.
+
+        Raises:
+            SopsError: If rules exist and none fits, or the one that fits is wrong.
+            KeyUnusable: If it names a key that is none.
+        """
+        rules = self.data.get("creation_rules")
+        if rules is None:
+            return None
+        folder = f"{self.path.parent.resolve()}{os.sep}"
+        name = str(path).removeprefix(folder)
+        for number, rule in enumerate(rules if isinstance(rules, list) else [rules], 1):
+            where = f"{self.path}: creation rule {number}"
+            if not isinstance(rule, dict):
+                raise SopsError(f"{where} is no mapping", hint="write `- path_regex: …`")
+            if self._fits(rule, name, where):
+                return _build_rule(rule, where, context)
+        raise SopsError(
+            "error loading config: no matching creation rules found for "
+            f"{name} in {self.path}",
+            hint="add a rule whose path_regex fits, or one without path_regex as the last",
+        )
+
+    def _fits(self, rule: dict[str, Any], name: str, where: str) -> bool:
+        pattern = rule.get("path_regex") or ""
+        try:
+            return bool(re.search(str(pattern), name))
+        except re.error as exc:
+            raise SopsError(
+                f"{where}: can not compile regexp {pattern!r}: {exc}", hint="correct path_regex"
+            ) from exc
+
+
+def find_file(start: Path) -> Path | None:
+    """Return the nearest `.sops.yaml` in *start* or above it."""
+    for folder in (start, *start.parents):
+        if (folder / FILE_NAME).is_file():
+            return folder / FILE_NAME
+    return None
+
+
+def describe_near_miss(start: Path) -> str:
+    """Return the warning that a `.sops.yml` is not read, if there is one; else ""."""
+    for folder in (start, *start.parents):
+        if (folder / _NEAR_MISS).is_file():
+            return f"ignoring {folder / _NEAR_MISS}; the config file must be called {FILE_NAME}"
+    return ""
+
+
+def load_rules(path: Path) -> Rules:
+    """Read the `.sops.yaml` at *path*.
+
+    Raises:
+        SopsError: If it cannot be read, or is no mapping.
+    """
+    try:
+        return parse_rules(path.read_bytes(), path)
+    except OSError as exc:
+        raise SopsError(
+            f"could not read config file {path}: {exc.strerror}",
+            hint="pass --config",
+            exit_code=61,
+        ) from exc
+
+
+def parse_rules(data: bytes, path: Path) -> Rules:
+    """Return the rules in *data*, the content of *path*.
+
+    Raises:
+        SopsError: If it is no mapping.
+    """
+    import yaml
+
+    from provisioning.core.manifests.documents import MAX_DEPTH
+
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    try:
+        text = data.decode()
+        depth = 0
+        for event in yaml.parse(text, Loader=loader):
+            depth += isinstance(event, yaml.CollectionStartEvent)
+            depth -= isinstance(event, yaml.CollectionEndEvent)
+            if depth > MAX_DEPTH:
+                raise yaml.YAMLError("it is nested too deep")
+        tree = yaml.load(text, Loader=loader) or {}  # noqa: S506  a safe loader
+    except (yaml.YAMLError, UnicodeDecodeError) as exc:
+        raise SopsError(
+            f"error loading config: {path} is not YAML: {exc}", hint="correct it", exit_code=5
+        ) from exc
+    if not isinstance(tree, dict):
+        raise SopsError(
+            f"error loading config: {path} is no mapping", hint="begin with creation_rules:"
+        )
+    return Rules(path, tree)
+
+
+def _read_map(data: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    found = data.get(name)
+    return found if isinstance(found, dict) else {}
+
+
+def _build_rule(rule: dict[str, Any], where: str, context: naming.Context | None) -> Rule:
+    groups = rule.get("key_groups")
+    built = (
+        tuple(_remove_doubles(_read_group(group, where)) for group in groups)
+        if groups
+        else (tuple(_read_flat(rule, where, context)),)
+    )
+    try:
+        selection = Selection.build({name: str(rule.get(name) or "") for name in RULES})
+        del selection
+        threshold = int(rule.get("shamir_threshold") or 0)
+    except (SopsError, ValueError, TypeError) as exc:
+        raise SopsError(f"error loading config: {where}: {exc}", hint="correct it") from exc
+    return Rule(
+        groups=built,
+        rules={name: str(rule[name]) for name in RULES if rule.get(name)},
+        threshold=threshold,
+        mac_only_encrypted=bool(rule.get("mac_only_encrypted")),
+    )
+
+
+def _read_flat(
+    rule: dict[str, Any], where: str, context: naming.Context | None
+) -> Iterator[MasterKey]:
+    """Yield the keys of a rule without groups."""
+    yield from naming.name_age(_read_list(rule, "age", where))
+    yield from naming.name_pgp(_read_list(rule, "pgp", where))
+    profile = str(rule.get("aws_profile") or "")
+    yield from naming.name_kms(_read_list(rule, "kms", where), context, profile)
+    yield from naming.name_gcp(_read_list(rule, "gcp_kms", where))
+    yield from naming.name_huawei(_read_list(rule, "hckms", where))
+    yield from naming.name_azure(_read_list(rule, "azure_keyvault", where))
+    yield from naming.name_vault(_read_list(rule, "hc_vault_transit_uri", where))
+
+
+def _read_group(group: Any, where: str) -> Iterator[MasterKey]:
+    """Yield the keys of a key group, those of the groups it merges first."""
+    if not isinstance(group, dict):
+        raise SopsError(f"error loading config: {where}: a key group is no mapping")
+    for other in group.get("merge") or ():
+        yield from _read_group(other, where)
+    yield from naming.name_age(
+        part for text in _read_list(group, "age", where) for part in naming.split_list(text)
+    )
+    yield from naming.name_pgp(_read_list(group, "pgp", where))
+    for entry in _read_entries(group, "kms", where):
+        yield from naming.name_kms(
+            [str(entry.get("arn") or "")],
+            entry.get("context"),
+            str(entry.get("aws_profile") or ""),
+            str(entry.get("role") or ""),
+        )
+    entries = _read_entries(group, "gcp_kms", where)
+    yield from naming.name_gcp(str(each.get("resource_id") or "") for each in entries)
+    entries = _read_entries(group, "hckms", where)
+    yield from naming.name_huawei(str(each.get("key_id") or "") for each in entries)
+    for entry in _read_entries(group, "azure_keyvault", where):
+        fields = {
+            "vault_url": str(entry.get("vaultUrl") or ""),
+            "name": str(entry.get("key") or ""),
+            "version": str(entry.get("version") or ""),
+        }
+        yield MasterKey("azure_kv", fields)
+    yield from naming.name_vault(_read_list(group, "hc_vault", where))
+
+
+def _read_list(data: Mapping[str, Any], name: str, where: str) -> list[str]:
+    """Return a list of texts, which may be written as one text with commas."""
+    value = data.get(name)
+    if value is None:
+        return []
+    if isinstance(value, str):
+        return naming.split_list(value)
+    if isinstance(value, list) and all(isinstance(item, str) for item in value):
+        return value
+    raise SopsError(
+        f"error loading config: {where}: invalid {name} key configuration: expected text or a "
+        "list of texts",
+        hint="write one a line behind a dash",
+    )
+
+
+def _read_entries(data: Mapping[str, Any], name: str, where: str) -> list[dict[str, Any]]:
+    entries = data.get(name) or []
+    if isinstance(entries, list) and all(isinstance(entry, dict) for entry in entries):
+        return entries
+    raise SopsError(
+        f"error loading config: {where}: {name} is no list of mappings", hint="correct it"
+    )
+
+
+def _remove_doubles(keys: Iterator[MasterKey]) -> KeyGroup:
+    unique = {(key.section, key.label, str(key.fields.get("role"))): key for key in keys}
+    return tuple(unique.values())
