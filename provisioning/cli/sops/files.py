@@ -1,0 +1,256 @@
+"""What the commands of `sops` do with files: find rules and keys, read, and write."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from provisioning.secrets.keys import naming
+from provisioning.secrets.keys.keyring import EnvironmentKeyring
+from provisioning.secrets.replacing import replace_file
+from provisioning.secrets.sops.data_keys import DECRYPTION_ORDER
+from provisioning.secrets.sops.document import Document
+from provisioning.secrets.sops.errors import SopsError
+from provisioning.secrets.sops.files import (
+    Format,
+    Indents,
+    Opened,
+    Store,
+    choose_format,
+    load_encrypted,
+    open_document,
+    open_store,
+)
+from provisioning.secrets.sops.metadata import MasterKey, Metadata
+from provisioning.secrets.sops.rules import (
+    Rule,
+    Rules,
+    describe_near_miss,
+    find_file,
+    load_rules,
+)
+from provisioning.secrets.sops.selection import RULES, Selection
+
+Options = Mapping[str, Any]
+
+
+@dataclass(slots=True, kw_only=True)
+class Bench:
+    """Where the commands work: the folder, the environment, and the global options.
+
+    Args:
+        config: The `.sops.yaml` that was named; "" to search for one.
+        indent: The indentation that was asked for.
+    """
+
+    folder: Path
+    environ: Mapping[str, str]
+    config: str = ""
+    indent: int | None = None
+    _rules: Rules | None = None
+    _keyring: EnvironmentKeyring | None = None
+
+    @property
+    def keyring(self) -> EnvironmentKeyring:
+        """The keys at hand."""
+        if self._keyring is None:
+            self._keyring = EnvironmentKeyring(environ=self.environ, ask=_ask_passphrase)
+        return self._keyring
+
+    def locate(self, name: str) -> Path:
+        """Return the absolute path of *name*."""
+        return Path(os.path.normpath(self.folder / name))
+
+    def find_rules(self) -> Rules | None:
+        """Return the `.sops.yaml` that holds here; None if there is none."""
+        if self._rules is None:
+            path = self.locate(self.config) if self.config else find_file(self.folder)
+            if path is None:
+                if warning := describe_near_miss(self.folder):
+                    click.echo(warning, err=True)
+                return None
+            self._rules = load_rules(path)
+        return self._rules
+
+    def find_rule(self, path: Path, options: Options) -> Rule | None:
+        """Return the creation rule for *path*; None if there are no rules."""
+        rules = self.find_rules()
+        context = naming.parse_context(options.get("encryption_context") or "")
+        return rules.find_rule(path, context) if rules else None
+
+    def open_input(self, path: Path, options: Options) -> Store:
+        """Return what reads *path*."""
+        return open_store(choose_format(path, options.get("input_type") or ""), self._indents)
+
+    def open_output(self, path: Path, options: Options) -> Store:
+        """Return what writes the result for *path*."""
+        kind = choose_format(path, options.get("output_type") or "")
+        if self.indent is not None:
+            return open_store(kind, Indents(self.indent, self.indent, self.indent))
+        return open_store(kind, self._indents)
+
+    @property
+    def _indents(self) -> Indents:
+        rules = self.find_rules()
+        return rules.indents if rules else Indents()
+
+    def open(self, path: Path | None, name: Path, options: Options) -> Opened:
+        """Decrypt the file at *path*, or the standard input, whose name is *name*."""
+        document = self.load(path, name, options)
+        return open_document(
+            document,
+            self.keyring,
+            order=read_order(options),
+            ignore_mac=bool(options.get("ignore_mac")),
+        )
+
+    def load(self, path: Path | None, name: Path, options: Options) -> Document:
+        """Read the encrypted file at *path*, or the standard input, whose name is *name*."""
+        return load_encrypted(read_input(path), self.open_input(name, options))
+
+    def build_metadata(self, path: Path, options: Options, kind: str) -> Metadata:
+        """Return the metadata of the new file *path*, of the format *kind*.
+
+        Raises:
+            SopsError: If neither an option nor a rule names a key.
+        """
+        rule = self.find_rule(path, options)
+        groups = _read_groups(options)
+        if not groups and rule is None:
+            raise SopsError(
+                "config file not found, or has no creation rules, and no keys provided through "
+                "command line options",
+                hint="pass --age RECIPIENT, or write a creation rule in .sops.yaml",
+            )
+        threshold = options.get("shamir_secret_sharing_threshold") or (rule.threshold if rule else 0)
+        return Metadata(
+            groups=groups or (rule.groups if rule else ()),
+            selection=_build_selection(options, rule, kind),
+            threshold=threshold,
+        )
+
+
+def now() -> str:
+    """Return this moment as files hold it."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _ask_passphrase(place: str) -> str:
+    if not sys.stdin.isatty() and not os.path.exists("/dev/tty"):  # noqa: PTH110
+        raise SopsError(
+            f"{place} is protected by a passphrase, and there is no terminal to ask at",
+            hint="run the command at a terminal",
+        )
+    answer: str = click.prompt(f"Enter passphrase for identity '{place}'", hide_input=True, err=True)
+    return answer
+
+
+def read_order(options: Options) -> tuple[str, ...]:
+    """Return the kinds of keys in the order to try.
+
+    Raises:
+        SopsError: If one is named twice.
+    """
+    order = tuple(naming.split_list(options.get("decryption_order") or ""))
+    doubles = [each for each in order if order.count(each) > 1]
+    if doubles:
+        raise SopsError(
+            f"Duplicate decryption key type: {doubles[0]}", hint="name it once", exit_code=112
+        )
+    return order or DECRYPTION_ORDER
+
+
+def _read_groups(options: Options) -> tuple[tuple[MasterKey, ...], ...]:
+    keys = tuple(read_keys(options))
+    return (keys,) if keys else ()
+
+
+def read_keys(options: Options, prefix: str = "") -> Iterable[MasterKey]:
+    """Yield the master keys that options name; *prefix* is `add_`, `rm_` or nothing."""
+
+    def read(name: str) -> list[str]:
+        value = options.get(prefix + name) or ""
+        return naming.split_list(value if isinstance(value, str) else ",".join(value))
+
+    context = naming.parse_context(options.get("encryption_context") or "")
+    yield from naming.name_kms(read("kms"), context, options.get("aws_profile") or "")
+    yield from naming.name_gcp(read("gcp_kms"))
+    yield from naming.name_huawei(read("hckms"))
+    yield from naming.name_azure(read("azure_kv"))
+    yield from naming.name_pgp(read("pgp"))
+    yield from naming.name_vault(read("hc_vault_transit"))
+    yield from naming.name_age(read("age"))
+
+
+def _build_selection(options: Options, rule: Rule | None, kind: str) -> Selection:
+    """Return what is encrypted: by options, else by the rule; a binary file as a whole."""
+    if kind == Format.BINARY:
+        return Selection(rule="", pattern="")
+    given = {name: options.get(name) or "" for name in RULES}
+    if rule:
+        given = {name: given[name] or rule.rules.get(name, "") for name in RULES}
+    only = bool(options.get("mac_only_encrypted") or (rule and rule.mac_only_encrypted))
+    return replace(Selection.build(given), only_encrypted=only)
+
+
+def read_input(path: Path | None) -> bytes:
+    """Return the content of *path*, or of the standard input.
+
+    Raises:
+        SopsError: If it cannot be read.
+    """
+    if path is None:
+        return sys.stdin.buffer.read()
+    try:
+        return path.read_bytes()
+    except OSError as exc:
+        raise SopsError(
+            f"Error reading file: {path}: {exc.strerror}", hint="check its name", exit_code=2
+        ) from exc
+
+
+def check_exists(path: Path) -> None:
+    """Make sure that there is something at *path*.
+
+    Raises:
+        SopsError: If there is not.
+    """
+    if not path.exists():
+        raise SopsError(
+            f'Error: cannot operate on non-existent file "{path}"',
+            hint="check its name",
+            exit_code=100,
+        )
+
+
+def write_output(data: bytes, path: Path | None, options: Options, bench: Bench) -> None:
+    """Write *data* where the options say: in place, to a file, or to the standard output."""
+    if options.get("in_place") and path is not None:
+        replace_file(path, data)
+    elif options.get("output"):
+        replace_file(bench.locate(options["output"]), data)
+    else:
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+
+
+def check_output(options: Options) -> None:
+    """Refuse two places for the result.
+
+    Raises:
+        SopsError: If both were asked for.
+    """
+    if options.get("in_place") and options.get("output"):
+        raise SopsError(
+            "Error: cannot operate on both --output and --in-place",
+            hint="choose one of them",
+            exit_code=8,
+        )
+
