@@ -1,0 +1,129 @@
+"""`sops exec-env` and `exec-file`: a program that is given the values."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from provisioning.cli.sops import options as shared
+from provisioning.cli.sops.files import Bench, Options, check_exists
+from provisioning.secrets.plaintext import open_private_folder, write_private
+from provisioning.secrets.sops.errors import SopsError
+from provisioning.secrets.sops.stores.scalars import render_scalar
+from provisioning.secrets.sops.tree import Branch, Comment
+
+_SHELL = "/bin/sh"
+_FILE_NAME = "tmp-file"
+
+
+@click.command("exec-env")
+@click.argument("file")
+@click.argument("command")
+@click.option("--background", is_flag=True, help="Do not wait for the command.")
+@click.option("--pristine", is_flag=True, help="Give it nothing but the values.")
+@click.option("--user", default="", help="Run it as this user.")
+@click.option("--same-process", is_flag=True, help="Become the command instead of starting it.")
+@click.option("--input-type", help=shared.FORMATS)
+@shared.IGNORE_MAC
+@shared.ORDER
+@shared.KEYSERVICE
+@click.pass_obj
+def exec_env(bench: Bench, file: str, command: str, **options: Any) -> int:
+    """Run COMMAND with the values of FILE in its environment."""
+    if options["background"] and options["same_process"]:
+        raise SopsError(
+            "Error: The --same-process flag cannot be used with --background",
+            hint="choose one of them",
+            exit_code=8,
+        )
+    path = bench.locate(file)
+    check_exists(path)
+    values = _read_environment(bench.open(path, path, options).document.branches[0])
+    environ = ({} if options["pristine"] else dict(bench.environ)) | values
+    if options["same_process"]:
+        os.execve(_SHELL, [_SHELL, "-c", command], environ)  # noqa: S606
+    return _run(command, environ, options)
+
+
+def _read_environment(branch: Branch) -> dict[str, str]:
+    values = {}
+    for key, value in branch:
+        if isinstance(key, Comment):
+            continue
+        if isinstance(value, list):
+            raise SopsError(
+                f"cannot use complex value in environment; offending key {key}",
+                hint="only single values can be variables",
+            )
+        if "=" in key or "\0" in key:
+            raise SopsError(
+                f"cannot use keys with '=' in environment: {key}", hint="rename the key"
+            )
+        values[key] = value if isinstance(value, str) else render_scalar(value)
+    return values
+
+
+def _run(command: str, environ: Mapping[str, str], options: Options) -> int:
+    user = options["user"] or None
+    try:
+        child = subprocess.Popen(
+            [_SHELL, "-c", command], env=environ, user=user, extra_groups=[] if user else None
+        )
+    except (OSError, ValueError, LookupError) as exc:
+        raise SopsError(
+            f"the command cannot be started: {exc}", hint="check the user and the values"
+        ) from exc
+    if options["background"]:
+        child.returncode = 0  # it goes on by itself
+        return 0
+    status = child.wait()
+    return status if status >= 0 else 128 - status
+
+
+@click.command("exec-file")
+@click.argument("file")
+@click.argument("command")
+@click.option("--background", is_flag=True, hidden=True)
+@click.option("--no-fifo", is_flag=True, help="Use a file in memory instead of a pipe.")
+@click.option("--user", default="", help="Run it as this user.")
+@shared.TYPES
+@click.option("--filename", default="", help="The name of the file that the command sees.")
+@shared.IGNORE_MAC
+@shared.ORDER
+@shared.KEYSERVICE
+@click.pass_obj
+def exec_file(bench: Bench, file: str, command: str, **options: Any) -> int:
+    """Run COMMAND, in which {} stands for a file with the plain text of FILE."""
+    name = options["filename"] or _FILE_NAME
+    if Path(name).is_absolute() or ".." in Path(name).parts or "/" in name:
+        raise SopsError("The provided filename is not a local path.", hint="give a plain name")
+    if options["background"]:
+        raise SopsError(
+            "a command in the background would outlive its file", hint="leave out --background"
+        )
+    path = bench.locate(file)
+    check_exists(path)
+    target = bench.open_output(path, options)
+    text = target.dump(bench.open(path, path, options).document.branches)
+    with open_private_folder(bench.environ) as folder:
+        place = folder / name
+        if options["no_fifo"]:
+            write_private(place, text)
+        else:
+            os.mkfifo(place, 0o600)
+            threading.Thread(target=_feed, args=(place, text), daemon=True).start()
+        return _run(command.replace("{}", str(place)), bench.environ, options)
+
+
+def _feed(place: Path, text: bytes) -> None:
+    try:
+        with place.open("wb") as pipe:
+            pipe.write(text)
+    except OSError:
+        return  # the reader has seen enough
