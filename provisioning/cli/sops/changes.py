@@ -34,7 +34,7 @@ from provisioning.secrets.sops.tree import Value, parse_path, remove_path, write
 @shared.ORDER
 @shared.KEYSERVICE
 @click.pass_obj
-def edit(bench: Bench, file: str, **options: Any) -> int:
+def edit(bench: Bench, /, file: str, **options: Any) -> int:
     """Edit FILE in $SOPS_EDITOR or $EDITOR; make it if there is none."""
     edit_file(bench, bench.locate(file), options)
     return 0
@@ -95,7 +95,7 @@ def _seal(opened: Opened, target: Store) -> bytes:
 @click.option("--idempotent", is_flag=True, help="Write nothing if the value is there already.")
 @shared.KEYSERVICE
 @click.pass_obj
-def set_value(bench: Bench, file: str, index: str, value: str | None, **options: Any) -> int:
+def set_value(bench: Bench, /, file: str, index: str, value: str | None, **options: Any) -> int:
     """Set what stands at INDEX, such as '["key"][0]', to VALUE, which is JSON."""
     if options["value_file"] and options["value_stdin"]:
         raise SopsError(
@@ -178,7 +178,7 @@ def _write(bench: Bench, path: Path, opened: Opened, branch: Value, options: Opt
 @click.option("--idempotent", is_flag=True, help="Write nothing if there is nothing.")
 @shared.KEYSERVICE
 @click.pass_obj
-def unset(bench: Bench, file: str, index: str, **options: Any) -> int:
+def unset(bench: Bench, /, file: str, index: str, **options: Any) -> int:
     """Remove what stands at INDEX, such as '["key"][0]'."""
     path = bench.locate(file)
     steps = _read_index(index, "unset")

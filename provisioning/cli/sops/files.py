@@ -129,7 +129,9 @@ class Bench:
                 "command line options",
                 hint="pass --age RECIPIENT, or write a creation rule in .sops.yaml",
             )
-        threshold = options.get("shamir_secret_sharing_threshold") or (rule.threshold if rule else 0)
+        threshold = options.get("shamir_secret_sharing_threshold") or (
+            rule.threshold if rule else 0
+        )
         return Metadata(
             groups=groups or (rule.groups if rule else ()),
             selection=_build_selection(options, rule, kind),
@@ -148,7 +150,9 @@ def _ask_passphrase(place: str) -> str:
             f"{place} is protected by a passphrase, and there is no terminal to ask at",
             hint="run the command at a terminal",
         )
-    answer: str = click.prompt(f"Enter passphrase for identity '{place}'", hide_input=True, err=True)
+    answer: str = click.prompt(
+        f"Enter passphrase for identity '{place}'", hide_input=True, err=True
+    )
     return answer
 
 
@@ -253,4 +257,3 @@ def check_output(options: Options) -> None:
             hint="choose one of them",
             exit_code=8,
         )
-

@@ -27,7 +27,7 @@ from provisioning.secrets.sops.rules import find_file
 @click.option("--input-type", help=shared.FORMATS)
 @shared.KEYSERVICE
 @click.pass_obj
-def updatekeys(bench: Bench, files: tuple[str, ...], **options: Any) -> int:
+def updatekeys(bench: Bench, /, files: tuple[str, ...], **options: Any) -> int:
     """Wrap the data keys of FILES by the keys that .sops.yaml names now."""
     if not files:
         raise SopsError("Error: no file specified", hint="name a file", exit_code=100)
@@ -111,7 +111,7 @@ _FILE = shared.combine(
     click.option("--encryption-context", help="KMS encryption context: key:value,…"),
 )
 @click.pass_obj
-def add(bench: Bench, file: str, **options: Any) -> int:
+def add(bench: Bench, /, file: str, **options: Any) -> int:
     """Add a key group."""
     path = bench.locate(file)
     document = bench.load(path, path, options)
@@ -124,7 +124,7 @@ def add(bench: Bench, file: str, **options: Any) -> int:
 @_FILE
 @click.argument("index", type=click.IntRange(min=0))
 @click.pass_obj
-def delete(bench: Bench, file: str, index: int, **options: Any) -> int:
+def delete(bench: Bench, /, file: str, index: int, **options: Any) -> int:
     """Delete the key group INDEX, counted from 0."""
     path = bench.locate(file)
     old = bench.load(path, path, options).metadata.groups
@@ -136,9 +136,7 @@ def delete(bench: Bench, file: str, index: int, **options: Any) -> int:
     return 0
 
 
-def _regroup(
-    bench: Bench, path: Path, groups: tuple[KeyGroup, ...], options: Options
-) -> None:
+def _regroup(bench: Bench, path: Path, groups: tuple[KeyGroup, ...], options: Options) -> None:
     document = bench.load(path, path, options)
     old = document.metadata
     threshold = options["shamir_secret_sharing_threshold"] or old.threshold
@@ -159,7 +157,7 @@ def _regroup(
 @click.argument("file")
 @click.option("--input-type", help=shared.FORMATS)
 @click.pass_obj
-def filestatus(bench: Bench, file: str, **options: Any) -> int:
+def filestatus(bench: Bench, /, file: str, **options: Any) -> int:
     """Tell as JSON whether FILE is encrypted."""
     path = bench.locate(file)
     try:

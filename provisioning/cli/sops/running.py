@@ -34,7 +34,7 @@ _FILE_NAME = "tmp-file"
 @shared.ORDER
 @shared.KEYSERVICE
 @click.pass_obj
-def exec_env(bench: Bench, file: str, command: str, **options: Any) -> int:
+def exec_env(bench: Bench, /, file: str, command: str, **options: Any) -> int:
     """Run COMMAND with the values of FILE in its environment."""
     if options["background"] and options["same_process"]:
         raise SopsError(
@@ -98,7 +98,7 @@ def _run(command: str, environ: Mapping[str, str], options: Options) -> int:
 @shared.ORDER
 @shared.KEYSERVICE
 @click.pass_obj
-def exec_file(bench: Bench, file: str, command: str, **options: Any) -> int:
+def exec_file(bench: Bench, /, file: str, command: str, **options: Any) -> int:
     """Run COMMAND, in which {} stands for a file with the plain text of FILE."""
     name = options["filename"] or _FILE_NAME
     if Path(name).is_absolute() or ".." in Path(name).parts or "/" in name:

@@ -40,7 +40,7 @@ from provisioning.secrets.sops.tree import Branch, parse_path, read_path
 @shared.NAME
 @shared.KEYSERVICE
 @click.pass_obj
-def encrypt(bench: Bench, file: str | None, **options: Any) -> int:
+def encrypt(bench: Bench, /, file: str | None, **options: Any) -> int:
     """Encrypt FILE, or the standard input."""
     check_output(options)
     name = options["filename_override"] or file
@@ -86,7 +86,7 @@ def encrypt_file(bench: Bench, path: Path | None, name: Path, options: Options) 
 @shared.ORDER
 @shared.KEYSERVICE
 @click.pass_obj
-def decrypt(bench: Bench, file: str | None, **options: Any) -> int:
+def decrypt(bench: Bench, /, file: str | None, **options: Any) -> int:
     """Decrypt FILE, or the standard input."""
     check_output(options)
     if file is None:
@@ -126,7 +126,7 @@ def _extract(branches: list[Branch], steps: tuple[str | int, ...], target: Store
 @shared.ORDER
 @shared.KEYSERVICE
 @click.pass_obj
-def rotate(bench: Bench, file: str, **options: Any) -> int:
+def rotate(bench: Bench, /, file: str, **options: Any) -> int:
     """Encrypt FILE again under a new data key; add and remove keys."""
     check_output(options)
     path = bench.locate(file)

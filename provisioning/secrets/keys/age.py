@@ -16,9 +16,7 @@ from provisioning.secrets.keys.errors import KeyUnusable
 if TYPE_CHECKING:
     import pyrage
 
-    Identity: TypeAlias = (
-        pyrage.x25519.Identity | pyrage.ssh.Identity | pyrage.plugin.Identity  # noqa: F821
-    )
+    Identity: TypeAlias = pyrage.x25519.Identity | pyrage.ssh.Identity | pyrage.plugin.Identity
 
 KEY, KEY_FILE, KEY_COMMAND = "SOPS_AGE_KEY", "SOPS_AGE_KEY_FILE", "SOPS_AGE_KEY_CMD"
 SSH_FILE, SSH_COMMAND = "SOPS_AGE_SSH_PRIVATE_KEY_FILE", "SOPS_AGE_SSH_PRIVATE_KEY_CMD"

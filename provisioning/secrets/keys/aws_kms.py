@@ -65,9 +65,7 @@ def _open_client(fields: Mapping[str, Any]) -> Any:
             f"{fields['arn']!r} is not the ARN of a KMS key",
             hint="write arn:aws:kms:REGION:ACCOUNT:key/ID",
         )
-    settings = Config(
-        connect_timeout=TIMEOUT, read_timeout=TIMEOUT, retries={"max_attempts": 3}
-    )
+    settings = Config(connect_timeout=TIMEOUT, read_timeout=TIMEOUT, retries={"max_attempts": 3})
     session = boto3.Session(profile_name=fields.get("aws_profile") or None, region_name=match[1])
     if not fields.get("role"):
         return session.client("kms", config=settings)

@@ -17,7 +17,7 @@ from urllib.request import Request, urlopen
 
 from provisioning.secrets.keys.errors import KeyUnusable
 
-TOKEN, TOKEN_FILE = "VAULT_TOKEN", ".vault-token"  # noqa: S105  names, not tokens
+TOKEN, TOKEN_FILE = "VAULT_TOKEN", ".vault-token"
 NAMESPACE, CERTIFICATES = "VAULT_NAMESPACE", "VAULT_CACERT"
 TIMEOUT = 10.0
 """Seconds after which a server that does not answer is taken to be down."""

@@ -102,7 +102,7 @@ def _unwrap_part(
 ) -> tuple[bytes | None, list[tuple[str, str]]]:
     """Return what the group's keys have wrapped, and why each key before it did not open."""
     ranks = {section: rank for rank, section in enumerate(order)}
-    failures = []
+    failures: list[tuple[str, str]] = []
     for key in sorted(group, key=lambda each: ranks.get(each.section, len(ranks))):
         try:
             return keyring.unwrap(key), failures

@@ -85,7 +85,7 @@ class Indents:
     json_binary: int | None = None
 
 
-def open_store(kind: Format, indents: Indents = Indents()) -> Store:  # noqa: B008  frozen
+def open_store(kind: Format, indents: Indents = Indents()) -> Store:
     """Return what reads and writes *kind*."""
     match kind:
         case Format.YAML:

@@ -172,7 +172,7 @@ def _parse_keys(data: dict[str, Value]) -> Iterator[MasterKey]:
         for entry in data.get(kind.section) or ():
             names = (*kind.names, *kind.optional)
             fields = {name: entry[name] for name in names if entry.get(name) is not None}
-            fields = {name: "" for name in kind.names} | fields
+            fields = dict.fromkeys(kind.names, "") | fields
             created = str(entry["created_at"]) if kind.is_dated else ""
             yield MasterKey(kind.section, fields, _read_text(entry, "enc"), created)
 

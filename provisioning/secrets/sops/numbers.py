@@ -24,7 +24,7 @@ def render_general(number: float, *, mark: str = "e") -> str:
     sign, digits, exponent = _split(number)
     if digits == "0":
         return f"{sign}0"
-    if -4 <= exponent < 6:
+    if -4 <= exponent < 6:  # noqa: PLR2004  as `%g` has it
         return render_positional(number)
     fraction = f".{digits[1:]}" if len(digits) > 1 else ""
     return f"{sign}{digits[0]}{fraction}{mark}{'-' if exponent < 0 else '+'}{abs(exponent):02d}"
@@ -33,7 +33,7 @@ def render_general(number: float, *, mark: str = "e") -> str:
 def render_json(number: float) -> str:
     """Write *number* as JSON: an exponent below 1e-6 and from 1e21."""
     sign, digits, exponent = _split(number)
-    if digits == "0" or -6 <= exponent < 21:
+    if digits == "0" or -6 <= exponent < 21:  # noqa: PLR2004  as JSON in Go has it
         return f"{sign}0" if digits == "0" else render_positional(number)
     fraction = f".{digits[1:]}" if len(digits) > 1 else ""
     power = f"-{-exponent}" if exponent < 0 else f"+{exponent}"

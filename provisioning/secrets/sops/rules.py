@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from provisioning.core.manifests.documents import MAX_DEPTH
 from provisioning.secrets.keys import naming
 from provisioning.secrets.sops.errors import SopsError
 from provisioning.secrets.sops.files import Indents
@@ -80,8 +81,7 @@ class Rules:
             if self._fits(rule, name, where):
                 return _build_rule(rule, where, context)
         raise SopsError(
-            "error loading config: no matching creation rules found for "
-            f"{name} in {self.path}",
+            f"error loading config: no matching creation rules found for {name} in {self.path}",
             hint="add a rule whose path_regex fits, or one without path_regex as the last",
         )
 
@@ -135,17 +135,10 @@ def parse_rules(data: bytes, path: Path) -> Rules:
     """
     import yaml
 
-    from provisioning.core.manifests.documents import MAX_DEPTH
-
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
         text = data.decode()
-        depth = 0
-        for event in yaml.parse(text, Loader=loader):
-            depth += isinstance(event, yaml.CollectionStartEvent)
-            depth -= isinstance(event, yaml.CollectionEndEvent)
-            if depth > MAX_DEPTH:
-                raise yaml.YAMLError("it is nested too deep")
+        _check_depth(yaml.parse(text, Loader=loader))
         tree = yaml.load(text, Loader=loader) or {}  # noqa: S506  a safe loader
     except (yaml.YAMLError, UnicodeDecodeError) as exc:
         raise SopsError(
@@ -156,6 +149,17 @@ def parse_rules(data: bytes, path: Path) -> Rules:
             f"error loading config: {path} is no mapping", hint="begin with creation_rules:"
         )
     return Rules(path, tree)
+
+
+def _check_depth(events: Iterable[Any]) -> None:
+    from yaml import CollectionEndEvent, CollectionStartEvent, YAMLError
+
+    depth = 0
+    for event in events:
+        depth += isinstance(event, CollectionStartEvent)
+        depth -= isinstance(event, CollectionEndEvent)
+        if depth > MAX_DEPTH:
+            raise YAMLError("it is nested too deep")
 
 
 def _read_map(data: Mapping[str, Any], name: str) -> Mapping[str, Any]:

@@ -91,7 +91,9 @@ class Selection:
     def _is_encrypted_by_comment(self, comments: Comments, *, is_comment: bool) -> bool:
         """A comment is not encrypted because of itself, only because of one before it."""
         *above, last = comments
-        return any(map(self._is_marked, above)) or self._is_marked(last[:-1] if is_comment else last)
+        return any(map(self._is_marked, above)) or self._is_marked(
+            last[:-1] if is_comment else last
+        )
 
     def _is_marked(self, comments: Sequence[str]) -> bool:
         return any(re.search(self.pattern, text) for text in comments)

@@ -66,9 +66,7 @@ def combine(shares: Sequence[bytes]) -> bytes:
     if len(points) < 2 or len(lengths) > 1 or len(set(points)) < len(points):  # noqa: PLR2004
         raise ValueError("shares are two or more, of one length, each of another point")
     weights = [
-        reduce(
-            _multiply, (_divide(other, other ^ point) for other in points if other != point), 1
-        )
+        reduce(_multiply, (_divide(other, other ^ point) for other in points if other != point), 1)
         for point in points
     ]
     columns = zip(*(share[:-1] for share in shares), strict=True)

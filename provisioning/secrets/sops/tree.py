@@ -34,8 +34,8 @@ class Timestamp:
     text: str
 
 
-class Branch(list[tuple[Any, Value]]):
-    """Keys and their values, in the order of the file.
+class Branch(list[Any]):
+    """Pairs of keys and values, in the order of the file.
 
     A key is a `str`, or a `Comment` whose value is None.
     """
@@ -59,9 +59,7 @@ def as_plain(value: Value) -> Value:
     """Return *value* as dicts, lists and scalars, without comments."""
     match value:
         case Branch():
-            return {
-                key: as_plain(item) for key, item in value if not isinstance(key, Comment)
-            }
+            return {key: as_plain(item) for key, item in value if not isinstance(key, Comment)}
         case list():
             return [as_plain(item) for item in value if not isinstance(item, Comment)]
         case Timestamp():

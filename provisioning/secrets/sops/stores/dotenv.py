@@ -12,7 +12,7 @@ PREFIX = "sops_"
 
 
 class DotenvStore:
-    """Reads and writes environment files; a line break in a value is written `\\n`."""
+    r"""Reads and writes environment files; a line break in a value is written `\\n`."""
 
     name = "dotenv"
 

@@ -135,7 +135,8 @@ class _Reader:
         return sections
 
     def _take_lines(self) -> Iterator[str]:
-        for self._number, line in self._lines:
+        for number, line in self._lines:
+            self._number = number
             yield line
 
     def _take_comment(self) -> str:

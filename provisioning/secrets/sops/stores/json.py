@@ -149,7 +149,7 @@ def _refuse_constant(text: str) -> Value:
 
 
 def _repair(value: Value) -> Value:
-    """Replace the halves of characters, which `\\u` escapes can spell, as Go does."""
+    r"""Replace the halves of characters, which `\u` escapes can spell, as Go does."""
     match value:
         case Branch():
             return Branch((_repair(key), _repair(item)) for key, item in value)

@@ -10,6 +10,7 @@ import base64
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any, TypeAlias
 
 import yaml
 
@@ -22,6 +23,9 @@ MAX_DEPTH = 150
 
 MAX_ALIASED = 100_000
 """How many values the aliases of a file may add."""
+
+Event: TypeAlias = Any
+"""An event of PyYAML, whose marks its types call optional and libyaml always gives."""
 
 _COMMENT = re.compile(r"(?:^|(?<=[\s,\[\]{}]))#([^\n]*)", re.MULTILINE)
 _TAG = "tag:yaml.org,2002:"
@@ -84,6 +88,7 @@ class _Reader:
         self._documents: list[Branch] = []
 
     def read(self) -> list[Branch]:
+        event: Event
         for event in self._events:
             self._collect_notes(event.start_mark.index)
             match event:
@@ -142,7 +147,7 @@ class _Reader:
             else:
                 container.append(comment)
 
-    def _read_scalar(self, event: yaml.ScalarEvent) -> None:
+    def _read_scalar(self, event: Event) -> None:
         value = self._resolve(event)
         top = self._stack[-1] if self._stack else None
         if top and isinstance(top.node, Branch) and not top.has_key:
@@ -159,7 +164,7 @@ class _Reader:
             if found := re.search(r"\s#(.*)", header):
                 self._attach(_Note(found[1], 0, is_beside=True))
 
-    def _check_key(self, top: _Open, key: Value, event: yaml.Event) -> None:
+    def _check_key(self, top: _Open, key: Value, event: Event) -> None:
         if isinstance(key, str) and key != "<<":
             if key in top.seen:
                 raise UnreadableFile(
@@ -169,7 +174,7 @@ class _Reader:
                 )
             top.seen.add(key)
 
-    def _place(self, value: Value, anchor: str | None, event: yaml.Event) -> None:
+    def _place(self, value: Value, anchor: str | None, event: Event) -> None:
         """Put *value* where the reader is."""
         if anchor:
             self._anchors[anchor] = value
@@ -205,7 +210,7 @@ class _Reader:
             )
         self._documents.append(value)
 
-    def _open(self, event: yaml.CollectionStartEvent) -> None:
+    def _open(self, event: Event) -> None:
         if len(self._stack) >= MAX_DEPTH:
             raise UnreadableFile(
                 f"line {event.start_mark.line + 1}: values lie in each other more than "
@@ -222,9 +227,7 @@ class _Reader:
         if top and not isinstance(top.node, Branch):
             self._flush(top.node)
         column = 0 if not self._stack else event.start_mark.column
-        self._stack.append(
-            _Open(node, column, is_flow, event.anchor, event.start_mark.line)
-        )
+        self._stack.append(_Open(node, column, is_flow, event.anchor, event.start_mark.line))
         self._last = None
 
     def _close(self) -> None:
@@ -249,7 +252,7 @@ class _Reader:
             top.node.append(closed.node)
         self._last = (top.node, len(top.node) - 1) if closed.is_flow else None
 
-    def _find_anchor(self, event: yaml.AliasEvent) -> Value:
+    def _find_anchor(self, event: Event) -> Value:
         if event.anchor not in self._anchors:
             raise UnreadableFile(
                 f"Error unmarshaling input YAML: line {event.start_mark.line + 1}: unknown anchor "
@@ -265,7 +268,7 @@ class _Reader:
             )
         return value
 
-    def _resolve(self, event: yaml.ScalarEvent) -> Value:
+    def _resolve(self, event: Event) -> Value:
         text, tag = event.value, event.tag or ""
         name = tag.removeprefix(_TAG) if tag.startswith(_TAG) else tag
         try:

@@ -19,13 +19,16 @@ _UNPRINTABLE = re.compile(
     "[\x00-\x09\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufeff\ufffe\uffff\U00010000-\U0010ffff]"
 )
 _ESCAPED = re.compile(
-    "[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufeff\ufffe\uffff\U00010000-\U0010ffff\"\\\\\u2028\u2029\x85]"
+    '[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufeff\ufffe\uffff\U00010000-\U0010ffff"\\\\\u2028\u2029\x85]'
 )
 _BREAKS = "\n\r\x85\u2028\u2029"
 _NAMED = {
     "\x00": "0", "\x07": "a", "\x08": "b", "\t": "t", "\n": "n", "\x0b": "v", "\x0c": "f",
     "\r": "r", "\x1b": "e", '"': '"', "\\": "\\", "\x85": "N", "\u2028": "L", "\u2029": "P",
 }  # fmt: skip
+_ESCAPES = (("x", 2), ("u", 4), ("U", 8))
+"""The escapes by number, and how many hexadecimal digits each has."""
+
 _FORBIDDEN_PLAIN = re.compile(
     r"""[#,\[\]{}&*!|>'"%@`]|[?:](?:\s|\Z)|-(?:[ \t]|\Z)|---|\.\.\."""
     r"""|.*(?::(?:\s|\Z)|[ \t\r\n]\#)""",
@@ -116,7 +119,9 @@ class _Writer:
                 first = next(i for i, (key, _) in enumerate(item) if not isinstance(key, Comment))
                 heads = [key for key, _ in item[:first] if not key.is_inline]
                 above += heads
-                value = Branch(pair for pair in item if pair[0] not in heads or pair in item[first:])
+                value = Branch(
+                    pair for pair in item if pair[0] not in heads or pair in item[first:]
+                )
             yield from _render_comments(above, margin)
             yield from self._render_item(value, column, f"{start or margin}- ", beside)
             start, above, beside = "", [], []
@@ -236,5 +241,6 @@ def _escape(match: re.Match[str]) -> str:
     letter = match[0]
     if letter in _NAMED:
         return f"\\{_NAMED[letter]}"
-    code = ord(letter)
-    return f"\\x{code:02X}" if code < 256 else f"\\u{code:04X}" if code < 65536 else f"\\U{code:08X}"  # noqa: PLR2004
+    code = f"{ord(letter):X}"
+    mark, width = next(each for each in _ESCAPES if len(code) <= each[1])
+    return f"\\{mark}{code:0>{width}}"
