@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
+import hashlib
 import os
+import re
 import shutil
-from pathlib import Path
+import subprocess
+from functools import cache
+from pathlib import Path, PurePosixPath
 
 import pytest
 
@@ -29,23 +34,60 @@ def _find_peers(request: pytest.FixtureRequest):
     """Skip a test whose `@pytest.mark.peer` is missing; fail where peers are required."""
     for mark in request.node.iter_markers("peer"):
         (name,) = mark.args
-        if shutil.which(name, path=SEARCH_PATH) is None:
+        if find_peer(name) is None:
             report = (
-                pytest.fail if os.environ.get("PROVISIONING_REQUIRE_PEERS") == "1" else pytest.skip
+                pytest.fail if ENVIRON.get("PROVISIONING_REQUIRE_PEERS") == "1" else pytest.skip
             )
-            report(f"needs {name}, which is not installed")
+            report(f"needs {name}, which is not installed and cannot be built")
 
+
+ENVIRON = dict(os.environ)
+"""The environment that the tests were started in; each of them has its own."""
 
 SEARCH_PATH = os.pathsep.join(
     (os.environ.get("PATH", os.defpath), "/usr/sbin", "/usr/lib/git-core")
 )
 
+CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "provisioning-peers"
+"""Where peers that are Go programs are built, outside of the tree."""
+
+GO_TOOLS = {
+    PurePosixPath(line.split()[-1]).name: module
+    for module in Path(__file__).parent.glob("peers/*/go.mod")
+    for line in module.read_text().splitlines()
+    if re.match(r"(tool )?\s*[\w./-]+/cmd/[\w-]+$", line)
+}
+"""The programs that each `tests/peers/*/go.mod` names as its tools."""
+
+
+@cache
+def find_peer(name: str) -> Path | None:
+    """Return a peer's program, built if it is a Go program of ours; None if it cannot be had."""
+    if name in GO_TOOLS:
+        return build_peer(GO_TOOLS[name], name)
+    found = shutil.which(name, path=SEARCH_PATH)
+    return Path(found) if found else None
+
+
+def build_peer(module: Path, name: str) -> Path | None:
+    """Build the tools of *module* once for all test processes."""
+    if shutil.which("go") is None:
+        return None
+    folder = CACHE / hashlib.sha256(module.read_bytes()).hexdigest()[:16]
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / name).exists():
+            command = ["go", "build", "-o", f"{folder}/", "tool"]
+            done = subprocess.run(
+                command, cwd=module.parent, env=ENVIRON, capture_output=True, check=False
+            )
+            if done.returncode:
+                return None
+    return folder / name
+
 
 @pytest.fixture
 def peer():
     """Find a peer's program, for a test that carries its mark."""
-
-    def find(name: str) -> Path:
-        return Path(shutil.which(name, path=SEARCH_PATH) or name)
-
-    return find
+    return lambda name: find_peer(name) or Path(name)

@@ -38,7 +38,8 @@ def wrap(recipient: str, data_key: bytes) -> str:
     """
     import pyrage
 
-    return pyrage.encrypt(data_key, [_parse_recipient(recipient)], armored=True).decode()
+    armoured: bytes = pyrage.encrypt(data_key, [_parse_recipient(recipient)], armored=True)
+    return armoured.decode()
 
 
 def check_recipient(text: str) -> None:
@@ -109,12 +110,13 @@ class Identities:
         if not identities:
             raise KeyUnusable(f"failed to load age identities{self._describe()}", hint=HINT)
         try:
-            return pyrage.decrypt(wrapped.encode(), identities)
+            data_key: bytes = pyrage.decrypt(wrapped.encode(), identities)
         except pyrage.DecryptError as exc:
             raise KeyUnusable(
                 f"no identity matched the recipient {recipient}{self._describe()}: {exc}",
                 hint=HINT,
             ) from exc
+        return data_key
 
     def _describe(self) -> str:
         errors = f". Errors while loading age identities: {'; '.join(self._errors)}"
@@ -178,11 +180,12 @@ class Identities:
         import pyrage
 
         try:
-            return pyrage.passphrase.decrypt(data, self._ask(str(path)))
+            text: bytes = pyrage.passphrase.decrypt(data, self._ask(str(path)))
         except pyrage.DecryptError as exc:
             raise KeyUnusable(
                 f"{path}: the passphrase is wrong", hint="try again with the right one"
             ) from exc
+        return text
 
     def _run_commands(self, recipient: str) -> Iterator[Identity]:
         if command := self._environ.get(KEY_COMMAND):
