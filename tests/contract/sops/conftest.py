@@ -1,0 +1,93 @@
+"""The real `sops` beside ours, with the same keys and the same folder."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from provisioning.cli.main import cli
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a program wrote, and how it ended."""
+
+    code: int
+    output: bytes
+    errors: str = ""
+
+
+class Theirs:
+    """The `sops` program."""
+
+    def __init__(self, program: Path, folder: Path) -> None:
+        self._program, self._folder = program, folder
+
+    def __call__(self, *arguments: str, stdin: bytes = b"") -> Answer:
+        done = subprocess.run(
+            [self._program, *arguments], cwd=self._folder, input=stdin, capture_output=True
+        )
+        return Answer(done.returncode, done.stdout, done.stderr.decode())
+
+
+class Ours:
+    """`provisioning sops`, in this process."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def __call__(self, *arguments: str, stdin: bytes = b"") -> Answer:
+        words = ["-C", str(self._folder), "sops", *arguments]
+        done = CliRunner().invoke(cli, words, input=stdin, standalone_mode=False)
+        if done.exception and not isinstance(done.exception, SystemExit):
+            raise done.exception
+        code = done.return_value if isinstance(done.return_value, int) else done.exit_code
+        return Answer(code, done.stdout_bytes, done.stderr)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return tmp_path
+
+
+@pytest.fixture
+def ours(folder):
+    return Ours(folder)
+
+
+@pytest.fixture
+def theirs(peer, folder):
+    return Theirs(peer("sops"), folder)
+
+
+@pytest.fixture
+def recipient(peer, folder, monkeypatch):
+    """An age recipient, whose identity is at hand."""
+    return make_identity(peer, folder / "age.key", monkeypatch)
+
+
+def make_identity(peer, path: Path, monkeypatch) -> str:
+    subprocess.run([peer("age-keygen"), "-o", path], check=True, capture_output=True)
+    monkeypatch.setenv("SOPS_AGE_KEY_FILE", str(path))
+    shown = subprocess.run([peer("age-keygen"), "-y", path], check=True, capture_output=True)
+    return shown.stdout.decode().strip()
+
+
+@pytest.fixture
+def add_identity(peer, folder, monkeypatch):
+    """Make a second identity, and put both into the file at hand."""
+
+    def make() -> str:
+        other = folder / "other.key"
+        old = Path(os.environ["SOPS_AGE_KEY_FILE"])
+        recipient = make_identity(peer, other, monkeypatch)
+        old.write_text(old.read_text() + other.read_text())
+        monkeypatch.setenv("SOPS_AGE_KEY_FILE", str(old))
+        return recipient
+
+    return make
