@@ -156,7 +156,8 @@ def blank(data: bytes) -> list[str]:
 @pytest.mark.parametrize(("source", "target"), list(itertools.product(SOURCES, SOURCES)))
 def test_output_types_convert_alike(source, target, ours, theirs, folder, recipient):
     file = folder / name_file(source)
-    file.write_bytes(SOURCES[source])
+    separator = b"\\u2028"  # which sops writes into YAML so that nobody reads it back
+    file.write_bytes(SOURCES[source].replace(separator, b""))
     file.write_bytes(theirs("--age", recipient, "-e", file.name).output)
 
     expected = theirs("-d", "--output-type", target, file.name)

@@ -147,7 +147,7 @@ class _Writer:
         note = "".join(f" #{each.text}" for each in beside or ())
         if isinstance(value, list):
             yield f" {'{}' if isinstance(value, Branch) else '[]'}{note}"
-        elif isinstance(value, str) and _is_literal(value):
+        elif isinstance(value, str) and (_is_literal(value) or _is_long_binary(value)):
             deeper = (
                 column + 2
                 if inside_list
@@ -158,6 +158,9 @@ class _Writer:
             yield f" {render_scalar(value)}{note}"
 
     def _render_literal(self, text: str, column: int, note: str) -> Iterator[str]:
+        if _is_binary(text):
+            yield " !!binary"
+            text = _encode_base64(text)
         hint = str(self._indent) if text[0] in " \n" else ""
         chomp = "-"
         if text.endswith("\n"):
@@ -209,8 +212,8 @@ def render_scalar(value: Value, *, is_key: bool = False) -> str:
 
 
 def _render_text(text: str, *, is_key: bool) -> str:
-    if re.search("[\ud800-\udfff]", text):
-        return _render_binary(text)
+    if _is_binary(text):
+        return f"!!binary {_encode_base64(text)}"
     if text == "<<":
         return "!!merge <<"
     if "\n" in text:
@@ -228,9 +231,21 @@ def _render_text(text: str, *, is_key: bool) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def _render_binary(text: str) -> str:
+def _is_binary(text: str) -> bool:
+    return bool(re.search("[\ud800-\udfff]", text))
+
+
+def _is_long_binary(text: str) -> bool:
+    return _is_binary(text) and "\n" in _encode_base64(text)
+
+
+def _encode_base64(text: str) -> str:
+    """Return what is no UTF-8 in base64, in lines if it is long."""
     encoded = base64.b64encode(encode_text(text)).decode()
-    return f"!!binary {encoded}"
+    if len(encoded) < _BASE64_LINE:
+        return encoded
+    starts = range(0, len(encoded), _BASE64_LINE)
+    return "".join(f"{encoded[start : start + _BASE64_LINE]}\n" for start in starts)
 
 
 def _quote_double(text: str) -> str:
