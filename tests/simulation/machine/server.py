@@ -49,13 +49,13 @@ class Server:
         """Tell whether it has crashed and is not back yet."""
         return self.world.now < self.down_until
 
-    def has_written(self, view: LogView, entry: Entry) -> bool:
-        """Tell whether the branch's head is *entry* on top of *view*: the very same commit."""
-        if not self.branch.entries:
-            return False
-        last = self.branch.entries[-1]
+    def has_written(self, view: LogView, entry: Entry, there: LogView) -> bool:
+        """Tell whether the head of *there* is *entry* on top of *view*: the very same commit."""
+        seen = (each for each in reversed(self.branch.entries) if each.commit.id == there.head)
+        last = next(seen, None)
         return (
-            last.commit.parents == ((view.head,) if view.head else ())
+            last is not None
+            and last.commit.parents == ((view.head,) if view.head else ())
             and last.commit.trailers == entry.trailers
             and all(last.files.get(name) == text for name, text in entry.files.items())
         )
@@ -136,7 +136,7 @@ class Client:
             there = self.read()
         except RemoteUnreachable as exc:
             raise RemoteUnreachable("it is unknown whether it was pushed") from exc
-        if self._server.has_written(view, entry):
+        if self._server.has_written(view, entry, there):
             self._server.counts["lost answer recognised"] += 1
             return there
         if there.head != view.head:
