@@ -42,6 +42,7 @@ from provisioning.reconciler.stopping import Stop
 
 if TYPE_CHECKING:
     from provisioning.gitstore.remote import Remote
+    from provisioning.secrets.values import SecretFiles
 
 
 @dataclass
@@ -274,6 +275,25 @@ class Workspace:
         allow = [Path(str(each)) for each in layers.get("local.allow").value]
         return [LocalProvider(root=root, allow=allow, home=self.home.path)]
 
+    def _build_secrets(self, commit: CommitId, infra: str) -> SecretFiles:
+        from provisioning.secrets.keys.keyring import EnvironmentKeyring
+        from provisioning.secrets.values import FOLDER, SecretFiles
+
+        def read(path: str) -> bytes | None:
+            return self.repository.read_file(commit, self._prefix + path)
+
+        def list_names(folder: str) -> list[str]:
+            return [
+                each.name for each in self.repository.read_folder(commit, self._prefix + folder)
+            ]
+
+        return SecretFiles(
+            folders=(f"infra/{infra}", FOLDER),
+            read=read,
+            list_names=list_names,
+            keyring=EnvironmentKeyring(environ=self.environ),
+        )
+
     def _build_scope(self, layers: Layers, commit: CommitId, infra: str) -> Scope:
         now = datetime.now(UTC)
         return Scope(
@@ -289,6 +309,7 @@ class Workspace:
                 "git": {"branch": self.branch, "commit": commit},
             },
             read_outlooks=self._read_outlooks,
+            read_secret=self._build_secrets(commit, infra),
         )
 
 

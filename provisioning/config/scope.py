@@ -12,6 +12,7 @@ from provisioning.config.settings import SETTINGS, has_interpolation
 from provisioning.core.errors import InvalidConfiguration, InvalidManifest, Source
 from provisioning.core.interpolation import Reference, find_templated, is_templated, resolve_text
 from provisioning.core.references import Outlook
+from provisioning.core.secrecy import reveal
 from provisioning.core.values import Tree, find_nearest, read_at, render_canonical
 
 MAX_LEVELS = 16
@@ -29,19 +30,22 @@ Trail: TypeAlias = tuple[tuple[str, Origin], ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scope:
-    """Answers `env`, `paths`, `now`, `git`, `config` and `infra`; a `Lookup` for manifests.
+    """Answers everything but `resources` in the interpolations of settings and manifests.
+
 
     Args:
         layers: The settings.
         environ: The environment variables.
         facts: `paths`, `now` and `git`.
         read_outlooks: Reads what the state log of another infra recorded, by resource.
+        read_secret: Answers `secrets`; None where no secret may be read.
     """
 
     layers: Layers
     environ: Mapping[str, str]
     facts: Facts
     read_outlooks: Callable[[str], Mapping[str, Outlook]] = field(default=lambda _: {})
+    read_secret: Callable[[Reference, Source | None], Tree] | None = None
     _known: dict[str, Tree] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __call__(self, reference: Reference, source: Source) -> Tree:
@@ -74,9 +78,11 @@ class Scope:
                 return self._resolve_config(reference, source, trail)
             case "infra":
                 return self._resolve_recorded(reference, source)
+            case "secrets" if self.read_secret:
+                return self.read_secret(reference, source)
         raise InvalidManifest(
             f"{{{{{reference}}}}} cannot be resolved: no {reference.namespace} are configured",
-            hint="remove it, or use `env` or `config.values`",
+            hint="only manifests and `values` in the configuration can refer to them",
             source=source,
         )
 
@@ -197,7 +203,7 @@ def _check_trail(key: str, origin: Origin, trail: Trail) -> None:
 
 
 def _check_size(key: str, value: Tree, origin: Origin) -> Tree:
-    if len(render_canonical(value)) > MAX_SIZE:
+    if len(render_canonical(reveal(value))) > MAX_SIZE:
         raise InvalidConfiguration(
             f"{key} grows to more than {MAX_SIZE // 1024} KiB by what it refers to",
             hint="refer to less",

@@ -8,10 +8,11 @@ from provisioning.core.errors import InvalidManifest, InvalidWorkspace, Provisio
 from provisioning.core.graph import compute_order
 from provisioning.core.ids import CommitId, ResourceId
 from provisioning.core.kinds import Kind
-from provisioning.core.references import Lookup, resolve_static
+from provisioning.core.references import Lookup, find_left_secrets, resolve_static
 from provisioning.core.resources import Resource
+from provisioning.core.secrecy import has_secret
 from provisioning.core.states import DesiredState
-from provisioning.core.values import find_nearest
+from provisioning.core.values import Tree, find_nearest
 
 
 def compute_desired(
@@ -37,6 +38,8 @@ def compute_desired(
     """
     by_id, problems = _index(resources)
     resolved: dict[ResourceId, Resource] = {}
+    left: dict[str, Tree] = {}
+    has_secrets = False
     for resource in by_id.values():
         problems += _find_dangling(resource, by_id)
         problems += _find_moves(resource, by_id)
@@ -45,15 +48,24 @@ def compute_desired(
             continue
         try:
             new = resolved[resource.id] = resolve_static(resource, lookup)
+            left |= {str(name): lookup(name, where) for name, where in find_left_secrets(new)}
         except ProvisioningError as exc:
             problems.append(exc)
             continue
         if new.spec is not resource.spec:
+            has_secrets = has_secrets or has_secret(new.spec)
             problems += find_spec_problems(new, kinds[new.kind])
     raise_problems(problems)
     graph = {name: resource.dependencies for name, resource in resolved.items()}
     order = compute_order(graph, lambda name: resolved[name].source)
-    return DesiredState(infra=infra, commit=commit, resources=resolved, order=tuple(order))
+    return DesiredState(
+        infra=infra,
+        commit=commit,
+        resources=resolved,
+        order=tuple(order),
+        secrets=left,
+        has_secrets=has_secrets or bool(left),
+    )
 
 
 def raise_problems(problems: list[ProvisioningError]) -> None:
@@ -127,7 +139,16 @@ def find_spec_problems(resource: Resource, kind: Kind) -> list[ProvisioningError
     from provisioning.core.values import render_path
 
     holes = {hole.path for hole in resource.templated}
-    return [
+    exposed: list[ProvisioningError] = [
+        InvalidManifest(
+            f"{resource.id}: spec.{name} says where the resource is, and cannot be secret",
+            hint="take the secret out of it",
+            source=Source(resource.source.file, resource.lines.get(name, resource.source.line)),
+        )
+        for name in kind.identity
+        if has_secret(resource.spec.get(name))
+    ]
+    return exposed + [
         InvalidManifest(
             f"{resource.id}: spec.{render_path(problem.path)}: {problem.message}",
             hint=f"`provisioning schema {resource.kind}` shows what it may be",

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from provisioning.core.kinds import Field, Kind, ListBehaviour
+from provisioning.core.secrecy import Secret, conceal, conceal_alike, conceal_whole, reveal
 from provisioning.core.values import (
-    Sensitive,
+    Omitted,
     Tree,
     Unknown,
-    compute_fingerprint,
     has_unknown,
     is_equal,
     render_canonical,
@@ -79,8 +79,12 @@ def compute_diff(
 def _compare(
     field: Field, wanted: Tree, actual: Tree, stated: Tree, key: bytes
 ) -> Iterator[FieldChange]:
+    if isinstance(actual, Omitted) and isinstance(wanted, Secret):
+        actual = wanted if is_equal(actual, reveal(wanted)) else actual
     if field.sensitive:
-        wanted, actual, stated = (_conceal(value, key) for value in (wanted, actual, stated))
+        wanted, actual, stated = (conceal_whole(value, key) for value in (wanted, actual, stated))
+    else:
+        wanted, actual, stated = conceal_alike(field, key, wanted, actual, stated)
     for path, before, after in _walk(field, field.name, actual, wanted):
         yield FieldChange(
             path=path,
@@ -144,13 +148,6 @@ def _as_set(items: list[Tree]) -> set[bytes]:
     return {b"?" if isinstance(item, Unknown) else render_canonical(item) for item in items}
 
 
-def _conceal(value: Tree, key: bytes) -> Tree:
-    if value is None or isinstance(value, Sensitive | Unknown):
-        return value
-    found = has_unknown(value)
-    return Unknown("a sensitive value") if found else compute_fingerprint(value, key)
-
-
 def compute_recorded(kind: Kind, values: Mapping[str, Tree], key: bytes) -> dict[str, Tree]:
     """Return *values* as the state log may keep them: nothing sensitive, no large content."""
     return {name: _compute_kept(kind.get_field(name), value, key) for name, value in values.items()}
@@ -158,7 +155,8 @@ def compute_recorded(kind: Kind, values: Mapping[str, Tree], key: bytes) -> dict
 
 def _compute_kept(field: Field, value: Tree, key: bytes) -> Tree:
     if field.sensitive:
-        return _conceal(value, key)
+        return conceal_whole(value, key)
+    value = conceal(value, key)
     if isinstance(value, bytes) or (
         field.omitted and isinstance(value, str) and len(value) > KEPT_WHOLE
     ):

@@ -19,6 +19,7 @@ from itertools import groupby
 
 from provisioning.core.errors import InvalidManifest, Source
 from provisioning.core.ids import KIND, NAME, ResourceId
+from provisioning.core.secrecy import Secret, has_secret, reveal
 from provisioning.core.values import (
     Omitted,
     Path,
@@ -142,7 +143,7 @@ def resolve_text(
 ) -> Tree:
     """Return *text* with every reference replaced by what *resolve* answers.
 
-    An `Unknown` anywhere in it makes the whole text unknown.
+    An `Unknown` anywhere in it makes the whole text unknown, a `Secret` makes it secret.
 
     Raises:
         InvalidManifest: If a map or a list would be written into a text.
@@ -151,12 +152,14 @@ def resolve_text(
     if len(parts) == 1 and isinstance(parts[0], Reference):
         return resolve(parts[0])
     words = []
+    is_secret = False
     for part in parts:
         value = part if isinstance(part, str) else resolve(part)
         if isinstance(value, Unknown | Sensitive | Omitted):
             return value
-        words.append(_write(part, value, source))
-    return "".join(words)
+        is_secret = is_secret or has_secret(value)
+        words.append(_write(part, reveal(value), source))
+    return Secret("".join(words)) if is_secret else "".join(words)
 
 
 def resolve_partly(

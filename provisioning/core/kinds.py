@@ -33,6 +33,8 @@ class Field:
             field if None.
         defaulted: If the manifest leaves it out, the provider's choice stands.
         sensitive: Never shown, and kept as a keyed fingerprint only.
+        public: A computed field that tells nothing of what it is derived from, even if that
+            is secret.
         omitted: Its content is kept as digest and size only.
         lists: When two lists in it are the same; `key` names the key of keyed ones.
         file: Its value is the path of a workspace file that the kind's `expand` reads.
@@ -44,6 +46,7 @@ class Field:
     derived_from: tuple[str, ...] | None = None
     defaulted: bool = False
     sensitive: bool = False
+    public: bool = False
     omitted: bool = False
     lists: ListBehaviour = ListBehaviour.ORDERED
     key: str = "name"
@@ -103,8 +106,10 @@ class Kind:
         """Check *spec* against the model, forgiving what an interpolation will still fill in."""
         from pydantic import ValidationError
 
+        from provisioning.core.secrecy import reveal
+
         try:
-            self.model().model_validate(dict(spec), strict=True)
+            self.model().model_validate(reveal(dict(spec)), strict=True)
         except ValidationError as exc:
             holes = {path[0] for path in templated}
             return [

@@ -22,6 +22,7 @@ from provisioning.core.references import (
 )
 from provisioning.core.removals import UNSEEN, compute_removals
 from provisioning.core.resources import DriftPolicy, Resource
+from provisioning.core.secrecy import has_secret, mark_secrets
 from provisioning.core.states import DesiredState, LiveState, RecordedState
 from provisioning.core.values import Tree
 
@@ -72,6 +73,7 @@ class _Planner:
     drifted: list[Drifted] = field(default_factory=list)
     unchanged: list[ResourceId] = field(default_factory=list)
     outlooks: dict[ResourceId, Outlook] = field(default_factory=dict)
+    secretive: set[ResourceId] = field(default_factory=set)
     half_moved: dict[ResourceId, ResourceId] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -106,7 +108,11 @@ class _Planner:
             self._block(resource.id, f"it depends on {stuck}, which is blocked", resource.source)
             return
         kind = self.kinds[resource.kind]
-        spec = expand_spec(kind, resolve_spec(resource, self._look_up), self.desired.files)
+        written = resolve_spec(resource, self._look_up)
+        is_secret = self.desired.has_secrets and has_secret(written)
+        if is_secret:
+            self.secretive.add(resource.id)
+        spec = expand_spec(kind, written, self.desired.files, is_secret=is_secret)
         record = self._get_record(resource)
         observation = self._get_observation(resource, record)
         match observation:
@@ -133,7 +139,8 @@ class _Planner:
         return other if isinstance(seen, Absent) and is_half_moved and other else seen
 
     def _look_up(self, reference: Reference, source: Source) -> Tree:
-        assert reference.resource is not None  # noqa: S101  the rest was resolved before
+        if reference.resource is None:
+            return self.desired.secrets[str(reference)]
         return self.outlooks[reference.resource].get(reference.steps[1:], reference, source)
 
     def _plan_creation(
@@ -180,7 +187,12 @@ class _Planner:
             return
         changed = frozenset(each.path.partition(".")[0].partition("[")[0] for each in fields)
         self.outlooks[resource.id] = compute_outlook_before(
-            resource.id, kind, spec, live.attributes, changed
+            resource.id,
+            kind,
+            spec,
+            live.attributes,
+            changed,
+            is_secret=resource.id in self.secretive,
         )
         self._change(
             resource,
@@ -282,6 +294,8 @@ class _Planner:
     def _settle(
         self, resource: Resource, spec: Mapping[str, Tree], attributes: Mapping[str, Tree]
     ) -> None:
+        if resource.id in self.secretive:
+            attributes = mark_secrets(self.kinds[resource.kind], attributes, spec)
         self.outlooks[resource.id] = Outlook(resource.id, {**spec, **attributes})
 
     # Whose is it?

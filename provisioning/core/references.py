@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import msgspec
@@ -12,6 +12,7 @@ from provisioning.core.ids import ResourceId
 from provisioning.core.interpolation import Reference, parse_text, resolve_partly, resolve_text
 from provisioning.core.kinds import Kind
 from provisioning.core.resources import Resource
+from provisioning.core.secrecy import expand_unseen, mark_secrets
 from provisioning.core.values import (
     Omitted,
     Path,
@@ -22,6 +23,9 @@ from provisioning.core.values import (
     read_at,
     replace_at,
 )
+
+SECRETS = "secrets"
+"""The namespace of values that nobody may see."""
 
 Lookup = Callable[[Reference, Source], Tree]
 
@@ -94,7 +98,7 @@ def resolve_static(resource: Resource, lookup: Lookup) -> Resource:
         text = read_at(resource.spec, hole.path)
         if any(_names_resource(part) for part in parse_text(text, source)):
             left.append(hole)
-            new = resolve_partly(text, _skip_resources(lookup, source), source)
+            new = resolve_partly(text, _skip_later(lookup, source), source)
         else:
             new = resolve_text(text, _bind(lookup, source), source)
         if new != text:
@@ -122,17 +126,39 @@ def _bind(lookup: Lookup, source: Source) -> Callable[[Reference], Tree]:
     return lambda reference: lookup(reference, source)
 
 
-def _skip_resources(lookup: Lookup, source: Source) -> Callable[[Reference], Tree]:
-    return lambda reference: reference if reference.resource else lookup(reference, source)
+def _skip_later(lookup: Lookup, source: Source) -> Callable[[Reference], Tree]:
+    """Leave resources for later, and secrets with them: a text with one left would show it."""
+
+    def answer(reference: Reference) -> Tree:
+        is_later = reference.resource or reference.namespace == SECRETS
+        return reference if is_later else lookup(reference, source)
+
+    return answer
+
+
+def find_left_secrets(resource: Resource) -> Iterator[tuple[Reference, Source]]:
+    """Yield the secrets that `resolve_static` left in *resource*."""
+    for hole in resource.templated:
+        source = Source(resource.source.file, hole.line)
+        for part in parse_text(read_at(resource.spec, hole.path), source):
+            if isinstance(part, Reference) and part.namespace == SECRETS:
+                yield part, source
 
 
 def _always(value: Tree) -> Callable[[Tree], Tree]:
     return lambda _: value
 
 
-def expand_spec(kind: Kind, spec: dict[str, Tree], files: Mapping[str, bytes]) -> dict[str, Tree]:
-    """Return *spec* as it is compared and applied."""
-    return kind.expand(spec, files) if kind.expand else spec
+def expand_spec(
+    kind: Kind, spec: dict[str, Tree], files: Mapping[str, bytes], *, is_secret: bool = False
+) -> dict[str, Tree]:
+    """Return *spec* as it is compared and applied; *is_secret* if a secret is in it."""
+    expand = kind.expand
+    if expand is None:
+        return spec
+    if is_secret:
+        return expand_unseen(spec, lambda each: expand(each, files))
+    return expand(spec, files)
 
 
 def compute_outlook_before(
@@ -141,6 +167,8 @@ def compute_outlook_before(
     spec: Mapping[str, Tree],
     attributes: Mapping[str, Tree] | None,
     changed: frozenset[str],
+    *,
+    is_secret: bool = False,
 ) -> Outlook:
     """Return what a reference gives while *resource* is still to be applied.
 
@@ -150,7 +178,10 @@ def compute_outlook_before(
         spec: Its desired spec.
         attributes: What is live and stays so; None if it will be made anew.
         changed: The fields that are to change.
+        is_secret: There is a secret in *spec*.
     """
+    if is_secret and attributes is not None:
+        attributes = mark_secrets(kind, attributes, spec)
     pending = {
         field.name
         for field in kind.fields

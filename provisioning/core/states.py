@@ -9,6 +9,7 @@ from provisioning.core.ids import CommitId, ResourceId
 from provisioning.core.providers import Observation
 from provisioning.core.records import Record
 from provisioning.core.resources import Resource
+from provisioning.core.values import Tree
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,7 +17,9 @@ class DesiredState:
     """What the workspace asks for at *commit*; `files` are the workspace files specs name.
 
     Interpolations are resolved as far as they do not depend on other resources, every
-    dependency exists, and `order` has each resource after those it depends on.
+    dependency exists, and `order` has each resource after those it depends on. `secrets` are
+    those that stand in one text with something that is not known yet, by their references;
+    `has_secrets` tells whether there is any secret at all.
     """
 
     infra: str
@@ -24,6 +27,8 @@ class DesiredState:
     resources: Mapping[ResourceId, Resource]
     order: tuple[ResourceId, ...]
     files: Mapping[str, bytes] = field(default_factory=dict)
+    secrets: Mapping[str, Tree] = field(default_factory=dict, repr=False)
+    has_secrets: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

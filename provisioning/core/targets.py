@@ -103,7 +103,7 @@ class _Guess:
     def __call__(self, reference: Reference, source: Source) -> Tree:
         name = reference.resource
         if name is None:
-            return Unknown(str(reference))
+            return self.desired.secrets.get(str(reference), Unknown(str(reference)))
         target, record = self.desired.resources.get(name), self.recorded.records.get(name)
         values = {**(record.attributes if record else {}), **(target.spec if target else {})}
         holes = {str(hole.path[0]) for hole in target.templated} if target else set()

@@ -17,6 +17,7 @@ from provisioning.core.operations import Operation, Step
 from provisioning.core.providers import Call, Present, Provider, Target, Unreadable
 from provisioning.core.records import Action, Intent, Record
 from provisioning.core.references import Outlook, expand_spec, resolve_spec
+from provisioning.core.secrecy import find_encrypted, has_secret, mark_secrets, reveal
 from provisioning.core.states import DesiredState
 from provisioning.core.values import Tree, is_deeper, render_path
 from provisioning.gitstore.journal import Journal
@@ -71,6 +72,7 @@ class Hands:
         spec = self._resolve(operation)
         if operation.step is Step.ADOPT or self._is_settled(operation, spec):
             live = operation.change.live.attributes if operation.change.live else {}
+            live = self._mark(operation, live, spec)
             return Made(live, self._build_record(operation, spec, live), unchanged=True)
         return self._write(operation, spec)
 
@@ -86,9 +88,17 @@ class Hands:
             raise ProviderError(
                 f"spec.{render_path(first.path)} of {resource.id} came out wrong: {first.message}"
             )
-        return expand_spec(kind, written, self.desired.files)
+        if (path := find_encrypted(reveal(written))) is not None:
+            raise ProviderError(
+                f"spec.{render_path(path)} of {resource.id} is still encrypted",
+                hint="refer to it as {{secrets.FILE.KEY}}, so that it is decrypted",
+            )
+        is_secret = self.desired.has_secrets and has_secret(written)
+        return expand_spec(kind, written, self.desired.files, is_secret=is_secret)
 
     def _look_up(self, reference: Reference, source: Source) -> Tree:
+        if reference.resource is None:
+            return self.desired.secrets[str(reference)]
         name = ResourceId(reference.steps[0])
         values = self.known[name]
         return Outlook(name, values).get(reference.steps[1:], reference, source)
@@ -111,6 +121,7 @@ class Hands:
         answer = call_provider(provider, lambda: write(call))
         kind = self.kinds[change.kind]
         attributes = check_attributes(provider, change.id, kind, spec, answer, self.key)
+        attributes = mark_secrets(kind, attributes, spec)
         self.journal.end(operation.number, self._keep(change.kind, attributes))
         return Made(attributes, self._build_record(operation, spec, attributes))
 
@@ -119,7 +130,7 @@ class Hands:
         live = change.live.attributes if change.live else {}
         if change.action is Action.REPLACE and self._is_taken_over(change.id, change.kind, live):
             return Made({}, None)
-        self._begin(operation, live)
+        self._begin(operation, self._mark(operation, live, {}))
         call = self._build_call(operation, {})
         call_provider(provider, lambda: provider.delete(call))
         self.journal.end(operation.number, {})
@@ -144,9 +155,18 @@ class Hands:
             )
 
     def _get_place(self, operation: Operation, spec: Mapping[str, Tree]) -> Mapping[str, Tree]:
+        kind, live = self.kinds[operation.change.kind], operation.change.live
         if operation.step is Step.CREATE:
-            return pick_identity(self.kinds[operation.change.kind], spec)
-        return operation.change.live.attributes if operation.change.live else {}
+            return pick_identity(kind, spec)
+        return self._mark(operation, live.attributes, spec) if live else {}
+
+    def _mark(
+        self, operation: Operation, values: Mapping[str, Tree], spec: Mapping[str, Tree]
+    ) -> dict[str, Tree]:
+        """Return *values*, which a provider gave, with what is or was secret marked."""
+        kind, record = self.kinds[operation.change.kind], operation.change.record
+        marked = mark_secrets(kind, values, spec)
+        return mark_secrets(kind, marked, record.spec) if record else marked
 
     def _build_call(self, operation: Operation, spec: Mapping[str, Tree]) -> Call:
         change = operation.change
@@ -159,7 +179,7 @@ class Hands:
             id=change.id,
             kind=change.kind,
             mark=Mark(owner, self.run, operation.number),
-            spec=spec,
+            spec=reveal(spec),
             attributes=live,
             deadline=self.timeout if remaining is None else min(self.timeout, remaining),
         )
@@ -199,7 +219,9 @@ class Hands:
             case Unreadable():
                 return record
             case Present(attributes, mark) if mark and mark.owner == f"{owner}/{change.id}":
-                kept = self._keep(change.kind, attributes)
+                spec = self._resolve(operation)
+                marked = mark_secrets(self.kinds[change.kind], attributes, spec)
+                kept = self._keep(change.kind, marked)
                 return msgspec.structs.replace(record, attributes=kept)
         return None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -176,13 +176,7 @@ class Reconciler:
         resources = self.compiler.compile(commit, self.infra)
         desired = compute_desired(self.infra, commit, resources, self.kinds, self.lookup)
         files = self.compiler.read_files(commit, desired)
-        return DesiredState(
-            infra=self.infra,
-            commit=commit,
-            resources=desired.resources,
-            order=desired.order,
-            files=files,
-        )
+        return replace(desired, files=files)
 
     def _read_circumstances(
         self, view: LogView, desired: DesiredState, recorded: RecordedState

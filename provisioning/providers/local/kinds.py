@@ -58,7 +58,7 @@ FILE = Kind(
         Field(name="source", file=True),
         *RIGHTS,
         Field(name="sha256", computed=True, derived_from=("content",)),
-        Field(name="size", computed=True, derived_from=("content",)),
+        Field(name="size", computed=True, derived_from=("content",), public=True),
     ),
     identity=("path",),
     expand=expand_file,
@@ -83,10 +83,10 @@ PROCESS = Kind(
     fields=(
         *(Field(name=name, immutable=True) for name in ("command", "env", "cwd")),
         *(
-            Field(name=name, computed=True, derived_from=("command", "env", "cwd"))
+            Field(name=name, computed=True, derived_from=("command", "env", "cwd"), public=True)
             for name in ("pid", "started", "log")
         ),
-        Field(name="exit_code", computed=True),
+        Field(name="exit_code", computed=True, public=True),
     ),
     expand=expand_process,
 )

@@ -50,8 +50,14 @@ def encrypt_document(document: Document, cipher: Cipher, now: str) -> Document:
     return Document(branches, replace(document.metadata, last_modified=now, mac=mac))
 
 
-def decrypt_document(document: Document, cipher: Cipher, *, ignore_mac: bool = False) -> Document:
-    """Return *document* decrypted.
+def decrypt_document(
+    document: Document,
+    cipher: Cipher,
+    *,
+    ignore_mac: bool = False,
+    wrap: Callable[[Value], Value] | None = None,
+) -> Document:
+    """Return *document* decrypted; *wrap* is given each value that was encrypted.
 
     Raises:
         UndecryptableValue: If a value is damaged, or was moved to another key.
@@ -69,7 +75,8 @@ def decrypt_document(document: Document, cipher: Cipher, *, ignore_mac: bool = F
                 f"{type(value).__name__}",
                 hint="this value was written in plain text: edit it with `sops`",
             )
-        return plain, plain
+        is_wrapped = wrap is not None and not isinstance(plain, Comment)
+        return (wrap(plain) if wrap and is_wrapped else plain), plain
 
     walk = _Walk(document, decrypt)
     branches = [walk.walk_branch(branch, (), ()) for branch in document.branches]

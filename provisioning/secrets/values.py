@@ -1,0 +1,142 @@
+"""What `{{secrets.NAME.…}}` resolves to: values of a commit's SOPS files, as secrets.
+
+`NAME` is a file `NAME.enc.yaml`, `.yml`, `.json`, `.env`, `.ini`, or `NAME.enc` for any other
+content, in the infra's folder or in `secrets/`; the infra's comes first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from provisioning.core.errors import InvalidManifest, ProvisioningError, Source
+from provisioning.core.interpolation import Reference
+from provisioning.core.secrecy import Secret, find_encrypted, reveal
+from provisioning.core.values import Tree, find_nearest, read_at
+from provisioning.secrets.sops.cipher import Cipher
+from provisioning.secrets.sops.data_keys import Keyring, unwrap_data_key
+from provisioning.secrets.sops.document import decrypt_document
+from provisioning.secrets.sops.files import choose_format, load_encrypted, open_store
+from provisioning.secrets.sops.tree import Value, as_plain
+
+MARK = ".enc"
+SUFFIXES = (".yaml", ".yml", ".json", ".env", ".ini", "")
+FOLDER = "secrets"
+"""Where the secrets of all infras lie."""
+
+Read = Callable[[str], bytes | None]
+"""Returns the content of a file of the workspace by its path; None if there is none."""
+
+
+def open_secrets(data: bytes, path: str, keyring: Keyring) -> Tree:
+    """Return the values of the SOPS file *data*, those that were encrypted as secrets.
+
+    A file of no format that has keys is one secret as a whole.
+
+    Raises:
+        SopsError: If it cannot be read, no key opens it, or it was tampered with.
+    """
+    kind = choose_format(path)
+    document = load_encrypted(data, open_store(kind))
+    cipher = Cipher(unwrap_data_key(document.metadata, keyring))
+    branches = decrypt_document(document, cipher, wrap=_hide).branches
+    values = {name: item for branch in branches for name, item in as_plain(branch).items()}
+    return values["data"] if kind == "binary" and values.keys() == {"data"} else values
+
+
+def _hide(value: Value) -> Secret:
+    return Secret(as_plain(value))
+
+
+@dataclass(slots=True, kw_only=True)
+class SecretFiles:
+    """The secrets of one infra at one commit; each file is decrypted once.
+
+    Args:
+        folders: Where to look, the first first, relative to the workspace.
+        read: Reads a file of the commit.
+        list_names: Lists the files of a folder of the commit.
+        keyring: Holds the keys.
+    """
+
+    folders: Sequence[str]
+    read: Read
+    list_names: Callable[[str], Sequence[str]]
+    keyring: Keyring
+    _known: dict[str, Tree] = field(default_factory=dict, init=False, repr=False)
+
+    def __call__(self, reference: Reference, source: Source | None) -> Tree:
+        """Return the value of *reference*.
+
+        Raises:
+            InvalidManifest: If there is no such file or value, or it cannot be decrypted.
+        """
+        name, *steps = reference.steps
+        values = self._load(name, reference, source)
+        try:
+            value = read_at(values, tuple(_as_steps(values, steps)))
+        except KeyError:
+            raise _describe_missing(reference, name, values, steps, source) from None
+        if find_encrypted(reveal(value)) is not None:
+            raise InvalidManifest(
+                f"{{{{{reference}}}}} is still encrypted after it was decrypted",
+                hint="it was encrypted twice: `sops FILE`, and write the plain text",
+                source=source,
+            )
+        return value
+
+    def _load(self, name: str, reference: Reference, source: Source | None) -> Tree:
+        if name not in self._known:
+            path, data = self._find(name, reference, source)
+            try:
+                self._known[name] = open_secrets(data, path, self.keyring)
+            except ProvisioningError as exc:
+                raise InvalidManifest(
+                    f"{{{{{reference}}}}}: {path}: {exc.message}", hint=exc.hint, source=source
+                ) from exc
+        return self._known[name]
+
+    def _find(self, name: str, reference: Reference, source: Source | None) -> tuple[str, bytes]:
+        for folder in self.folders:
+            for suffix in SUFFIXES:
+                path = f"{folder}/{name}{MARK}{suffix}"
+                data = self.read(path) if "/" not in name else None
+                if data is not None:
+                    return path, data
+        known = sorted({each for folder in self.folders for each in self._list(folder)})
+        nearest = find_nearest(name, known)
+        raise InvalidManifest(
+            f"{{{{{reference}}}}} has no value: no committed file {name}{MARK}.yaml is in "
+            f"{' or '.join(self.folders)}",
+            hint=f"did you mean {nearest!r}?"
+            if nearest
+            else f"make it: `provisioning sops {self.folders[-1]}/{name}{MARK}.yaml`, and commit",
+            source=source,
+        )
+
+    def _list(self, folder: str) -> list[str]:
+        return [name.partition(MARK)[0] for name in self.list_names(folder) if MARK in name]
+
+
+def _as_steps(values: Tree, steps: Sequence[str]) -> list[str | int]:
+    """Return *steps* with numbers where a list is gone through."""
+    path: list[str | int] = []
+    for step in steps:
+        is_position = isinstance(values, list) and step.isdecimal()
+        path.append(int(step) if is_position else step)
+        values = read_at(values, (path[-1],))
+    return path
+
+
+def _describe_missing(
+    reference: Reference, name: str, values: Tree, steps: Sequence[str], source: Source | None
+) -> InvalidManifest:
+    known = list(values) if isinstance(values, Mapping) else []
+    nearest = find_nearest(steps[0], known) if steps else None
+    return InvalidManifest(
+        f"{{{{{reference}}}}} has no value: {name} has no {'.'.join(steps)!r}",
+        hint=f"did you mean {nearest!r}?"
+        if nearest
+        else f"it has: {', '.join(known) or 'no keys'}",
+        source=source,
+    )
