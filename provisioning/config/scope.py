@@ -32,7 +32,6 @@ Trail: TypeAlias = tuple[tuple[str, Origin], ...]
 class Scope:
     """Answers everything but `resources` in the interpolations of settings and manifests.
 
-
     Args:
         layers: The settings.
         environ: The environment variables.
