@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import click
 
-from provisioning.cli.sops.changes import edit_file, parse_value, write_value
 from provisioning.cli.sops.files import Bench, Options, check_exists, check_output, write_output
 from provisioning.cli.sops.transforms import decrypt_file, encrypt_file, rotate_file
 from provisioning.secrets.sops.errors import SopsError
@@ -25,6 +24,8 @@ def legacy(context: click.Context, words: tuple[str, ...]) -> int:
     path = bench.locate(words[0])
     name = bench.locate(options["filename_override"] or words[0])
     if options["set_text"]:
+        from provisioning.cli.sops.changes import parse_value, write_value
+
         check_exists(path)
         steps, value = _split_set(options["set_text"])
         write_value(bench, path, parse_path(steps), parse_value(value), options)
@@ -36,6 +37,8 @@ def legacy(context: click.Context, words: tuple[str, ...]) -> int:
     elif options["encrypt"]:
         data = encrypt_file(bench, path, name, options)
     else:
+        from provisioning.cli.sops.changes import edit_file
+
         edit_file(bench, path, options)
         return 0
     write_output(data, path, options, bench)

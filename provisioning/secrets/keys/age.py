@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shlex
-import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -195,6 +193,9 @@ class Identities:
             yield _parse_ssh(self._run(command, SSH_COMMAND, recipient), SSH_COMMAND)
 
     def _run(self, command: str, name: str, recipient: str) -> bytes:
+        import shlex
+        import subprocess
+
         environ = {**self._environ, RECIPIENT: recipient}
         try:
             done = subprocess.run(
@@ -212,9 +213,8 @@ HINT = f"set {KEY_FILE} to the file that holds the identity, or ask for access"
 
 
 def _describe_failure(error: Exception) -> str:
-    if isinstance(error, subprocess.CalledProcessError):
-        return f"it ended with status {error.returncode}"
-    return str(error)
+    status = getattr(error, "returncode", None)
+    return str(error) if status is None else f"it ended with status {status}"
 
 
 def find_default_file(environ: Mapping[str, str]) -> Path:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from urllib.parse import urlsplit
 
 from provisioning.secrets.keys import age
 from provisioning.secrets.keys.errors import KeyUnusable
@@ -56,6 +55,8 @@ def name_vault(addresses: Iterable[str]) -> Iterator[MasterKey]:
     Raises:
         KeyUnusable: If one is not of that form.
     """
+    from urllib.parse import urlsplit
+
     for address in addresses:
         parts = urlsplit(address)
         match = re.fullmatch(r"/v\d+/(.+)/[^/]+/([^/]+)/?", parts.path)

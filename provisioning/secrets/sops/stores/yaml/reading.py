@@ -78,7 +78,7 @@ def load_documents(text: str) -> list[Branch]:
 class _Reader:
     def __init__(self, text: str) -> None:
         self._text = text
-        self._events = yaml.parse(text, Loader=getattr(yaml, "CLoader", yaml.Loader))
+        self._has_notes = "#" in text
         self._position = 0
         self._notes: list[_Note] = []
         self._stack: list[_Open] = []
@@ -88,22 +88,28 @@ class _Reader:
         self._documents: list[Branch] = []
 
     def read(self) -> list[Branch]:
+        parser = getattr(yaml, "CLoader", yaml.Loader)(self._text)
         event: Event
-        for event in self._events:
-            self._collect_notes(event.start_mark.index)
-            match event:
-                case yaml.ScalarEvent():
-                    self._read_scalar(event)
-                case yaml.AliasEvent():
-                    self._place(self._find_anchor(event), None, event)
-                case yaml.MappingStartEvent() | yaml.SequenceStartEvent():
-                    self._open(event)
-                case yaml.MappingEndEvent() | yaml.SequenceEndEvent():
-                    self._close()
-                case yaml.DocumentStartEvent():
-                    self._anchors.clear()
-            self._position = max(self._position, event.end_mark.index)
+        while (event := parser.get_event()) is not None:
+            if self._has_notes:
+                self._collect_notes(event.start_mark.index)
+            self._read_event(event)
+            if self._has_notes:
+                self._position = max(self._position, event.end_mark.index)
         return self._documents
+
+    def _read_event(self, event: Event) -> None:
+        match event:
+            case yaml.ScalarEvent():
+                self._read_scalar(event)
+            case yaml.MappingEndEvent() | yaml.SequenceEndEvent():
+                self._close()
+            case yaml.MappingStartEvent() | yaml.SequenceStartEvent():
+                self._open(event)
+            case yaml.AliasEvent():
+                self._place(self._find_anchor(event), None, event)
+            case yaml.DocumentStartEvent():
+                self._anchors.clear()
 
     def _collect_notes(self, end: int) -> None:
         """Take the comments between the last token and *end*."""
@@ -159,7 +165,7 @@ class _Reader:
                 self._anchors[event.anchor] = value
             return
         self._place(value, event.anchor, event)
-        if event.style in ("|", ">"):
+        if self._has_notes and event.style in ("|", ">"):
             header = self._text[event.start_mark.index : event.end_mark.index].partition("\n")[0]
             if found := re.search(r"\s#(.*)", header):
                 self._attach(_Note(found[1], 0, is_beside=True))
