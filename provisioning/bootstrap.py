@@ -26,6 +26,7 @@ from provisioning.core.leases import Judgement, judge_lock
 from provisioning.core.pacing import RetryPolicy
 from provisioning.core.providers import Provider
 from provisioning.core.records import Holder, Lock
+from provisioning.core.redaction import Redactor
 from provisioning.core.references import Outlook
 from provisioning.core.statelog import OURS
 from provisioning.gitstore.holders import is_gone, read_boot, read_holder
@@ -58,6 +59,7 @@ class Workspace:
     environ: Mapping[str, str]
     flags: Sequence[str]
     _layers: dict[tuple[CommitId | None, str | None], Layers] = field(default_factory=dict)
+    redactor: Redactor = field(default_factory=Redactor)
     _outlooks: dict[str, dict[str, Outlook]] = field(default_factory=dict)
 
     @cached_property
@@ -292,6 +294,7 @@ class Workspace:
             read=read,
             list_names=list_names,
             keyring=EnvironmentKeyring(environ=self.environ),
+            redactor=self.redactor,
         )
 
     def _build_scope(self, layers: Layers, commit: CommitId, infra: str) -> Scope:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
 import click
 
@@ -33,7 +34,22 @@ class Session:
             from provisioning.bootstrap import open_workspace
 
             self._workspace = open_workspace(self.folder, self.flags)
+            redact = self._workspace.redactor.redact
+            sys.stdout, sys.stderr = _Redacted(sys.stdout, redact), _Redacted(sys.stderr, redact)
         return self._workspace
+
+
+class _Redacted:
+    """A text stream that writes no secret."""
+
+    def __init__(self, stream: TextIO, redact: Callable[[str], str]) -> None:
+        self._stream, self._redact = stream, redact
+
+    def write(self, text: str) -> int:
+        return self._stream.write(self._redact(text))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
 
 
 pass_session = click.make_pass_decorator(Session)

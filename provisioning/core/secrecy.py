@@ -10,7 +10,9 @@ import hmac
 import secrets
 from collections.abc import Callable, Iterator, Mapping
 
+from provisioning.core.errors import ProvisioningError
 from provisioning.core.kinds import Field, Kind, ListBehaviour
+from provisioning.core.redaction import SHOWN, TELLTALE, Redactor
 from provisioning.core.values import (
     Path,
     Sensitive,
@@ -19,12 +21,6 @@ from provisioning.core.values import (
     compute_fingerprint,
     has_unknown,
 )
-
-SHOWN = "***"
-"""What a secret looks like to everybody."""
-
-TELLTALE = 4
-"""A text that holds a secret of at least this many characters is a secret itself."""
 
 ENCRYPTED = "ENC[AES256_GCM,"
 """What a value that nobody decrypted begins with."""
@@ -117,7 +113,7 @@ def conceal_alike(field: Field, key: bytes, *sides: Tree) -> list[Tree]:
         return list(sides)
     if field.lists is not ListBehaviour.ORDERED:
         marks = {()}
-    known = tuple({text for side in sides for text in _list_texts(side)})
+    known = tuple({text for side in sides for text in list_secret_texts(side)})
     return [_conceal_at(side, marks, known, key) for side in sides]
 
 
@@ -153,7 +149,7 @@ def _is_marked(tree: Tree) -> bool:
     return next(_find_marks(tree), None) is not None
 
 
-def _list_texts(tree: Tree) -> Iterator[str]:
+def list_secret_texts(tree: Tree) -> Iterator[str]:
     """Yield the texts of the secrets in *tree* that are long enough to be told by."""
     match tree:
         case Secret():
@@ -162,10 +158,10 @@ def _list_texts(tree: Tree) -> Iterator[str]:
                 yield text
         case dict():
             for item in tree.values():
-                yield from _list_texts(item)
+                yield from list_secret_texts(item)
         case list() | tuple():
             for item in tree:
-                yield from _list_texts(item)
+                yield from list_secret_texts(item)
 
 
 def _conceal_at(value: Tree, marks: set[Path], known: tuple[str, ...], key: bytes) -> Tree:
@@ -232,7 +228,11 @@ def expand_unseen(spec: dict[str, Tree], expand: Expand) -> dict[str, Tree]:
     It is found out by trying: *expand* is pure, so a leaf that comes out otherwise when the
     secrets are others depends on them.
     """
-    real = expand(reveal(spec))
+    try:
+        real = expand(reveal(spec))
+    except ProvisioningError as exc:
+        Redactor(list_secret_texts(spec)).redact_error(exc)
+        raise exc from None
     try:
         other = expand(_swap(spec))
     except Exception:  # noqa: BLE001  it may refuse a made-up value for any reason

@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from provisioning.core.ids import CommitId, ResourceId
 from provisioning.core.providers import Observation
 from provisioning.core.records import Record
+from provisioning.core.redaction import Redactor
 from provisioning.core.resources import Resource
+from provisioning.core.secrecy import list_secret_texts
 from provisioning.core.values import Tree
 
 
@@ -29,6 +31,13 @@ class DesiredState:
     files: Mapping[str, bytes] = field(default_factory=dict)
     secrets: Mapping[str, Tree] = field(default_factory=dict, repr=False)
     has_secrets: bool = False
+
+    def build_redactor(self) -> Redactor:
+        """Return what removes this state's secrets from texts."""
+        if not self.has_secrets:
+            return Redactor()
+        specs = [resource.spec for resource in self.resources.values()]
+        return Redactor(list_secret_texts([*specs, *self.secrets.values()]))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,6 +16,7 @@ from provisioning.core.manifests.documents import MAX_DEPTH, TOO_DEEP
 from provisioning.core.operations import Operation, Step
 from provisioning.core.providers import Call, Present, Provider, Target, Unreadable
 from provisioning.core.records import Action, Intent, Record
+from provisioning.core.redaction import Redactor
 from provisioning.core.references import Outlook, expand_spec, resolve_spec
 from provisioning.core.secrecy import find_encrypted, has_secret, mark_secrets, reveal
 from provisioning.core.states import DesiredState
@@ -55,6 +56,7 @@ class Hands:
     key: bytes
     timeout: float
     known: dict[ResourceId, Mapping[str, Tree]]
+    redactor: Redactor
 
     def attempt(self, operation: Operation) -> Made:
         """Make *operation*.
@@ -64,6 +66,13 @@ class Hands:
             Fenced: If the lock was lost before the call.
             StorageFailed: If the journal could not be written before the call.
         """
+        try:
+            return self._attempt(operation)
+        except ProviderError as exc:
+            self.redactor.redact_error(exc)
+            raise
+
+    def _attempt(self, operation: Operation) -> Made:
         match operation.step:
             case Step.FORGET:
                 return Made({}, None)

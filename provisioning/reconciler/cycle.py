@@ -312,6 +312,7 @@ class Reconciler:
             key=self.key,
             timeout=self.settings.timeout,
             known=dict(prospect.plan.outlook),
+            redactor=prospect.desired.build_redactor(),
         )
         return Executor(
             hands,

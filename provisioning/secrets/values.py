@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 
 from provisioning.core.errors import InvalidManifest, ProvisioningError, Source
 from provisioning.core.interpolation import Reference
-from provisioning.core.secrecy import Secret, find_encrypted, reveal
+from provisioning.core.redaction import Redactor
+from provisioning.core.secrecy import Secret, find_encrypted, list_secret_texts, reveal
 from provisioning.core.values import Tree, find_nearest, read_at
 from provisioning.secrets.sops.cipher import Cipher
 from provisioning.secrets.sops.data_keys import Keyring, unwrap_data_key
@@ -57,12 +58,14 @@ class SecretFiles:
         read: Reads a file of the commit.
         list_names: Lists the files of a folder of the commit.
         keyring: Holds the keys.
+        redactor: Is told every secret.
     """
 
     folders: Sequence[str]
     read: Read
     list_names: Callable[[str], Sequence[str]]
     keyring: Keyring
+    redactor: Redactor = field(default_factory=Redactor)
     _known: dict[str, Tree] = field(default_factory=dict, init=False, repr=False)
 
     def __call__(self, reference: Reference, source: Source | None) -> Tree:
@@ -89,11 +92,13 @@ class SecretFiles:
         if name not in self._known:
             path, data = self._find(name, reference, source)
             try:
-                self._known[name] = open_secrets(data, path, self.keyring)
+                values = self._known[name] = open_secrets(data, path, self.keyring)
             except ProvisioningError as exc:
                 raise InvalidManifest(
                     f"{{{{{reference}}}}}: {path}: {exc.message}", hint=exc.hint, source=source
                 ) from exc
+            for text in list_secret_texts(values):
+                self.redactor.add(text)
         return self._known[name]
 
     def _find(self, name: str, reference: Reference, source: Source | None) -> tuple[str, bytes]:
