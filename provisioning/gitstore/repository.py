@@ -205,6 +205,19 @@ class Repository:
         known = before if before and self.has_object(before) else None
         return trees.walk_changes(self._git, known, after)
 
+    def walk_all_changes(self) -> Iterator[tuple[CommitId, FileChange]]:
+        """Yield every file that any commit of any ref brought, with the commit."""
+        import pygit2
+
+        git = self._git
+        walker = git.walk(None, pygit2.enums.SortMode.TOPOLOGICAL)
+        for name in git.references:
+            walker.push(git.references[name].resolve().peel(pygit2.Commit).id)
+        for commit in walker:
+            before = str(commit.parents[0].tree_id) if commit.parents else None
+            for change in trees.walk_changes(git, before, str(commit.tree_id)):
+                yield CommitId(str(commit.id)), change
+
     def has_object(self, name: str) -> bool:
         """Tell whether the object with the id *name* is here."""
         return bool(self._git.odb.exists(name))

@@ -1,4 +1,4 @@
-"""Makes a new repository for a new workspace: the only place that writes to a work tree."""
+"""The user's work tree: makes one, lists it, and commits to it for the commands that write files."""
 
 from __future__ import annotations
 
@@ -22,21 +22,43 @@ def create_repository(folder: Path) -> None:
 
 
 def commit_all(folder: Path, files: Sequence[str], message: str) -> None:
-    """Commit *files* as the user.
+    """Commit *files*, and nothing else that may be staged, as the user.
 
     Raises:
         RepositoryUnusable: If Git does not know who the user is.
     """
     _run(folder, "add", "--", *files)
-    _run(folder, "commit", "--quiet", "--message", message)
+    _run(folder, "commit", "--quiet", "--message", message, "--", *files)
 
 
-def _run(folder: Path, *arguments: str) -> None:
+def list_files(folder: Path) -> list[str]:
+    """Return the files below *folder*, relative to it, that Git has or would take."""
+    listed = _run(folder, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
+    return sorted({name for name in listed.split("\0") if name and (folder / name).is_file()})
+
+
+def list_staged(folder: Path) -> dict[str, bytes]:
+    """Return the files that the next commit would change, as it would have them."""
+    arguments = ("--cached", "--name-only", "--diff-filter=ACMR", "-z", "--relative")
+    names = [name for name in _run(folder, "diff", *arguments).split("\0") if name]
+    return {
+        name: _run(folder, "cat-file", "blob", f":./{name}").encode("utf-8", "surrogateescape")
+        for name in names
+    }
+
+
+def find_hooks(folder: Path) -> Path:
+    """Return the folder of the repository's hooks."""
+    return folder / _run(folder, "rev-parse", "--git-path", "hooks").strip()
+
+
+def _run(folder: Path, *arguments: str) -> str:
     try:
         done = subprocess.run(
             ["git", "-C", str(folder), *arguments],
             capture_output=True,
-            text=True,
+            encoding="utf-8",
+            errors="surrogateescape",
             check=False,
             stdin=subprocess.DEVNULL,
         )
@@ -48,3 +70,4 @@ def _run(folder: Path, *arguments: str) -> None:
         lines = [line for line in done.stderr.splitlines() if line.strip()]
         told = next((line for line in lines if line.startswith("fatal")), " ".join(lines))
         raise RepositoryUnusable(f"git {arguments[0]}: {told}", hint="git config user.email YOU@…")
+    return done.stdout
