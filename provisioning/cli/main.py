@@ -27,6 +27,7 @@ COMMANDS = {
     "validate": ("provisioning.cli.manifests:validate", "Check the manifests of a commit."),
     "schema": ("provisioning.cli.manifests:schema", "Print a kind's JSON Schema."),
     "config": ("provisioning.cli.config:config", "Show settings, and where each comes from."),
+    "secrets": ("provisioning.cli.secrets:secrets", "Keys, recipients and checks of secrets."),
     "sops": ("provisioning.cli.sops:sops", "Encrypt, decrypt and edit SOPS files."),
     "workspace": ("provisioning.cli.workspace:workspace", "Make a workspace."),
     "completion": (

@@ -1,7 +1,8 @@
-"""The user's work tree: makes one, lists it, and commits to it for the commands that write files."""
+"""The user's work tree: made, listed, and committed to by the commands that write files."""
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -33,32 +34,31 @@ def commit_all(folder: Path, files: Sequence[str], message: str) -> None:
 
 def list_files(folder: Path) -> list[str]:
     """Return the files below *folder*, relative to it, that Git has or would take."""
-    listed = _run(folder, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
-    return sorted({name for name in listed.split("\0") if name and (folder / name).is_file()})
+    names = _split(_run(folder, "ls-files", "-z", "--cached", "--others", "--exclude-standard"))
+    return sorted({name for name in names if (folder / name).is_file()})
 
 
 def list_staged(folder: Path) -> dict[str, bytes]:
     """Return the files that the next commit would change, as it would have them."""
     arguments = ("--cached", "--name-only", "--diff-filter=ACMR", "-z", "--relative")
-    names = [name for name in _run(folder, "diff", *arguments).split("\0") if name]
-    return {
-        name: _run(folder, "cat-file", "blob", f":./{name}").encode("utf-8", "surrogateescape")
-        for name in names
-    }
+    names = _split(_run(folder, "diff", *arguments))
+    return {name: _run(folder, "cat-file", "blob", f":./{name}") for name in names}
+
+
+def _split(listed: bytes) -> list[str]:
+    return [name for name in os.fsdecode(listed).split("\0") if name]
 
 
 def find_hooks(folder: Path) -> Path:
     """Return the folder of the repository's hooks."""
-    return folder / _run(folder, "rev-parse", "--git-path", "hooks").strip()
+    return folder / os.fsdecode(_run(folder, "rev-parse", "--git-path", "hooks")).strip()
 
 
-def _run(folder: Path, *arguments: str) -> str:
+def _run(folder: Path, *arguments: str) -> bytes:
     try:
         done = subprocess.run(
             ["git", "-C", str(folder), *arguments],
             capture_output=True,
-            encoding="utf-8",
-            errors="surrogateescape",
             check=False,
             stdin=subprocess.DEVNULL,
         )
@@ -67,7 +67,7 @@ def _run(folder: Path, *arguments: str) -> str:
             "there is no git program on the PATH", hint="install it, as with `apt-get install git`"
         ) from exc
     if done.returncode:
-        lines = [line for line in done.stderr.splitlines() if line.strip()]
+        lines = [line for line in os.fsdecode(done.stderr).splitlines() if line.strip()]
         told = next((line for line in lines if line.startswith("fatal")), " ".join(lines))
         raise RepositoryUnusable(f"git {arguments[0]}: {told}", hint="git config user.email YOU@…")
     return done.stdout

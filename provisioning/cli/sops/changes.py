@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from provisioning.cli.sops import options as shared
-from provisioning.cli.sops.files import Bench, Options, now, read_input
+from provisioning.cli.sops.files import Bench, Options, read_input
 from provisioning.secrets.editing import edit_text
 from provisioning.secrets.replacing import replace_file
 from provisioning.secrets.sops.cipher import Cipher
@@ -20,6 +20,7 @@ from provisioning.secrets.sops.errors import PathNotFound, SopsError
 from provisioning.secrets.sops.examples import EXAMPLES
 from provisioning.secrets.sops.files import Opened, Store, dump_document, load_encrypted, load_plain
 from provisioning.secrets.sops.metadata import render_metadata
+from provisioning.secrets.sops.moments import now
 from provisioning.secrets.sops.stores.json import JsonStore
 from provisioning.secrets.sops.tree import Value, parse_path, remove_path, write_path
 

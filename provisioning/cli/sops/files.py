@@ -6,7 +6,6 @@ import os
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -137,11 +136,6 @@ class Bench:
             selection=_build_selection(options, rule, kind),
             threshold=threshold,
         )
-
-
-def now() -> str:
-    """Return this moment as files hold it."""
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _ask_passphrase(place: str) -> str:

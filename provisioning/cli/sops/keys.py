@@ -11,13 +11,14 @@ from typing import Any
 import click
 
 from provisioning.cli.sops import options as shared
-from provisioning.cli.sops.files import Bench, Options, check_exists, now, read_keys, write_output
+from provisioning.cli.sops.files import Bench, Options, check_exists, read_keys, write_output
 from provisioning.core.errors import ProvisioningError
 from provisioning.secrets.replacing import replace_file
 from provisioning.secrets.sops.data_keys import unwrap_data_key
 from provisioning.secrets.sops.errors import NotEncrypted, SopsError
 from provisioning.secrets.sops.files import dump_document, rewrap_document
 from provisioning.secrets.sops.metadata import KeyGroup, Metadata
+from provisioning.secrets.sops.moments import now
 from provisioning.secrets.sops.rules import find_file
 
 

@@ -14,7 +14,6 @@ from provisioning.cli.sops.files import (
     Options,
     check_exists,
     check_output,
-    now,
     read_input,
     read_keys,
     write_output,
@@ -28,6 +27,7 @@ from provisioning.secrets.sops.files import (
     rotate_document,
 )
 from provisioning.secrets.sops.metadata import Metadata
+from provisioning.secrets.sops.moments import now
 from provisioning.secrets.sops.tree import Branch, parse_path, read_path
 
 

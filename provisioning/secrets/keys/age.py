@@ -223,6 +223,34 @@ def find_default_file(environ: Mapping[str, str]) -> Path:
     return Path(environ.get("XDG_CONFIG_HOME") or home / ".config") / DEFAULT_FILE
 
 
+def make_identity(path: Path) -> str:
+    """Return the recipient of the identity at *path*; make one if there is none.
+
+    Raises:
+        KeyUnusable: If what is there is no X25519 identity, or it cannot be written.
+    """
+    import pyrage
+
+    if path.exists():
+        found = parse_identities(path.read_text("utf-8", "replace"), str(path))
+        own = next((each for each in found if hasattr(each, "to_public")), None)
+        if own is None:
+            raise KeyUnusable(f"{path} holds no age identity", hint="make one with `age-keygen`")
+        return str(own.to_public())
+    identity = pyrage.x25519.Identity.generate()
+    recipient = str(identity.to_public())
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except OSError as exc:
+        raise KeyUnusable(
+            f"{path} cannot be made: {exc.strerror}", hint=f"set {KEY_FILE} to another place"
+        ) from exc
+    with os.fdopen(handle, "w") as file:
+        file.write(f"# public key: {recipient}\n{identity}\n")
+    return recipient
+
+
 def parse_identities(text: str, place: str) -> list[Identity]:
     """Return the identities in *text*; empty lines and those that begin with # say nothing.
 

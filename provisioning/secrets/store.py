@@ -1,0 +1,170 @@
+"""Keeps generated secrets in the workspace's `secrets` folder, encrypted by its rules."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from provisioning.core.errors import InvalidArgument
+from provisioning.core.ids import NAME
+from provisioning.secrets.generated import Listed, Sort, describe, finish, generate, rotate
+from provisioning.secrets.keys.keyring import EnvironmentKeyring
+from provisioning.secrets.replacing import replace_file
+from provisioning.secrets.sops.document import Document
+from provisioning.secrets.sops.errors import SopsError
+from provisioning.secrets.sops.files import (
+    Opened,
+    dump_document,
+    encrypt_branches,
+    load_encrypted,
+    open_document,
+)
+from provisioning.secrets.sops.metadata import Metadata
+from provisioning.secrets.sops.moments import now
+from provisioning.secrets.sops.rules import FILE_NAME, load_rules
+from provisioning.secrets.sops.stores.yaml import YamlStore
+from provisioning.secrets.sops.tree import Branch, from_plain
+from provisioning.secrets.values import FOLDER, MARK
+
+_FIELDS = {Sort.SSH_KEY: "private", Sort.TOKEN: "value"}
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A generated secret, and the file it is in."""
+
+    path: str
+    listed: Listed
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+        return self.listed.name
+
+    @property
+    def sort(self) -> str:
+        """What it is."""
+        return self.listed.sort
+
+    @property
+    def field(self) -> str:
+        """The key of its value."""
+        return _FIELDS[Sort(self.listed.sort)]
+
+    @property
+    def fingerprint(self) -> str:
+        """What tells it from others."""
+        return self.listed.fingerprint
+
+    @property
+    def created(self) -> str:
+        """When it was made, in RFC 3339."""
+        return self.listed.created
+
+    @property
+    def has_previous(self) -> bool:
+        """Whether the one it replaced is still there."""
+        return self.listed.has_previous
+
+    @property
+    def age(self) -> str:
+        """How old it is, in whole days."""
+        try:
+            days = (datetime.now(UTC) - datetime.fromisoformat(self.created)).days
+        except ValueError:
+            return "of unknown age"
+        return f"{days} days old"
+
+
+class Store:
+    """The generated secrets of the workspace at *root*."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._format = YamlStore()
+        self._keyring = EnvironmentKeyring(environ=os.environ)
+
+    def make(self, sort: str, name: str) -> Kept:
+        """Make a new one.
+
+        Raises:
+            InvalidArgument: If the name is taken, or is none.
+            SopsError: If no rule says for whom to encrypt it.
+        """
+        if not NAME.match(name):
+            raise InvalidArgument(
+                f"{name!r} cannot be a secret's name", hint="use small letters, digits, - and _"
+            )
+        path = self._locate(name)
+        if path.exists():
+            raise InvalidArgument(
+                f"{self._shorten(path)} exists already",
+                hint=f"`provisioning secrets {sort} rotate {name}` makes a new one",
+            )
+        rule = load_rules(self._root / FILE_NAME).find_rule(path)
+        if rule is None:
+            raise SopsError(f"{FILE_NAME} has no creation rules", hint="provisioning secrets init")
+        metadata = Metadata(groups=rule.groups, selection=rule.selection, threshold=rule.threshold)
+        values = from_plain(generate(Sort(sort), name, now()))
+        document = encrypt_branches([values], metadata, self._keyring, now())
+        path.parent.mkdir(parents=True, exist_ok=True)
+        replace_file(path, dump_document(document, self._format))
+        return self._describe(name, values)
+
+    def rotate(self, name: str) -> Kept:
+        """Put a new one in place of that of *name*, which is kept as `previous`."""
+        opened = self._open(name)
+        return self._write(name, opened, rotate(opened.document.branches[0], name, now()))
+
+    def finish(self, name: str) -> Kept:
+        """Remove the one that was replaced."""
+        opened = self._open(name)
+        return self._write(name, opened, finish(opened.document.branches[0], name))
+
+    def remove(self, name: str) -> str:
+        """Remove the file of *name*, and return its path."""
+        path = self._locate(name)
+        if describe(name, self._load(name).branches[0]) is None:
+            raise InvalidArgument(
+                f"{self._shorten(path)} was not made by `provisioning secrets`", hint="git rm it"
+            )
+        path.unlink()
+        return self._shorten(path)
+
+    def list_all(self) -> list[Kept]:
+        """Return all of them; no key is needed."""
+        names = sorted(
+            path.name.partition(MARK)[0] for path in (self._root / FOLDER).glob(f"*{MARK}.yaml")
+        )
+        found = ((name, describe(name, self._load(name).branches[0])) for name in names)
+        return [Kept(self._shorten(self._locate(name)), each) for name, each in found if each]
+
+    def _locate(self, name: str) -> Path:
+        return self._root / FOLDER / f"{name}{MARK}.yaml"
+
+    def _shorten(self, path: Path) -> str:
+        return str(path.relative_to(self._root))
+
+    def _load(self, name: str) -> Document:
+        path = self._locate(name)
+        if not path.is_file():
+            raise InvalidArgument(
+                f"there is no {self._shorten(path)}", hint="`provisioning secrets token ls`"
+            )
+        return load_encrypted(path.read_bytes(), self._format)
+
+    def _open(self, name: str) -> Opened:
+        return open_document(self._load(name), self._keyring)
+
+    def _write(self, name: str, opened: Opened, values: Branch) -> Kept:
+        document = Document([values], opened.document.metadata)
+        sealed = replace(opened, document=document).seal(now())
+        replace_file(self._locate(name), dump_document(sealed, self._format))
+        return self._describe(name, values)
+
+    def _describe(self, name: str, values: Branch) -> Kept:
+        listed = describe(name, values)
+        assert listed is not None  # noqa: S101  it was made just now
+        return Kept(self._shorten(self._locate(name)), listed)
