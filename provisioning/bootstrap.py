@@ -193,7 +193,7 @@ class Workspace:
         """Return what a user may be missing: changes that are not committed yet."""
         if self.remote:
             return [f"the plan is of {self.branch} at {self.remote.shown}"]
-        changed = self.repository.list_uncommitted(self.root, ("infra", "config"))
+        changed = self.repository.list_uncommitted(self.root, ("infra", "config", "secrets"))
         if not changed:
             return []
         names = ", ".join(changed[:3]) + (" …" if len(changed) > 3 else "")  # noqa: PLR2004

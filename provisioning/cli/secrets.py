@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,7 +21,7 @@ from provisioning.secrets.values import MARK
 HOOK = """\
 #!/bin/sh
 # Refuses to commit secrets in plain text.
-exec provisioning secrets guard
+exec {python} -m provisioning secrets guard
 """
 
 
@@ -175,8 +176,8 @@ def check(session: Session, output: str) -> int:
     def walk_history() -> Iterator[tuple[str, bytes, str]]:
         current = {data for _, data in files}
         for commit, change in repository.walk_all_changes():
-            data = repository.read_blob(change.after) if change.after else b""
-            if data not in current:
+            data = repository.read_blob(change.after) if change.after else None
+            if data is not None and data not in current:
                 yield change.path, data, commit
 
     return _report(sorted(set(check_all(checker, files, walk_history()))), len(files), output)
@@ -213,7 +214,7 @@ def _install_hook(root: Path) -> int:
             f"{hook} exists already", hint="add `provisioning secrets guard` to it"
         )
     hook.parent.mkdir(parents=True, exist_ok=True)
-    replace_file(hook, HOOK.encode())
+    replace_file(hook, HOOK.format(python=shlex.quote(sys.executable)).encode())
     hook.chmod(0o755)
     click.echo(f"made {hook}")
     return 0
