@@ -62,6 +62,7 @@ def list_forms(secret: str) -> Iterator[str]:
         yield text
         raw = text.encode("utf-8", "surrogateescape")
         yield from _list_base64(raw)
+        yield quote(raw)
         yield quote(raw, safe="")
         yield quote_plus(raw)
         yield json.dumps(text)[1:-1]
