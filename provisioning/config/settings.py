@@ -242,8 +242,8 @@ Later layers win, maps merge by key, and lists replace:
 `PROVISIONING_HOME` moves `~/.provisioning`; it is no setting.
 
 A value may hold `{{env.NAME}}`, `{{config.KEY}}` and `{{paths.home}}`; below `values` also
-`{{paths.base}}`, `{{paths.infra}}`, `{{now.date}}`, `{{now.time}}`, `{{git.branch}}` and
-`{{git.commit}}`, which are filled in when a manifest names the value.
+`{{paths.base}}`, `{{paths.infra}}`, `{{now.date}}`, `{{now.time}}`, `{{git.branch}}`,
+`{{git.commit}}` and `{{secrets.…}}`, which are filled in when a manifest names the value.
 
 | Key | Value | Default | Where | Meaning |
 | --- | --- | --- | --- | --- |
