@@ -108,7 +108,7 @@ class Identities:
         if not identities:
             raise KeyUnusable(f"failed to load age identities{self._describe()}", hint=HINT)
         try:
-            data_key: bytes = pyrage.decrypt(wrapped.encode(), identities)
+            data_key: bytes = pyrage.decrypt(wrapped.strip().encode(), identities)
         except pyrage.DecryptError as exc:
             raise KeyUnusable(
                 f"no identity matched the recipient {recipient}{self._describe()}: {exc}",
