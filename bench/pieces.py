@@ -187,12 +187,30 @@ def build_history(folder: Path) -> dict[str, float]:
     return {"runs": view.fence}
 
 
+def measure_secrets(folder: Path) -> dict[str, float]:
+    """Open a thousand files of ten values each: the same file, whose blob is never looked up."""
+    from provisioning.secrets.keys.keyring import EnvironmentKeyring
+    from provisioning.secrets.values import open_secrets
+
+    keyring = EnvironmentKeyring(environ=os.environ)
+    seconds = {}
+    for kind in ("yaml", "json"):
+        name = f"one.enc.{kind}"
+        data = (folder / name).read_bytes()
+        open_secrets(data, name, keyring)
+        seconds[kind] = measure(
+            lambda data=data, name=name: [open_secrets(data, name, keyring) for _ in range(1000)]
+        )
+    return seconds
+
+
 PIECES = {
     "executor": measure_executor,
     "record": measure_record,
     "exchange": measure_exchange,
     "plain-files": measure_plain_files,
     "history": build_history,
+    "secrets": measure_secrets,
 }
 
 

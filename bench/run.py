@@ -22,6 +22,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 
 from measuring import Row, measure
+from sops_files import measure_sops
 from terraform import measure_terraform
 from workspaces import (
     change_one,
@@ -121,6 +122,7 @@ GROUPS: dict[str, Callable[[Path], Rows]] = {
     "history": measure_history,
     "10000": partial(measure_size, 10_000, "0.8 s, 150 MiB"),
     "100000": partial(measure_size, 100_000, ""),
+    "secrets": measure_sops,
     "terraform": measure_terraform,
 }
 
