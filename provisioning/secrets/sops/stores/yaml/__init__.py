@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from provisioning.secrets.sops.errors import UnreadableFile
 from provisioning.secrets.sops.metadata import TOP_LEVEL_KEY, find_metadata
 from provisioning.secrets.sops.stores.yaml.reading import load_documents
 from provisioning.secrets.sops.stores.yaml.writing import render_documents, render_value
-from provisioning.secrets.sops.tree import Branch, Value, decode_text, encode_text
+from provisioning.secrets.sops.tree import Branch, Value, encode_text
 
 INDENT = 4
 
@@ -25,7 +26,14 @@ class YamlStore:
         Raises:
             UnreadableFile: If it is not YAML, or a document is no mapping.
         """
-        return load_documents(decode_text(data))
+        try:
+            return load_documents(data.decode())
+        except UnicodeDecodeError as exc:
+            line = data[: exc.start].count(b"\n") + 1
+            raise UnreadableFile(
+                f"Error unmarshaling input YAML: line {line}: it is not UTF-8",
+                hint="save it as UTF-8, or pass --input-type binary",
+            ) from exc
 
     def dump(self, branches: list[Branch]) -> bytes:
         """Write *branches*."""
