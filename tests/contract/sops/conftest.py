@@ -30,7 +30,11 @@ class Theirs:
 
     def __call__(self, *arguments: str, stdin: bytes = b"") -> Answer:
         done = subprocess.run(
-            [self._program, *arguments], cwd=self._folder, input=stdin, capture_output=True
+            [self._program, *arguments],
+            cwd=self._folder,
+            input=stdin,
+            capture_output=True,
+            check=False,
         )
         return Answer(done.returncode, done.stdout, done.stderr.decode())
 
