@@ -21,6 +21,7 @@ _UNPRINTABLE = re.compile(
 _ESCAPED = re.compile(
     '[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufeff\ufffe\uffff\U00010000-\U0010ffff"\\\\\u2028\u2029\x85]'
 )
+_ANY = re.compile(".", re.DOTALL)
 _BREAKS = "\n\r\x85\u2028\u2029"
 _NAMED = {
     "\x00": "0", "\x07": "a", "\x08": "b", "\t": "t", "\n": "n", "\x0b": "v", "\x0c": "f",
@@ -52,6 +53,10 @@ def render_value(value: Value, indent: int) -> str:
     return "".join(writer.render_leaf(value, -1, inside_list=False)).lstrip(" ") + "\n"
 
 
+_INDENTS = range(2, 10)
+"""What can be indented by; anything else is taken for the first of them."""
+
+
 class _Writer:
     """Writes block collections; columns are counted from 0.
 
@@ -59,7 +64,7 @@ class _Writer:
     """
 
     def __init__(self, indent: int) -> None:
-        self._indent = indent
+        self._indent = indent if indent in _INDENTS else _INDENTS[0]
 
     def render_root(self, branch: Branch) -> Iterator[str]:
         if any(not isinstance(key, Comment) for key, _ in branch):
@@ -87,7 +92,8 @@ class _Writer:
 
     def _render_key(self, key: str, column: int) -> str:
         text = render_scalar(key, is_key=True)
-        if len(key.encode("utf-8", "surrogateescape")) <= _LONGEST_KEY:
+        has_breaks = any(letter in key for letter in _BREAKS)
+        if not has_breaks and len(key.encode("utf-8", "surrogateescape")) <= _LONGEST_KEY:
             return text
         return f"? {text}\n{' ' * column}"
 
@@ -249,7 +255,9 @@ def _encode_base64(text: str) -> str:
 
 
 def _quote_double(text: str) -> str:
-    return f'"{_ESCAPED.sub(_escape, text)}"'
+    """Write *text* in double quotes; behind a byte order mark, `yaml.v3` escapes all."""
+    pattern = _ANY if text.startswith("\ufeff") else _ESCAPED
+    return f'"{pattern.sub(_escape, text)}"'
 
 
 def _escape(match: re.Match[str]) -> str:
