@@ -86,10 +86,10 @@ def test_any_bytes_come_back_as_they_were(data):
 @pytest.mark.parametrize("kind", [Format.YAML, Format.JSON])
 @given(trees)
 def test_plain_files_come_back_as_they_were(kind, tree):
-    """But for whole numbers that are floats, which JSON in Go has no spelling for."""
+    """But for whole numbers that are floats, which Go writes as whole numbers."""
     store = open_store(kind)
     once = as_plain(store.load(store.dump([from_plain(tree)]))[0])
-    assert json.dumps(once, default=float) == json.dumps(tree) or kind is Format.JSON
+    assert once == tree or kind is Format.JSON
     assert as_plain(store.load(store.dump([from_plain(once)]))[0]) == once
 
 
