@@ -6,6 +6,7 @@ import fcntl
 import hashlib
 import os
 import re
+import shlex
 import shutil
 import subprocess
 from functools import cache
@@ -55,7 +56,7 @@ GO_TOOLS = {
     PurePosixPath(line.split()[-1]).name: module
     for module in Path(__file__).parent.glob("peers/*/go.mod")
     for line in module.read_text().splitlines()
-    if re.match(r"(tool )?\s*[\w./-]+/cmd/[\w-]+$", line)
+    if re.match(r"(tool )?\s*[\w./-]+(/cmd/[\w-]+|\.io/gitea)$", line)
 }
 """The programs that each `tests/peers/*/go.mod` names as its tools."""
 
@@ -78,7 +79,9 @@ def build_peer(module: Path, name: str) -> Path | None:
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (folder / name).exists():
-            command = ["go", "build", "-o", f"{folder}/", "tool"]
+            flags = module.with_name("flags")
+            more = shlex.split(flags.read_text()) if flags.exists() else []
+            command = ["go", "build", *more, "-o", f"{folder}/", "tool"]
             done = subprocess.run(
                 command, cwd=module.parent, env=ENVIRON, capture_output=True, check=False
             )
