@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,8 @@ OPTIONS = (
 """None of the user's hooks is run by us, no clean-up in the middle of a run, a ref is on disk
 before it counts (by itself Git writes refs without fsync), and a ref that another process is
 just writing is waited for, in milliseconds."""
+
+NOTHING: Mapping[str, str] = {}
 
 CALLERS = (
     "GIT_ALTERNATE_OBJECT_DIRECTORIES",
@@ -62,7 +65,11 @@ class Answer:
 
 
 def run_git(
-    folder: Path, *arguments: str, timeout: float | None = None, inherits: tuple[int, ...] = ()
+    folder: Path,
+    *arguments: str,
+    timeout: float | None = None,
+    inherits: tuple[int, ...] = (),
+    environ: Mapping[str, str] = NOTHING,
 ) -> Answer:
     """Run git on the repository at *folder* (its `.git`, or a bare one).
 
@@ -74,6 +81,7 @@ def run_git(
         arguments: The command and its arguments; text of users stands behind a `--`.
         timeout: Seconds after which it is killed, with every program it started.
         inherits: Descriptors that it keeps open as long as it lives.
+        environ: Further variables, for what must not stand in an argument.
 
     Raises:
         RepositoryUnusable: If there is no git program, or one that is too old.
@@ -81,7 +89,7 @@ def run_git(
     running = _load_git()(str(folder)).execute(
         [*_forget_caller(), "git", f"--git-dir={folder}", *OPTIONS, *arguments],
         as_process=True,
-        env=ENVIRONMENT,
+        env={**ENVIRONMENT, **environ},
         start_new_session=True,
         pass_fds=inherits,
     )

@@ -130,14 +130,23 @@ class GitStateLog:
             files |= compute_shard_changes(
                 self._list_leaves(view.head), self._repository.read_blob, records
             )
+        moment = self._now()
         commit = self._repository.write_commit(
-            view.head, files, entry.message, self._author, self._now()
+            view.head, files, entry.message, self._author, moment
         )
         if self._remote:
-            self._remote.push(self._ref, commit, view.head)
+            commit = self._publish(self._remote, view, commit, entry, moment)
         else:
             self._repository.update_ref(self._ref, commit, view.head)
         return self._read_view(commit)
+
+    def _publish(
+        self, remote: Remote, view: LogView, commit: CommitId, entry: Entry, moment: float
+    ) -> CommitId:
+        """Make *commit*, which holds *entry*, the head of the branch on *remote*."""
+        del entry, moment
+        remote.push(self._ref, commit, view.head)
+        return commit
 
     def _fetch_missing(self, view: LogView) -> None:
         """Fetch *view*'s head if another mirror of the remote read it."""

@@ -1,0 +1,187 @@
+"""JSON over HTTP as a forge speaks it: one connection pool, time-outs, and errors of ours."""
+
+from __future__ import annotations
+
+import http
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from provisioning.core.errors import (
+    InvalidConfiguration,
+    ProvisioningError,
+    RemoteRefused,
+    RemoteUnreachable,
+)
+
+if TYPE_CHECKING:
+    import httpx2
+
+TIMEOUT = 30.0
+"""Seconds that one call may take."""
+
+ATTEMPTS = 4
+"""How often a call that only reads is made, if it fails in passing."""
+
+LONGEST_PAUSE = 20.0
+"""Seconds that are waited at most between two tries."""
+
+SHOWN = 300
+"""Characters of an answer that a message repeats."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a forge answered: the status, the JSON, and the words of a refusal."""
+
+    status: int
+    data: Any
+    message: str = ""
+
+
+class Api:
+    """The API below *url*, as the owner of *token*.
+
+    Raises:
+        InvalidConfiguration: If the token cannot be one.
+    """
+
+    def __init__(
+        self, url: str, token: str, *, sleep: Callable[[float], None] = time.sleep
+    ) -> None:
+        if not token or any(not "!" <= letter <= "~" for letter in token):
+            raise InvalidConfiguration(
+                "the forge's token is empty, or holds a blank or a line break",
+                hint="write the token alone into the file of forge.token_file",
+            )
+        self.url = url.rstrip("/")
+        self._token = token
+        self._sleep = sleep
+        self._client: httpx2.Client | None = None
+
+    def _open(self) -> httpx2.Client:
+        if self._client is None:
+            import httpx2
+
+            self._client = httpx2.Client(
+                base_url=self.url,
+                headers={"Authorization": f"token {self._token}", "Accept": "application/json"},
+                timeout=TIMEOUT,
+            )
+        return self._client
+
+    def close(self) -> None:
+        """Close the connections."""
+        if self._client is not None:
+            self._client.close()
+
+    def read(self, path: str, **query: str | int) -> Reply:
+        """Read what is at *path*; a failure in passing is tried again.
+
+        Raises:
+            RemoteUnreachable: If the forge does not answer, or not with JSON.
+            RemoteRefused: If it says no for good.
+        """
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                return self.send("GET", path, query=query)
+            except RemoteUnreachable as exc:
+                if attempt == ATTEMPTS:
+                    raise
+                self._sleep(min(getattr(exc, "retry_after", None) or 2.0**attempt, LONGEST_PAUSE))
+        raise AssertionError  # the last attempt returns or raises
+
+    def read_all(self, path: str, **query: str | int) -> list[Any]:
+        """Return every item of the list at *path*, page after page."""
+        items: list[Any] = []
+        page = 1
+        while found := self.read(path, **query, page=page, limit=50).data:
+            items += found
+            page += 1
+        return items
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None = None,
+        *,
+        query: Mapping[str, str | int] | None = None,
+        accepted: frozenset[int] = frozenset(),
+    ) -> Reply:
+        """Make one call, once.
+
+        Args:
+            method: The HTTP method.
+            path: Below `/api/v1`, with its parts quoted.
+            body: What is sent as JSON.
+            query: What is asked for.
+            accepted: Statuses from 400 on that the caller wants to see.
+
+        Raises:
+            RemoteUnreachable: If it is unknown what became of it.
+            RemoteRefused: If the forge says no.
+        """
+        import httpx2
+
+        try:
+            answer = self._open().request(
+                method, f"/api/v1{path}", json=body, params=dict(query or {})
+            )
+        except httpx2.HTTPError as exc:
+            raise RemoteUnreachable(
+                f"{self.url} does not answer: {type(exc).__name__}",
+                hint="check forge.url and the network; run again when it answers",
+            ) from exc
+        return self._judge(method, path, answer, accepted)
+
+    def _judge(
+        self, method: str, path: str, answer: httpx2.Response, accepted: frozenset[int]
+    ) -> Reply:
+        status = answer.status_code
+        try:
+            data = answer.json() if answer.content else None
+        except ValueError:
+            data = None
+        told = data.get("message") if isinstance(data, dict) else None
+        message = str(told or answer.reason_phrase)[:SHOWN]
+        if status < http.HTTPStatus.MULTIPLE_CHOICES and (data is not None or not answer.content):
+            return Reply(status, data)
+        if status in accepted:
+            return Reply(status, data, message)
+        raise self._describe(method, path, answer, message)
+
+    def _describe(
+        self, method: str, path: str, answer: httpx2.Response, message: str
+    ) -> ProvisioningError:
+        status = answer.status_code
+        where = f"{method} {self.url}{path}: {status} {message}"
+        if (
+            status == http.HTTPStatus.TOO_MANY_REQUESTS
+            or status >= http.HTTPStatus.INTERNAL_SERVER_ERROR
+        ):
+            error = RemoteUnreachable(where, hint="the forge is busy or broken; run again later")
+            error.retry_after = read_retry_after(answer.headers.get("Retry-After"))  # type: ignore[attr-defined]
+            return error
+        hints = {
+            401: "the token is unknown or was revoked: make a new one, and write it to its file",
+            403: "the token's owner may not do that; check rights, scopes and branch protection",
+            404: "check forge.repository, and that the token's owner can see it",
+            423: "the repository is archived",
+        }
+        if http.HTTPStatus.MULTIPLE_CHOICES <= status < http.HTTPStatus.BAD_REQUEST:
+            return RemoteRefused(
+                f"{where}: it has moved", hint="set forge.url and forge.repository to the new place"
+            )
+        if status < http.HTTPStatus.MULTIPLE_CHOICES:
+            return RemoteUnreachable(
+                f"{method} {self.url}{path} was answered with something else than JSON",
+                hint="is forge.url that of the forge, and no proxy before it?",
+            )
+        return RemoteRefused(where, hint=hints.get(status, "see the forge's own log"))
+
+
+def read_retry_after(text: str | None) -> float | None:
+    """Return the seconds that a `Retry-After` header asks for; None if it names a date."""
+    return float(text) if text and text.isdecimal() else None

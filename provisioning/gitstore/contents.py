@@ -1,0 +1,87 @@
+"""The state log's lock files, written through a forge's API instead of by a push.
+
+Every file carries the id of the blob that was read, so the forge itself refuses a write that
+comes too late; a lock that is taken raises `fence`, so whoever read the log before is refused.
+The commit is made here first, byte for byte as the forge will make it: its id tells that the
+forge made just that, and nothing has to be fetched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from provisioning.core.errors import HeadMoved, ProvisioningError, RemoteUnreachable
+from provisioning.core.forges import Author, Contents, FileWrite, Operation
+from provisioning.core.ids import CommitId
+from provisioning.core.statelog import Entry, EntryKind, LogView
+from provisioning.gitstore.repository import EMAIL, clean_name
+from provisioning.gitstore.statelog import GitStateLog
+
+if TYPE_CHECKING:
+    from provisioning.gitstore.remote import Remote
+
+
+class ContentsStateLog(GitStateLog):
+    """The state log whose lock is written by *contents*; results are pushed to the remote."""
+
+    def __init__(self, *arguments: object, contents: Contents, **more: object) -> None:
+        super().__init__(*arguments, **more)  # type: ignore[arg-type]
+        self._contents = contents
+
+    def _publish(
+        self, remote: Remote, view: LogView, commit: CommitId, entry: Entry, moment: float
+    ) -> CommitId:
+        """Write the entry by the forge; a log's first, and results, are pushed."""
+        if view.head is None or entry.kind is EntryKind.RECORD:
+            return super()._publish(remote, view, commit, entry, moment)
+        branch = self._ref.removeprefix("refs/heads/")
+        author = Author(clean_name(self._author), EMAIL, moment)
+        writes = self._build_writes(view.head, entry.files)
+        try:
+            made = self._contents.change_files(branch, writes, entry.message, author)
+        except RemoteUnreachable as exc:
+            self._look_up(remote, view, commit, exc)
+            made = commit
+        if made != commit:
+            self._check_made(remote, view, commit, made)
+        self._repository.follow(self._ref, made)
+        return made
+
+    def _build_writes(self, head: CommitId, files: Mapping[str, bytes | None]) -> list[FileWrite]:
+        blobs = {each.name: each.id for each in self._repository.read_folder(head, "")}
+        writes = []
+        for path, content in files.items():
+            blob = blobs.get(path, "")
+            if content is None:
+                writes += [FileWrite(Operation.DELETE, path, None, blob)] if blob else []
+            else:
+                operation = Operation.UPDATE if blob else Operation.CREATE
+                writes.append(FileWrite(operation, path, content, blob))
+        return writes
+
+    def _look_up(
+        self, remote: Remote, view: LogView, commit: CommitId, cause: ProvisioningError
+    ) -> None:
+        """Find out what became of a call whose answer was lost."""
+        try:
+            remote.fetch(self._ref)
+        except ProvisioningError as exc:
+            raise RemoteUnreachable(
+                f"it is unknown whether {self._ref} was written: {cause.message}",
+                hint="run again when the forge answers; nothing is lost",
+            ) from exc
+        there = self._repository.read_ref(self._ref)
+        if there == commit:
+            return
+        if there != view.head:
+            raise HeadMoved(f"{self._ref} is no longer at {(view.head or 'nothing')[:10]}")
+        raise cause
+
+    def _check_made(self, remote: Remote, view: LogView, commit: CommitId, made: CommitId) -> None:
+        """Make sure that *made*, which the forge may have signed, is our commit otherwise."""
+        remote.fetch(self._ref)
+        parents = self._repository.read_commit(made).parents
+        is_same = self._repository.find_id(made, "") == self._repository.find_id(commit, "")
+        if parents != (view.head,) or not is_same:
+            raise HeadMoved(f"{self._ref} is no longer at {(view.head or 'nothing')[:10]}")
