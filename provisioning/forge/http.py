@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -41,7 +42,7 @@ class Reply:
 
 
 class Api:
-    """The API below *url*, as the owner of *token*.
+    """The API below *url*, as the owner of *token*; any thread may use it.
 
     Raises:
         InvalidConfiguration: If the token cannot be one.
@@ -58,18 +59,20 @@ class Api:
         self.url = url.rstrip("/")
         self._token = token
         self._sleep = sleep
+        self._mutex = threading.Lock()
         self._client: httpx2.Client | None = None
 
     def _open(self) -> httpx2.Client:
-        if self._client is None:
-            import httpx2
+        import httpx2
 
-            self._client = httpx2.Client(
-                base_url=self.url,
-                headers={"Authorization": f"token {self._token}", "Accept": "application/json"},
-                timeout=TIMEOUT,
-            )
-        return self._client
+        with self._mutex:
+            if self._client is None:
+                self._client = httpx2.Client(
+                    base_url=self.url,
+                    headers={"Authorization": f"token {self._token}", "Accept": "application/json"},
+                    timeout=TIMEOUT,
+                )
+            return self._client
 
     def close(self) -> None:
         """Close the connections."""

@@ -18,6 +18,9 @@ from provisioning.core.statelog import (
     next_token,
 )
 from provisioning.core.values import Digest, Sensitive, Unknown
+from provisioning.forge.gitea import Gitea
+from provisioning.forge.http import Api
+from provisioning.gitstore.contents import ContentsStateLog
 from provisioning.gitstore.git import run_git
 from provisioning.gitstore.remote import Remote
 from provisioning.gitstore.repository import Repository
@@ -33,12 +36,17 @@ def make_repository(folder: Path) -> Path:
     return folder
 
 
-@pytest.fixture(params=["memory", "local", "remote"])
+GITEA = pytest.param("gitea", marks=[pytest.mark.peer("gitea"), pytest.mark.xdist_group("gitea")])
+
+
+@pytest.fixture(params=["memory", "local", "remote", GITEA])
 def open_log(request, tmp_path):
     """Open one more view of the same log, as another process or machine would."""
     if request.param == "memory":
         branch = Branch()
         return lambda: MemoryStateLog("web", branch)
+    if request.param == "gitea":
+        return open_gitea(request, tmp_path)
     shared = make_repository(tmp_path / "shared.git")
     if request.param == "local":
         return lambda: GitStateLog(Repository(shared), "web", remote=None, author="Ada")
@@ -47,6 +55,24 @@ def open_log(request, tmp_path):
     def open_clone():
         remote = Remote(f"file://{shared}", tmp_path / f"mirror-{next(clones)}.git")
         return GitStateLog(remote.mirror, "web", remote=remote, author="Ada")
+
+    return open_clone
+
+
+def open_gitea(request, folder):
+    """A log whose lock is written by Gitea's API; results are pushed with the same token."""
+    server = request.getfixturevalue("gitea")
+    repository = server.create_repository()
+    clones = iter(range(100))
+
+    def open_clone():
+        url = f"{server.url}/{repository}.git"
+        remote = Remote(url, folder / f"mirror-{next(clones)}.git", token=server.token)
+        api = Api(server.url, server.token)
+        request.addfinalizer(api.close)
+        return ContentsStateLog(
+            remote.mirror, "web", remote=remote, author="Ada", contents=Gitea(api, repository)
+        )
 
     return open_clone
 
