@@ -23,7 +23,8 @@ def _isolate_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.
             monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("PROVISIONING_HOME", str(home / ".provisioning"))
-    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
+    # A file: git replaces what it writes to, and as root that would be /dev/null itself.
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(home / "gitconfig"))
     monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
     for role in ("AUTHOR", "COMMITTER"):
         monkeypatch.setenv(f"GIT_{role}_NAME", "Ada")

@@ -106,7 +106,8 @@ def iter_conftests():
 
 
 def build_environment(work):
-    return ENVIRON | {"HOME": str(work), "GIT_CONFIG_GLOBAL": os.devnull}
+    """Return the server's environment: it writes to the user's Git configuration, by renaming."""
+    return ENVIRON | {"HOME": str(work), "GIT_CONFIG_GLOBAL": str(work / "gitconfig")}
 
 
 def run(program, work, *arguments):
