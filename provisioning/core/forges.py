@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 from typing import Protocol
 
 from provisioning.core.ids import CommitId
@@ -50,3 +50,119 @@ class Contents(Protocol):
             RemoteRefused: If the forge says no.
             RemoteUnreachable: If it is unknown whether it was written.
         """
+
+
+class Permission(IntEnum):
+    """What a person may do with the repository; each includes those before it."""
+
+    NONE = 0
+    READ = 1
+    WRITE = 2
+    ADMIN = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PullRequest:
+    """One pull request. `merged` is the commit that the base branch got; None before it did."""
+
+    number: int
+    author: str
+    head: CommitId
+    head_branch: str
+    base_branch: str
+    is_open: bool
+    is_fork: bool
+    url: str
+    merged: CommitId | None = None
+    merged_at: str = ""
+    labels: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comment:
+    """One comment of a pull request. Ids rise, and are shared with pushes: see `Push`."""
+
+    id: int
+    author: str
+    body: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Push:
+    """A push to a pull request's branch; `id` tells what was said before it and what after."""
+
+    id: int
+    head: CommitId
+
+
+class State(StrEnum):
+    """What a commit status says."""
+
+    PENDING = "pending"
+    SUCCESS = "success"
+    FAILURE = "failure"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """One status of a commit; the newest of a *context* counts."""
+
+    context: str
+    state: State
+    description: str
+    url: str = ""
+
+
+class Forge(Protocol):
+    """A forge's pull requests, comments, statuses and people, of one repository.
+
+    Every method raises `RemoteUnreachable` where the forge does not answer, and
+    `RemoteRefused` where it says no. Any thread may call.
+    """
+
+    def read_login(self) -> str:
+        """Return whose token is used."""
+
+    def read_pull(self, number: int) -> PullRequest:
+        """Return one pull request."""
+
+    def list_open_pulls(self) -> list[PullRequest]:
+        """Return the open ones, oldest first."""
+
+    def list_merged_pulls(self) -> list[PullRequest]:
+        """Return those merged of late, oldest merge first."""
+
+    def list_comments(self, number: int) -> list[Comment]:
+        """Return the comments of a pull request, oldest first."""
+
+    def list_pushes(self, number: int) -> list[Push]:
+        """Return the pushes to a pull request, oldest first."""
+
+    def create_comment(self, number: int, body: str) -> Comment:
+        """Comment on a pull request."""
+
+    def update_comment(self, comment: int, body: str) -> None:
+        """Write a comment anew."""
+
+    def delete_comment(self, comment: int) -> None:
+        """Delete a comment."""
+
+    def list_statuses(self, commit: CommitId) -> dict[str, Status]:
+        """Return the newest status of each context."""
+
+    def set_status(self, commit: CommitId, status: Status) -> None:
+        """Set a status of a commit."""
+
+    def read_permission(self, login: str) -> Permission:
+        """Return what *login* may do; a stranger may read, or nothing."""
+
+    def count_approvals(self, number: int, head: CommitId) -> int:
+        """Return how many people approved *head* and did not take it back."""
+
+    def set_labels(self, number: int, labels: Mapping[str, bool]) -> None:
+        """Give a pull request the *labels* that are true, and take those that are false."""
+
+    def get_file_url(self, branch: str, path: str) -> str:
+        """Return the address at which people read the file at *path* of *branch*."""

@@ -8,6 +8,10 @@ from dataclasses import dataclass
 from provisioning.core.ids import CommitId
 from provisioning.core.plans import Plan, PlannedChange
 from provisioning.core.records import Action
+from provisioning.core.reviews.approvals import Reviewed, find_strays
+
+SHOWN = 5
+"""How many resources a reason names."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,13 +32,15 @@ class Circumstances:
     """What a gate may know besides the plan.
 
     `applied` is the commit that was applied last; `descends` tells whether the plan's commit
-    is it or follows it; `desired` and `recorded` are how many resources there are.
+    is it or follows it; `desired` and `recorded` are how many resources there are;
+    `reviewed` is what pull requests showed, None where nobody asks for that.
     """
 
     applied: CommitId | None
     descends: bool
     desired: int
     recorded: int
+    reviewed: Reviewed | None = None
 
 
 Gate = Callable[[Plan, Circumstances], Verdict | None]
@@ -69,6 +75,18 @@ def check_protected(plan: Plan, _: Circumstances) -> Verdict | None:
     return Verdict(code="protected", reason=f"protected, but would be removed: {', '.join(names)}")
 
 
+def check_reviewed(plan: Plan, now: Circumstances) -> Verdict | None:
+    """Refuse what is not as it was reviewed on a pull request."""
+    strays = find_strays(plan, now.reviewed) if now.reviewed is not None else ()
+    if not strays or now.reviewed is None:
+        return None
+    names = ", ".join(sorted({each.id for each in strays})[:SHOWN])
+    more = " …" if len(strays) > SHOWN else ""
+    pulls = ", ".join(f"#{number}" for number in now.reviewed.pulls)
+    where = f"not as reviewed in {pulls}" if pulls else "not reviewed by a pull request"
+    return Verdict(code="unreviewed", reason=f"{where}: {names}{more}")
+
+
 def _is_removed(change: PlannedChange) -> bool:
     return change.action in {Action.DELETE, Action.REPLACE} and not change.leftover
 
@@ -79,7 +97,7 @@ def _is_protected(change: PlannedChange) -> bool:
     )
 
 
-GATES: tuple[Gate, ...] = (check_emptied, check_rewound, check_protected)
+GATES: tuple[Gate, ...] = (check_emptied, check_rewound, check_protected, check_reviewed)
 
 
 def compute_verdicts(

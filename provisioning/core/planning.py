@@ -163,6 +163,9 @@ class _Planner:
             fields=fields,
             record=record,
             moved_from=record.id if record is not None and record.id != resource.id else None,
+            heals=record is not None
+            and record.id == resource.id
+            and not compute_diff(kind, spec, record.spec, record.attributes, self.key),
         )
 
     def _plan_update(
@@ -202,6 +205,7 @@ class _Planner:
             record=record,
             live=live,
             moved_from=origin,
+            heals=origin is None and all(each.cause is Cause.DRIFT for each in fields),
         )
 
     def _plan_replacement(
@@ -239,6 +243,7 @@ class _Planner:
             risk=Risk.DESTRUCTIVE if kind.stateful else Risk.DISRUPTIVE,
             moved_from=origin,
             old_first=not kind.create_before_delete,
+            heals=origin is None and all(each.cause is Cause.DRIFT for each in fields),
         )
 
     def _explain(
@@ -353,6 +358,7 @@ class _Planner:
         moved_from: ResourceId | None = None,
         risk: Risk = Risk.SAFE,
         old_first: bool = True,
+        heals: bool = False,
     ) -> None:
         self.changes.append(
             PlannedChange(
@@ -369,5 +375,6 @@ class _Planner:
                 live=live,
                 moved_from=moved_from,
                 old_first=old_first,
+                heals=heals,
             )
         )

@@ -30,7 +30,8 @@ class PlannedChange:
     `resource` is what is desired (None for a removal), `record` what was applied last,
     `live` what is there now. `old_first` tells for a replacement that what is there must go
     before the new can come. `leftover` is not 0 for the removal of what a run
-    that was cut off made beside the resource, and tells these removals apart.
+    that was cut off made beside the resource, and tells these removals apart. `heals` tells
+    that Git asks for nothing new: the change puts back what was applied.
     """
 
     id: ResourceId
@@ -47,6 +48,7 @@ class PlannedChange:
     moved_from: ResourceId | None = None
     old_first: bool = True
     leftover: int = 0
+    heals: bool = False
     warning: str | None = None
 
     @property
@@ -54,6 +56,11 @@ class PlannedChange:
         """What this change does to the world, for the plan's digest."""
         fields = [[each.path, _compact(each.after)] for each in self.fields]
         return [self.id, self.action, fields, self.moved_from, self.leftover]
+
+    @property
+    def effect_digest(self) -> Digest:
+        """The SHA-256 of the effect; what a review remembers of this change."""
+        return compute_digest(self.effect)
 
 
 def _compact(value: Tree) -> Tree:

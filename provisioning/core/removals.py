@@ -177,4 +177,5 @@ def _build(
         live=live,
         warning=warning,
         leftover=leftover,
+        heals=bool(leftover),
     )

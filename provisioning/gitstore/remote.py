@@ -15,6 +15,7 @@ from provisioning.core.errors import (
     StorageFailed,
 )
 from provisioning.core.ids import CommitId
+from provisioning.core.reviews.records import REVIEWS
 from provisioning.core.statelog import OURS
 from provisioning.gitstore.git import Answer, mask_password, run_git
 from provisioning.gitstore.ref_locks import LockWatch
@@ -129,7 +130,7 @@ class Remote:
 
     def _check_ours(self, ref: str, new: CommitId, old: CommitId | None) -> None:
         """Refuse what the lease alone would let through: it forces any commit on any branch."""
-        if not ref.startswith(OURS):
+        if not ref.startswith((OURS, REVIEWS)):
             raise AssertionError(f"{ref} is not ours to write")
         if old and not self.mirror.is_ancestor(old, new):
             raise AssertionError(f"{new} does not follow {old}")

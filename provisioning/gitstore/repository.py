@@ -17,10 +17,12 @@ from provisioning.core.errors import (
     StorageFailed,
 )
 from provisioning.core.ids import CommitId
+from provisioning.core.reviews.records import REVIEWS
 from provisioning.core.statelog import OURS
 from provisioning.gitstore import trees
 from provisioning.gitstore.commits import Commit, Entry, File, FileChange, parse_message
 from provisioning.gitstore.git import Answer, run_git
+from provisioning.gitstore.merging import Merge, merge_commits
 from provisioning.gitstore.ref_locks import LockWatch, claim, find_shared
 
 NOTHING = "0" * 40
@@ -256,6 +258,10 @@ class Repository:
             ) from exc
         return CommitId(str(new))
 
+    def merge(self, base: CommitId, head: CommitId) -> Merge:
+        """Merge *head* into *base* and point nothing to it; see `merging.merge_commits`."""
+        return merge_commits(self._git, base, head)
+
     def _write_tree(self, base: Any, changes: Mapping[str, bytes | None]) -> Any:
         builder = self._git.TreeBuilder(base) if base else self._git.TreeBuilder()
         folders: dict[str, dict[str, bytes | None]] = {}
@@ -287,7 +293,7 @@ class Repository:
             HeadMoved: If it does not.
             StorageFailed: If it cannot be written.
         """
-        if not name.startswith(OURS):
+        if not name.startswith((OURS, REVIEWS)):
             raise AssertionError(f"{name} is not ours to write")
         answer = self._write_ref(name, new, old or NOTHING)
         if answer.status == 0:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator
 
 from click import style
 
 from provisioning.core.diffs import Cause, FieldChange
 from provisioning.core.gates import Verdict
+from provisioning.core.plan_texts import (
+    describe_work,
+    is_multiline,
+    render_text_diff,
+    render_value,
+)
 from provisioning.core.plans import Plan, PlannedChange
 from provisioning.core.records import Action, Change, Run
-from provisioning.core.values import Omitted, Sensitive, Tree, Unknown, render_canonical
+from provisioning.core.values import Tree
 
 SIGNS = {
     Action.CREATE: ("+", "green"),
@@ -21,12 +26,6 @@ SIGNS = {
     Action.ADOPT: ("»", "cyan"),
     Action.FORGET: ("«", "cyan"),
 }
-
-WIDTH = 60
-"""Characters of a value that are shown on one line."""
-
-CONTEXT = 2
-"""Unchanged lines shown around a changed one in a text."""
 
 MOST_LINES = 40
 """Lines shown of one field's diff."""
@@ -55,15 +54,13 @@ def render_plan(plan: Plan, verdicts: tuple[Verdict, ...] = ()) -> str:
 def render_summary(plan: Plan) -> str:
     """Return the counts, the ones that are not zero."""
     summary = plan.summary
-    todo = [
-        f"{count} to {name}" for name, count in summary.items() if name in set(Action) and count
-    ]
     rest = f"{summary['unchanged']} unchanged"
     if summary["blocked"]:
         rest += f", {summary['blocked']} blocked"
-    if not todo:
+    work = describe_work(plan)
+    if not work:
         return f"Nothing to do: {rest}."
-    return style("Plan: ", bold=True) + f"{', '.join(todo)}; {rest}."
+    return style("Plan: ", bold=True) + f"{work}; {rest}."
 
 
 def _render_change(change: PlannedChange) -> Iterator[str]:
@@ -87,7 +84,7 @@ def render_fields(fields: tuple[FieldChange, ...]) -> Iterator[str]:
             else ""
         )
         drift = style("  (drift)", dim=True) if field.cause is Cause.DRIFT and field.path else ""
-        if _is_text(field.before) or _is_text(field.after):
+        if is_multiline(field):
             yield f"      {field.path}{note}{drift}"
             yield from _render_text_diff(field.before, field.after)
         else:
@@ -95,46 +92,14 @@ def render_fields(fields: tuple[FieldChange, ...]) -> Iterator[str]:
 
 
 def _render_step(field: FieldChange) -> str:
-    after = style(_render_value(field.after), fg="green")
+    after = style(render_value(field.after), fg="green")
     if field.before is None:
         return after
-    return f"{_render_value(field.before)} → {after}"
-
-
-def _render_value(value: Tree) -> str:
-    match value:
-        case None:
-            return "(not set)"
-        case Unknown() | Sensitive() | Omitted():
-            return str(value)
-        case bytes():
-            return f"({len(value)} bytes)"
-    text = render_canonical(_calm(value)).decode()
-    return text if len(text) <= WIDTH else text[: WIDTH - 1] + "…"
-
-
-def _calm(value: Tree) -> Tree:
-    """Return *value* with special leaves as text, so that it can be written on a line."""
-    match value:
-        case dict():
-            return {key: _calm(item) for key, item in value.items()}
-        case list() | tuple():
-            return [_calm(item) for item in value]
-        case Unknown() | Sensitive() | Omitted():
-            return str(value)
-    return value
-
-
-def _is_text(value: Tree) -> bool:
-    return isinstance(value, str) and "\n" in value
+    return f"{render_value(field.before)} → {after}"
 
 
 def _render_text_diff(before: Tree, after: Tree) -> Iterator[str]:
-    if not isinstance(before, str | None) or not isinstance(after, str | None):
-        yield f"        {_render_value(before)} → {_render_value(after)}"
-        return
-    old, new = (before or "").splitlines(), (after or "").splitlines()
-    lines = list(difflib.unified_diff(old, new, lineterm="", n=CONTEXT))[2:]
+    lines = render_text_diff(before, after)
     for line in lines[:MOST_LINES]:
         yield "        " + style(line, fg=_get_diff_colour(line))
     if len(lines) > MOST_LINES:

@@ -1,0 +1,1 @@
+"""Reviews of pull requests: what is shown, what is remembered, and what that allows. Pure."""

@@ -1,0 +1,162 @@
+"""What a look at a pull request found, and the commit status that says it in a line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from provisioning.core.errors import ProvisioningError
+from provisioning.core.forges import PullRequest, State, Status
+from provisioning.core.gates import Verdict
+from provisioning.core.operations import compute_operations
+from provisioning.core.plan_texts import describe_work
+from provisioning.core.plans import Plan, PlannedChange, Risk
+from provisioning.core.records import Result, Run
+from provisioning.core.reviews.statics import ManifestChange
+
+CONTEXT = "provisioning"
+"""The status of a whole pull request; each infra has one below it, as in `provisioning/web`."""
+
+_WORST_LAST = list(Risk)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InfraReview:
+    """What was found of one infra; see `PullReview`.
+
+    Args:
+        infra: Its name.
+        plan: What would be done; None where nothing could be planned, or may not be.
+        verdicts: The gates that stand in the way.
+        error: Why there is no plan.
+        manifest_changes: What differs in the manifests; of an untrusted author only.
+        strays: What would be applied and was not reviewed, after the merge.
+        run: The run that applied it, after the merge.
+    """
+
+    infra: str
+    plan: Plan | None = None
+    verdicts: tuple[Verdict, ...] = ()
+    error: ProvisioningError | None = None
+    manifest_changes: tuple[ManifestChange, ...] | None = None
+    strays: tuple[PlannedChange, ...] = ()
+    run: Run | None = None
+
+    @property
+    def calls(self) -> int:
+        """How many calls to providers the plan costs."""
+        return len(compute_operations(self.plan)) if self.plan else 0
+
+    @property
+    def risk(self) -> Risk | None:
+        """The worst that the plan can do."""
+        risks = [each.risk for each in self.plan.changes] if self.plan else []
+        return max(risks, key=_WORST_LAST.index, default=None)
+
+    @property
+    def state(self) -> State:
+        """Whether this may go on."""
+        if self.error is not None:
+            return State.FAILURE
+        if self.run is not None:
+            return State.SUCCESS if self.run.result is Result.DONE else State.FAILURE
+        if self.strays:
+            return State.PENDING
+        if self.verdicts or (self.plan and self.plan.blocked):
+            return State.FAILURE
+        return State.SUCCESS
+
+    @property
+    def headline(self) -> str:
+        """What is to be said in one line, without a word of the manifests' authors."""
+        if self.error is not None:
+            return f"it cannot be planned: {self.error.code}"
+        if self.run is not None:
+            return f"run {self.run.number} {self.run.result}: {_describe_outcomes(self.run)}"
+        if self.strays:
+            return f"{len(self.strays)} changes wait for a yes: they are not as reviewed"
+        if self.manifest_changes is not None:
+            count = len(self.manifest_changes)
+            return f"{count} manifests differ; not planned, for its author may not write"
+        if self.plan is None:
+            return "nothing to do"
+        told = [describe_work(self.plan) or "nothing to do"]
+        told += [f"{len(self.plan.blocked)} blocked"] if self.plan.blocked else []
+        told += [f"stopped by {each.code}" for each in self.verdicts]
+        return ", ".join(told)
+
+    def build_status(self, url: str) -> Status:
+        """Return the infra's commit status; *url* is where more is told."""
+        return Status(
+            context=f"{CONTEXT}/{self.infra}",
+            state=self.state,
+            description=self.headline,
+            url=url,
+        )
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Exposure:
+    """A secret in plain text: where it is, and what it looks like; never the secret."""
+
+    file: str
+    line: int
+    what: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PullReview:
+    """What was found of a pull request.
+
+    Args:
+        pull: It.
+        infras: What was found of each infra that it touches, sorted.
+        problem: Why there is nothing more to tell, for instance a conflict.
+        exposures: Secrets in plain text that it brings.
+        overlaps: The other pull requests that change the same resources, and these.
+        is_trusted: Whether its author may write to the repository.
+        applies_first: Whether it is applied before it is merged.
+    """
+
+    pull: PullRequest
+    infras: tuple[InfraReview, ...] = ()
+    problem: str = ""
+    exposures: tuple[Exposure, ...] = ()
+    overlaps: dict[int, tuple[str, ...]] = field(default_factory=dict)
+    is_trusted: bool = True
+    applies_first: bool = False
+
+    @property
+    def state(self) -> State:
+        """Whether the whole may go on."""
+        if self.problem or self.exposures:
+            return State.FAILURE
+        states = {each.state for each in self.infras}
+        return next(
+            (each for each in (State.FAILURE, State.PENDING) if each in states), State.SUCCESS
+        )
+
+    @property
+    def headline(self) -> str:
+        """The whole in one line."""
+        if self.exposures:
+            return f"{len(self.exposures)} secrets in plain text"
+        if self.problem:
+            return self.problem
+        if not self.infras:
+            return "no infra is touched"
+        bad = [each.infra for each in self.infras if each.state is not State.SUCCESS]
+        if bad:
+            return f"not ready: {', '.join(bad[:3])}{' …' if len(bad) > 3 else ''}"  # noqa: PLR2004
+        return f"{len(self.infras)} infra{'s' * (len(self.infras) != 1)} ready"
+
+    def build_statuses(self, url: str) -> tuple[Status, ...]:
+        """Return the commit statuses: the whole, and each infra."""
+        whole = Status(context=CONTEXT, state=self.state, description=self.headline, url=url)
+        return (whole, *(each.build_status(url) for each in self.infras))
+
+
+def _describe_outcomes(run: Run) -> str:
+    counts: dict[str, int] = {}
+    for change in run.changes:
+        counts[change.outcome] = counts.get(change.outcome, 0) + 1
+    return ", ".join(f"{count} {outcome}" for outcome, count in counts.items()) or "no changes"

@@ -1,0 +1,113 @@
+"""What a review leaves behind: the branch `provisioning-reviews/<pull request>`. Format 1.
+
+| File | Holds |
+| --- | --- |
+| `review.json` | a `ReviewRecord`: what was shown of which commit, and what people said of it |
+| `plans/<infra>.md` | the whole plan as text, however long |
+
+Each look at a new state of the pull request is one commit, so `git log` tells what was shown when.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from provisioning.core.errors import StateLogDamaged
+from provisioning.core.ids import CommitId, ResourceId
+from provisioning.core.plans import Plan
+from provisioning.core.values import UNDECODABLE, Digest
+
+FORMAT = 1
+REVIEW, PLANS = "review.json", "plans"
+
+REVIEWS = "refs/heads/provisioning-reviews/"
+"""Below it lies the branch of each pull request's review."""
+
+
+class ReviewedPlan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The plan of one infra as it was shown: its digest, and the digest of each effect."""
+
+    infra: str
+    digest: Digest
+    effects: tuple[Digest, ...] = ()
+    resources: tuple[ResourceId, ...] = ()
+
+
+class Approval(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody's yes to the plan of *infra* with that *digest*, said in *comment*."""
+
+    infra: str
+    digest: Digest
+    by: str
+    comment: int
+
+
+class ReviewRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What was shown of *head* merged into *base*, and what people said.
+
+    `lifted` is the commit of an untrusted author that somebody who may has let be planned;
+    `answered` is the id of the last comment that was dealt with, for ids rise.
+    """
+
+    pull: int
+    head: CommitId
+    base: CommitId
+    plans: tuple[ReviewedPlan, ...] = ()
+    approvals: tuple[Approval, ...] = ()
+    lifted: CommitId | None = None
+    answered: int = 0
+    format: int = FORMAT
+
+
+def get_review_ref(pull: int) -> str:
+    """Return the full name of the branch that is the review of *pull*."""
+    return f"{REVIEWS}{pull}"
+
+
+def build_reviewed_plan(plan: Plan) -> ReviewedPlan:
+    """Return what is remembered of *plan*; nothing secret is in it."""
+    return ReviewedPlan(
+        infra=plan.infra,
+        digest=plan.digest,
+        effects=tuple(each.effect_digest for each in plan.changes),
+        resources=tuple(dict.fromkeys(each.id for each in plan.changes)),
+    )
+
+
+def parse_review(data: bytes) -> ReviewRecord:
+    """Read `review.json`.
+
+    Raises:
+        StateLogDamaged: If it is not of a format that this release knows.
+    """
+    try:
+        record = msgspec.json.decode(data, type=ReviewRecord)
+    except UNDECODABLE as exc:
+        raise StateLogDamaged(
+            f"{REVIEW} of a review cannot be read: {exc}",
+            hint="delete its branch below provisioning-reviews/; it is written again",
+        ) from exc
+    if record.format > FORMAT:
+        raise StateLogDamaged(
+            f"{REVIEW} has format {record.format}, and this release knows {FORMAT}",
+            hint="upgrade: `pip install --upgrade provisioning`",
+        )
+    return record
+
+
+def render_review(record: ReviewRecord) -> bytes:
+    """Write `review.json` as people read it."""
+    return msgspec.json.format(msgspec.json.encode(record), indent=2) + b"\n"
+
+
+def find_overlaps(own: ReviewRecord, others: Sequence[ReviewRecord]) -> dict[int, tuple[str, ...]]:
+    """Return the other pull requests that change what *own* changes, and what that is."""
+    mine = _list_places(own)
+    shared = {each.pull: tuple(sorted(mine & _list_places(each))) for each in others}
+    return {pull: places for pull, places in sorted(shared.items()) if places}
+
+
+def _list_places(record: ReviewRecord) -> set[str]:
+    return {f"{plan.infra}: {name}" for plan in record.plans for name in plan.resources}
