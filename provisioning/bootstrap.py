@@ -42,6 +42,8 @@ from provisioning.reconciler.prospects import Settings
 from provisioning.reconciler.stopping import Stop
 
 if TYPE_CHECKING:
+    from provisioning.core.forges import Token
+    from provisioning.forge.gitea import Gitea
     from provisioning.gitstore.remote import Remote
     from provisioning.secrets.values import SecretFiles
 
@@ -123,6 +125,9 @@ class Workspace:
     def remote(self) -> Remote | None:
         """The remote repository, if branch and state log are shared at one."""
         url = self.layers.get("remote").value
+        token: str | Token = ""
+        if not url and self.forge:
+            url, token = self.forge.git_url, self._token
         if not url:
             return None
         from provisioning.gitstore.remote import Remote
@@ -130,7 +135,38 @@ class Workspace:
         is_relative = ":" not in str(url) and not str(url).startswith(("/", "-"))
         address = str((self.root / str(url)).resolve()) if is_relative else str(url)
         name = hashlib.sha256(address.encode()).hexdigest()[:32]
-        return Remote(address, self.home.mirrors / f"{name}.git")
+        return Remote(address, self.home.mirrors / f"{name}.git", token=token)
+
+    @cached_property
+    def forge(self) -> Gitea | None:
+        """What hosts the repository, if the settings name it; nothing is asked of it yet."""
+        if self.layers.get("forge.kind").value is None:
+            return None
+        from provisioning.forge.gitea import Gitea
+        from provisioning.forge.http import Api
+
+        api = Api(self._read_forge("url"), self._token)
+        return Gitea(api, self._read_forge("repository"))
+
+    def _read_forge(self, key: str) -> str:
+        value = self.layers.get(f"forge.{key}").value
+        if not value:
+            raise InvalidConfiguration(
+                f"forge.kind is set, and forge.{key} is not",
+                hint=f"set forge.{key} in {WORKSPACE_FILE}",
+                source=self.layers.get("forge.kind").origin.source,
+            )
+        return str(value)
+
+    @cached_property
+    def _token(self) -> Token:
+        """Reads the forge's token from its file."""
+        from provisioning.forge.tokens import TokenFile
+
+        path = self.home.path / Path(self._read_forge("token_file")).expanduser()
+        folders = (self.root, *self.root.parents)
+        top = next((each for each in folders if (each / ".git").exists()), self.root)
+        return TokenFile(path, top, self.redactor).read
 
     @cached_property
     def repository(self) -> Repository:
@@ -219,9 +255,23 @@ class Workspace:
             token=0, holder=holder, reason=reason, acquired_at=now, renewed_at=now, ttl=expire or 0
         )
 
-    def build_log(self, infra: str) -> GitStateLog:
-        """Join the state log of *infra*."""
-        return GitStateLog(self.repository, infra, remote=self.remote, author=self.holder.user)
+    def build_log(self, infra: str, layers: Layers | None = None) -> GitStateLog:
+        """Join the state log of *infra*; *layers* say how its lock is written."""
+        author, remote = self.holder.user, self.remote
+        backend = (layers or self.layers).get("lock.backend")
+        if backend.value != "gitea":
+            return GitStateLog(self.repository, infra, remote=remote, author=author)
+        if self.forge is None:
+            raise InvalidConfiguration(
+                "lock.backend is gitea, and forge.kind is not set",
+                hint=f"set forge.kind, url, repository and token_file in {WORKSPACE_FILE}",
+                source=backend.origin.source,
+            )
+        from provisioning.gitstore.contents import ContentsStateLog
+
+        return ContentsStateLog(
+            self.repository, infra, remote=remote, author=author, contents=self.forge
+        )
 
     def _build_compiler(self, kinds: Mapping[str, Kind]) -> Compiler:
         cache = self.home.compiled / self.identifier
@@ -243,7 +293,7 @@ class Workspace:
             infra=infra,
             workspace=self.identifier,
             history=self.repository,
-            log=self.build_log(infra),
+            log=self.build_log(infra, layers),
             compiler=self._build_compiler(kinds),
             kinds=kinds,
             providers=providers,
@@ -321,7 +371,7 @@ def _build_settings(layers: Layers) -> Settings:
         return float(layers.get(key).value)
 
     return Settings(
-        lock_ttl=get("lock.ttl") if layers.get("lock.backend").value == "git" else None,
+        lock_ttl=None if layers.get("lock.backend").value == "none" else get("lock.ttl"),
         timeout=get("executor.timeout"),
         limits=Limits(
             parallelism=int(get("executor.parallelism")),

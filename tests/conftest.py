@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path, PurePosixPath
 
 import pytest
+from gitea_server import GiteaServer
 
 
 @pytest.fixture(autouse=True)
@@ -95,3 +96,23 @@ def build_peer(module: Path, name: str) -> Path | None:
 def peer():
     """Find a peer's program, for a test that carries its mark."""
     return lambda name: find_peer(name) or Path(name)
+
+
+@pytest.fixture(scope="session")
+def gitea_server(tmp_path_factory):
+    """A real Gitea, started once for all tests of a process; see `gitea`."""
+    program = find_peer("gitea")
+    if program is None:
+        pytest.skip("needs gitea")
+    server = GiteaServer(program, tmp_path_factory.mktemp("gitea"))
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+def gitea(gitea_server):
+    """The server; its tests carry the marks `peer("gitea")` and `xdist_group("gitea")`."""
+    return gitea_server

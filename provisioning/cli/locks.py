@@ -123,9 +123,10 @@ def _take(session: Session, infra: str, reason: str, expire: float | None, *, st
     from provisioning.reconciler.holding import hold_lock
 
     workspace = session.open_workspace()
-    workspace.choose_infras(workspace.read_commit(), infra, recorded=True)
+    commit = workspace.read_commit()
+    workspace.choose_infras(commit, infra, recorded=True)
     view = hold_lock(
-        workspace.build_log(infra),
+        workspace.build_log(infra, workspace.load_layers(commit, infra)),
         workspace.build_hold(reason, expire),
         judge=lambda held: workspace.judge(infra, held),
         steals=steals,
@@ -144,7 +145,9 @@ def release(session: Session, infra: str) -> int:
     from provisioning.reconciler.holding import release_lock
 
     workspace = session.open_workspace()
-    workspace.choose_infras(workspace.read_commit(), infra, recorded=True)
-    release_lock(workspace.build_log(infra), workspace.holder.user)
+    commit = workspace.read_commit()
+    workspace.choose_infras(commit, infra, recorded=True)
+    log = workspace.build_log(infra, workspace.load_layers(commit, infra))
+    release_lock(log, workspace.holder.user)
     click.echo(f"{infra} is free")
     return 0

@@ -155,7 +155,7 @@ SETTINGS: tuple[Setting, ...] = (
         default=None,
         optional=True,
         layers=IN_WORKSPACE,
-        doc="The repository there: `OWNER/NAME`. Without `remote` it is that, too.",
+        doc="The repository there: `OWNER/NAME`. Where `remote` is null, it is the remote.",
     ),
     Setting(
         key="forge.token_file",
@@ -163,7 +163,8 @@ SETTINGS: tuple[Setting, ...] = (
         default=None,
         optional=True,
         layers=IN_WORKSPACE,
-        doc="The file that holds a token of the forge; it must be outside of the repository.",
+        doc="The file that holds a token of the forge, and nothing else. A relative path is below "
+        "`~/.provisioning`; it must be outside of the repository, and not for everybody to read.",
     ),
     Setting(
         key="executor.parallelism",

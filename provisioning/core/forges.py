@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from provisioning.core.ids import CommitId
+
+Token: TypeAlias = Callable[[], str]
+"""Reads the token by which a forge knows us, as it is now."""
 
 
 class Operation(StrEnum):

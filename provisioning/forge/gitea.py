@@ -30,6 +30,8 @@ _LOST = re.compile(
 class Gitea:
     """The repository *repository* (`owner/name`) of the Gitea that *api* speaks to.
 
+    `git_url` is where Git finds it.
+
     Raises:
         InvalidConfiguration: If *repository* cannot be one.
     """
@@ -40,6 +42,7 @@ class Gitea:
                 f"forge.repository is {repository!r}", hint="write it as OWNER/NAME"
             )
         self.repository = repository
+        self.git_url = f"{api.url}/{repository}.git"
         self._api = api
         owner, _, name = repository.partition("/")
         self._path = f"/repos/{quote(owner)}/{quote(name)}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http
+import re
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -15,6 +16,8 @@ from provisioning.core.errors import (
     RemoteRefused,
     RemoteUnreachable,
 )
+from provisioning.core.forges import Token
+from provisioning.forge.tokens import check_token
 
 if TYPE_CHECKING:
     import httpx2
@@ -31,6 +34,8 @@ LONGEST_PAUSE = 20.0
 SHOWN = 300
 """Characters of an answer that a message repeats."""
 
+_URL = re.compile(r"https?://[\w.:\[\]-]+(/[\w.~/-]*)?", re.ASCII)
+
 
 @dataclass(frozen=True, slots=True)
 class Reply:
@@ -44,18 +49,22 @@ class Reply:
 class Api:
     """The API below *url*, as the owner of *token*; any thread may use it.
 
+    *token* is one, or reads it anew for each call.
+
     Raises:
-        InvalidConfiguration: If the token cannot be one.
+        InvalidConfiguration: If the address or the token cannot be one.
     """
 
     def __init__(
-        self, url: str, token: str, *, sleep: Callable[[float], None] = time.sleep
+        self, url: str, token: str | Token, *, sleep: Callable[[float], None] = time.sleep
     ) -> None:
-        if not token or any(not "!" <= letter <= "~" for letter in token):
+        if not _URL.fullmatch(url):
             raise InvalidConfiguration(
-                "the forge's token is empty, or holds a blank or a line break",
-                hint="write the token alone into the file of forge.token_file",
+                "forge.url is not the address of a forge",
+                hint="write it as https://git.example.org, without user and password",
             )
+        if isinstance(token, str):
+            check_token(token, "forge.token_file")
         self.url = url.rstrip("/")
         self._token = token
         self._sleep = sleep
@@ -69,10 +78,14 @@ class Api:
             if self._client is None:
                 self._client = httpx2.Client(
                     base_url=self.url,
-                    headers={"Authorization": f"token {self._token}", "Accept": "application/json"},
+                    headers={"Accept": "application/json"},
                     timeout=TIMEOUT,
                 )
             return self._client
+
+    def _authorise(self) -> dict[str, str]:
+        token = self._token if isinstance(self._token, str) else self._token()
+        return {"Authorization": f"token {token}"}
 
     def close(self) -> None:
         """Close the connections."""
@@ -130,7 +143,11 @@ class Api:
 
         try:
             answer = self._open().request(
-                method, f"/api/v1{path}", json=body, params=dict(query or {})
+                method,
+                f"/api/v1{path}",
+                json=body,
+                params=dict(query or {}),
+                headers=self._authorise(),
             )
         except httpx2.HTTPError as exc:
             raise RemoteUnreachable(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 import re
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from provisioning.core.errors import (
     RemoteUnreachable,
     StorageFailed,
 )
+from provisioning.core.forges import Token
 from provisioning.core.ids import CommitId
 from provisioning.core.reviews.records import REVIEWS
 from provisioning.core.statelog import OURS
@@ -56,7 +58,8 @@ SHOWN = 4
 class Remote:
     """The repository at *url*, and its private mirror below *mirror*.
 
-    *token* is a forge's, for an address of the web; it is in no argument and no file.
+    *token* is a forge's, for an address of the web, or reads it anew for each exchange; it is in
+    no argument and no file.
     """
 
     def __init__(
@@ -65,9 +68,9 @@ class Remote:
         mirror: Path,
         *,
         timeout: float = EXCHANGE_TIMEOUT,
-        token: str = "",
+        token: str | Token = "",
     ) -> None:
-        self._environ = authorise(url, token) if token else {}
+        self._token = token
         self.url = check_url(url)
         self.shown = mask_password(url)
         self._folder = mirror
@@ -163,7 +166,9 @@ class Remote:
         return next((CommitId(row[0]) for row in rows if row[1:] == [ref]), None)
 
     def _ask(self, *arguments: str) -> Answer:
-        return run_git(self._folder, *arguments, timeout=self._timeout, environ=self._environ)
+        token = self._token if isinstance(self._token, str) else self._token()
+        environ = authorise(self.url, token) if token else {}
+        return run_git(self._folder, *arguments, timeout=self._timeout, environ=environ)
 
     def _describe(self, what: str, answer: Answer) -> ProvisioningError:
         if REFUSED.search(answer.error):
@@ -176,21 +181,33 @@ class Remote:
     def _refuse(self, what: str, told: str) -> RemoteRefused:
         return RemoteRefused(
             f"{self.shown} cannot be {what}: {told}",
-            hint="check the URL, your rights and the branch's protection",
+            hint="check the token in the file of forge.token_file, its rights and scopes, and the "
+            "branch's protection"
+            if self._token
+            else "check the URL, your rights and the branch's protection",
         )
 
 
 def authorise(url: str, token: str) -> dict[str, str]:
-    """Return the variables by which git proves itself to *url* with *token*.
+    """Return the variables by which git proves itself to *url* with *token*, and nothing else.
 
-    GIT_CONFIG_COUNT is of git 2.31; a forge takes a token as the password of any name.
+    They come after those the user has set. GIT_CONFIG_COUNT is of git 2.31; a forge takes a
+    token as the password of any name. Without the credential helpers git says no where the
+    token is not taken, and does not try who else it could be.
     """
     words = base64.b64encode(f"token:{token}".encode()).decode()
-    return {
-        "GIT_CONFIG_COUNT": "1",
-        "GIT_CONFIG_KEY_0": f"http.{url}.extraHeader",
-        "GIT_CONFIG_VALUE_0": f"Authorization: Basic {words}",
-    }
+    settings = (
+        (f"http.{url}.extraHeader", f"Authorization: Basic {words}"),
+        ("credential.helper", ""),
+        ("core.askPass", ""),
+    )
+    before = os.environ.get("GIT_CONFIG_COUNT", "")
+    start = int(before) if before.isdecimal() else 0
+    environ = {"GIT_CONFIG_COUNT": str(start + len(settings)), "GIT_ASKPASS": ""}
+    for number, (key, value) in enumerate(settings, start):
+        environ[f"GIT_CONFIG_KEY_{number}"] = key
+        environ[f"GIT_CONFIG_VALUE_{number}"] = value
+    return environ
 
 
 def parse_verdict(output: str) -> str | None:

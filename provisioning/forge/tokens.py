@@ -1,0 +1,76 @@
+"""The token by which a forge knows us: read from its file at each use, and never shown."""
+
+from __future__ import annotations
+
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+
+from provisioning.core.errors import InvalidConfiguration
+from provisioning.core.redaction import Redactor
+
+LIMIT = 4096
+"""Bytes of the largest file that may hold a token."""
+
+
+@dataclass(frozen=True, slots=True)
+class TokenFile:
+    """The file at *path*, which holds a token and nothing else.
+
+    Args:
+        path: The file, absolute.
+        repository: The folder that it must be outside of, lest it be committed.
+        redactor: Is told the token.
+    """
+
+    path: Path
+    repository: Path
+    redactor: Redactor
+
+    def read(self) -> str:
+        """Return the token as the file has it now: a rotated one counts from the next call on.
+
+        Raises:
+            InvalidConfiguration: If it cannot be read, others may read it, it is inside of the
+                repository, or it holds no token.
+        """
+        if self.path.resolve().is_relative_to(self.repository.resolve()):
+            raise self._describe(
+                f"is inside of the repository {self.repository}",
+                "move it out, as to ~/.provisioning, and set forge.token_file to its new place",
+            )
+        token = self._load().strip().decode("latin-1")
+        check_token(token, str(self.path))
+        self.redactor.add(token)
+        return token
+
+    def _load(self) -> bytes:
+        try:
+            about = self.path.stat()
+            if not stat.S_ISREG(about.st_mode):
+                raise self._describe("is not a plain file", "name a file that holds the token")
+            if about.st_mode & stat.S_IROTH:
+                raise self._describe("can be read by everybody", f"chmod 600 {self.path}")
+            with self.path.open("rb") as file:
+                return file.read(LIMIT)
+        except OSError as exc:
+            raise self._describe(
+                f"cannot be read: {exc.strerror}",
+                f"make a token in the forge, and write it alone into {self.path}",
+            ) from exc
+
+    def _describe(self, why: str, hint: str) -> InvalidConfiguration:
+        return InvalidConfiguration(f"{self.path}, the file of forge.token_file, {why}", hint=hint)
+
+
+def check_token(token: str, place: str) -> None:
+    """Refuse what cannot stand in a header, before a message of somebody else's shows it.
+
+    Raises:
+        InvalidConfiguration: If *token*, which is from *place*, is no token.
+    """
+    if not token or any(not "!" <= letter <= "~" for letter in token):
+        raise InvalidConfiguration(
+            f"{place} holds no token: it is empty, or has a blank or a line break in it",
+            hint="write the token alone into the file of forge.token_file",
+        )
