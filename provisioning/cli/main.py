@@ -18,6 +18,7 @@ COMMANDS = {
     "plan": ("provisioning.cli.runs:plan", "Show what would change and why, field by field."),
     "apply": ("provisioning.cli.runs:apply", "Show the plan, ask, and apply exactly that."),
     "reconcile": ("provisioning.cli.runs:reconcile", "Fetch, plan, gate, apply and record."),
+    "review": ("provisioning.cli.reviews:review", "Show pull requests what they would do."),
     "status": ("provisioning.cli.states:status", "Tell whether each infra is as Git wants it."),
     "get": ("provisioning.cli.states:get", "List recorded resources."),
     "diff": ("provisioning.cli.states:diff", "Compare what is live with what was recorded."),

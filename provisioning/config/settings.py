@@ -167,6 +167,23 @@ SETTINGS: tuple[Setting, ...] = (
         "`~/.provisioning`; it must be outside of the repository, and not for everybody to read.",
     ),
     Setting(
+        key="review.policy",
+        type=str,
+        default="optional",
+        choices=("optional", "pull-request"),
+        layers=IN_WORKSPACE,
+        doc="Whether every change must come by a pull request; what came by one is applied as it "
+        "was reviewed in any case.",
+    ),
+    Setting(
+        key="review.apply",
+        type=str,
+        default="after-merge",
+        choices=("after-merge", "before-merge"),
+        layers=IN_WORKSPACE,
+        doc="Whether a merge applies, or an apply merges.",
+    ),
+    Setting(
         key="executor.parallelism",
         type=int,
         default=10,

@@ -16,6 +16,7 @@ from provisioning.core.errors import InvalidWorkspace, ProvisioningError, Source
 from provisioning.core.ids import ResourceId
 from provisioning.core.plans import Plan, PlannedChange
 from provisioning.core.records import Change, Record, Run
+from provisioning.core.reviews.findings import InfraReview, PullReview
 from provisioning.core.values import as_json
 
 Shape = dict[str, Any]
@@ -136,6 +137,37 @@ def shape_error(error: ProvisioningError) -> Shape:
     if isinstance(error, InvalidWorkspace):
         shape["problems"] = [shape_error(each) for each in error.problems]
     return shape
+
+
+def shape_review(review: PullReview) -> Shape:
+    """Return what was found of a pull request."""
+    return {
+        "pull": review.pull.number,
+        "url": review.pull.url,
+        "head": review.pull.head,
+        "merged": review.pull.merged,
+        "state": review.state,
+        "message": review.headline,
+        "trusted": review.is_trusted,
+        "infras": [_shape_infra_review(each) for each in review.infras],
+        "exposures": [
+            {"file": each.file, "line": each.line, "what": each.what} for each in review.exposures
+        ],
+        "overlaps": {str(pull): list(places) for pull, places in review.overlaps.items()},
+    }
+
+
+def _shape_infra_review(review: InfraReview) -> Shape:
+    return {
+        "infra": review.infra,
+        "state": review.state,
+        "message": review.headline,
+        "plan": shape_plan(review.plan) if review.plan else None,
+        "verdicts": [{"code": each.code, "reason": each.reason} for each in review.verdicts],
+        "error": shape_error(review.error) if review.error else None,
+        "waiting": [each.id for each in review.strays],
+        "run": review.run.run if review.run else None,
+    }
 
 
 def shape_diff(

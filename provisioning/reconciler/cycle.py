@@ -16,10 +16,12 @@ from provisioning.core.leases import Judgement
 from provisioning.core.narrowing import narrow_plan
 from provisioning.core.operations import Operation, Step, compute_operations
 from provisioning.core.planning import compute_plan
+from provisioning.core.plans import Plan
 from provisioning.core.providers import Provider
 from provisioning.core.records import Begin, Holder, Intent, Lock, Result, Run
 from provisioning.core.references import Lookup
 from provisioning.core.resources import Resource
+from provisioning.core.reviews.approvals import Reviewed
 from provisioning.core.statelog import LogView, build_run_id, compute_result, next_token
 from provisioning.core.states import DesiredState, RecordedState
 from provisioning.core.targets import compute_places
@@ -84,6 +86,7 @@ class Reconciler:
         holder: This process.
         journals: The folder of this infra's journals.
         judge: Judges a lock.
+        read_reviewed: Tells what was reviewed up to a commit, if anybody asks for reviews.
         nonce: Gives random bytes.
         settings: What the configuration says.
         stop: Asks the cycle to stop.
@@ -104,6 +107,7 @@ class Reconciler:
     holder: Holder
     journals: Path
     judge: Callable[[Lock], Judgement]
+    read_reviewed: Callable[[LogView, CommitId], Reviewed | None]
     nonce: Callable[[], bytes]
     settings: Settings
     stop: Stop
@@ -141,9 +145,14 @@ class Reconciler:
 
     # Looking
 
-    def look(self, request: Request) -> Prospect:
-        """Compile, observe, plan and gate, without a lock and without changing anything."""
-        view = self.log.read()
+    def look(self, request: Request, view: LogView | None = None) -> Prospect:
+        """Compile, observe, plan and gate, without a lock and without changing anything.
+
+        Args:
+            request: What is asked for.
+            view: The state log as it was just fetched, which spares reading it.
+        """
+        view = view or self.log.read()
         recorded, journals = self._read_recorded(view)
         desired = self.read_desired(request.commit)
         places = compute_places(desired, recorded, self.kinds)
@@ -153,7 +162,7 @@ class Reconciler:
         )
         if request.targets or request.excludes:
             plan = narrow_plan(plan, request.targets, request.excludes)
-        now = self._read_circumstances(view, desired, recorded)
+        now = self._read_circumstances(view, desired, recorded, plan)
         return Prospect(
             plan=plan,
             verdicts=compute_verdicts(plan, now, request.allow),
@@ -162,6 +171,7 @@ class Reconciler:
             live=live,
             view=view,
             judgement=self.judge(view.lock) if view.lock else None,
+            reviewed=now.reviewed,
             journals=journals,
         )
 
@@ -179,9 +189,10 @@ class Reconciler:
         return replace(desired, files=files)
 
     def _read_circumstances(
-        self, view: LogView, desired: DesiredState, recorded: RecordedState
+        self, view: LogView, desired: DesiredState, recorded: RecordedState, plan: Plan
     ) -> Circumstances:
         applied = view.run.commit if view.run else None
+        asks_for_news = any(not each.heals for each in plan.changes)
         return Circumstances(
             applied=applied,
             descends=applied is None
@@ -189,6 +200,7 @@ class Reconciler:
             or self.history.is_ancestor(applied, desired.commit),
             desired=len(desired.resources),
             recorded=len(recorded.records),
+            reviewed=self.read_reviewed(view, desired.commit) if asks_for_news else None,
         )
 
     # Acting

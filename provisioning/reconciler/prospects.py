@@ -12,6 +12,7 @@ from provisioning.core.ids import CommitId
 from provisioning.core.leases import Judgement
 from provisioning.core.plans import Plan
 from provisioning.core.records import Result, Run
+from provisioning.core.reviews.approvals import Reviewed
 from provisioning.core.statelog import LogView
 from provisioning.core.states import DesiredState, LiveState, RecordedState
 from provisioning.core.values import Digest
@@ -45,6 +46,7 @@ class Prospect:
     live: LiveState
     view: LogView
     judgement: Judgement | None
+    reviewed: Reviewed | None = None
     journals: list[Path] = field(default_factory=list)
 
     @property

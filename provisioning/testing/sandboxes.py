@@ -14,6 +14,7 @@ from provisioning.core.pacing import RetryPolicy
 from provisioning.core.providers import Provider
 from provisioning.core.records import Holder, Lock, Record
 from provisioning.core.resources import Resource
+from provisioning.core.reviews.approvals import Reviewed
 from provisioning.core.states import DesiredState
 from provisioning.core.values import Tree
 from provisioning.reconciler.cycle import Reconciler
@@ -68,6 +69,7 @@ class Sandbox:
         stop: Asks its runs to stop.
         seen_for: For how many seconds any lock was seen unchanged.
         is_superseded: Whether a newer commit has come.
+        reviewed: What was reviewed, if anybody asks for reviews.
         clocks: The clocks of its runs.
     """
 
@@ -92,6 +94,7 @@ class Sandbox:
         self.log = MemoryStateLog(INFRA, self.branch)
         self.seen_for = 0.0
         self.is_superseded = False
+        self.reviewed: Reviewed | None = None
         self.clocks = Clocks()
         self._home = home
         self._holder = Holder(user="ana", host=host, boot=host, pid=pid, started=1)
@@ -112,6 +115,7 @@ class Sandbox:
             holder=self._holder,
             journals=self._home / "journals",
             judge=self.judge,
+            read_reviewed=lambda *_: self.reviewed,
             nonce=lambda: next(self._nonces).to_bytes(3, "big"),
             settings=Settings(
                 lock_ttl=600.0,

@@ -114,6 +114,7 @@ class PullReview:
         exposures: Secrets in plain text that it brings.
         overlaps: The other pull requests that change the same resources, and these.
         is_trusted: Whether its author may write to the repository.
+        is_foreign: Whether it is none of ours: closed, or for another branch.
         applies_first: Whether it is applied before it is merged.
     """
 
@@ -123,6 +124,7 @@ class PullReview:
     exposures: tuple[Exposure, ...] = ()
     overlaps: dict[int, tuple[str, ...]] = field(default_factory=dict)
     is_trusted: bool = True
+    is_foreign: bool = False
     applies_first: bool = False
 
     @property

@@ -44,17 +44,26 @@ class Approval(msgspec.Struct, frozen=True, kw_only=True):
     comment: int
 
 
-class ReviewRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What was shown of *head* merged into *base*, and what people said.
+class Waiting(msgspec.Struct, frozen=True, kw_only=True):
+    """A plan that waits for a yes; a yes counts if its comment came *after* it was shown."""
 
+    infra: str
+    digest: Digest
+    after: int
+
+
+class ReviewRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What was shown of *head*, merged into its base, and what people said.
+
+    `waiting` are the plans that came after the merge and are not those that were reviewed;
     `lifted` is the commit of an untrusted author that somebody who may has let be planned;
     `answered` is the id of the last comment that was dealt with, for ids rise.
     """
 
     pull: int
     head: CommitId
-    base: CommitId
     plans: tuple[ReviewedPlan, ...] = ()
+    waiting: tuple[Waiting, ...] = ()
     approvals: tuple[Approval, ...] = ()
     lifted: CommitId | None = None
     answered: int = 0

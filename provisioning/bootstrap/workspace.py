@@ -1,4 +1,4 @@
-"""Joins the real objects. The one place that knows all of them."""
+"""Joins what a workspace needs to be read, planned and applied."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import hashlib
 import os
 import secrets
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
@@ -28,7 +28,9 @@ from provisioning.core.providers import Provider
 from provisioning.core.records import Holder, Lock
 from provisioning.core.redaction import Redactor
 from provisioning.core.references import Outlook
-from provisioning.core.statelog import OURS
+from provisioning.core.resources import Resource
+from provisioning.core.reviews.approvals import Reviewed
+from provisioning.core.statelog import OURS, LogView
 from provisioning.gitstore.holders import is_gone, read_boot, read_holder
 from provisioning.gitstore.repository import Repository, open_repository
 from provisioning.gitstore.sightings import observe_lock
@@ -44,8 +46,11 @@ from provisioning.reconciler.stopping import Stop
 if TYPE_CHECKING:
     from provisioning.core.forges import Token
     from provisioning.forge.gitea import Gitea
+    from provisioning.forge.http import Api
     from provisioning.gitstore.remote import Remote
     from provisioning.secrets.values import SecretFiles
+
+ReadReviewed = Callable[[LogView, CommitId], Reviewed | None]
 
 
 @dataclass
@@ -143,10 +148,15 @@ class Workspace:
         if self.layers.get("forge.kind").value is None:
             return None
         from provisioning.forge.gitea import Gitea
+
+        return Gitea(self.api, self._read_forge("repository"))
+
+    @cached_property
+    def api(self) -> Api:
+        """The forge's API."""
         from provisioning.forge.http import Api
 
-        api = Api(self._read_forge("url"), self._token)
-        return Gitea(api, self._read_forge("repository"))
+        return Api(self._read_forge("url"), self._token)
 
     def _read_forge(self, key: str) -> str:
         value = self.layers.get(f"forge.{key}").value
@@ -225,6 +235,14 @@ class Workspace:
             compiler.check_infra(commit, infra)
         return [infra]
 
+    def list_infras(self, commit: CommitId) -> list[str]:
+        """Return the names of the infras at *commit*, sorted."""
+        return self._build_compiler({}).list_infras(commit)
+
+    def compile(self, commit: CommitId, infra: str) -> list[Resource]:
+        """Read the manifests of *infra* at *commit*; nothing is filled in, opened or asked."""
+        return self._build_compiler(list_kinds()).compile(commit, infra)
+
     def read_notes(self) -> list[str]:
         """Return what a user may be missing: changes that are not committed yet."""
         if self.remote:
@@ -284,16 +302,21 @@ class Workspace:
         *,
         stop: Stop | None = None,
         listener: Listener | None = None,
+        asks_for_reviews: bool = True,
     ) -> Reconciler:
-        """Join the reconciler of *infra* with the settings of *commit*."""
+        """Join the reconciler of *infra* with the settings of *commit*.
+
+        *asks_for_reviews* is false for the look that is itself a review.
+        """
         layers = self.load_layers(commit, infra)
         providers = {each.name: each for each in self._build_providers(layers)}
         kinds = {kind.name: kind for each in providers.values() for kind in each.describe()}
+        log = self.build_log(infra, layers)
         return Reconciler(
             infra=infra,
             workspace=self.identifier,
             history=self.repository,
-            log=self.build_log(infra, layers),
+            log=log,
             compiler=self._build_compiler(kinds),
             kinds=kinds,
             providers=providers,
@@ -302,6 +325,9 @@ class Workspace:
             holder=self.holder,
             journals=self.home.checkpoints / self.identifier / infra,
             judge=lambda lock: self.judge(infra, lock),
+            read_reviewed=self._build_consent(log, layers)
+            if asks_for_reviews
+            else _ask_for_nothing,
             nonce=lambda: secrets.token_bytes(3),
             settings=_build_settings(layers),
             stop=stop or Stop(),
@@ -309,6 +335,23 @@ class Workspace:
             listener=listener or _ignore,
             clocks=Clocks(),
         )
+
+    def _build_consent(self, log: GitStateLog, layers: Layers) -> ReadReviewed:
+        """Join what tells which changes were reviewed, if the workspace is at a forge."""
+        if self.forge is None or self.remote is None:
+            return _ask_for_nothing
+        from provisioning.forge.pulls import GiteaPulls
+        from provisioning.gitstore.reviews import ReviewLog
+        from provisioning.reconciler.reviews.consent import Consent
+
+        consent = Consent(
+            forge=GiteaPulls(self.api, self.forge.repository),
+            reviews=ReviewLog(self.remote, self.holder.user),
+            history=self.repository,
+            branch=self.branch,
+            is_required=layers.get("review.policy").value == "pull-request",
+        )
+        return lambda view, commit: consent.read_reviewed(log, view, commit)
 
     def _read_outlooks(self, infra: str) -> dict[str, Outlook]:
         """Return what the state log of *infra* recorded, for references from another one."""
@@ -383,6 +426,10 @@ def _build_settings(layers: Layers) -> Settings:
 
 def _ignore(event: Event) -> None:
     del event
+
+
+def _ask_for_nothing(view: LogView, commit: CommitId) -> None:
+    del view, commit
 
 
 def open_workspace(folder: str, flags: Sequence[str]) -> Workspace:

@@ -1,0 +1,140 @@
+"""Joins what reviews pull requests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from provisioning.core.errors import InvalidConfiguration
+from provisioning.core.forges import PullRequest
+from provisioning.core.ids import CommitId
+from provisioning.core.resources import Resource
+from provisioning.core.reviews.codeowners import PLACES, OwnerRule, parse_codeowners
+from provisioning.core.reviews.findings import Exposure
+from provisioning.core.statelog import LogView
+from provisioning.forge.pulls import GiteaPulls
+from provisioning.gitstore.reviews import ReviewLog
+from provisioning.reconciler.holding import hold_lock, release_lock
+from provisioning.reconciler.prospects import Prospect, Request
+from provisioning.reconciler.reviews.answering import Responder
+from provisioning.reconciler.reviews.looking import Inspector
+from provisioning.reconciler.reviews.publishing import Publisher
+from provisioning.reconciler.reviews.reviewer import Reviewer
+from provisioning.secrets.exposures import find_exposed
+
+if TYPE_CHECKING:
+    from provisioning.bootstrap.workspace import Workspace
+
+
+def build_reviewer(workspace: Workspace) -> Reviewer:
+    """Join the reviewer of a workspace's pull requests.
+
+    Raises:
+        InvalidConfiguration: If the workspace is at no forge.
+    """
+    if workspace.forge is None or workspace.remote is None:
+        raise InvalidConfiguration(
+            "forge.kind is not set, so there are no pull requests",
+            hint="set forge.kind, url, repository and token_file in config/provisioning.yaml",
+        )
+    forge = GiteaPulls(workspace.api, workspace.forge.repository)
+    reviews = ReviewLog(workspace.remote, workspace.holder.user)
+    desk = _Desk(workspace)
+    settings = workspace.load_layers(workspace.read_commit(), None)
+    return Reviewer(
+        forge=forge,
+        reviews=reviews,
+        inspector=Inspector(
+            forge=forge,
+            reviews=reviews,
+            repository=workspace.repository,
+            branch=workspace.branch,
+            list_infras=workspace.list_infras,
+            compile=desk.compile,
+            look=desk.look,
+            look_after=desk.look_after,
+            read_view=desk.read_view,
+            expose=desk.expose,
+            applies_first=settings.get("review.apply").value == "before-merge",
+        ),
+        responder=Responder(
+            forge=forge,
+            reviews=reviews,
+            rules=desk.read_rules,
+            apply=desk.apply,
+            hold=desk.hold,
+            release=desk.release,
+            may_approve_own=settings.get("review.policy").value == "optional",
+            redact=workspace.redactor.redact,
+        ),
+        publisher=Publisher(forge=forge, reviews=reviews, redact=workspace.redactor.redact),
+    )
+
+
+class _Desk:
+    """What a review asks of a workspace."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+
+    def compile(self, commit: CommitId, infra: str) -> list[Resource]:
+        return self._workspace.compile(commit, infra)
+
+    def look(self, infra: str, commit: CommitId) -> Prospect:
+        return self._look(infra, commit, asks_for_reviews=False)
+
+    def look_after(self, infra: str, commit: CommitId) -> Prospect:
+        return self._look(infra, commit, asks_for_reviews=True)
+
+    def _look(self, infra: str, commit: CommitId, *, asks_for_reviews: bool) -> Prospect:
+        reconciler = self._workspace.build_reconciler(
+            infra, commit, asks_for_reviews=asks_for_reviews
+        )
+        request = Request(commit=commit, reason="review")
+        return reconciler.look(request, self.read_view(infra))
+
+    def read_view(self, infra: str) -> LogView:
+        return self._workspace.build_log(infra).read_local()
+
+    def expose(self, path: str, data: bytes) -> Iterator[Exposure]:
+        for found in find_exposed(data):
+            self._workspace.redactor.add(found.text)
+            yield Exposure(path, found.line, found.what)
+
+    def read_rules(self) -> tuple[OwnerRule, ...]:
+        """Read CODEOWNERS of the base branch: a pull request does not name its own judges."""
+        repository, branch = self._workspace.repository, self._workspace.branch
+        base = repository.read_ref(f"refs/heads/{branch}")
+        files = (repository.read_file(base, path) for path in PLACES if base)
+        text = next((each for each in files if each is not None), b"")
+        return parse_codeowners(text.decode("utf-8", "replace"))
+
+    def apply(self, pull: PullRequest, infras: Sequence[str]) -> str:
+        if not pull.merged:
+            return "❌ this workspace applies after the merge: merge it"
+        commit = self._workspace.read_commit()
+        request = Request(commit=commit, reason=f"pull request #{pull.number}")
+        lines = []
+        for infra in infras:
+            reconciler = self._workspace.build_reconciler(infra, commit)
+            report = reconciler.reconcile(request)
+            run = f", run {report.run.number}" if report.run else ""
+            lines.append(f"`{infra}`: {report.conclusion}{run}")
+        return "\n".join(lines) or "no infra is touched"
+
+    def hold(self, infra: str, by: str, pull: int) -> str:
+        lock = self._workspace.build_hold(f"held in pull request #{pull}", None)
+        lock = msgspec.structs.replace(lock, holder=msgspec.structs.replace(lock.holder, user=by))
+        view = hold_lock(
+            self._workspace.build_log(infra),
+            lock,
+            judge=lambda held: self._workspace.judge(infra, held),
+            steals=False,
+        )
+        return f"✅ `{infra}` is held (token {view.fence}); nothing is applied until it is released"
+
+    def release(self, infra: str, by: str) -> str:
+        release_lock(self._workspace.build_log(infra), by)
+        return f"✅ `{infra}` is free"

@@ -1,0 +1,1 @@
+"""Reviews of pull requests: looks, shows, listens, and remembers."""

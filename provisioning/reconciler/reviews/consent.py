@@ -1,0 +1,86 @@
+"""What people have read and said yes to, for the gate before an apply."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from provisioning.core.forges import Forge, PullRequest
+from provisioning.core.ids import CommitId
+from provisioning.core.records import Result
+from provisioning.core.reviews.approvals import Reviewed, compute_reviewed
+from provisioning.core.reviews.records import ReviewRecord
+from provisioning.core.statelog import LogView
+from provisioning.gitstore.reviews import ReviewLog
+from provisioning.gitstore.statelog import StateLog
+
+REMEMBERED = 100
+"""Entries of a state log in which the last run that succeeded is looked for."""
+
+
+class History(Protocol):
+    """Knows the commits of the workspace."""
+
+    def has_object(self, name: str) -> bool:
+        """Tell whether the commit is here."""
+
+    def is_ancestor(self, old: CommitId, new: CommitId) -> bool:
+        """Tell whether *new* is *old* or follows it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Consent:
+    """Reads from the forge what was reviewed.
+
+    Args:
+        forge: Knows the pull requests.
+        reviews: Knows what was shown of them.
+        history: Knows which commit follows which.
+        branch: The branch that desired state is read from.
+        is_required: Whether every change must come by a pull request.
+    """
+
+    forge: Forge
+    reviews: ReviewLog
+    history: History
+    branch: str
+    is_required: bool
+
+    def read_reviewed(self, log: StateLog, view: LogView, commit: CommitId) -> Reviewed | None:
+        """Return what was read of the way from the commit applied last to *commit*.
+
+        None means that nothing of it came by a pull request, and need not.
+        """
+        since = find_converged(log, view)
+        self.reviews.fetch(self.branch)
+        records = list(self._list_records(since, commit))
+        if not records and not self.is_required:
+            return None
+        return compute_reviewed(log.infra, records)
+
+    def _list_records(self, since: CommitId | None, commit: CommitId) -> Iterator[ReviewRecord]:
+        for pull in self.forge.list_merged_pulls():
+            if pull.base_branch != self.branch or not self._lies_between(pull, since, commit):
+                continue
+            record = self.reviews.read(pull.number)
+            if record is None or record.head != pull.head:
+                yield ReviewRecord(pull=pull.number, head=pull.head)
+            else:
+                yield record
+
+    def _lies_between(self, pull: PullRequest, since: CommitId | None, commit: CommitId) -> bool:
+        merged = pull.merged
+        if merged is None or not self.history.has_object(merged):
+            return False
+        if not self.history.is_ancestor(merged, commit):
+            return False
+        return since is None or not self.history.is_ancestor(merged, since)
+
+
+def find_converged(log: StateLog, view: LogView) -> CommitId | None:
+    """Return the commit of the last run that succeeded; None if none is remembered."""
+    if view.run is None or view.run.result is Result.DONE:
+        return view.run.commit if view.run else None
+    runs = (each.view.run for each in log.read_history(REMEMBERED))
+    return next((run.commit for run in runs if run and run.result is Result.DONE), None)
