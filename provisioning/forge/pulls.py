@@ -83,8 +83,8 @@ class GiteaPulls:
     # Comments
 
     def list_comments(self, number: int) -> list[Comment]:
-        """See `Forge.list_comments`."""
-        found = self._api.read_all(f"{self._path}/issues/{number}/comments")
+        """See `Forge.list_comments`; this list comes whole, and knows no pages."""
+        found = self._api.read(f"{self._path}/issues/{number}/comments").data
         return sorted((_parse_comment(each) for each in found), key=lambda each: each.id)
 
     def create_comment(self, number: int, body: str) -> Comment:

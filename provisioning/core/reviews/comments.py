@@ -96,9 +96,15 @@ def _render_table(infras: Sequence[InfraReview]) -> list[str]:
         counts = [str(summary.get(name) or "") for name in (*_COLUMNS, "blocked")]
         risk, calls = each.risk or "", str(each.calls or "")
         lines.append(
-            _join([MARKS[each.state], render_cell(each.infra), *counts, risk, calls, each.headline])
+            _join([MARKS[each.state], render_cell(each.infra), *counts, risk, calls, _note(each)])
         )
     return lines
+
+
+def _note(review: InfraReview) -> str:
+    """Return what the counts do not tell."""
+    is_plain = review.state is State.SUCCESS and review.plan is not None and review.run is None
+    return "" if is_plain else review.headline
 
 
 def _join(cells: Sequence[str]) -> str:
@@ -191,12 +197,17 @@ def _render_fields(fields: Sequence[FieldChange]) -> Iterator[str]:
         if is_multiline(field):
             yield f"      {field.path}{note}"
             lines = render_text_diff(field.before, field.after)
-            yield from (f"{line[:1]}       {line[1:]}" for line in lines[:_MOST_LINES])
+            yield from (_indent(line) for line in lines[:_MOST_LINES])
             if len(lines) > _MOST_LINES:
                 yield f"        … {len(lines) - _MOST_LINES} more lines"
         else:
             before = "" if field.before is None else f"{render_value(field.before)} → "
             yield f"      {field.path}  {before}{render_value(field.after)}{note}"
+
+
+def _indent(line: str) -> str:
+    """Move *line* to the right; the sign of a changed one stays where its colour comes from."""
+    return f"{line[0]}       {line[1:]}" if line[:1] in {"+", "-"} else f"        {line}"
 
 
 def _render_overlaps(review: PullReview) -> Iterator[str]:
