@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from provisioning.core.errors import InvalidConfiguration
-from provisioning.core.forges import PullRequest
 from provisioning.core.ids import CommitId
 from provisioning.core.resources import Resource
 from provisioning.core.reviews.codeowners import PLACES, OwnerRule, parse_codeowners
@@ -16,9 +15,11 @@ from provisioning.core.reviews.findings import Exposure
 from provisioning.core.statelog import LogView
 from provisioning.forge.pulls import GiteaPulls
 from provisioning.gitstore.reviews import ReviewLog
+from provisioning.reconciler.cycle import Reconciler
 from provisioning.reconciler.holding import hold_lock, release_lock
 from provisioning.reconciler.prospects import Prospect, Request
 from provisioning.reconciler.reviews.answering import Responder
+from provisioning.reconciler.reviews.applying import Applier
 from provisioning.reconciler.reviews.looking import Inspector
 from provisioning.reconciler.reviews.publishing import Publisher
 from provisioning.reconciler.reviews.reviewer import Reviewer
@@ -43,9 +44,19 @@ def build_reviewer(workspace: Workspace) -> Reviewer:
     reviews = ReviewLog(workspace.remote, workspace.holder.user)
     desk = _Desk(workspace)
     settings = workspace.load_layers(workspace.read_commit(), None)
+    requires_reviews = settings.get("review.policy").value == "pull-request"
+    applier = Applier(
+        forge=forge,
+        build_reconciler=workspace.build_reconciler,
+        build_early=desk.build_early,
+        read_base=workspace.read_commit,
+        merge=workspace.repository.merge,
+        approvals=1 if requires_reviews else 0,
+    )
     return Reviewer(
         forge=forge,
         reviews=reviews,
+        applier=applier,
         inspector=Inspector(
             forge=forge,
             reviews=reviews,
@@ -63,10 +74,10 @@ def build_reviewer(workspace: Workspace) -> Reviewer:
             forge=forge,
             reviews=reviews,
             rules=desk.read_rules,
-            apply=desk.apply,
+            apply=applier.apply,
             hold=desk.hold,
             release=desk.release,
-            may_approve_own=settings.get("review.policy").value == "optional",
+            may_approve_own=not requires_reviews,
             redact=workspace.redactor.redact,
         ),
         publisher=Publisher(forge=forge, reviews=reviews, redact=workspace.redactor.redact),
@@ -111,18 +122,8 @@ class _Desk:
         text = next((each for each in files if each is not None), b"")
         return parse_codeowners(text.decode("utf-8", "replace"))
 
-    def apply(self, pull: PullRequest, infras: Sequence[str]) -> str:
-        if not pull.merged:
-            return "❌ this workspace applies after the merge: merge it"
-        commit = self._workspace.read_commit()
-        request = Request(commit=commit, reason=f"pull request #{pull.number}")
-        lines = []
-        for infra in infras:
-            reconciler = self._workspace.build_reconciler(infra, commit)
-            report = reconciler.reconcile(request)
-            run = f", run {report.run.number}" if report.run else ""
-            lines.append(f"`{infra}`: {report.conclusion}{run}")
-        return "\n".join(lines) or "no infra is touched"
+    def build_early(self, infra: str, commit: CommitId) -> Reconciler:
+        return self._workspace.build_reconciler(infra, commit, asks_for_reviews=False)
 
     def hold(self, infra: str, by: str, pull: int) -> str:
         lock = self._workspace.build_hold(f"held in pull request #{pull}", None)

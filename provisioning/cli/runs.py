@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -131,6 +131,7 @@ def _save(prospects: Sequence[Prospect], out: str, request: Request) -> None:
     type=click.Path(dir_okay=False, exists=True),
     help="Apply this saved plan, or nothing.",
 )
+@click.option("--pr", "pull", type=click.IntRange(1), help="Apply what this pull request asks for.")
 @click.option("--reason", default="apply", help="Why, for the state log.")
 @output_option
 @pass_session
@@ -143,13 +144,20 @@ def apply(
     *,
     yes: bool,
     plan_file: str | None,
+    pull: int | None,
     reason: str,
     output: str,
 ) -> int:
-    """Show the plan of INFRA (all by default), ask, and apply exactly what was shown."""
+    """Show the plan of INFRA (all by default), ask, and apply exactly what was shown.
+
+    With --pr, what was shown is what the pull request shows.
+    """
     from provisioning.core.errors import InvalidArgument
     from provisioning.reconciler.prospects import Request
 
+    if pull is not None:
+        _refuse_with_pull(plan_file, target, exclude, allow)
+        return _apply_pull(session.open_workspace(), pull, infra, output)
     asks = not yes and plan_file is None
     if asks and not sys.stdin.isatty():
         raise InvalidArgument(
@@ -170,6 +178,31 @@ def apply(
     )
     names = workspace.choose_infras(commit, saved.infra if saved else infra)
     return _run_all(workspace, names, request, output, single=bool(infra or saved), asks=asks)
+
+
+def _refuse_with_pull(*options: object) -> None:
+    from provisioning.core.errors import InvalidArgument
+
+    if any(options):
+        raise InvalidArgument(
+            "--pr applies what a pull request shows, and nothing else",
+            hint="leave out --plan, --target, --exclude and --allow",
+        )
+
+
+def _apply_pull(workspace: Workspace, number: int, infra: str | None, output: str) -> int:
+    from provisioning.bootstrap.reviews import build_reviewer
+    from provisioning.core.shapes import shape_result
+
+    reports = build_reviewer(workspace).apply(number, infra)
+    if output == "text":
+        for each in reports:
+            click.echo(f"{each.prospect.plan.infra}  {each.conclusion}")
+            _show_report(each)
+    else:
+        shapes = [shape_result(it.prospect.plan, it.conclusion, it.run) for it in reports]
+        print_shape(shapes[0] if infra else shapes, output)
+    return _join_codes(CODES[each.conclusion] for each in reports)
 
 
 def _load_saved(plan_file: str | None, infra: str | None) -> SavedPlan | None:
@@ -229,7 +262,7 @@ def _run_all(
     from provisioning.core.shapes import shape_result
     from provisioning.reconciler.stopping import Stop, stopping_on_signals
 
-    shapes, codes = [], [0]
+    shapes, codes, is_news = [], [0], False
     with stopping_on_signals(Stop()) as stop:
         for name in names:
             if stop.is_requested:
@@ -240,11 +273,33 @@ def _run_all(
             )
             shapes.append(shape_result(report.prospect.plan, report.conclusion, report.run))
             codes.append(CODES[report.conclusion])
+            is_news = is_news or bool(report.run or report.prospect.verdicts)
             if output == "text":
                 _show_report(report)
     if output != "text":
         print_shape(shapes[0] if single and shapes else shapes, output)
-    return max(codes, key=lambda code: (code == INTERRUPTED, code == 1, code))
+    if is_news:
+        _tell_forge(workspace)
+    return _join_codes(codes)
+
+
+def _join_codes(codes: Iterable[int]) -> int:
+    """Return the worst: interrupted, failed, blocked, done."""
+    return max(codes, key=lambda code: (code == INTERRUPTED, code == 1, code), default=0)
+
+
+def _tell_forge(workspace: Workspace) -> None:
+    """Show in the merged pull requests what became of them; they can be told later as well."""
+    if workspace.forge is None:
+        return
+    from provisioning.bootstrap.reviews import build_reviewer
+    from provisioning.core.errors import ProvisioningError
+
+    try:
+        build_reviewer(workspace).review_merged()
+    except ProvisioningError as exc:
+        note = f"note: the forge was not told: {exc.message}; `provisioning review` tells it later"
+        click.echo(click.style(note, fg="yellow"), err=True)
 
 
 INTERRUPTED = 130

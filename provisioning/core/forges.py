@@ -164,6 +164,14 @@ class Forge(Protocol):
     def count_approvals(self, number: int, head: CommitId) -> int:
         """Return how many people approved *head* and did not take it back."""
 
+    def merge_pull(self, number: int, head: CommitId) -> None:
+        """Merge a pull request whose branch is at *head*.
+
+        Raises:
+            HeadMoved: If it is not.
+            RemoteRefused: If the branch's protection or a conflict forbids it.
+        """
+
     def set_labels(self, number: int, labels: Mapping[str, bool]) -> None:
         """Give a pull request the *labels* that are true, and take those that are false."""
 

@@ -168,7 +168,10 @@ class Change(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """How the last run ended."""
+    """How the last run ended.
+
+    `base` is there if *commit* was on no branch yet: what of the branch was in it.
+    """
 
     run: RunId
     actor: str
@@ -180,6 +183,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     finished_at: str
     changes: tuple[Change, ...] = ()
     allowed: tuple[str, ...] = ()
+    base: CommitId | None = None
     format: int = FORMAT
 
     @property

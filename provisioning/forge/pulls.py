@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
+from provisioning.core.errors import HeadMoved, RemoteRefused
 from provisioning.core.forges import Comment, Permission, PullRequest, Push, State, Status
 from provisioning.core.ids import CommitId
 from provisioning.forge.http import Api
@@ -19,6 +20,7 @@ RECENT = 50
 """How many merged pull requests are looked at, newest first."""
 
 _MISSING = frozenset({http.HTTPStatus.NOT_FOUND})
+_UNMERGED = frozenset({http.HTTPStatus.METHOD_NOT_ALLOWED, http.HTTPStatus.CONFLICT})
 _PERMISSIONS = {
     "read": Permission.READ,
     "write": Permission.WRITE,
@@ -79,6 +81,19 @@ class GiteaPulls:
                 is_approval = each["state"] == "APPROVED" and each["commit_id"] == head
                 verdicts[each["user"]["login"]] = is_approval and is_valid
         return sum(verdicts.values())
+
+    def merge_pull(self, number: int, head: CommitId) -> None:
+        """See `Forge.merge_pull`."""
+        body = {"Do": "merge", "head_commit_id": head}
+        path = f"{self._path}/pulls/{number}/merge"
+        reply = self._api.send("POST", path, body, accepted=_UNMERGED)
+        if reply.status == http.HTTPStatus.CONFLICT:
+            raise HeadMoved(f"#{number} is no longer at {head[:10]}: {reply.message}")
+        if reply.status in _UNMERGED:
+            raise RemoteRefused(
+                f"#{number} cannot be merged: {reply.message}",
+                hint="does the protection of its branch ask for more approvals or checks?",
+            )
 
     # Comments
 

@@ -191,7 +191,7 @@ class Reconciler:
     def _read_circumstances(
         self, view: LogView, desired: DesiredState, recorded: RecordedState, plan: Plan
     ) -> Circumstances:
-        applied = view.run.commit if view.run else None
+        applied = (view.run.base or view.run.commit) if view.run else None
         asks_for_news = any(not each.heals for each in plan.changes)
         return Circumstances(
             applied=applied,
@@ -291,7 +291,7 @@ class Reconciler:
     ) -> Run:
         journal = Journal(self.journals, lease.begin.run)
         try:
-            execution = self._execute(prospect, operations, lease, journal)
+            execution = self._execute(prospect, request, operations, lease, journal)
         finally:
             journal.close()
         if execution.fenced:
@@ -309,6 +309,7 @@ class Reconciler:
     def _execute(
         self,
         prospect: Prospect,
+        request: Request,
         operations: Sequence[Operation],
         lease: Lease,
         journal: Journal,
@@ -331,7 +332,7 @@ class Reconciler:
             operations,
             limits=self.settings.limits,
             stop=self.stop,
-            is_superseded=lambda: self.is_superseded(prospect.desired.commit),
+            is_superseded=lambda: self.is_superseded(request.base or request.commit),
             listener=self.listener,
             clocks=self.clocks,
         ).execute()
@@ -349,6 +350,7 @@ class Reconciler:
             finished_at=render_time(self.clocks.wall()),
             changes=execution.changes,
             allowed=tuple(request.allow),
+            base=request.base,
         )
 
     def _tell(self, kind: EventKind, text: str) -> None:

@@ -24,7 +24,8 @@ class Request:
     """What is asked of a cycle.
 
     `digest` is the plan that was approved; another plan is not applied. `allow` are the
-    codes of gates that may be passed.
+    codes of gates that may be passed. `base` is what of the branch is in a *commit* that is
+    on no branch yet, as of a pull request before its merge.
     """
 
     commit: CommitId
@@ -33,6 +34,7 @@ class Request:
     excludes: Sequence[str] = ()
     allow: Sequence[str] = ()
     digest: Digest | None = None
+    base: CommitId | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

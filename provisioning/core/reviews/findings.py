@@ -66,6 +66,13 @@ class InfraReview:
         return State.SUCCESS
 
     @property
+    def is_settled(self) -> bool:
+        """Whether, after the merge, nothing is left to be done."""
+        if self.run is not None:
+            return self.run.result is Result.DONE
+        return self.plan is not None and not self.plan.changes and not self.plan.blocked
+
+    @property
     def headline(self) -> str:
         """What is to be said in one line, without a word of the manifests' authors."""
         if self.error is not None:

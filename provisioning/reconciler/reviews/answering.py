@@ -23,6 +23,8 @@ from provisioning.core.reviews.findings import PullReview
 from provisioning.core.reviews.markdown import render_block, render_code
 from provisioning.core.reviews.records import Approval, ReviewRecord
 from provisioning.gitstore.reviews import ReviewLog
+from provisioning.reconciler.prospects import Report
+from provisioning.reconciler.reviews.applying import GOOD
 
 ANSWER = "<!-- provisioning:answer -->"
 """The first line of our answers."""
@@ -53,7 +55,7 @@ class Responder:
         forge: Knows the comments, and who may what.
         reviews: Knows which comments were dealt with.
         rules: Who owns which paths.
-        apply: Applies the infras of a pull request, and says what came of it.
+        apply: Applies infras of a pull request.
         hold: Holds an infra for somebody.
         release: Releases somebody's hold of an infra.
         may_approve_own: Whether an author may say yes to what is not as reviewed.
@@ -63,7 +65,7 @@ class Responder:
     forge: Forge
     reviews: ReviewLog
     rules: Callable[[], Sequence[OwnerRule]]
-    apply: Callable[[PullRequest, Sequence[str]], str]
+    apply: Callable[[PullReview, ReviewRecord | None, Sequence[str]], list[Report]]
     hold: Callable[[str, str, int], str]
     release: Callable[[str, str], str]
     may_approve_own: bool
@@ -158,7 +160,7 @@ class Responder:
             case Verb.APPROVE:
                 return self._approve(pull, record, said, names)
             case Verb.APPLY:
-                return Answer(self.apply(pull, names), record)
+                return Answer(_describe(self.apply(review, record, names)), record)
             case Verb.HOLD:
                 texts = [self.hold(name, said.by, pull.number) for name in names]
             case _:
@@ -194,6 +196,17 @@ class Responder:
         new = msgspec.structs.replace(record, approvals=(*record.approvals, *approvals))
         done = ", ".join(render_code(each.infra) for each in shown)
         return Answer(f"✅ {done}: exactly the plan that is shown may be applied", new)
+
+
+def _describe(reports: Sequence[Report]) -> str:
+    lines = [
+        f"{'✅' if each.conclusion in GOOD else '❌'} {render_code(each.prospect.plan.infra)}: "
+        + str(each.conclusion)
+        + (f" in run {each.run.number}" if each.run else "")
+        + "".join(f", stopped by {verdict.code}" for verdict in each.prospect.verdicts)
+        for each in reports
+    ]
+    return "\n".join(lines) or "no infra is touched"
 
 
 def _list_paths(review: PullReview, infra: str | None) -> list[str]:

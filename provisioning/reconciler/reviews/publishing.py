@@ -130,6 +130,7 @@ def build_record(review: PullReview, old: ReviewRecord | None, last: int) -> Rev
         )
         known = {(each.infra, each.digest): each for each in record.waiting}
         kept = tuple(known.get((each.infra, each.digest), each) for each in waiting)
-        return msgspec.structs.replace(record, waiting=kept)
+        is_settled = all(each.is_settled for each in review.infras)
+        return msgspec.structs.replace(record, waiting=kept, is_settled=is_settled)
     plans = tuple(build_reviewed_plan(each.plan) for each in review.infras if each.plan)
     return msgspec.structs.replace(record, head=CommitId(pull.head), plans=plans, waiting=())

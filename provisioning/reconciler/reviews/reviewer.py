@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from provisioning.core.errors import HeadMoved
-from provisioning.core.forges import Forge
+from provisioning.core.errors import Blocked, HeadMoved, InvalidArgument
+from provisioning.core.forges import Forge, PullRequest
 from provisioning.core.reviews.findings import PullReview
 from provisioning.gitstore.reviews import ReviewLog
+from provisioning.reconciler.prospects import Report
 from provisioning.reconciler.reviews.answering import Responder
+from provisioning.reconciler.reviews.applying import Applier
 from provisioning.reconciler.reviews.looking import Inspector
 from provisioning.reconciler.reviews.publishing import Publisher
 
@@ -23,6 +25,7 @@ class Reviewer:
     forge: Forge
     reviews: ReviewLog
     inspector: Inspector
+    applier: Applier
     responder: Responder
     publisher: Publisher
 
@@ -37,15 +40,44 @@ class Reviewer:
             self._review(other)
         return found
 
+    def apply(self, number: int, infra: str | None) -> list[Report]:
+        """Apply what a pull request asks for, of *infra* or all it touches, and show what came.
+
+        Raises:
+            Blocked: If something is missing before it may be applied.
+            PlanChanged: If it is no longer what was shown.
+        """
+        pull = self.forge.read_pull(number)
+        self.reviews.fetch(self.inspector.branch, number)
+        record = self.reviews.read(number)
+        found = self.inspector.inspect(pull, record)
+        if found.is_foreign:
+            raise Blocked(f"#{number}: {found.headline}", hint="`provisioning review` lists others")
+        names = [each.infra for each in found.infras]
+        if infra is not None and infra not in names:
+            touched = ", ".join(names) or "none"
+            raise InvalidArgument(
+                f"#{number} does not touch {infra!r}", hint=f"it touches: {touched}"
+            )
+        try:
+            return self.applier.apply(found, record, [infra] if infra else names)
+        finally:
+            self._review(number)
+
+    def review_merged(self) -> list[PullReview]:
+        """Show in the pull requests that were merged of late what became of them."""
+        self.reviews.fetch(self.inspector.branch)
+        pulls = self.forge.list_merged_pulls()
+        return [self._review(each.number) for each in pulls if self._is_unsettled(each)]
+
+    def _is_unsettled(self, pull: PullRequest) -> bool:
+        record = self.reviews.read(pull.number)
+        return record is not None and not record.is_settled
+
     def review_all(self) -> list[PullReview]:
         """Review every pull request that is open, or was merged and still waits."""
-        self.reviews.fetch(self.inspector.branch)
-        numbers = [each.number for each in self.forge.list_open_pulls()]
-        for pull in self.forge.list_merged_pulls():
-            record = self.reviews.read(pull.number)
-            if record and record.waiting:
-                numbers.append(pull.number)
-        return [self._review(number) for number in numbers]
+        merged = self.review_merged()
+        return merged + [self._review(each.number) for each in self.forge.list_open_pulls()]
 
     def _review(self, number: int) -> PullReview:
         for attempt in range(1, ATTEMPTS + 1):
