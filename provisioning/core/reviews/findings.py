@@ -42,6 +42,12 @@ class InfraReview:
     run: Run | None = None
 
     @property
+    def places(self) -> set[str]:
+        """What is changed: `infra: Kind/name`."""
+        changes = self.plan.changes if self.plan else self.manifest_changes or ()
+        return {f"{self.infra}: {each.id}" for each in changes}
+
+    @property
     def calls(self) -> int:
         """How many calls to providers the plan costs."""
         return len(compute_operations(self.plan)) if self.plan else 0

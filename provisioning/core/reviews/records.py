@@ -10,8 +10,6 @@ Each look at a new state of the pull request is one commit, so `git log` tells w
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import msgspec
 
 from provisioning.core.errors import StateLogDamaged
@@ -113,12 +111,6 @@ def render_review(record: ReviewRecord) -> bytes:
     return msgspec.json.format(msgspec.json.encode(record), indent=2) + b"\n"
 
 
-def find_overlaps(own: ReviewRecord, others: Sequence[ReviewRecord]) -> dict[int, tuple[str, ...]]:
-    """Return the other pull requests that change what *own* changes, and what that is."""
-    mine = _list_places(own)
-    shared = {each.pull: tuple(sorted(mine & _list_places(each))) for each in others}
-    return {pull: places for pull, places in sorted(shared.items()) if places}
-
-
-def _list_places(record: ReviewRecord) -> set[str]:
+def list_places(record: ReviewRecord) -> set[str]:
+    """Return what *record* says is changed: `infra: Kind/name`."""
     return {f"{plan.infra}: {name}" for plan in record.plans for name in plan.resources}

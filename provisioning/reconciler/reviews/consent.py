@@ -8,7 +8,7 @@ from typing import Protocol
 
 from provisioning.core.forges import Forge, PullRequest
 from provisioning.core.ids import CommitId
-from provisioning.core.records import Result
+from provisioning.core.records import Result, Run
 from provisioning.core.reviews.approvals import Reviewed, compute_reviewed
 from provisioning.core.reviews.records import ReviewRecord
 from provisioning.core.statelog import LogView
@@ -52,12 +52,18 @@ class Consent:
 
         None means that nothing of it came by a pull request, and need not.
         """
-        since = find_converged(log, view)
+        since = self._choose_commit(find_converged(log, view))
         self.reviews.fetch(self.branch)
         records = list(self._list_records(since, commit))
         if not records and not self.is_required:
             return None
         return compute_reviewed(log.infra, records)
+
+    def _choose_commit(self, run: Run | None) -> CommitId | None:
+        """Return what *run* applied; what of it was on the branch, if that is all there is here."""
+        if run is None or self.history.has_object(run.commit):
+            return run.commit if run else None
+        return run.base
 
     def _list_records(self, since: CommitId | None, commit: CommitId) -> Iterator[ReviewRecord]:
         for pull in self.forge.list_merged_pulls():
@@ -75,12 +81,14 @@ class Consent:
             return False
         if not self.history.is_ancestor(merged, commit):
             return False
-        return since is None or not self.history.is_ancestor(merged, since)
+        if since is None:
+            return True
+        return not any(self.history.is_ancestor(each, since) for each in (merged, pull.head))
 
 
-def find_converged(log: StateLog, view: LogView) -> CommitId | None:
-    """Return the commit of the last run that succeeded; None if none is remembered."""
+def find_converged(log: StateLog, view: LogView) -> Run | None:
+    """Return the last run that succeeded; None if none is remembered."""
     if view.run is None or view.run.result is Result.DONE:
-        return view.run.commit if view.run else None
+        return view.run
     runs = (each.view.run for each in log.read_history(REMEMBERED))
-    return next((run.commit for run in runs if run and run.result is Result.DONE), None)
+    return next((run for run in runs if run and run.result is Result.DONE), None)

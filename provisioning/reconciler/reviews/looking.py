@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 from provisioning.core.errors import ProvisioningError
 from provisioning.core.forges import Forge, Permission, PullRequest
 from provisioning.core.ids import CommitId
-from provisioning.core.records import Result
+from provisioning.core.records import Result, Run
 from provisioning.core.resources import Resource
 from provisioning.core.reviews.approvals import find_strays
 from provisioning.core.reviews.findings import Exposure, InfraReview, PullReview
-from provisioning.core.reviews.records import ReviewRecord, find_overlaps
+from provisioning.core.reviews.records import ReviewRecord, list_places
 from provisioning.core.reviews.statics import compare_manifests
 from provisioning.core.reviews.touching import find_touched
 from provisioning.core.statelog import LogView
@@ -98,7 +98,7 @@ class Inspector:
             found,
             infras=tuple(sorted(reviews, key=lambda each: each.infra)),
             exposures=exposures,
-            overlaps=self._find_overlaps(pull),
+            overlaps=self._find_overlaps(pull, reviews),
             is_trusted=is_trusted,
         )
 
@@ -146,17 +146,19 @@ class Inspector:
         before = self._review_planned(review.infra, base, base)
         return before.plan is None or before.plan.digest != review.plan.digest
 
-    def _find_overlaps(self, pull: PullRequest) -> dict[int, tuple[str, ...]]:
-        own = self.reviews.read(pull.number)
-        if own is None:
-            return {}
-        return find_overlaps(own, list(self._list_others(pull)))
-
-    def _list_others(self, pull: PullRequest) -> Iterator[ReviewRecord]:
-        for other in self.forge.list_open_pulls():
-            record = self.reviews.read(other.number)
-            if other.number != pull.number and record and record.head == other.head:
-                yield record
+    def _find_overlaps(
+        self, pull: PullRequest, reviews: Iterable[InfraReview]
+    ) -> dict[int, tuple[str, ...]]:
+        """Return which other open pull requests change the same, as they were last shown."""
+        own = {place for each in reviews for place in each.places}
+        shared = {
+            other.number: tuple(sorted(own & list_places(record)))
+            for other in self.forge.list_open_pulls()
+            if other.number != pull.number
+            and (record := self.reviews.read(other.number))
+            and record.head == other.head
+        }
+        return {number: places for number, places in sorted(shared.items()) if places}
 
     # Merged
 
@@ -166,7 +168,7 @@ class Inspector:
         shown = {each.infra for each in record.plans} if record else set()
         main = self._read_base()
         names = shown | self._list_touched_by(merged)
-        reviews = [self._review_merged(infra, merged, main) for infra in sorted(names)]
+        reviews = [self._review_merged(infra, found.pull, main) for infra in sorted(names)]
         return replace(found, infras=tuple(reviews))
 
     def _list_touched_by(self, merged: CommitId) -> set[str]:
@@ -179,9 +181,9 @@ class Inspector:
             return set()
         return set(find_touched(paths, self._list_names(parents[0], merged)).directly)
 
-    def _review_merged(self, infra: str, merged: CommitId, main: CommitId) -> InfraReview:
+    def _review_merged(self, infra: str, pull: PullRequest, main: CommitId) -> InfraReview:
         run = self.read_view(infra).run
-        if run is not None and not self._holds(run.commit, merged):
+        if run is not None and not self._holds(run, pull):
             run = None
         if run is not None and run.result is Result.DONE:
             return InfraReview(infra=infra, run=run)
@@ -196,7 +198,9 @@ class Inspector:
         verdicts = prospect.verdicts
         return InfraReview(infra=infra, plan=plan, verdicts=verdicts, strays=strays)
 
-    def _holds(self, applied: CommitId, merged: CommitId) -> bool:
-        """Tell whether what was *merged* is in the commit that was *applied*."""
-        is_here = self.repository.has_object(applied)
-        return is_here and self.repository.is_ancestor(merged, applied)
+    def _holds(self, run: Run, pull: PullRequest) -> bool:
+        """Tell whether what *pull* brought is in the commit that *run* applied."""
+        if not self.repository.has_object(run.commit):
+            return False
+        brought = pull.head if run.base else pull.merged
+        return brought is not None and self.repository.is_ancestor(brought, run.commit)

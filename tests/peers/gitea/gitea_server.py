@@ -91,11 +91,11 @@ class GiteaServer:
 
     def create_token(self, user: str, scopes: str = "all") -> str:
         """Make a token of *user*."""
-        # Gitea prints warnings before it.
+        # Gitea prints warnings beside it.
         made = self.run("admin", "user", "generate-access-token", "--username", user,
                         "--token-name", f"t{next(self._numbers)}", "--scopes", scopes,
                         "--raw")  # fmt: skip
-        return made.strip().splitlines()[-1]
+        return next(line for line in made.splitlines() if re.fullmatch("[0-9a-f]{40}", line))
 
     def call(self, method, path, body=None, *, token=None):
         """Call the API; return the status and what it answered."""

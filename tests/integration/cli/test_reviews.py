@@ -1,0 +1,427 @@
+"""Reviews on a real Gitea: two people, their pull requests, and the reconciler between them."""
+
+import json
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytestmark = [pytest.mark.peer("gitea"), pytest.mark.xdist_group("gitea")]
+
+FILE = """\
+apiVersion: provisioning/v1
+kind: File
+metadata: {{name: {name}}}
+spec: {{path: {name}, content: {content}}}
+"""
+
+
+def make_file(name, content):
+    return FILE.format(name=name, content=json.dumps(content))
+
+
+REVIEW, ANSWER = "<!-- provisioning:review -->", "<!-- provisioning:answer -->"
+
+
+@dataclass
+class Hosted:
+    """A workspace at Gitea, its people, and their pull requests."""
+
+    shop: Any
+    gitea: Any
+    repository: str
+    tokens: dict
+    numbers: Any
+
+    def call(self, who, method, path, body=None, expected=range(200, 300)):
+        status, data = self.gitea.call(
+            method, f"/repos/{self.repository}{path}", body, token=self.tokens[who]
+        )
+        assert status in expected, (status, data)
+        return data
+
+    def run(self, *arguments, expected=0, **more):
+        return self.shop.run(*arguments, expected=expected, **more)
+
+    def push(self, branch, files, *, base="main", force=False):
+        """Commit *files* (None removes) on a branch from *base*, and push it."""
+        self.shop.git("fetch", "--quiet", self.url, "main")
+        self.shop.git("checkout", "--quiet", "-B", branch, "FETCH_HEAD" if base == "main" else base)
+        for name, text in files.items():
+            path = self.shop.folder / name
+            path.unlink() if text is None else self.shop.write(text, name)
+        self.shop.git("add", "-A")
+        self.shop.git("commit", "--quiet", "-m", "change")
+        more = ["--force"] if force else []
+        self.shop.git("push", "--quiet", *more, self.url, f"HEAD:{branch}")
+
+    @property
+    def url(self):
+        return self.gitea.get_git_url(self.repository)
+
+    def open(self, files, who="ana"):
+        """Open a pull request of *who* with *files*; return its number."""
+        branch = f"topic{next(self.numbers)}"
+        self.push(branch, files)
+        body = {"head": branch, "base": "main", "title": "Change"}
+        return self.call(who, "POST", "/pulls", body)["number"]
+
+    def read(self, pull):
+        return self.call("ops", "GET", f"/pulls/{pull}")
+
+    def merge(self, pull, who="ben"):
+        self.call(who, "POST", f"/pulls/{pull}/merge", {"Do": "merge"})
+
+    def say(self, pull, who, text):
+        return self.call(who, "POST", f"/issues/{pull}/comments", {"body": text})["id"]
+
+    def list_comments(self, pull, marker=""):
+        found = self.call("ops", "GET", f"/issues/{pull}/comments")
+        return [each["body"] for each in found if each["body"].startswith(marker)]
+
+    def get_comment(self, pull):
+        (comment,) = self.list_comments(pull, REVIEW)
+        return comment
+
+    def get_answer(self, pull):
+        return self.list_comments(pull, ANSWER)[-1]
+
+    def list_statuses(self, commit):
+        found = self.call("ops", "GET", f"/commits/{commit}/statuses")
+        newest_last = sorted(found, key=lambda each: each["id"])
+        return {each["context"]: each["status"] for each in newest_last}
+
+    def get_statuses(self, pull):
+        return self.list_statuses(self.read(pull)["head"]["sha"])
+
+
+@pytest.fixture
+def hosted(shop, gitea, people):
+    repository = gitea.create_repository(auto_init=False)
+    token = shop.home / "gitea-token"
+    token.parent.mkdir(exist_ok=True)
+    token.write_text(f"{gitea.token}\n")
+    token.chmod(0o600)
+    settings = shop.folder / "config/provisioning.yaml"
+    more = f"""
+lock: {{backend: gitea}}
+forge: {{kind: gitea, url: "{gitea.url}", repository: {repository}, token_file: gitea-token}}
+"""
+    settings.write_text(settings.read_text(encoding="utf-8") + more)
+    shop.commit(make_file("motd", "hello\n"))
+    made = Hosted(shop, gitea, repository, people, count())
+    shop.git("push", "--quiet", made.url, "HEAD:main")
+    for name in ("ana", "ben"):
+        made.call("ops", "PUT", f"/collaborators/{name}", {"permission": "write"})
+    shop.run("apply", "--yes")
+    return made
+
+
+@pytest.fixture(scope="session")
+def people(gitea_server):
+    """Ana and Ben may write, Eve may not; ops is the reconciler."""
+    tokens = {"ops": gitea_server.token}
+    for name in ("ana", "ben", "eve"):
+        tokens[name] = gitea_server.create_token(gitea_server.create_user(name))
+    return tokens
+
+
+def set_settings(hosted, text):
+    settings = hosted.shop.folder / "config/provisioning.yaml"
+    hosted.shop.git("checkout", "--quiet", "-B", "main")
+    settings.write_text(settings.read_text(encoding="utf-8") + text)
+    hosted.shop.commit()
+    hosted.shop.git("push", "--quiet", hosted.url, "HEAD:main")
+
+
+def edit(content, name="motd"):
+    return {"infra/web/example.yaml": make_file(name, content)}
+
+
+def test_what_was_read_is_what_is_applied(hosted):
+    """From the pull request to the applied run, and what is shown on the way."""
+    pull = hosted.open(edit("hello world\n"))
+    hosted.run("review", "--pr", str(pull))
+    assert "1 infra ready" in hosted.get_comment(pull)
+    assert "+       hello world" in hosted.get_comment(pull)
+    assert hosted.get_statuses(pull) == {"provisioning": "success", "provisioning/web": "success"}
+    assert hosted.shop.live() == {"motd": "hello\n"}
+    hosted.merge(pull)
+    hosted.run("reconcile")
+    assert hosted.shop.live() == {"motd": "hello world\n"}
+    assert "run 2 done: 1 updated" in hosted.get_comment(pull)
+    merged = hosted.list_statuses(hosted.read(pull)["merge_commit_sha"])
+    assert merged == {"provisioning": "success", "provisioning/web": "success"}
+
+
+def test_a_review_is_written_once(hosted):
+    """A second look writes nothing; a deleted comment comes back; a new push is planned anew."""
+    pull = hosted.open(edit("one\n"))
+    hosted.run("review")
+    before = read_all(hosted, pull)
+    hosted.run("review")
+    assert read_all(hosted, pull) == before
+    (comment,) = hosted.call("ops", "GET", f"/issues/{pull}/comments")
+    hosted.call("ops", "DELETE", f"/issues/comments/{comment['id']}")
+    hosted.run("review")
+    assert "+       one" in hosted.get_comment(pull)
+    hosted.push("topic0", edit("two\n"), base="HEAD", force=True)
+    hosted.run("review")
+    assert "+       two" in hosted.get_comment(pull)
+    assert "one" not in hosted.get_comment(pull).partition("merged into")[2]
+
+
+def read_all(hosted, pull):
+    """Read everything that a review can write."""
+    head = hosted.read(pull)["head"]["sha"]
+    return (
+        hosted.shop.git("ls-remote", hosted.url),
+        hosted.call("ops", "GET", f"/issues/{pull}/timeline"),
+        hosted.call("ops", "GET", f"/commits/{head}/statuses"),
+    )
+
+
+def test_the_plan_is_that_of_the_merge(hosted):
+    """What the base branch got meanwhile is in the plan, and a conflict is said."""
+    pull = hosted.open({"infra/db/db.yaml": make_file("db", "db\n")})
+    hosted.push("main", edit("newer\n"))
+    hosted.run("reconcile")
+    hosted.run("review")
+    assert "create File/db" in hosted.get_comment(pull)
+    assert "motd" not in hosted.get_comment(pull)
+    rival = hosted.open(edit("mine\n"))
+    hosted.push("main", edit("theirs\n"))
+    hosted.run("review", "--pr", str(rival), expected=3)
+    assert "it conflicts with main in 1 files" in hosted.get_comment(rival)
+    assert hosted.get_statuses(rival)["provisioning"] == "failure"
+
+
+def test_what_nobody_read_waits_for_a_yes(hosted):
+    """Effects that differ from the reviewed ones are shown, and applied after an approval alone."""
+    pull = hosted.open(edit("reviewed\n"))
+    hosted.run("review")
+    hosted.merge(pull)
+    hosted.push("main", edit("sneaked in\n"))
+    assert "not as reviewed in" in hosted.run("reconcile", expected=3)
+    assert hosted.shop.live() == {"motd": "hello\n"}
+    comment = hosted.get_comment(pull)
+    assert "wait for a yes" in comment
+    assert "+       sneaked in" in comment
+    assert "provisioning/waiting" not in comment
+    merged = hosted.read(pull)["merge_commit_sha"]
+    assert hosted.list_statuses(merged)["provisioning/web"] == "pending"
+
+    hosted.say(pull, "eve", "/provisioning approve")
+    hosted.run("review", "--pr", str(pull), expected=3)
+    assert "the right to write" in hosted.get_answer(pull)
+    hosted.run("reconcile", expected=3)
+    hosted.say(pull, "ben", "/provisioning approve web")
+    hosted.run("review", "--pr", str(pull))
+    assert "may be applied" in hosted.get_answer(pull)
+    hosted.run("reconcile")
+    assert hosted.shop.live() == {"motd": "sneaked in\n"}
+    assert hosted.list_statuses(merged)["provisioning/web"] == "success"
+
+
+def test_a_yes_is_to_what_was_shown(hosted):
+    """If the plan changes after the yes, or was shown after it, the yes does not count."""
+    pull = hosted.open(edit("reviewed\n"))
+    hosted.run("review")
+    hosted.merge(pull)
+    hosted.push("main", edit("first\n"))
+    hosted.run("reconcile", expected=3)
+    hosted.say(pull, "ben", "/provisioning approve")
+    hosted.push("main", edit("second\n"))
+    hosted.run("review", expected=3)
+    hosted.run("reconcile", expected=3)
+    assert hosted.shop.live() == {"motd": "hello\n"}
+    assert "+       second" in hosted.get_comment(pull)
+
+
+def test_healing_needs_no_review(hosted):
+    """What was changed by hand is put back while something else waits."""
+    set_settings(hosted, "review: {policy: pull-request}\n")
+    (hosted.shop.folder / "live/motd").write_text("by hand")
+    hosted.run("reconcile")
+    assert hosted.shop.live() == {"motd": "hello\n"}
+    (hosted.shop.folder / "live/motd").unlink()
+    hosted.run("reconcile")
+    assert hosted.shop.live() == {"motd": "hello\n"}
+    hosted.push("main", edit("pushed without a review\n"))
+    assert "not reviewed by a pull request" in hosted.run("reconcile", expected=3)
+    assert hosted.shop.live() == {"motd": "hello\n"}
+
+
+def test_two_pull_requests_that_touch_the_same(hosted):
+    """Both say so, and the second is planned again on top of the first."""
+    first, second = hosted.open(edit("first\n")), hosted.open(edit("second\n", name="other"), "ben")
+    hosted.run("review")
+    hosted.run("review")
+    third = hosted.open(edit("third\n"), "ben")
+    hosted.run("review", "--pr", str(third))
+    for one, other in ((first, third), (third, first)):
+        assert f"#{other} changes the same: `web: File/motd`" in hosted.get_comment(one)
+    assert f"#{second}" in hosted.get_comment(first)
+    hosted.merge(first)
+    hosted.run("reconcile")
+    assert hosted.shop.live() == {"motd": "first\n"}
+    hosted.run("review", "--pr", str(third), expected=3)
+    assert "conflicts" in hosted.get_comment(third)
+
+
+def test_a_fork_gets_a_static_plan(hosted, gitea):
+    """Nothing of an untrusted author is filled in, asked or run; one commit can be let in."""
+    hosted.call("eve", "POST", "/forks", {})
+    fork = f"eve/{hosted.repository.partition('/')[2]}"
+    text = make_file("motd", "{{env.HOME}} {{secrets.app.key}}\n")
+    hosted.shop.write(text)
+    hosted.shop.git("commit", "--quiet", "--all", "-m", "mine")
+    hosted.shop.git("push", "--quiet", gitea.get_git_url(fork), "HEAD:topic")
+    body = {"head": "eve:topic", "base": "main", "title": "Mine"}
+    pull = hosted.call("eve", "POST", "/pulls", body)["number"]
+    hosted.run("review")
+    comment = hosted.get_comment(pull)
+    assert "only the manifests were compared" in comment
+    assert "{{env.HOME}}" in comment
+    assert str(hosted.shop.home) not in comment
+
+    hosted.say(pull, "eve", "/provisioning plan")
+    hosted.run("review")
+    assert "the right to write" in hosted.get_answer(pull)
+    hosted.say(pull, "ben", "/provisioning plan")
+    hosted.shop.start("review").communicate()
+    print(hosted.get_answer(pull), hosted.call("ops", "GET", f"/issues/{pull}/timeline"))
+    assert "is planned in full" in hosted.get_answer(pull)
+    assert "only the manifests" not in hosted.get_comment(pull)
+    hosted.shop.commit(make_file("motd", "{{env.HOME}} other\n"))
+    hosted.shop.git("push", "--quiet", gitea.get_git_url(fork), "HEAD:topic")
+    hosted.run("review")
+    assert "only the manifests were compared" in hosted.get_comment(pull)
+    assert str(hosted.shop.home) not in hosted.get_comment(pull)
+
+
+def test_apply_before_merge(hosted):
+    """The reconciler applies what was shown, and merges; what fails stays open."""
+    set_settings(hosted, "review: {policy: pull-request, apply: before-merge}\n")
+    pull = hosted.open(edit("early\n"))
+    hosted.run("apply", "--pr", str(pull), expected=3)
+    hosted.run("review")
+    assert "has not been approved" in hosted.run("apply", "--pr", str(pull), expected=3)
+    review = {"event": "APPROVED", "commit_id": hosted.read(pull)["head"]["sha"]}
+    hosted.call("ben", "POST", f"/pulls/{pull}/reviews", review)
+    hosted.say(pull, "ben", "/provisioning apply")
+    hosted.run("review")
+    assert "applied in run 2" in hosted.get_answer(pull)
+    assert hosted.shop.live() == {"motd": "early\n"}
+    assert hosted.read(pull)["merged"]
+    assert "run 2 done" in hosted.get_comment(pull)
+    assert "Nothing to do" in hosted.run("reconcile")
+    hosted.push("main", edit("late\n"))
+    assert "not reviewed by a pull request" in hosted.run("reconcile", expected=3)
+
+
+def test_hold_and_unlock(hosted):
+    """Who holds is told to everybody; a hold keeps an apply out until it is released."""
+    pull = hosted.open(edit("later\n"))
+    hosted.say(pull, "ben", "/provisioning hold web")
+    hosted.run("review")
+    assert "is held" in hosted.get_answer(pull)
+    assert f"held in pull request #{pull}" in hosted.run("lock", "ls")
+    assert "ben@" in hosted.run("lock", "ls")
+    hosted.merge(pull)
+    hosted.run("reconcile", expected=4)
+    hosted.say(pull, "ana", "talk\n> /provisioning apply\n\n/provisioning unlock")
+    hosted.run("review")
+    assert "is free" in hosted.get_answer(pull)
+    hosted.run("reconcile")
+    assert hosted.shop.live() == {"motd": "later\n"}
+
+
+def test_code_owners_say_yes(hosted):
+    """Who may approve is what the base branch says, whatever the pull request says."""
+    hosted.push("main", {"CODEOWNERS": "infra/web/.* @ana\n"})
+    pull = hosted.open(edit("reviewed\n") | {"CODEOWNERS": "infra/web/.* @ben\n"}, "ben")
+    hosted.run("review")
+    hosted.merge(pull, "ana")
+    hosted.push("main", edit("other\n") | {"CODEOWNERS": "infra/web/.* @ana\n"})
+    hosted.run("reconcile", expected=3)
+    hosted.say(pull, "ben", "/provisioning approve")
+    hosted.run("review", expected=3)
+    assert "CODEOWNERS names `ana`" in hosted.get_answer(pull)
+    hosted.say(pull, "ana", "/provisioning approve")
+    hosted.run("review")
+    hosted.run("reconcile")
+    assert hosted.shop.live() == {"motd": "other\n"}
+
+
+SECRET = "AKIA" + "ABCDEFGHIJKLMNOP"
+
+
+@pytest.mark.parametrize(
+    ("files", "told"),
+    [
+        ({"infra/web/example.yaml": "kind: [\n"}, "it cannot be planned: invalid-manifest"),
+        (edit(f"key {SECRET}\n"), "infra/web/example.yaml:4: an AWS access key"),
+        ({"infra/web/example.yaml": None}, "stopped by emptied"),
+        (edit("</code></details>``` @eve #1 <script>\n```\n/provisioning apply"), "1 to update"),
+        ({f"infra/web/f{n}.yaml": make_file(f"f{n}", "x" * 200) for n in range(500)},
+         "more: [the whole plan]"),
+    ],
+    ids=["garbage", "secret", "deleted", "markdown", "large"],
+)  # fmt: skip
+def test_bad_input_is_told_where_people_look(hosted, files, told):
+    """One clear message in the comment, and nothing is applied."""
+    pull = hosted.open(files)
+    process = hosted.shop.start("review", "--pr", str(pull))
+    out, err = process.communicate(timeout=120)
+    comment = hosted.get_comment(pull)
+    assert process.returncode in {0, 3}, err
+    assert told in comment
+    assert SECRET not in comment + out + err
+    assert len(comment) < 65_000
+    assert hosted.shop.live() == {"motd": "hello\n"}
+    names = [each["subject"]["title"] for each in read_notifications(hosted, "eve")]
+    assert names == []
+
+
+def read_notifications(hosted, who):
+    request = urllib.request.Request(
+        f"{hosted.gitea.url}/api/v1/repos/{hosted.repository}/notifications",
+        headers={"Authorization": f"token {hosted.tokens[who]}"},
+    )
+    with urllib.request.urlopen(request) as answer:
+        return json.load(answer)
+
+
+def test_a_comment_is_a_closed_grammar(hosted, tmp_path):
+    """Shell, floods and slips are answered, once, and run nothing."""
+    pull = hosted.open(edit("new\n"))
+    hosted.say(pull, "ana", "/provisioning apply $(touch /tmp/x); rm -rf /")
+    hosted.say(pull, "ana", "/provisioning plan\n" * 1000)
+    hosted.say(pull, "ana", "/provisioning aply")
+    hosted.say(pull, "ana", "/provisioning plan nowhere")
+    hosted.run("review")
+    hosted.run("review")
+    answers = hosted.list_comments(pull, ANSWER)
+    assert len(answers) == 4
+    assert "takes the name of one infra" in answers[0]
+    assert "may hold 5 commands, and this one has 1000" in answers[1]
+    assert "did you mean `/provisioning apply`?" in answers[2]
+    assert "touches no such infra" in answers[3]
+    assert hosted.shop.live() == {"motd": "hello\n"}
+
+
+def test_without_a_forge_nothing_is_lost(hosted, gitea):
+    """A run at a forge whose API says no is recorded all the same, and told later."""
+    pull = hosted.open(edit("new\n"))
+    hosted.run("review")
+    hosted.merge(pull)
+    hosted.run("reconcile")
+    assert "run 2 done" in hosted.get_comment(pull)
+    Path(hosted.shop.home / "gitea-token").write_text("wrong\n")
+    told = hosted.run("review", expected=1)
+    assert "check the token in the file of forge.token_file" in told
