@@ -91,10 +91,14 @@ class RepositoryUnusable(ProvisioningError):
 
 
 class RemoteUnreachable(ProvisioningError):
-    """The remote repository did not answer, or answered with an error."""
+    """The remote repository did not answer, or answered with an error.
+
+    `retry_after` is in seconds, if it said so.
+    """
 
     code = "remote-unreachable"
     retryable = True
+    retry_after: float | None = None
 
 
 class RemoteRefused(ProvisioningError):

@@ -11,7 +11,12 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from urllib.parse import quote
 
-from provisioning.core.errors import HeadMoved, InvalidConfiguration, RemoteRefused
+from provisioning.core.errors import (
+    HeadMoved,
+    InvalidConfiguration,
+    RemoteRefused,
+    RemoteUnreachable,
+)
 from provisioning.core.forges import Author, FileWrite, Operation
 from provisioning.core.ids import CommitId
 from provisioning.forge.http import Api
@@ -76,7 +81,13 @@ class Gitea:
                 f"{reply.status} {reply.message}",
                 hint="check the token's rights, its scopes, and the branch's protection",
             )
-        return CommitId(reply.data["commit"]["sha"])
+        try:
+            return CommitId(reply.data["commit"]["sha"])
+        except (LookupError, TypeError) as exc:
+            raise RemoteUnreachable(
+                f"{self._api.url} answered {reply.status} with something else than a commit",
+                hint="is forge.url that of the forge, and no proxy before it?",
+            ) from exc
 
 
 def _shape(write: FileWrite) -> dict[str, str]:

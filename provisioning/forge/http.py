@@ -56,7 +56,12 @@ class Api:
     """
 
     def __init__(
-        self, url: str, token: str | Token, *, sleep: Callable[[float], None] = time.sleep
+        self,
+        url: str,
+        token: str | Token,
+        *,
+        timeout: float = TIMEOUT,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         if not _URL.fullmatch(url):
             raise InvalidConfiguration(
@@ -67,6 +72,7 @@ class Api:
             check_token(token, "forge.token_file")
         self.url = url.rstrip("/")
         self._token = token
+        self._timeout = timeout
         self._sleep = sleep
         self._mutex = threading.Lock()
         self._client: httpx2.Client | None = None
@@ -79,7 +85,7 @@ class Api:
                 self._client = httpx2.Client(
                     base_url=self.url,
                     headers={"Accept": "application/json"},
-                    timeout=TIMEOUT,
+                    timeout=self._timeout,
                 )
             return self._client
 
@@ -93,20 +99,8 @@ class Api:
             self._client.close()
 
     def read(self, path: str, **query: str | int) -> Reply:
-        """Read what is at *path*; a failure in passing is tried again.
-
-        Raises:
-            RemoteUnreachable: If the forge does not answer, or not with JSON.
-            RemoteRefused: If it says no for good.
-        """
-        for attempt in range(1, ATTEMPTS + 1):
-            try:
-                return self.send("GET", path, query=query)
-            except RemoteUnreachable as exc:
-                if attempt == ATTEMPTS:
-                    raise
-                self._sleep(min(getattr(exc, "retry_after", None) or 2.0**attempt, LONGEST_PAUSE))
-        raise AssertionError  # the last attempt returns or raises
+        """Read what is at *path*; see `send`."""
+        return self.send("GET", path, query=query)
 
     def read_all(self, path: str, **query: str | int) -> list[Any]:
         """Return every item of the list at *path*, page after page."""
@@ -126,7 +120,10 @@ class Api:
         query: Mapping[str, str | int] | None = None,
         accepted: frozenset[int] = frozenset(),
     ) -> Reply:
-        """Make one call, once.
+        """Make one call.
+
+        One that only reads is made again if it fails in passing, any other only if the forge
+        asks to come back later: that one did nothing.
 
         Args:
             method: The HTTP method.
@@ -139,22 +136,36 @@ class Api:
             RemoteUnreachable: If it is unknown what became of it.
             RemoteRefused: If the forge says no.
         """
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                answer = self._exchange(method, path, body, query or {})
+                return self._judge(method, path, answer, accepted)
+            except RemoteUnreachable as exc:
+                is_safe = method == "GET" or isinstance(exc, _Throttled)
+                if attempt == ATTEMPTS or not is_safe:
+                    raise
+                self._sleep(min(exc.retry_after or 2.0**attempt, LONGEST_PAUSE))
+        raise AssertionError  # the last attempt returns or raises
+
+    def _exchange(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None,
+        query: Mapping[str, str | int],
+    ) -> httpx2.Response:
         import httpx2
 
+        headers = self._authorise()
         try:
-            answer = self._open().request(
-                method,
-                f"/api/v1{path}",
-                json=body,
-                params=dict(query or {}),
-                headers=self._authorise(),
+            return self._open().request(
+                method, f"/api/v1{path}", json=body, params=dict(query), headers=headers
             )
-        except httpx2.HTTPError as exc:
+        except (httpx2.HTTPError, httpx2.InvalidURL) as exc:
             raise RemoteUnreachable(
                 f"{self.url} does not answer: {type(exc).__name__}",
                 hint="check forge.url and the network; run again when it answers",
             ) from exc
-        return self._judge(method, path, answer, accepted)
 
     def _judge(
         self, method: str, path: str, answer: httpx2.Response, accepted: frozenset[int]
@@ -177,12 +188,11 @@ class Api:
     ) -> ProvisioningError:
         status = answer.status_code
         where = f"{method} {self.url}{path}: {status} {message}"
-        if (
-            status == http.HTTPStatus.TOO_MANY_REQUESTS
-            or status >= http.HTTPStatus.INTERNAL_SERVER_ERROR
-        ):
-            error = RemoteUnreachable(where, hint="the forge is busy or broken; run again later")
-            error.retry_after = read_retry_after(answer.headers.get("Retry-After"))  # type: ignore[attr-defined]
+        is_throttled = status == http.HTTPStatus.TOO_MANY_REQUESTS
+        if is_throttled or status >= http.HTTPStatus.INTERNAL_SERVER_ERROR:
+            kind = _Throttled if is_throttled else RemoteUnreachable
+            error = kind(where, hint="the forge is busy or broken; run again later")
+            error.retry_after = read_retry_after(answer.headers.get("Retry-After"))
             return error
         hints = {
             401: "the token is unknown or was revoked: make a new one, and write it to its file",
@@ -191,8 +201,10 @@ class Api:
             423: "the repository is archived",
         }
         if http.HTTPStatus.MULTIPLE_CHOICES <= status < http.HTTPStatus.BAD_REQUEST:
+            place = answer.headers.get("Location", "nowhere")[:SHOWN]
             return RemoteRefused(
-                f"{where}: it has moved", hint="set forge.url and forge.repository to the new place"
+                f"{where}: it has moved to {place}",
+                hint="set forge.url and forge.repository to the new place",
             )
         if status < http.HTTPStatus.MULTIPLE_CHOICES:
             return RemoteUnreachable(
@@ -200,6 +212,10 @@ class Api:
                 hint="is forge.url that of the forge, and no proxy before it?",
             )
         return RemoteRefused(where, hint=hints.get(status, "see the forge's own log"))
+
+
+class _Throttled(RemoteUnreachable):
+    """The forge asks for fewer calls, and did nothing."""
 
 
 def read_retry_after(text: str | None) -> float | None:

@@ -11,7 +11,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from provisioning.core.errors import HeadMoved, ProvisioningError, RemoteUnreachable
+from provisioning.core.errors import (
+    HeadMoved,
+    ProvisioningError,
+    RemoteRefused,
+    RemoteUnreachable,
+)
 from provisioning.core.forges import Author, Contents, FileWrite, Operation
 from provisioning.core.ids import CommitId
 from provisioning.core.statelog import Entry, EntryKind, LogView
@@ -40,11 +45,12 @@ class ContentsStateLog(GitStateLog):
         writes = self._build_writes(view.head, entry.files)
         try:
             made = self._contents.change_files(branch, writes, entry.message, author)
-        except RemoteUnreachable as exc:
-            self._look_up(remote, view, commit, exc)
-            made = commit
+        except (RemoteUnreachable, RemoteRefused, HeadMoved) as exc:
+            return self._look_up(remote, view, commit, exc)
         if made != commit:
-            self._check_made(remote, view, commit, made)
+            remote.fetch(self._ref)
+            if not self._is_made(view, commit, made):
+                raise self._describe_moved(view)
         self._repository.follow(self._ref, made)
         return made
 
@@ -62,26 +68,37 @@ class ContentsStateLog(GitStateLog):
 
     def _look_up(
         self, remote: Remote, view: LogView, commit: CommitId, cause: ProvisioningError
-    ) -> None:
-        """Find out what became of a call whose answer was lost."""
+    ) -> CommitId:
+        """Find out what became of a call that was not answered with a yes; return what it made.
+
+        A "no" is looked up, too: its words may be unknown ones for a lost race, and a proxy that
+        sends a call twice turns our own success into "already exists".
+        """
         try:
             remote.fetch(self._ref)
         except ProvisioningError as exc:
+            if not isinstance(cause, RemoteUnreachable):
+                raise cause from exc
             raise RemoteUnreachable(
                 f"it is unknown whether {self._ref} was written: {cause.message}",
                 hint="run again when the forge answers; nothing is lost",
             ) from exc
         there = self._repository.read_ref(self._ref)
-        if there == commit:
-            return
-        if there != view.head:
-            raise HeadMoved(f"{self._ref} is no longer at {(view.head or 'nothing')[:10]}")
-        raise cause
+        if there == view.head:
+            raise cause
+        if there is None or not self._is_made(view, commit, there):
+            raise self._describe_moved(view) from cause
+        return there
 
-    def _check_made(self, remote: Remote, view: LogView, commit: CommitId, made: CommitId) -> None:
-        """Make sure that *made*, which the forge may have signed, is our commit otherwise."""
-        remote.fetch(self._ref)
+    def _is_made(self, view: LogView, commit: CommitId, made: CommitId) -> bool:
+        """Tell whether *made* is our *commit*; it is another one where the forge signed it."""
+        if made == commit:
+            return True
+        if not self._repository.has_object(made):
+            return False
         parents = self._repository.read_commit(made).parents
         is_same = self._repository.find_id(made, "") == self._repository.find_id(commit, "")
-        if parents != (view.head,) or not is_same:
-            raise HeadMoved(f"{self._ref} is no longer at {(view.head or 'nothing')[:10]}")
+        return parents == (view.head,) and is_same
+
+    def _describe_moved(self, view: LogView) -> HeadMoved:
+        return HeadMoved(f"{self._ref} is no longer at {(view.head or 'nothing')[:10]}")

@@ -3,21 +3,17 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from entries import begin, make_lock, make_record, record
 
-from provisioning.core.errors import HeadMoved, Source
-from provisioning.core.ids import CommitId, ResourceId, RunId
-from provisioning.core.records import Begin, Holder, Lock, Record, Result, Run
+from provisioning.core.errors import HeadMoved
+from provisioning.core.ids import ResourceId
+from provisioning.core.records import Result
 from provisioning.core.statelog import (
     LogView,
-    build_run_id,
-    compute_begin,
     compute_hold,
-    compute_record,
     compute_release,
     compute_renewal,
-    next_token,
 )
-from provisioning.core.values import Digest, Sensitive, Unknown
 from provisioning.forge.gitea import Gitea
 from provisioning.forge.http import Api
 from provisioning.gitstore.contents import ContentsStateLog
@@ -26,9 +22,6 @@ from provisioning.gitstore.remote import Remote
 from provisioning.gitstore.repository import Repository
 from provisioning.gitstore.statelog import GitStateLog
 from provisioning.testing.statelogs import Branch, MemoryStateLog
-
-NOW = "2030-01-01T00:00:00Z"
-COMMIT, DIGEST = CommitId("1" * 40), Digest("sha256:00")
 
 
 def make_repository(folder: Path) -> Path:
@@ -80,58 +73,6 @@ def open_gitea(request, folder):
 @pytest.fixture
 def log(open_log):
     return open_log()
-
-
-def name_run(view: LogView, nonce: int = 0) -> RunId:
-    return build_run_id(next_token(view), nonce.to_bytes(3, "big"))
-
-
-def make_lock(view: LogView, run: RunId | None) -> Lock:
-    return Lock(
-        token=next_token(view),
-        holder=Holder("ada", "host"),
-        reason="why",
-        acquired_at=NOW,
-        renewed_at=NOW,
-        ttl=300.0,
-        run=run,
-    )
-
-
-def make_begin(run: RunId) -> Begin:
-    return Begin(run=run, actor="ada", reason="why", commit=COMMIT, digest=DIGEST, started_at=NOW)
-
-
-def begin(log, view, nonce=0):
-    run = name_run(view, nonce)
-    return log.append(view, compute_begin(view, make_lock(view, run), make_begin(run)))
-
-
-def record(log, view, records=None):
-    run = Run(
-        run=view.begin.run,
-        actor="ada",
-        reason="why",
-        commit=COMMIT,
-        digest=DIGEST,
-        result=Result.DONE,
-        started_at=NOW,
-        finished_at=NOW,
-    )
-    return log.append(view, compute_record(view, run, {}), records)
-
-
-def make_record(name: str, **spec) -> Record:
-    return Record(
-        id=ResourceId(name),
-        kind="Value",
-        provider="local",
-        spec=spec,
-        attributes={"output": Sensitive("hmac-sha256:00"), "$key": Unknown("Value/a.output")},
-        run=RunId("1-000000"),
-        operation=1,
-        source=Source("infra/web/a.yaml", 1),
-    )
 
 
 def test_absent_log_is_empty(log):
