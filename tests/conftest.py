@@ -101,10 +101,20 @@ def peer():
 @pytest.fixture(scope="session")
 def gitea_server(tmp_path_factory):
     """A real Gitea, started once for all tests of a process; see `gitea`."""
+    yield from run_gitea(tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def signing_gitea(tmp_path_factory):
+    """One that signs what its API writes."""
+    yield from run_gitea(tmp_path_factory, signs=True)
+
+
+def run_gitea(tmp_path_factory, **options):
     program = find_peer("gitea")
     if program is None:
         pytest.skip("needs gitea")
-    server = GiteaServer(program, tmp_path_factory.mktemp("gitea"))
+    server = GiteaServer(program, tmp_path_factory.mktemp("gitea"), **options)
     try:
         server.start()
         yield server

@@ -6,6 +6,7 @@ The calls are those of `/api/swagger` of Gitea 1.26.
 from __future__ import annotations
 
 import base64
+import http
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -79,7 +80,9 @@ class Gitea:
             raise RemoteRefused(
                 f"{branch} of {self._api.url}/{self.repository} cannot be written: "
                 f"{reply.status} {reply.message}",
-                hint="check the token's rights, its scopes, and the branch's protection",
+                hint="check forge.repository, and that the token's owner can see it"
+                if reply.status == http.HTTPStatus.NOT_FOUND
+                else "check the token's rights, its scopes, and the branch's protection",
             )
         try:
             return CommitId(reply.data["commit"]["sha"])

@@ -45,6 +45,9 @@ REFUSED = re.compile(
 )
 """What a remote says whose "no" will not change by itself."""
 
+NOT_TAKEN = re.compile(r"could not read Username|Authentication failed")
+"""What Git says when it may not ask who it is."""
+
 ADVICE = re.compile(
     r"^(fatal: Could not read from remote|Please make sure|and the repository exists|"
     r"error: failed to push some refs|remote:$)"
@@ -179,6 +182,8 @@ class Remote:
         )
 
     def _refuse(self, what: str, told: str) -> RemoteRefused:
+        if self._token and NOT_TAKEN.search(told):
+            told = "the token is not taken: it is unknown, or was revoked"
         return RemoteRefused(
             f"{self.shown} cannot be {what}: {told}",
             hint="check the token in the file of forge.token_file, its rights and scopes, and the "

@@ -135,7 +135,7 @@ class _Handler(BaseHTTPRequestHandler):
         if fault is None:
             try:
                 reply = self._forward(body)
-            except OSError:
+            except (OSError, http.client.HTTPException):
                 self._cut()
                 return
             self._send(reply.status, dict(reply.headers), reply.body)

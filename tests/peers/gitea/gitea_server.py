@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import getpass
 import json
 import os
@@ -24,9 +25,12 @@ READY = 60.0
 
 
 class GiteaServer:
-    """The server below *work*, its administrator `ops`, and that one's token."""
+    """The server below *work*, its administrator `ops`, and that one's token.
 
-    def __init__(self, program: Path, work: Path) -> None:
+    One that *signs* puts a signature under every commit that its API makes.
+    """
+
+    def __init__(self, program: Path, work: Path, *, signs: bool = False) -> None:
         self.work = work
         self.port = find_port()
         self.url = f"http://127.0.0.1:{self.port}"
@@ -35,6 +39,8 @@ class GiteaServer:
         self._numbers = count()
         self._process: subprocess.Popen[bytes] | None = None
         self._write_settings()
+        if signs:
+            self._make_sign()
         self.run("migrate")
         self.create_user("ops", "--admin")
         self.token = self.create_token("ops")
@@ -97,12 +103,15 @@ class GiteaServer:
                         "--raw")  # fmt: skip
         return next(line for line in made.splitlines() if re.fullmatch("[0-9a-f]{40}", line))
 
-    def call(self, method, path, body=None, *, token=None):
+    def call(self, method, path, body=None, *, token=None, authorization=None):
         """Call the API; return the status and what it answered."""
         request = urllib.request.Request(
             f"{self.url}/api/v1{path}",
             json.dumps(body).encode() if body is not None else None,
-            {"Authorization": f"token {token or self.token}", "Content-Type": "application/json"},
+            {
+                "Authorization": authorization or f"token {token or self.token}",
+                "Content-Type": "application/json",
+            },
             method=method,
         )
         try:
@@ -127,6 +136,23 @@ class GiteaServer:
         """Return where Gitea keeps *repository*."""
         return self.work / "repos" / f"{repository.lower()}.git"
 
+    def revoke_token(self, token: str) -> bool:
+        """Revoke *token*, one of the administrator's; tell whether it was one."""
+        words = base64.b64encode(f"ops:{PASSWORD}".encode()).decode()
+        header = f"Basic {words}"
+        _, found = self.call("GET", "/users/ops/tokens?limit=500", authorization=header)
+        ours = [each["id"] for each in found if token.endswith(each["token_last_eight"])]
+        for number in ours:
+            self.call("DELETE", f"/users/ops/tokens/{number}", authorization=header)
+        return bool(ours)
+
+    def _make_sign(self) -> None:
+        key = self.work / "signing"
+        command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)]
+        subprocess.run(command, check=True)
+        with (self.work / "custom/conf/app.ini").open("a") as file:
+            file.write(SIGNING.format(key=key))
+
     def _write_settings(self) -> None:
         listed = subprocess.run(
             ["go", "list", "-m", "-f", "{{.Dir}}", "code.gitea.io/gitea"],
@@ -149,6 +175,18 @@ class GiteaServer:
         path = self.work / "custom/conf/app.ini"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
+
+
+SIGNING = """
+[repository.signing]
+FORMAT = ssh
+SIGNING_FORMAT = ssh
+SIGNING_KEY = {key}.pub
+SIGNING_NAME = Gitea
+SIGNING_EMAIL = gitea@example.org
+CRUD_ACTIONS = always
+INITIAL_COMMIT = never
+"""
 
 
 def find_port() -> int:
