@@ -1,6 +1,6 @@
 # Both `make demo` and `make test` set up everything they need in .venv.
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint format clean crash-matrix simulate fuzz bench
+.PHONY: help demo test check lint format clean crash-matrix simulate soak fuzz bench
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -36,6 +36,9 @@ crash-matrix: $(STAMP) ## Cut real runs off at every effect (EVERY=n: each n-th 
 
 simulate: $(STAMP) ## Play N histories of lock and state log on an unreliable server
 	$(BIN)/python tests/simulation/machine/run.py --histories $(or $(N),10000)
+
+soak: $(STAMP) ## Let 6 processes race N times for a lock at a real Gitea, which fails meanwhile
+	$(BIN)/python tests/peers/gitea/contests.py --contests $(or $(N),1000) --kills 20 --faults 100
 
 fuzz: $(STAMP) ## Fuzz every parser of outside bytes for S seconds
 	@$(BIN)/python -m pip install --quiet --group fuzz

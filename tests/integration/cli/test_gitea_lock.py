@@ -1,6 +1,15 @@
 """`lock.backend: gitea`, end to end: the real program and a real Gitea."""
 
+import base64
+import json
+import os
+import random
 import re
+import shutil
+import signal
+import time
+from contextlib import suppress
+from subprocess import TimeoutExpired
 
 import pytest
 
@@ -28,6 +37,7 @@ forge:
     shop.token = token
     shop.commit()
     shop.git("push", "--quiet", gitea.get_git_url(shop.repository), "main")
+    gitea.wait_for_push(shop.repository)
     return shop
 
 
@@ -78,3 +88,120 @@ def test_what_is_missing_is_named(hosted, pattern, text, told):
     settings.write_text(re.sub(pattern, text.format(hosted.folder), old))
     assert told in hosted.run("apply", "--yes", expected=1)
     assert hosted.live() == {}
+
+
+def judge(hosted, gitea, wanted):
+    """The world is what Git says, the log is sound, the lock free, and all is done."""
+    assert hosted.live() == wanted
+    assert "linear, fenced, complete" in hosted.run("fsck", "web")
+    assert "web is free" in hosted.run("lock", "explain", "web")
+    told = read_log(hosted, gitea)
+    hosted.run("reconcile", "web")
+    assert read_log(hosted, gitea) == told
+
+
+def publish(hosted, gitea, text):
+    hosted.commit(text)
+    hosted.git("push", "--quiet", gitea.get_git_url(hosted.repository), "main")
+
+
+@pytest.mark.parametrize("part", range(2))
+def test_kill_9_at_random_points(hosted, gitea, render_files, part):
+    """P2: six kills in a row at any moment of applies, then one run makes the world right."""
+    chance = random.Random(part)
+    for round_ in range(6):
+        names = sorted(chance.sample(range(20), 10))
+        publish(hosted, gitea, render_files(names, content=f"round {round_} "))
+        process = hosted.start("reconcile", "web")
+        with suppress(TimeoutExpired):
+            process.communicate(timeout=chance.uniform(0.4, 1.6))
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+    publish(hosted, gitea, render_files(range(0, 20, 2), content="end "))
+    hosted.run("reconcile", "web")
+    judge(hosted, gitea, {f"d/{name}.txt": f"end {name}" for name in range(0, 20, 2)})
+
+
+def test_runs_from_several_machines_at_once_never_both_apply(hosted, gitea, tmp_path, render_files):
+    """P3: of several that start together each change is made once, and the log proves it."""
+    publish(hosted, gitea, render_files(range(5)))
+    homes = [tmp_path / f"home{number}" for number in range(3)]
+    for home in homes:
+        home.mkdir()
+        shutil.copy2(hosted.token, home)
+    processes = [hosted.start("reconcile", PROVISIONING_HOME=str(home)) for home in homes]
+    told = [process.communicate(timeout=120) for process in processes]
+    assert {process.returncode for process in processes} <= {0, 4}, told
+    hosted.run("reconcile")
+    assert sum("created" in line for line in read_log(hosted, gitea)) == 1
+    judge(hosted, gitea, {f"d/{name}.txt": f"x{name}" for name in range(5)})
+
+
+def test_gitea_killed_in_the_middle_of_a_run(hosted, gitea, render_files):
+    """The run says what stands where; when Gitea is back the next one mends it."""
+    publish(hosted, gitea, render_files(range(200)))
+    process = hosted.start("-c", "executor.parallelism=1", "reconcile", "web")
+    deadline = time.monotonic() + 60
+    while not list((hosted.folder / "live").glob("d/*.txt")):
+        assert time.monotonic() < deadline, "it did not begin"
+        time.sleep(0.002)
+    gitea.kill()
+    try:
+        _, told = process.communicate(timeout=120)
+    finally:
+        gitea.start()
+    assert process.returncode == 1, told
+    assert "could not be recorded" in told
+    assert "nothing is lost" in told
+    hosted.run("reconcile", "web")
+    judge(hosted, gitea, {f"d/{name}.txt": f"x{name}" for name in range(200)})
+
+
+def test_a_hold_is_seen_here_and_at_gitea(hosted, gitea):
+    """Who holds the lock, since when and why: in `lock ls`, in `lock explain`, in Gitea's pages."""
+    hosted.run("apply", "--yes")
+    hosted.run("lock", "hold", "web", "--reason", "new disks", "--expire", "3h")
+    (row,) = json.loads(hosted.run("lock", "ls", "-o", "json"))
+    lock = row["lock"]
+    assert (row["standing"], lock["reason"]) == ("held", "new disks")
+    told = hosted.run("lock", "explain", "web")
+    assert f"web is locked by {lock['holder']['user']}" in told
+    assert "new disks" in told
+    assert f"since {lock['acquired_at']}" in told
+    path = f"/repos/{hosted.repository}"
+    _, file = gitea.call("GET", f"{path}/contents/lock.json?ref=provisioning%2Fweb")
+    assert json.loads(base64.b64decode(file["content"])) == lock
+    _, commits = gitea.call("GET", f"{path}/commits?sha=provisioning%2Fweb&limit=1")
+    subject = commits[0]["commit"]["message"].splitlines()[0]
+    assert subject == f"hold 2 by {lock['holder']['user']}: new disks"
+    hosted.run("lock", "steal", "web", "--reason", "mine now")
+    hosted.run("lock", "release", "web")
+    stories = [line.split()[0] for line in read_log(hosted, gitea)]
+    assert stories == ["release", "steal", "hold", "done", "begin"]
+    assert "linear, fenced, complete" in hosted.run("fsck", "web")
+
+
+def test_the_token_is_in_no_message_argument_or_file(hosted, gitea, tmp_path):
+    """Runs that succeed and runs that fail leave it where it was, and nowhere else."""
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    wrapper = tools / "git"
+    wrapper.write_text(
+        f'#!/bin/sh\necho "$@" >>{tmp_path}/arguments\nexec {shutil.which("git")} "$@"\n'
+    )
+    wrapper.chmod(0o755)
+    path = f"{tools}{os.pathsep}{os.environ['PATH']}"
+    told = hosted.run("apply", "--yes", PATH=path)
+    told += hosted.run("lock", "hold", "web", "--reason", "test", PATH=path)
+    told += hosted.run("lock", "release", "web", PATH=path)
+    secret = hosted.token.read_text().strip()
+    assert gitea.call("PATCH", f"/repos/{hosted.repository}", {"archived": True})[0] == 200
+    told += hosted.run("lock", "hold", "web", "--reason", "test", expected=1, PATH=path)
+    words = [secret, base64.b64encode(f"token:{secret}".encode()).decode()]
+    arguments = (tmp_path / "arguments").read_text()
+    assert "push --porcelain" in arguments
+    assert not [word for word in words if word in told + arguments]
+    folders = [hosted.folder, hosted.home, gitea.find_folder(hosted.repository)]
+    files = [path for folder in folders for path in folder.rglob("*") if path.is_file()]
+    holding = [path for path in files if any(word.encode() in path.read_bytes() for word in words)]
+    assert holding == [hosted.token]

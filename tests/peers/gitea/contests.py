@@ -132,6 +132,7 @@ class Tally:
             assert told[owner - 1] != "lost", f"the holder was told that it lost: {told}"
         else:
             assert "unknown" in told, f"nobody won, and nobody was told why: {told}"
+        self.counts.update({"lost": 0, "unknown": 0, "won": 0, "no winner, and an error": 0})
         self.counts.update(told)
         self.counts["one winner" if owner else "no winner, and an error"] += 1
         self.counts["the winner learnt it from the log"] += bool(owner) - won

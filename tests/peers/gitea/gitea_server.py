@@ -97,11 +97,11 @@ class GiteaServer:
 
     def create_token(self, user: str, scopes: str = "all") -> str:
         """Make a token of *user*."""
-        # Gitea prints warnings beside it.
         made = self.run("admin", "user", "generate-access-token", "--username", user,
                         "--token-name", f"t{next(self._numbers)}", "--scopes", scopes,
                         "--raw")  # fmt: skip
-        return next(line for line in made.splitlines() if re.fullmatch("[0-9a-f]{40}", line))
+        # Gitea prints warnings, too, before it or after.
+        return re.search(r"^[0-9a-f]{40}$", made, re.MULTILINE)[0]
 
     def call(self, method, path, body=None, *, token=None, authorization=None):
         """Call the API; return the status and what it answered."""
@@ -127,6 +127,13 @@ class GiteaServer:
         status, told = self.call("POST", "/user/repos", {"name": name, "auto_init": True} | more)
         assert status == 201, told
         return f"ops/{name}"
+
+    def wait_for_push(self, repository: str) -> None:
+        """Wait until Gitea has noted that *repository* is not empty any more: it does so later."""
+        deadline = time.monotonic() + READY
+        while self.call("GET", f"/repos/{repository}")[1]["empty"]:
+            assert time.monotonic() < deadline, "the push was not noted"
+            time.sleep(0.02)
 
     def get_git_url(self, repository: str) -> str:
         """Return the address that Git pushes to, with the administrator's password."""

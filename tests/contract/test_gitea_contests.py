@@ -1,0 +1,36 @@
+"""Six processes race for one lock at a real Gitea; `make soak` lets them do so for longer."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+CONTESTS = Path(__file__).parents[1] / "peers/gitea/contests.py"
+
+pytestmark = pytest.mark.peer("gitea")
+
+
+def hold(*options):
+    command = [sys.executable, str(CONTESTS), *options]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return {
+        name.strip(): int(count)
+        for name, _, count in (line.rpartition(":") for line in done.stdout.splitlines())
+        if count.strip().isdecimal()
+    }
+
+
+def test_each_of_a_hundred_contests_has_exactly_one_winner():
+    """P3: each is won by one process, the five others are told so, and the log is sound."""
+    counts = hold("--contests", "100", "--processes", "6")
+    assert counts["one winner"] == counts["won"] == 100
+    assert counts["lost"] == 500
+
+
+def test_contests_in_which_gitea_is_killed_and_answers_are_lost():
+    """P3: one winner, or nobody and an error that says so; never two, and the log is sound."""
+    counts = hold("--contests", "16", "--kills", "5", "--faults", "8", "--seed", "7")
+    assert counts["one winner"] + counts["no winner, and an error"] == 16
+    assert counts["unknown"] > 0
