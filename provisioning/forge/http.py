@@ -171,13 +171,14 @@ class Api:
         self, method: str, path: str, answer: httpx2.Response, accepted: frozenset[int]
     ) -> Reply:
         status = answer.status_code
+        is_told = True
         try:
             data = answer.json() if answer.content else None
         except ValueError:
-            data = None
+            data, is_told = None, False
         told = data.get("message") if isinstance(data, dict) else None
         message = str(told or answer.reason_phrase)[:SHOWN]
-        if status < http.HTTPStatus.MULTIPLE_CHOICES and (data is not None or not answer.content):
+        if status < http.HTTPStatus.MULTIPLE_CHOICES and is_told:
             return Reply(status, data)
         if status in accepted:
             return Reply(status, data, message)
