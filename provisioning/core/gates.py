@@ -75,7 +75,7 @@ def check_protected(plan: Plan, _: Circumstances) -> Verdict | None:
     return Verdict(code="protected", reason=f"protected, but would be removed: {', '.join(names)}")
 
 
-def check_reviewed(plan: Plan, now: Circumstances) -> Verdict | None:
+def check_unreviewed(plan: Plan, now: Circumstances) -> Verdict | None:
     """Refuse what is not as it was reviewed on a pull request."""
     strays = find_strays(plan, now.reviewed) if now.reviewed is not None else ()
     if not strays or now.reviewed is None:
@@ -97,7 +97,7 @@ def _is_protected(change: PlannedChange) -> bool:
     )
 
 
-GATES: tuple[Gate, ...] = (check_emptied, check_rewound, check_protected, check_reviewed)
+GATES: tuple[Gate, ...] = (check_emptied, check_rewound, check_protected, check_unreviewed)
 
 
 def compute_verdicts(
