@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from provisioning.core.errors import (
@@ -39,11 +40,15 @@ _URL = re.compile(r"https?://[\w.:\[\]-]+(/[\w.~/-]*)?", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What a forge answered: the status, the JSON, and the words of a refusal."""
+    """What a forge answered: the status, the JSON, and the words of a refusal.
+
+    `total` is how many items a list has on all its pages, if the forge told.
+    """
 
     status: int
     data: Any
     message: str = ""
+    total: int | None = None
 
 
 class Api:
@@ -105,10 +110,11 @@ class Api:
     def read_all(self, path: str, **query: str | int) -> list[Any]:
         """Return every item of the list at *path*, page after page."""
         items: list[Any] = []
-        page = 1
-        while found := self.read(path, **query, page=page, limit=50).data:
-            items += found
-            page += 1
+        for page in count(1):
+            reply = self.read(path, **query, page=page, limit=50)
+            items += reply.data or ()
+            if not reply.data or (reply.total is not None and len(items) >= reply.total):
+                break
         return items
 
     def send(
@@ -179,7 +185,8 @@ class Api:
         told = data.get("message") if isinstance(data, dict) else None
         message = str(told or answer.reason_phrase)[:SHOWN]
         if status < http.HTTPStatus.MULTIPLE_CHOICES and is_told:
-            return Reply(status, data)
+            total = answer.headers.get("X-Total-Count", "")
+            return Reply(status, data, total=int(total) if total.isdecimal() else None)
         if status in accepted:
             return Reply(status, data, message)
         raise self._describe(method, path, answer, message)
