@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from provisioning.gitstore.remote import authorise
 from provisioning.providers.local.scanning import find_members
 
 ROOT = Path(__file__).parents[2]
@@ -20,6 +21,8 @@ DOCUMENTS = [
 TRANSCRIPTS = sorted(Path(__file__).parent.glob("*.txt"))
 BLOCK = re.compile(r"^```console\n(.*?)^```", re.DOTALL | re.MULTILINE)
 WILD = "[…]"
+FORGE = re.compile(r"https://git\.example\.org|ops/shop\b")
+"""What stands in a document for a real Gitea, and for a repository there."""
 
 
 def read_steps(text):
@@ -69,9 +72,9 @@ def _stop_processes(tmp_path):
             os.kill(member.seen.pid, signal.SIGKILL)
 
 
-def play(text, folder):
+def play(text, folder, environ=None):
     """Run the commands of *text* in one shell's place, following `cd`."""
-    environment = os.environ | {
+    environment = (environ or os.environ) | {
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         "LC_ALL": "C.UTF-8",
     }
@@ -100,15 +103,28 @@ def play(text, folder):
         assert done.returncode == get_exit(expected), (command, done.stdout)
 
 
-@pytest.mark.parametrize(
-    "document",
-    [each for each in DOCUMENTS if BLOCK.search(each.read_text("utf-8"))],
-    ids=lambda each: each.stem,
-)
-def test_what_the_documentation_shows_is_what_happens(document, tmp_path):
+def list_documents():
+    for document in DOCUMENTS:
+        text = document.read_text("utf-8")
+        if BLOCK.search(text):
+            peers = [pytest.mark.peer("gitea"), pytest.mark.xdist_group("gitea")]
+            yield pytest.param(
+                document, id=document.stem, marks=peers if FORGE.search(text) else []
+            )
+
+
+@pytest.mark.parametrize("document", [*list_documents()])
+def test_what_the_documentation_shows_is_what_happens(document, tmp_path, request):
     """Each console block of a document runs, one after the other, as it stands there."""
-    blocks = BLOCK.findall(document.read_text(encoding="utf-8"))
-    play("\n".join(blocks), tmp_path)
+    text = "\n".join(BLOCK.findall(document.read_text(encoding="utf-8")))
+    if not FORGE.search(text):
+        play(text, tmp_path)
+        return
+    gitea = request.getfixturevalue("gitea")
+    places = {"https://git.example.org": gitea.url, "ops/shop": gitea.create_repository()}
+    text = FORGE.sub(lambda found: places[found[0]], text)
+    environ = os.environ | authorise(gitea.url, gitea.token) | {"GITEA_TOKEN": gitea.token}
+    play(text, tmp_path, environ)
 
 
 @pytest.mark.parametrize("transcript", TRANSCRIPTS, ids=lambda each: each.stem)
