@@ -21,6 +21,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from gitea_lock import measure_gitea
 from measuring import Row, measure
 from sops_files import measure_sops
 from terraform import measure_terraform
@@ -123,6 +124,7 @@ GROUPS: dict[str, Callable[[Path], Rows]] = {
     "10000": partial(measure_size, 10_000, "0.8 s, 150 MiB"),
     "100000": partial(measure_size, 100_000, ""),
     "secrets": measure_sops,
+    "gitea": measure_gitea,
     "terraform": measure_terraform,
 }
 
