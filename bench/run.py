@@ -23,6 +23,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from gitea_lock import measure_gitea
 from measuring import Row, measure
+from reviews import measure_reviews
 from sops_files import measure_sops
 from terraform import measure_terraform
 from workspaces import (
@@ -125,6 +126,7 @@ GROUPS: dict[str, Callable[[Path], Rows]] = {
     "100000": partial(measure_size, 100_000, ""),
     "secrets": measure_sops,
     "gitea": measure_gitea,
+    "reviews": measure_reviews,
     "terraform": measure_terraform,
 }
 
