@@ -5,12 +5,12 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pyrage
 import pytest
 
-MEMORY = Path("/dev/shm")
 TEXT = "password: the-plain-text # note\nlist:\n    - 1\n"
 
 
@@ -19,7 +19,8 @@ def bench(tmp_path, monkeypatch):
     identity = pyrage.x25519.Identity.generate()
     (tmp_path / "keys.txt").write_text(str(identity))
     monkeypatch.setenv("SOPS_AGE_KEY_FILE", str(tmp_path / "keys.txt"))
-    monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
+    (tmp_path / "runtime").mkdir()
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "runtime"))
     (tmp_path / ".sops.yaml").write_text(f"creation_rules:\n  - age: {identity.to_public()}\n")
     file = tmp_path / "file.yaml"
     file.write_text(TEXT)
@@ -55,24 +56,32 @@ def write_editor(folder, text):
 
 
 @pytest.fixture(autouse=True)
-def _leave_nothing():
-    before = set(MEMORY.iterdir())
+def _leave_nothing(bench):
     yield
-    assert {
-        path for path in set(MEMORY.iterdir()) - before if path.name.startswith(".sops")
-    } == set()
+    assert list((bench / "runtime").iterdir()) == []
 
 
-def test_the_editor_sees_the_plain_text_in_a_file_of_its_owner_in_memory(bench):
+def test_the_editor_sees_the_plain_text_in_a_file_of_its_owner_in_memory(bench, monkeypatch):
+    monkeypatch.delenv("XDG_RUNTIME_DIR")
     seen = bench / "seen"
     editor = write_editor(
-        bench, f'stat -c "%a %n" "$1" > {seen}; cat "$1" >> {seen}; echo "x: 1" >> "$1"'
+        bench,
+        f'stat -c %a "$1" > {seen}; stat -fc %T "$1" >> {seen}; echo "$1" >> {seen}; '
+        f'cat "$1" >> {seen}; echo "x: 1" >> "$1"',
     )
     sops(bench, "file.yaml", editor=editor)
-    mode, *lines = seen.read_text().splitlines()
-    assert mode.startswith("600 /dev/shm/")
+    mode, kind, place, *lines = seen.read_text().splitlines()
+    assert (mode, kind) == ("600", "tmpfs")
+    assert not Path(place).parent.exists()
     assert "password: the-plain-text" in "\n".join(lines)
     assert "x: 1" in sops(bench, "-d", "file.yaml")
+
+
+def test_the_place_of_the_users_session_comes_first(bench):
+    seen = bench / "seen"
+    editor = write_editor(bench, f'echo "$1" > {seen}; echo "x: 1" >> "$1"')
+    sops(bench, "file.yaml", editor=editor)
+    assert seen.read_text().startswith(f"{bench}/runtime/.sops")
 
 
 @pytest.mark.parametrize(
@@ -107,16 +116,17 @@ def test_a_mistake_opens_the_editor_again_with_the_reason_on_top(bench):
 def test_a_signal_removes_the_plain_text(bench, number):
     before = (bench / "file.yaml").read_bytes()
     mark = bench / "started"
-    process = start(bench, "file.yaml", editor=write_editor(bench, f"touch {mark}; exec sleep 30"))
+    process = start(bench, "file.yaml", editor=write_editor(bench, f"echo $$ > {mark}; exec sleep 30"))
     deadline = time.monotonic() + 20
-    while not mark.exists():
+    while not mark.exists() or not mark.read_text():
         assert time.monotonic() < deadline
         time.sleep(0.02)
     process.send_signal(number)
     process.communicate(timeout=20)
     assert process.returncode != 0
     assert (bench / "file.yaml").read_bytes() == before
-    subprocess.run(["pkill", "-f", str(bench / "editor.sh")], check=False)
+    with suppress(ProcessLookupError):
+        os.kill(int(mark.read_text()), signal.SIGKILL)
 
 
 def test_mode_and_owner_stay(bench):
