@@ -13,6 +13,7 @@ from provisioning.secrets.recipients import differs, read_wanted
 from provisioning.secrets.sops.data_keys import Keyring
 from provisioning.secrets.sops.errors import NotEncrypted, SopsError
 from provisioning.secrets.sops.files import choose_format, load_encrypted, open_store
+from provisioning.secrets.sops.patterns import compile_pattern
 from provisioning.secrets.sops.rules import Rules
 from provisioning.secrets.values import MARK, open_secrets
 
@@ -64,7 +65,7 @@ class Checker:
             return True
         rules = self._rules.data.get("creation_rules") if self._rules else None
         patterns = (each.get("path_regex") for each in rules or () if isinstance(each, dict))
-        return any(pattern and re.search(str(pattern), path) for pattern in patterns)
+        return any(pattern and compile_pattern(str(pattern)).search(path) for pattern in patterns)
 
     def check_encrypted(self, path: str, data: bytes) -> Iterator[Finding]:
         """Check that the SOPS file *data* can be read, and by whom its rule says."""

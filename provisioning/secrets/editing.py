@@ -47,7 +47,7 @@ def edit_text(
         last = text
         failure: ProvisioningError | None = None
         while True:
-            _run(command, path)
+            _run(command, path, environ)
             edited = _remove_note(path.read_bytes(), path)
             if edited == last:
                 raise failure or SopsError(
@@ -82,9 +82,9 @@ def choose_editor(environ: Mapping[str, str]) -> list[str]:
     )
 
 
-def _run(command: list[str], path: Path) -> None:
+def _run(command: list[str], path: Path, environ: Mapping[str, str]) -> None:
     try:
-        status = subprocess.run([*command, str(path)], check=False).returncode
+        status = subprocess.run([*command, str(path)], check=False, env=environ).returncode
     except OSError as exc:
         raise SopsError(
             f"Could not run editor: {command[0]}: {exc.strerror}",

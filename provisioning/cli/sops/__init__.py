@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,9 @@ import click
 from provisioning.cli.lazy import LazyGroup
 from provisioning.cli.session import Session, pass_session
 from provisioning.cli.sops import options as shared
+from provisioning.cli.sops.environment import read_environment
 from provisioning.cli.sops.files import Bench
+from provisioning.cli.sops.words import read_leading
 from provisioning.core.errors import ProvisioningError
 from provisioning.secrets.sops.metadata import VERSION
 
@@ -28,6 +29,7 @@ COMMANDS = {
     "exec-env": (f"{_HERE}.running:exec_env", "Run a command with values in its environment."),
     "exec-file": (f"{_HERE}.running:exec_file", "Run a command that reads the plain text."),
     "filestatus": (f"{_HERE}.keys:filestatus", "Tell whether a file is encrypted."),
+    "completion": (f"{_HERE}.completion:completion", "Print the shell's completion script."),
 }
 
 
@@ -47,9 +49,9 @@ class _SopsGroup(LazyGroup):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Read options up to the first word that is none."""
-        if args and args[0] == "help":
+        if args and args[0] in {"help", "h"}:
             args = [*args[1:], "--help"]
-        return click.Group.parse_args(self, ctx, args)
+        return click.Group.parse_args(self, ctx, read_leading(self.get_params(ctx), args))
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; errors end with the exit codes of `sops`."""
@@ -102,9 +104,12 @@ def sops(context: click.Context, session: Session, /, **options: Any) -> int | N
     """
     context.obj = Bench(
         folder=Path(session.folder).resolve(),
-        environ=dict(os.environ),
+        environ=read_environment(),
         config=options["config"],
         indent=options["indent"],
+        only_encrypted=options["mac_only_encrypted"],
+        has_local_service=options["has_local_service"],
+        services=options["keyservice"],
     )
     if context.invoked_subcommand is None:
         from provisioning.secrets.sops.errors import SopsError

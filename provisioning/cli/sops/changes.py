@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,8 @@ from typing import Any
 import click
 
 from provisioning.cli.sops import options as shared
-from provisioning.cli.sops.files import Bench, Options, read_input
+from provisioning.cli.sops.files import Bench, Options, exit_with, read_input
+from provisioning.cli.sops.words import NO_FILE, SopsCommand, take_exactly
 from provisioning.secrets.editing import edit_text
 from provisioning.secrets.replacing import replace_file
 from provisioning.secrets.sops.cipher import Cipher
@@ -18,15 +20,22 @@ from provisioning.secrets.sops.data_keys import generate_data_key, wrap_data_key
 from provisioning.secrets.sops.document import Document
 from provisioning.secrets.sops.errors import PathNotFound, SopsError
 from provisioning.secrets.sops.examples import EXAMPLES
-from provisioning.secrets.sops.files import Opened, Store, dump_document, load_encrypted, load_plain
+from provisioning.secrets.sops.files import (
+    Opened,
+    Store,
+    check_no_metadata,
+    dump_document,
+    load_encrypted,
+    load_plain,
+)
 from provisioning.secrets.sops.metadata import render_metadata
 from provisioning.secrets.sops.moments import now
 from provisioning.secrets.sops.stores.json import JsonStore
 from provisioning.secrets.sops.tree import Value, parse_path, remove_path, write_path
 
 
-@click.command()
-@click.argument("file")
+@click.command(cls=SopsCommand)
+@shared.FILE
 @shared.KEYS
 @shared.TYPES
 @shared.SELECTION
@@ -75,7 +84,8 @@ def _begin(bench: Bench, path: Path, options: Options, source: Store) -> Opened:
     """Prepare a new file, so that a missing key is found before anything is written."""
     data_key = generate_data_key()
     metadata = bench.build_metadata(path, options, source.name)
-    wrapped = wrap_data_key(metadata, data_key, bench.keyring, now())
+    with exit_with(128):
+        wrapped = wrap_data_key(metadata, data_key, bench.keyring, now())
     return Opened(document=Document([], wrapped), cipher=Cipher(data_key), data_key=data_key)
 
 
@@ -83,10 +93,8 @@ def _seal(opened: Opened, target: Store) -> bytes:
     return dump_document(opened.seal(now()), target)
 
 
-@click.command("set")
-@click.argument("file")
-@click.argument("index")
-@click.argument("value", required=False)
+@click.command("set", cls=SopsCommand)
+@click.argument("words", nargs=-1, metavar="FILE INDEX [VALUE]")
 @shared.TYPES
 @click.option("--value-file", is_flag=True, help="VALUE names the file that holds the value.")
 @click.option("--value-stdin", is_flag=True, help="Read the value from the standard input.")
@@ -96,18 +104,20 @@ def _seal(opened: Opened, target: Store) -> bytes:
 @click.option("--idempotent", is_flag=True, help="Write nothing if the value is there already.")
 @shared.KEYSERVICE
 @click.pass_obj
-def set_value(bench: Bench, /, file: str, index: str, value: str | None, **options: Any) -> int:
+def set_value(bench: Bench, /, words: tuple[str, ...], **options: Any) -> int:
     """Set what stands at INDEX, such as '["key"][0]', to VALUE, which is JSON."""
     if options["value_file"] and options["value_stdin"]:
         raise SopsError(
             "Error: cannot use both --value-file and --value-stdin", hint="choose one of them"
         )
-    if (value is None) != options["value_stdin"]:
+    if len(words) != (2 if options["value_stdin"] else 3):
         raise SopsError(
             "Error: no file specified, or index and value are missing",
             hint="""sops set FILE '["key"]' '"value"'""",
-            exit_code=100,
+            exit_code=NO_FILE,
         )
+    file, index, value = (*words, None)[:3]
+    assert file is not None and index is not None  # noqa: S101, PT018  two words at least
     steps = _read_index(index, "set")
     new = parse_value(_read_value(bench, value, options))
     write_value(bench, bench.locate(file), steps, new, options)
@@ -118,7 +128,8 @@ def _read_value(bench: Bench, value: str | None, options: Options) -> str:
     if value is None:
         return sys.stdin.read()
     if options["value_file"]:
-        return read_input(bench.locate(value)).decode("utf-8", "surrogateescape")
+        with exit_with(1):
+            return read_input(bench.locate(value)).decode("utf-8", "surrogateescape")
     return value
 
 
@@ -141,12 +152,15 @@ def parse_value(text: str) -> Value:
     try:
         envelope = JsonStore().load(b'{"": ' + text.encode("utf-8", "surrogateescape") + b"}")
         ((_, value),) = envelope[0]
+        is_valid = value not in (math.inf, -math.inf)
     except (SopsError, ValueError):
+        is_valid = False
+    if not is_valid:
         raise SopsError(
             "Value for --set is not valid JSON",
             hint="""text needs its quotes: '"text"'""",
             exit_code=7,
-        ) from None
+        )
     return value
 
 
@@ -157,6 +171,7 @@ def write_value(
     opened = bench.open(path, path, options)
     branches = opened.document.branches
     changed = write_path(branches[0], steps, value)
+    check_no_metadata(changed, bench.open_output(path, options).name)
     if options.get("idempotent") and changed == branches[0]:
         return
     _write(bench, path, opened, changed, options)
@@ -169,9 +184,13 @@ def _write(bench: Bench, path: Path, opened: Opened, branch: Value, options: Opt
     replace_file(path, _seal(replace(opened, document=edited), target))
 
 
-@click.command()
-@click.argument("file")
-@click.argument("index")
+@click.command(cls=SopsCommand)
+@click.argument(
+    "words",
+    nargs=-1,
+    metavar="FILE INDEX",
+    callback=take_exactly(2, "Error: no file specified, or index is missing", NO_FILE),
+)
 @shared.TYPES
 @click.option("--shamir-secret-sharing-threshold", type=int, default=0, hidden=True)
 @shared.IGNORE_MAC
@@ -179,8 +198,9 @@ def _write(bench: Bench, path: Path, opened: Opened, branch: Value, options: Opt
 @click.option("--idempotent", is_flag=True, help="Write nothing if there is nothing.")
 @shared.KEYSERVICE
 @click.pass_obj
-def unset(bench: Bench, /, file: str, index: str, **options: Any) -> int:
+def unset(bench: Bench, /, words: tuple[str, str], **options: Any) -> int:
     """Remove what stands at INDEX, such as '["key"][0]'."""
+    file, index = words
     path = bench.locate(file)
     steps = _read_index(index, "unset")
     opened = bench.open(path, path, options)

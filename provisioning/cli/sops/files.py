@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import click
 
+from provisioning.core.errors import ProvisioningError
 from provisioning.secrets.keys import naming
-from provisioning.secrets.keys.keyring import EnvironmentKeyring
+from provisioning.secrets.keys.keyring import EnvironmentKeyring, NoKeyring
 from provisioning.secrets.replacing import replace_file
-from provisioning.secrets.sops.data_keys import DECRYPTION_ORDER
+from provisioning.secrets.sops.data_keys import DECRYPTION_ORDER, Keyring
 from provisioning.secrets.sops.document import Document
-from provisioning.secrets.sops.errors import SopsError
+from provisioning.secrets.sops.errors import SopsError, UnreadableFile
 from provisioning.secrets.sops.files import (
     Format,
     Indents,
@@ -47,20 +49,32 @@ class Bench:
     Args:
         config: The `.sops.yaml` that was named; "" to search for one.
         indent: The indentation that was asked for.
+        only_encrypted: The MAC is to cover only what is encrypted.
+        has_local_service: The keys at hand may be used.
+        services: The addresses of key services that were named.
     """
 
     folder: Path
     environ: Mapping[str, str]
     config: str = ""
     indent: int | None = None
+    only_encrypted: bool = False
+    has_local_service: bool = True
+    services: tuple[str, ...] = ()
     _rules: Rules | None = None
-    _keyring: EnvironmentKeyring | None = None
+    _keyring: Keyring | None = None
 
     @property
-    def keyring(self) -> EnvironmentKeyring:
-        """The keys at hand."""
+    def keyring(self) -> Keyring:
+        """The keys at hand; other key services are named, and not asked."""
         if self._keyring is None:
-            self._keyring = EnvironmentKeyring(environ=self.environ, ask=_ask_passphrase)
+            for service in self.services:
+                click.echo(f"the key service {service} is not asked: only local keys", err=True)
+            self._keyring = (
+                EnvironmentKeyring(environ=self.environ, ask=_ask_passphrase)
+                if self.has_local_service
+                else NoKeyring()
+            )
         return self._keyring
 
     def locate(self, name: str) -> Path:
@@ -112,7 +126,9 @@ class Bench:
 
     def load(self, path: Path | None, name: Path, options: Options) -> Document:
         """Read the encrypted file at *path*, or the standard input, whose name is *name*."""
-        return load_encrypted(read_input(path), self.open_input(name, options))
+        store = self.open_input(name, options)
+        with exit_with(1, UnreadableFile):
+            return load_encrypted(read_input(path), store)
 
     def build_metadata(self, path: Path, options: Options, kind: str) -> Metadata:
         """Return the metadata of the new file *path*, of the format *kind*.
@@ -133,7 +149,7 @@ class Bench:
         )
         return Metadata(
             groups=groups or (rule.groups if rule else ()),
-            selection=_build_selection(options, rule, kind),
+            selection=_build_selection(options, rule, kind, only=self.only_encrypted),
             threshold=threshold,
         )
 
@@ -187,14 +203,16 @@ def read_keys(options: Options, prefix: str = "") -> Iterable[MasterKey]:
     yield from naming.name_age(read("age"))
 
 
-def _build_selection(options: Options, rule: Rule | None, kind: str) -> Selection:
+def _build_selection(options: Options, rule: Rule | None, kind: str, *, only: bool) -> Selection:
     """Return what is encrypted: by options, else by the rule; a binary file as a whole."""
-    if kind == Format.BINARY:
-        return Selection(rule="", pattern="")
     given = {name: options.get(name) or "" for name in RULES}
     if rule:
         given = {name: given[name] or rule.rules.get(name, "") for name in RULES}
-    only = bool(options.get("mac_only_encrypted") or (rule and rule.mac_only_encrypted))
+    if kind == Format.BINARY:
+        for name in filter(given.get, RULES):
+            click.echo(f"{name} is not used: a binary file is encrypted as a whole", err=True)
+        return Selection(rule="", pattern="")
+    only = only or (rule is not None and rule.mac_only_encrypted)
     return replace(Selection.build(given), only_encrypted=only)
 
 
@@ -212,6 +230,30 @@ def read_input(path: Path | None) -> bytes:
         raise SopsError(
             f"Error reading file: {path}: {exc.strerror}", hint="check its name", exit_code=2
         ) from exc
+
+
+@contextmanager
+def exit_with(code: int, kind: type[ProvisioningError] = ProvisioningError) -> Iterator[None]:
+    """Give every error of *kind* in the block the exit code *code*."""
+    try:
+        yield
+    except kind as exc:
+        raise SopsError(exc.message, hint=exc.hint, source=exc.source, exit_code=code) from exc
+
+
+def refuse_new_keys(path: Path, options: Options) -> None:
+    """Make sure that there is a file at *path* if keys are to be added or removed.
+
+    Raises:
+        SopsError: If there is none.
+    """
+    changes = any(value and name.startswith(("add_", "rm_")) for name, value in options.items())
+    if changes and not path.exists():
+        raise SopsError(
+            f"Error: cannot add or remove keys on non-existent file {str(path)!r}",
+            hint="make it: `sops edit FILE`",
+            exit_code=49,
+        )
 
 
 def check_exists(path: Path) -> None:
@@ -233,7 +275,7 @@ def write_output(data: bytes, path: Path | None, options: Options, bench: Bench)
     if options.get("in_place") and path is not None:
         replace_file(path, data)
     elif options.get("output"):
-        replace_file(bench.locate(options["output"]), data)
+        replace_file(bench.folder / options["output"], data)
     else:
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sys
+from contextlib import suppress
 from dataclasses import replace
 from itertools import zip_longest
 from pathlib import Path
@@ -11,7 +13,8 @@ from typing import Any
 import click
 
 from provisioning.cli.sops import options as shared
-from provisioning.cli.sops.files import Bench, Options, check_exists, read_keys, write_output
+from provisioning.cli.sops.files import Bench, Options, exit_with, read_keys, write_output
+from provisioning.cli.sops.words import NO_FILE, SopsCommand, take_exactly
 from provisioning.core.errors import ProvisioningError
 from provisioning.secrets.replacing import replace_file
 from provisioning.secrets.sops.data_keys import unwrap_data_key
@@ -22,18 +25,18 @@ from provisioning.secrets.sops.moments import now
 from provisioning.secrets.sops.rules import find_file
 
 
-@click.command()
-@click.argument("files", nargs=-1)
+@click.command(cls=SopsCommand)
+@click.argument("files", nargs=-1, metavar="FILE...")
 @click.option("--yes", "-y", is_flag=True, help="Do not ask.")
 @click.option("--input-type", help=shared.FORMATS)
 @shared.KEYSERVICE
 @click.pass_obj
 def updatekeys(bench: Bench, /, files: tuple[str, ...], **options: Any) -> int:
     """Wrap the data keys of FILES by the keys that .sops.yaml names now."""
-    if not files:
-        raise SopsError("Error: no file specified", hint="name a file", exit_code=100)
     if not bench.config and find_file(bench.folder) is None:
         raise SopsError("config file not found", hint="write .sops.yaml, or pass --config")
+    if not files:
+        raise SopsError("Error: no file specified", hint="name a file", exit_code=NO_FILE)
     if len(files) == 1:
         _update(bench, bench.locate(files[0]), options)
         return 0
@@ -50,8 +53,9 @@ def updatekeys(bench: Bench, /, files: tuple[str, ...], **options: Any) -> int:
 
 
 def _update(bench: Bench, path: Path, options: Options) -> None:
-    check_exists(path)
-    document = bench.load(path, path, options)
+    click.echo(f"Syncing keys for file {path}", err=True)
+    with exit_with(1):
+        document = bench.load(path, path, options)
     rule = bench.find_rule(path, options)
     if rule is None:
         raise SopsError(
@@ -62,15 +66,29 @@ def _update(bench: Bench, path: Path, options: Options) -> None:
     threshold = min(old.threshold, len(rule.groups))
     changes = list(_compare(old, rule.groups, threshold))
     if not any(line[0] in "+-" for line in changes):
+        click.echo(f"File {path} already up to date", err=True)
         return
     click.echo("The following changes will be made to the file's groups:")
     click.echo("\n".join(changes))
-    if not options["yes"] and not click.confirm("Is this okay?"):
+    if not options["yes"] and not _ask():
+        click.echo(f"File {path} left unchanged", err=True)
         return
     data_key = unwrap_data_key(old, bench.keyring)
     wanted = replace(old, groups=rule.groups, threshold=threshold)
     rewrapped = rewrap_document(document, data_key, wanted, bench.keyring, now())
     replace_file(path, dump_document(rewrapped, bench.open_input(path, options)))
+    click.echo(f"File {path} synced with new keys", err=True)
+
+
+def _ask() -> bool:
+    answer = ""
+    while answer not in {"y", "n"}:
+        click.echo("Is this okay? (y/n):", nl=False)
+        line = sys.stdin.readline()
+        if not line:
+            raise SopsError("nobody answered", hint="pass --yes")
+        answer = line.strip()
+    return answer == "y"
 
 
 def _compare(old: Metadata, groups: tuple[KeyGroup, ...], threshold: int) -> Any:
@@ -88,20 +106,31 @@ def _compare(old: Metadata, groups: tuple[KeyGroup, ...], threshold: int) -> Any
         yield from (f"--- {label}" for label in before if label not in after)
 
 
-@click.group()
-def groups() -> None:
+@click.group(no_args_is_help=False, invoke_without_command=True)
+@click.pass_context
+def groups(context: click.Context) -> int:
     """Add and delete the key groups of a file."""
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
+    return 0
 
 
 _FILE = shared.combine(
-    click.option("--file", "-f", required=True, help="The file."),
+    click.option("--file", "-f", default="", help="The file."),
     shared.IN_PLACE,
     click.option("--shamir-secret-sharing-threshold", type=int, default=0, help="Groups needed."),
     shared.KEYSERVICE,
 )
 
 
-@groups.command()
+@groups.command(cls=SopsCommand)
+@click.argument(
+    "words",
+    nargs=-1,
+    metavar=" ",
+    expose_value=False,
+    callback=take_exactly(0, "error: no positional arguments allowed"),
+)
 @_FILE
 @shared.combine(
     *(
@@ -121,12 +150,20 @@ def add(bench: Bench, /, file: str, **options: Any) -> int:
     return 0
 
 
-@groups.command()
+@groups.command(cls=SopsCommand)
 @_FILE
-@click.argument("index", type=click.IntRange(min=0))
+@click.argument(
+    "words",
+    nargs=-1,
+    metavar="INDEX",
+    callback=take_exactly(1, "error: exactly one positional argument (index) required"),
+)
 @click.pass_obj
-def delete(bench: Bench, /, file: str, index: int, **options: Any) -> int:
+def delete(bench: Bench, /, file: str, words: tuple[str], **options: Any) -> int:
     """Delete the key group INDEX, counted from 0."""
+    if not words[0].isdecimal():
+        raise SopsError(f"failed to parse [index] argument: {words[0]!r}", hint="count from 0")
+    index = int(words[0])
     path = bench.locate(file)
     old = bench.load(path, path, options).metadata.groups
     if index >= len(old):
@@ -147,24 +184,24 @@ def _regroup(bench: Bench, path: Path, groups: tuple[KeyGroup, ...], options: Op
             f"threshold is {threshold}, but we only have {len(groups)} key groups",
             hint="pass a lower --shamir-secret-sharing-threshold",
         )
-    data_key = unwrap_data_key(old, bench.keyring)
+    with exit_with(1):
+        data_key = unwrap_data_key(old, bench.keyring)
     wanted = replace(old, groups=groups, threshold=threshold)
     rewrapped = rewrap_document(document, data_key, wanted, bench.keyring, now())
     target = bench.open_output(path, options)
     write_output(dump_document(rewrapped, target), path, options, bench)
 
 
-@click.command()
-@click.argument("file")
+@click.command(cls=SopsCommand)
+@shared.FILE
 @click.option("--input-type", help=shared.FORMATS)
 @click.pass_obj
 def filestatus(bench: Bench, /, file: str, **options: Any) -> int:
     """Tell as JSON whether FILE is encrypted."""
     path = bench.locate(file)
-    try:
+    is_encrypted = False
+    with exit_with(1), suppress(NotEncrypted):
         metadata = bench.load(path, path, options).metadata
         is_encrypted = bool(metadata.version and metadata.mac)
-    except NotEncrypted:
-        is_encrypted = False
     click.echo(json.dumps({"encrypted": is_encrypted}, separators=(",", ":")))
     return 0

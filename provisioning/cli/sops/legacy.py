@@ -2,61 +2,80 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from pathlib import Path
+
 import click
 
-from provisioning.cli.sops.files import Bench, Options, check_exists, check_output, write_output
+from provisioning.cli.sops.files import (
+    Bench,
+    Options,
+    check_exists,
+    check_output,
+    exit_with,
+    refuse_new_keys,
+    write_output,
+)
 from provisioning.cli.sops.transforms import decrypt_file, encrypt_file, rotate_file
+from provisioning.cli.sops.words import warn_of_more
 from provisioning.secrets.sops.errors import SopsError
 from provisioning.secrets.sops.tree import parse_path
 
+_ACTIONS = ("encrypt", "decrypt", "rotate", "set_text")
+"""In the order in which they are done; only what the last one makes is written."""
 
-@click.command()
+
+@click.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
 @click.argument("words", nargs=-1, type=click.UNPROCESSED)
 @click.pass_context
 def legacy(context: click.Context, words: tuple[str, ...]) -> int:
     """Do with the first of WORDS, a file, what the options of the group say."""
     assert context.parent is not None  # noqa: S101  it is a command of a group
     options, bench = context.parent.params, context.obj
-    if len(words) > 1:
-        click.echo("More than one positional argument; only the first one is used!", err=True)
+    warn_of_more(words)
     check_output(options)
-    _refuse_new_keys(bench, words[0], options)
     path = bench.locate(words[0])
     name = bench.locate(options["filename_override"] or words[0])
-    if options["set_text"]:
-        from provisioning.cli.sops.changes import parse_value, write_value
-
+    refuse_new_keys(path, options)
+    actions = [each for each in _ACTIONS if options[each]]
+    if set(actions) & {"encrypt", "decrypt", "rotate"}:
         check_exists(path)
-        steps, value = _split_set(options["set_text"])
-        write_value(bench, path, parse_path(steps), parse_value(value), options)
-        return 0
-    if options["rotate"]:
-        data = rotate_file(bench, path, options)
-    elif options["decrypt"]:
-        data = decrypt_file(bench, path, name, options)
-    elif options["encrypt"]:
-        data = encrypt_file(bench, path, name, options)
-    else:
+    if len(actions) > 1:
+        click.echo(f"of {', '.join(actions)}, only what the last one makes is written", err=True)
+    if actions != ["decrypt"]:
+        bench.find_rule(name, options)
+    if not actions:
         from provisioning.cli.sops.changes import edit_file
 
         edit_file(bench, path, options)
-        return 0
-    write_output(data, path, options, bench)
+    elif (data := _run(actions, bench, path, name, options)) is not None:
+        write_output(data, path, options, bench)
     return 0
 
 
-def _refuse_new_keys(bench: Bench, file: str, options: Options) -> None:
-    changes = [name for name, value in options.items() if value and name[:4] in ("add_", "rm_a")]
-    if changes and not bench.locate(file).exists():
-        raise SopsError(
-            f"Error: cannot add or remove keys on non-existent file {file!r}",
-            hint="use --age, --kms or --pgp instead",
-            exit_code=49,
-        )
+def _run(
+    actions: list[str], bench: Bench, path: Path, name: Path, options: Options
+) -> bytes | None:
+    """Return what the last of *actions* makes; None if it has written the file itself."""
+    *_, last = actions
+    if "encrypt" in actions and last != "encrypt":
+        bench.build_metadata(name, options, bench.open_input(name, options).name)
+        with suppress(SopsError):
+            encrypt_file(bench, path, name, options)
+    if last == "set_text":
+        from provisioning.cli.sops.changes import parse_value, write_value
+
+        steps, value = _split_set(options["set_text"])
+        write_value(bench, path, steps, parse_value(value), options)
+        return None
+    if last == "rotate":
+        return rotate_file(bench, path, options)
+    return (encrypt_file if last == "encrypt" else decrypt_file)(bench, path, name, options)
 
 
-def _split_set(text: str) -> tuple[str, str]:
+def _split_set(text: str) -> tuple[tuple[str | int, ...], str]:
     steps, mark, value = text.partition("] ")
     if not mark:
         raise SopsError("Invalid --set format", hint="""--set '["key"] JSON'""", exit_code=7)
-    return f"{steps}]", value
+    with exit_with(7):
+        return parse_path(f"{steps}]"), value

@@ -7,6 +7,8 @@ from typing import Any, TypeVar
 
 import click
 
+from provisioning.cli.sops.words import take_first, take_first_if_any
+
 Function = TypeVar("Function", bound=Callable[..., Any])
 Decorator = Callable[[Function], Function]
 
@@ -81,7 +83,33 @@ ROTATION = combine(
     )
 )
 
+
+def _tell_bench(context: click.Context, parameter: click.Parameter, value: Any) -> Any:
+    """Let a command's own choice of key services hold, not that which stands before it."""
+    from provisioning.cli.sops.files import Bench
+
+    if isinstance(context.obj, Bench):
+        if parameter.name == "keyservice":
+            context.obj.services = value
+        else:
+            context.obj.has_local_service = value
+    return value
+
+
 KEYSERVICE = combine(
-    click.option("--enable-local-keyservice", type=bool, default=True, hidden=True),
-    click.option("--keyservice", multiple=True, hidden=True),
+    click.option(
+        "--enable-local-keyservice/--disable-local-keyservice",
+        "has_local_service",
+        envvar="SOPS_ENABLE_LOCAL_KEYSERVICE",
+        default=True,
+        hidden=True,
+        callback=_tell_bench,
+    ),
+    click.option(
+        "--keyservice", envvar="SOPS_KEYSERVICE", multiple=True, hidden=True, callback=_tell_bench
+    ),
 )
+
+FILE = click.argument("file", nargs=-1, metavar="FILE", callback=take_first)
+
+FILE_OR_INPUT = click.argument("file", nargs=-1, metavar="[FILE]", callback=take_first_if_any)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import threading
 from collections.abc import Mapping
@@ -12,19 +13,30 @@ from typing import Any
 import click
 
 from provisioning.cli.sops import options as shared
-from provisioning.cli.sops.files import Bench, Options, check_exists
+from provisioning.cli.sops.files import Bench, Options
+from provisioning.cli.sops.words import SopsCommand, take_exactly
 from provisioning.secrets.plaintext import open_private_folder, write_private
 from provisioning.secrets.sops.errors import SopsError
 from provisioning.secrets.sops.stores.scalars import render_scalar
 from provisioning.secrets.sops.tree import Branch, Comment
 
 _SHELL = "/bin/sh"
+_KILLED = 255
+"""The exit code if a signal ended the command."""
+
 _FILE_NAME = "tmp-file"
 
 
-@click.command("exec-env")
-@click.argument("file")
-@click.argument("command")
+_WORDS = click.argument(
+    "words",
+    nargs=-1,
+    metavar="FILE COMMAND",
+    callback=take_exactly(2, "error: missing file to decrypt, or command to run"),
+)
+
+
+@click.command("exec-env", cls=SopsCommand)
+@_WORDS
 @click.option("--background", is_flag=True, help="Do not wait for the command.")
 @click.option("--pristine", is_flag=True, help="Give it nothing but the values.")
 @click.option("--user", default="", help="Run it as this user.")
@@ -34,8 +46,9 @@ _FILE_NAME = "tmp-file"
 @shared.ORDER
 @shared.KEYSERVICE
 @click.pass_obj
-def exec_env(bench: Bench, /, file: str, command: str, **options: Any) -> int:
+def exec_env(bench: Bench, /, words: tuple[str, str], **options: Any) -> int:
     """Run COMMAND with the values of FILE in its environment."""
+    file, command = words
     if options["background"] and options["same_process"]:
         raise SopsError(
             "Error: The --same-process flag cannot be used with --background",
@@ -43,10 +56,11 @@ def exec_env(bench: Bench, /, file: str, command: str, **options: Any) -> int:
             exit_code=8,
         )
     path = bench.locate(file)
-    check_exists(path)
     values = _read_environment(bench.open(path, path, options).document.branches[0])
-    environ = ({} if options["pristine"] else dict(bench.environ)) | values
+    environ = {} if options["pristine"] else dict(bench.environ)
+    environ |= _describe_user(options["user"]) | values
     if options["same_process"]:
+        _become(options["user"])
         os.execve(_SHELL, [_SHELL, "-c", command], environ)  # noqa: S606
     return _run(command, environ, options)
 
@@ -69,6 +83,35 @@ def _read_environment(branch: Branch) -> dict[str, str]:
     return values
 
 
+def _describe_user(name: str) -> dict[str, str]:
+    """Return what a program expects to be told of the user it runs as."""
+    import pwd
+
+    if not name:
+        return {}
+    try:
+        user = pwd.getpwnam(name)
+    except KeyError as exc:
+        raise SopsError(f"user: unknown user {name}", hint="check --user") from exc
+    return {"HOME": user.pw_dir, "USER": user.pw_name, "LOGNAME": user.pw_name}
+
+
+def _become(name: str) -> None:
+    import pwd
+
+    if not name:
+        return
+    user = pwd.getpwnam(name)
+    try:
+        os.initgroups(name, user.pw_gid)
+        os.setgid(user.pw_gid)
+        os.setuid(user.pw_uid)
+    except OSError as exc:
+        raise SopsError(
+            f"the command cannot be run as {name}: {exc.strerror}", hint="run it as root"
+        ) from exc
+
+
 def _run(command: str, environ: Mapping[str, str], options: Options) -> int:
     user = options["user"] or None
     try:
@@ -83,12 +126,14 @@ def _run(command: str, environ: Mapping[str, str], options: Options) -> int:
         child.returncode = 0  # it goes on by itself
         return 0
     status = child.wait()
-    return status if status >= 0 else 128 - status
+    if status:
+        told = f"exit status {status}" if status > 0 else f"signal: {signal.strsignal(-status)}"
+        click.echo(told, err=True)
+    return status if status >= 0 else _KILLED
 
 
-@click.command("exec-file")
-@click.argument("file")
-@click.argument("command")
+@click.command("exec-file", cls=SopsCommand)
+@_WORDS
 @click.option("--background", is_flag=True, hidden=True)
 @click.option("--no-fifo", is_flag=True, help="Use a file in memory instead of a pipe.")
 @click.option("--user", default="", help="Run it as this user.")
@@ -98,8 +143,9 @@ def _run(command: str, environ: Mapping[str, str], options: Options) -> int:
 @shared.ORDER
 @shared.KEYSERVICE
 @click.pass_obj
-def exec_file(bench: Bench, /, file: str, command: str, **options: Any) -> int:
+def exec_file(bench: Bench, /, words: tuple[str, str], **options: Any) -> int:
     """Run COMMAND, in which {} stands for a file with the plain text of FILE."""
+    file, command = words
     name = options["filename"] or _FILE_NAME
     if Path(name).is_absolute() or ".." in Path(name).parts or "/" in name:
         raise SopsError("The provided filename is not a local path.", hint="give a plain name")
@@ -108,7 +154,6 @@ def exec_file(bench: Bench, /, file: str, command: str, **options: Any) -> int:
             "a command in the background would outlive its file", hint="leave out --background"
         )
     path = bench.locate(file)
-    check_exists(path)
     target = bench.open_output(path, options)
     text = target.dump(bench.open(path, path, options).document.branches)
     with open_private_folder(bench.environ) as folder:
@@ -118,7 +163,8 @@ def exec_file(bench: Bench, /, file: str, command: str, **options: Any) -> int:
         else:
             os.mkfifo(place, 0o600)
             threading.Thread(target=_feed, args=(place, text), daemon=True).start()
-        return _run(command.replace("{}", str(place)), bench.environ, options)
+        environ = {**bench.environ, **_describe_user(options["user"])}
+        return _run(command.replace("{}", str(place)), environ, options)
 
 
 def _feed(place: Path, text: bytes) -> None:

@@ -16,8 +16,10 @@ from provisioning.cli.sops.files import (
     check_output,
     read_input,
     read_keys,
+    refuse_new_keys,
     write_output,
 )
+from provisioning.cli.sops.words import SopsCommand
 from provisioning.secrets.sops.errors import SopsError
 from provisioning.secrets.sops.files import (
     Store,
@@ -31,8 +33,8 @@ from provisioning.secrets.sops.moments import now
 from provisioning.secrets.sops.tree import Branch, parse_path, read_path
 
 
-@click.command()
-@click.argument("file", required=False)
+@click.command(cls=SopsCommand)
+@shared.FILE_OR_INPUT
 @shared.OUTPUT
 @shared.KEYS
 @shared.TYPES
@@ -76,8 +78,8 @@ def encrypt_file(bench: Bench, path: Path | None, name: Path, options: Options) 
     return dump_document(encrypt_branches(branches, metadata, bench.keyring, now()), target)
 
 
-@click.command()
-@click.argument("file", required=False)
+@click.command(cls=SopsCommand)
+@shared.FILE_OR_INPUT
 @shared.OUTPUT
 @click.option("--extract", default="", help="""Only this part: '["key"][0]'.""")
 @shared.TYPES
@@ -116,8 +118,8 @@ def _extract(branches: list[Branch], steps: tuple[str | int, ...], target: Store
     return target.dump_value(value)
 
 
-@click.command()
-@click.argument("file")
+@click.command(cls=SopsCommand)
+@shared.FILE
 @shared.OUTPUT
 @shared.TYPES
 @click.option("--encryption-context", help="KMS encryption context: key:value,…")
@@ -130,13 +132,13 @@ def rotate(bench: Bench, /, file: str, **options: Any) -> int:
     """Encrypt FILE again under a new data key; add and remove keys."""
     check_output(options)
     path = bench.locate(file)
+    refuse_new_keys(path, options)
     write_output(rotate_file(bench, path, options), path, options, bench)
     return 0
 
 
 def rotate_file(bench: Bench, path: Path, options: Options) -> bytes:
     """Return the file at *path* under a new data key, with keys added and removed."""
-    check_exists(path)
     name = bench.locate(options.get("filename_override") or str(path))
     opened = bench.open(path, name, options)
     metadata = _change_keys(opened.document.metadata, options)

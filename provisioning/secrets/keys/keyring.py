@@ -80,6 +80,34 @@ class EnvironmentKeyring:
         raise _describe_unknown(key)
 
 
+class NoKeyring:
+    """Uses no key at all."""
+
+    def wrap(self, key: MasterKey, data: bytes) -> str:
+        """Refuse.
+
+        Raises:
+            KeyUnusable: Always.
+        """
+        del data
+        raise _describe_none(key)
+
+    def unwrap(self, key: MasterKey) -> bytes:
+        """Refuse.
+
+        Raises:
+            KeyUnusable: Always.
+        """
+        raise _describe_none(key)
+
+
+def _describe_none(key: MasterKey) -> KeyUnusable:
+    return KeyUnusable(
+        f"the local key service is switched off, and no other can be asked for {key.label}",
+        hint="leave out --enable-local-keyservice=false and SOPS_ENABLE_LOCAL_KEYSERVICE",
+    )
+
+
 def _describe_unknown(key: MasterKey) -> KeyUnusable:
     return KeyUnusable(
         f"keys of the kind {key.section} cannot be used here: {key.label}",

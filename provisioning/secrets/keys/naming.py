@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 
 from provisioning.secrets.keys import age
-from provisioning.secrets.keys.errors import KeyUnusable
+from provisioning.secrets.keys.errors import InvalidContext, KeyUnusable
 from provisioning.secrets.sops.metadata import MasterKey
 
 Context = Mapping[str, str | None]
@@ -103,13 +103,13 @@ def parse_context(text: str) -> dict[str, str]:
     """Return the encryption context in *text*: `key:value,…`.
 
     Raises:
-        KeyUnusable: If a part has no colon.
+        InvalidContext: If a part has no colon.
     """
     context = {}
     for part in split_list(text):
         name, mark, value = part.partition(":")
         if not mark:
-            raise KeyUnusable(
+            raise InvalidContext(
                 "Invalid KMS encryption context format", hint="write key:value,key:value"
             )
         context[name] = value

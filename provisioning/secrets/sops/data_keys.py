@@ -44,7 +44,6 @@ def wrap_data_key(metadata: Metadata, data_key: bytes, keyring: Keyring, now: st
         raise SopsError(
             "No master keys were provided, so sops can't encrypt the file",
             hint="pass --age RECIPIENT, or write a creation rule in .sops.yaml",
-            exit_code=111,
         )
     parts = [data_key]
     if len(groups) > 1:

@@ -30,9 +30,13 @@ example_booleans:
 \t]
 }}
 """,
-    "dotenv": f"# This is an example file.\nhello={_WELCOME}\nexample_key=example_value\n",
-    "ini": f"""[Welcome!]
-; This is an example file.
+    "dotenv": f"""# This is an example file.
+hello={_WELCOME}
+example_key=example_value
+example_multiline=first\\nsecond\\nthird
+""",
+    "ini": f"""; This is an example file.
+[Welcome!]
 hello       = {_WELCOME}
 example_key = example_value
 """,

@@ -21,6 +21,7 @@ from provisioning.secrets.sops.errors import AlreadyEncrypted, SopsError
 from provisioning.secrets.sops.metadata import (
     TOP_LEVEL_KEY,
     Metadata,
+    check_version,
     parse_metadata,
     render_metadata,
 )
@@ -136,12 +137,21 @@ def load_plain(data: bytes, store: Store, target: Store) -> list[Branch]:
             hint="write a value into it first",
             exit_code=92,
         )
-    if any(_is_metadata_key(key, target.name) for key, _ in branches[0]):
+    check_no_metadata(branches[0], target.name)
+    return branches
+
+
+def check_no_metadata(branch: Branch, store: str) -> None:
+    """Make sure that nothing in *branch* would be taken for metadata in a file of *store*.
+
+    Raises:
+        AlreadyEncrypted: If something would.
+    """
+    if any(_is_metadata_key(key, store) for key, _ in branch):
         raise AlreadyEncrypted(
             f"the file has a top-level entry {TOP_LEVEL_KEY!r}, so it is encrypted already",
             hint="edit it with `sops edit FILE`, or rename the entry",
         )
-    return branches
 
 
 def _is_metadata_key(key: str | Comment, store: str) -> bool:
@@ -173,10 +183,12 @@ def open_document(
     """Decrypt *document*.
 
     Raises:
+        SopsError: If it does not say by which version it was written.
         NoKeyFits: If no key of the keyring opens it.
         UndecryptableValue: If a value is damaged, or was moved to another key.
         Tampered: If values were added, removed or reordered.
     """
+    check_version(document.metadata)
     data_key = unwrap_data_key(document.metadata, keyring, order)
     cipher = Cipher(data_key)
     plain = decrypt_document(document, cipher, ignore_mac=ignore_mac)

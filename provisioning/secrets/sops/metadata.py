@@ -5,6 +5,7 @@ The names are those that `sops` writes below its top-level key `sops`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
@@ -16,6 +17,9 @@ VERSION = "3.13.3"
 """The version of `sops` whose files we write."""
 
 TOP_LEVEL_KEY = "sops"
+
+_MOMENT = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:[.,]\d+)?(Z|[-+]\d\d:\d\d)")
+_UTC = frozenset(("Z", "+00:00", "-00:00"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,9 +135,9 @@ def parse_metadata(branch: Branch) -> Metadata:
             groups=groups,
             selection=selection,
             threshold=int(data.get("shamir_threshold") or 0),
-            last_modified=_read_text(data, "lastmodified"),
-            mac=_read_text(data, "mac"),
-            version=_read_text(data, "version"),
+            last_modified=_read_moment(data, "lastmodified"),
+            mac=_read_text({"mac": "", **data}, "mac"),
+            version=_read_text({"version": "", **data}, "version"),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as exc:
         raise SopsError(
@@ -154,6 +158,37 @@ def _read_text(data: dict[str, Value], name: str) -> str:
     if not isinstance(value, str):
         raise TypeError(f"{name} is not text")
     return value
+
+
+def _read_moment(data: dict[str, Value], name: str) -> str:
+    """Return a moment as RFC 3339 has it, in whole seconds."""
+    value = data[name]
+    match = _MOMENT.fullmatch(value)
+    if not match:
+        raise ValueError(f"{name} is not a moment such as 2026-01-02T03:04:05Z")
+    return match[1] + ("Z" if match[2] in _UTC else match[2])
+
+
+def check_version(metadata: Metadata) -> None:
+    """Make sure that *metadata* says by which version of `sops` the file was written.
+
+    Raises:
+        SopsError: If it does not.
+    """
+    if not re.search(r"\d+\.\d+\.\d+", metadata.version):
+        raise SopsError(
+            f"the version of sops that wrote the file is {metadata.version!r}, which is none",
+            hint="restore the file from Git",
+        )
+
+
+def is_newer(metadata: Metadata) -> bool:
+    """Tell whether the file was written by a newer `sops` than the one that is followed here."""
+    one, other = (
+        [int(part) for part in re.findall(r"\d+", version)[:3]]
+        for version in (metadata.version, VERSION)
+    )
+    return one > other
 
 
 def _parse_groups(data: dict[str, Value]) -> Iterator[KeyGroup]:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from provisioning.core.manifests.documents import MAX_DEPTH
 from provisioning.secrets.keys import naming
 from provisioning.secrets.sops.errors import SopsError
 from provisioning.secrets.sops.files import Indents
 from provisioning.secrets.sops.metadata import KeyGroup, MasterKey
+from provisioning.secrets.sops.patterns import compile_pattern
 from provisioning.secrets.sops.selection import RULES, Selection
+from provisioning.secrets.sops.stores.yaml.reading import load_documents
+from provisioning.secrets.sops.tree import as_plain
 
 FILE_NAME = ".sops.yaml"
 _NEAR_MISS = ".sops.yml"
@@ -49,12 +51,12 @@ class Rules:
 
         def read(name: str) -> int | None:
             indent = _read_map(stores, name).get("indent")
-            if indent is not None and (not isinstance(indent, int) or indent < -1):
+            if indent is not None and not isinstance(indent, int):
                 raise SopsError(
                     f"{self.path}: stores.{name}.indent is no number of spaces",
                     hint="write a number",
                 )
-            return None if indent == -1 else indent
+            return indent
 
         return Indents(yaml=read("yaml"), json=read("json"), json_binary=read("json_binary"))
 
@@ -74,7 +76,7 @@ class Rules:
             return None
         folder = f"{self.path.parent.resolve()}{os.sep}"
         name = str(path).removeprefix(folder)
-        for number, rule in enumerate(rules if isinstance(rules, list) else [rules], 1):
+        for number, rule in enumerate(rules, 1):
             where = f"{self.path}: creation rule {number}"
             if not isinstance(rule, dict):
                 raise SopsError(f"{where} is no mapping", hint="write `- path_regex: …`")
@@ -88,7 +90,7 @@ class Rules:
     def _fits(self, rule: dict[str, Any], name: str, where: str) -> bool:
         pattern = rule.get("path_regex") or ""
         try:
-            return bool(re.search(str(pattern), name))
+            return bool(compile_pattern(str(pattern)).search(name))
         except re.error as exc:
             raise SopsError(
                 f"{where}: can not compile regexp {pattern!r}: {exc}", hint="correct path_regex"
@@ -123,7 +125,6 @@ def load_rules(path: Path) -> Rules:
         raise SopsError(
             f"could not read config file {path}: {exc.strerror}",
             hint="pass --config",
-            exit_code=61,
         ) from exc
 
 
@@ -131,35 +132,35 @@ def parse_rules(data: bytes, path: Path) -> Rules:
     """Return the rules in *data*, the content of *path*.
 
     Raises:
-        SopsError: If it is no mapping.
+        SopsError: If it is not YAML, or no mapping.
     """
-    import yaml
-
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        text = data.decode()
-        _check_depth(yaml.parse(text, Loader=loader))
-        tree = yaml.load(text, Loader=loader) or {}  # noqa: S506  a safe loader
-    except (yaml.YAMLError, UnicodeDecodeError) as exc:
+        documents = load_documents(data.decode())
+    except (SopsError, UnicodeDecodeError) as exc:
         raise SopsError(
-            f"error loading config: {path} is not YAML: {exc}", hint="correct it", exit_code=5
+            f"error loading config: {path} cannot be read: {exc}", hint="correct it"
         ) from exc
-    if not isinstance(tree, dict):
+    tree = _merge(as_plain(documents[0])) if documents else {}
+    rules = tree.get("creation_rules")
+    if rules is not None and not isinstance(rules, list):
         raise SopsError(
-            f"error loading config: {path} is no mapping", hint="begin with creation_rules:"
+            f"error loading config: {path}: creation_rules is no list", hint="write `- age: …`"
         )
     return Rules(path, tree)
 
 
-def _check_depth(events: Iterable[Any]) -> None:
-    from yaml import CollectionEndEvent, CollectionStartEvent, YAMLError
-
-    depth = 0
-    for event in events:
-        depth += isinstance(event, CollectionStartEvent)
-        depth -= isinstance(event, CollectionEndEvent)
-        if depth > MAX_DEPTH:
-            raise YAMLError("it is nested too deep")
+def _merge(tree: Any) -> Any:
+    """Return *tree* with the maps that YAML's merge keys (`<<`) name taken in."""
+    match tree:
+        case dict():
+            others = tree.get("<<") or ()
+            merged: dict[str, Any] = {}
+            for other in reversed(others if isinstance(others, list) else [others]):
+                merged |= _merge(other) if isinstance(other, dict) else {}
+            return merged | {key: _merge(value) for key, value in tree.items() if key != "<<"}
+        case list():
+            return [_merge(item) for item in tree]
+    return tree
 
 
 def _read_map(data: Mapping[str, Any], name: str) -> Mapping[str, Any]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from provisioning.secrets.sops.errors import SopsError
+from provisioning.secrets.sops.patterns import compile_pattern
 
 RULES = (
     "unencrypted_suffix",
@@ -56,12 +57,16 @@ class Selection:
         rule, pattern = given[0] if given else DEFAULT
         if rule.endswith("regex"):
             try:
-                re.compile(pattern)
+                compile_pattern(pattern)
             except re.error as exc:
                 raise SopsError(
                     f"{rule} is not a regular expression: {exc}", hint=f"correct {pattern!r}"
                 ) from exc
         return cls(rule, pattern, only_encrypted)
+
+    @property
+    def _regex(self) -> re.Pattern[str]:
+        return compile_pattern(self.pattern)
 
     def as_rules(self) -> dict[str, str]:
         """Return the rule by its name in a file."""
@@ -75,9 +80,9 @@ class Selection:
             case "encrypted_suffix":
                 return any(key.endswith(self.pattern) for key in path)
             case "unencrypted_regex":
-                return not any(re.search(self.pattern, key) for key in path)
+                return not any(self._regex.search(key) for key in path)
             case "encrypted_regex":
-                return any(re.search(self.pattern, key) for key in path)
+                return any(self._regex.search(key) for key in path)
             case "unencrypted_comment_regex":
                 return not any(self._is_marked(each) for each in comments)
             case "encrypted_comment_regex":
@@ -96,4 +101,4 @@ class Selection:
         )
 
     def _is_marked(self, comments: Sequence[str]) -> bool:
-        return any(re.search(self.pattern, text) for text in comments)
+        return any(self._regex.search(text) for text in comments)

@@ -125,10 +125,17 @@ def _descend(tree: Value, step: Step) -> Value:
 
 
 def write_path(tree: Value, path: tuple[Step, ...], value: Value) -> Value:
-    """Return *tree* with *value* at *path*; what is missing on the way is made."""
+    """Return *tree* with *value* at *path*; what is missing on the way is made.
+
+    Raises:
+        PathNotFound: If *path* has a key where there is a list, or the other way round.
+    """
     if not path:
         return value
     step, *rest = path
+    if isinstance(tree, list) and isinstance(tree, Branch) is not isinstance(step, str):
+        kind = "a map, which has keys" if isinstance(tree, Branch) else "a list, counted from 0"
+        raise PathNotFound(f"{step!r} cannot be set in {kind}", hint="`sops decrypt` shows them")
     if isinstance(tree, Branch) and isinstance(step, str):
         return _write_key(tree, step, tuple(rest), value)
     if isinstance(tree, list) and isinstance(step, int) and not isinstance(tree, Branch):

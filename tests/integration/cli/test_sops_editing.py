@@ -116,7 +116,9 @@ def test_a_mistake_opens_the_editor_again_with_the_reason_on_top(bench):
 def test_a_signal_removes_the_plain_text(bench, number):
     before = (bench / "file.yaml").read_bytes()
     mark = bench / "started"
-    process = start(bench, "file.yaml", editor=write_editor(bench, f"echo $$ > {mark}; exec sleep 30"))
+    process = start(
+        bench, "file.yaml", editor=write_editor(bench, f"echo $$ > {mark}; exec sleep 30")
+    )
     deadline = time.monotonic() + 20
     while not mark.exists() or not mark.read_text():
         assert time.monotonic() < deadline
@@ -152,7 +154,7 @@ def test_exec_env_gives_values_to_the_command_alone(bench):
     (bench / "env.env").write_text("TOKEN=abc\nOTHER=x y\n")
     sops(bench, "encrypt", "-i", "env.env")
     assert sops(bench, "exec-env", "env.env", 'echo "$TOKEN $OTHER"') == "abc x y\n"
-    assert sops(bench, "exec-env", "env.env", "exit 9", expected=9) == ""
+    assert sops(bench, "exec-env", "env.env", "exit 9", expected=9) == "exit status 9\n"
     assert "HOME" not in sops(bench, "exec-env", "--pristine", "env.env", "env")
 
 

@@ -18,6 +18,9 @@ from provisioning.secrets.sops.tree import (
     encode_text,
 )
 
+_TAB = -1
+"""The indentation that stands for a tab."""
+
 _MOST, _LEAST = 2**63 - 1, -(2**63)
 
 _ESCAPED = re.compile('["\\\\\x00-\x1f<>&\u2028\u2029\ud800-\udfff]')
@@ -34,7 +37,8 @@ class JsonStore:
     extract_metadata = staticmethod(find_metadata)
 
     def __init__(self, indent: int | None = None) -> None:
-        self._indent = "\t" if indent is None else " " * indent
+        self._spaces = _TAB if indent is None else indent
+        self._indent = "\t" if self._spaces == _TAB else " " * self._spaces
 
     def load(self, data: bytes) -> list[Branch]:
         """Return the one tree of *data*.
@@ -62,7 +66,17 @@ class JsonStore:
         return [_repair(tree) if rb"\ud" in data.lower() else tree]
 
     def dump(self, branches: list[Branch]) -> bytes:
-        """Write the first of *branches*; comments have no place in JSON."""
+        """Write the first of *branches*; comments have no place in JSON.
+
+        Raises:
+            SopsError: If the indentation is negative.
+        """
+        if self._spaces < _TAB:
+            raise SopsError(
+                "JSON Indentation parameter smaller than -1 is not accepted",
+                hint="-1 stands for a tab",
+                exit_code=4,
+            )
         return encode_text("".join(self._render(branches[0], "\n"))) + b"\n"
 
     def dump_encrypted(self, branches: list[Branch], metadata: Branch) -> bytes:

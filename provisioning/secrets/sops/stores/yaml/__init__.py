@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from provisioning.secrets.sops.errors import UnreadableFile
+from provisioning.secrets.sops.errors import SopsError, UnreadableFile
 from provisioning.secrets.sops.metadata import TOP_LEVEL_KEY, find_metadata
 from provisioning.secrets.sops.stores.yaml.reading import load_documents
 from provisioning.secrets.sops.stores.yaml.writing import render_documents, render_value
@@ -27,16 +27,30 @@ class YamlStore:
             UnreadableFile: If it is not YAML, or a document is no mapping.
         """
         try:
-            return load_documents(data.decode())
+            documents = load_documents(data.decode())
         except UnicodeDecodeError as exc:
             line = data[: exc.start].count(b"\n") + 1
             raise UnreadableFile(
                 f"Error unmarshaling input YAML: line {line}: it is not UTF-8",
                 hint="save it as UTF-8, or pass --input-type binary",
             ) from exc
+        if data and not documents:
+            raise UnreadableFile(
+                "Error unmarshaling input YAML: there is nothing but comments",
+                hint="write a key and its value",
+            )
+        return documents
 
     def dump(self, branches: list[Branch]) -> bytes:
-        """Write *branches*."""
+        """Write *branches*.
+
+        Raises:
+            SopsError: If the indentation is negative.
+        """
+        if self._indent < 0:
+            raise SopsError(
+                "YAML Negative indentation not accepted", hint="indent by 2 to 9", exit_code=4
+            )
         return encode_text(render_documents(branches, self._indent))
 
     def dump_encrypted(self, branches: list[Branch], metadata: Branch) -> bytes:
