@@ -18,6 +18,7 @@ from provisioning.secrets.sops.cipher import Cipher
 from provisioning.secrets.sops.data_keys import Keyring, unwrap_data_key
 from provisioning.secrets.sops.document import decrypt_document
 from provisioning.secrets.sops.files import choose_format, load_encrypted, open_store
+from provisioning.secrets.sops.metadata import explain_newer
 from provisioning.secrets.sops.tree import Value, as_plain
 
 MARK = ".enc"
@@ -40,7 +41,8 @@ def open_secrets(data: bytes, path: str, keyring: Keyring) -> Tree:
     kind = choose_format(path)
     document = load_encrypted(data, open_store(kind))
     cipher = Cipher(unwrap_data_key(document.metadata, keyring))
-    branches = decrypt_document(document, cipher, wrap=_hide).branches
+    with explain_newer(document.metadata):
+        branches = decrypt_document(document, cipher, wrap=_hide).branches
     values = {name: item for branch in branches for name, item in as_plain(branch).items()}
     return values["data"] if kind == "binary" and values.keys() == {"data"} else values
 

@@ -14,6 +14,7 @@ from provisioning.cli.sops.environment import read_environment
 from provisioning.cli.sops.files import Bench
 from provisioning.cli.sops.words import read_leading
 from provisioning.core.errors import ProvisioningError
+from provisioning.secrets.sops.errors import SopsError
 from provisioning.secrets.sops.metadata import VERSION
 
 _HERE = "provisioning.cli.sops"
@@ -33,6 +34,13 @@ COMMANDS = {
 }
 
 
+_ABSENT = {
+    "publish": "copy what `sops decrypt FILE` prints: `vault kv put`, `aws s3 cp`",
+    "keyservice": "give the identity to who needs it: SOPS_AGE_KEY_CMD",
+}
+"""Commands that `sops` has, which must not be taken for files, and what to do instead."""
+
+
 class _SopsGroup(LazyGroup):
     """Reads a first word that is no command as a file, and ends as `sops` does."""
 
@@ -41,6 +49,8 @@ class _SopsGroup(LazyGroup):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Return the command, or the one that the global options describe."""
         command = self.get_command(ctx, args[0]) if args else None
+        if command is None and args and args[0] in _ABSENT:
+            raise SopsError(f"`sops {args[0]}` is not here", hint=_ABSENT[args[0]])
         if command is None:
             from provisioning.cli.sops.legacy import legacy
 
@@ -112,7 +122,5 @@ def sops(context: click.Context, session: Session, /, **options: Any) -> int | N
         services=options["keyservice"],
     )
     if context.invoked_subcommand is None:
-        from provisioning.secrets.sops.errors import SopsError
-
         raise SopsError("Error: no file specified", hint="`sops --help`", exit_code=100)
     return None

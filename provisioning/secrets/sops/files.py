@@ -22,6 +22,7 @@ from provisioning.secrets.sops.metadata import (
     TOP_LEVEL_KEY,
     Metadata,
     check_version,
+    explain_newer,
     parse_metadata,
     render_metadata,
 )
@@ -191,7 +192,8 @@ def open_document(
     check_version(document.metadata)
     data_key = unwrap_data_key(document.metadata, keyring, order)
     cipher = Cipher(data_key)
-    plain = decrypt_document(document, cipher, ignore_mac=ignore_mac)
+    with explain_newer(document.metadata):
+        plain = decrypt_document(document, cipher, ignore_mac=ignore_mac)
     return Opened(document=plain, cipher=cipher, data_key=data_key)
 
 

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from provisioning.secrets.sops.errors import NotEncrypted, SopsError
+from provisioning.secrets.sops.errors import NotEncrypted, SopsError, UndecryptableValue
 from provisioning.secrets.sops.selection import RULES, Selection
 from provisioning.secrets.sops.tree import Branch, Value, as_plain, from_plain
 
@@ -182,13 +183,24 @@ def check_version(metadata: Metadata) -> None:
         )
 
 
-def is_newer(metadata: Metadata) -> bool:
-    """Tell whether the file was written by a newer `sops` than the one that is followed here."""
-    one, other = (
-        [int(part) for part in re.findall(r"\d+", version)[:3]]
-        for version in (metadata.version, VERSION)
-    )
-    return one > other
+@contextmanager
+def explain_newer(metadata: Metadata) -> Iterator[None]:
+    """Say of a value that cannot be read that a newer `sops` has written it, if one has."""
+    try:
+        yield
+    except UndecryptableValue as exc:
+        if _split(metadata.version) <= _split(VERSION):
+            raise
+        raise UndecryptableValue(
+            f"{exc.message}; the file was written by sops {metadata.version}, which is newer than "
+            f"the {VERSION} that is followed here",
+            hint="upgrade provisioning, or write the file with `sops` "
+            f"{VERSION} as its users all have it",
+        ) from exc
+
+
+def _split(version: str) -> list[int]:
+    return [int(part) for part in re.findall(r"\d+", version)[:3]]
 
 
 def _parse_groups(data: dict[str, Value]) -> Iterator[KeyGroup]:
@@ -197,9 +209,22 @@ def _parse_groups(data: dict[str, Value]) -> Iterator[KeyGroup]:
         return
     groups = data.get("key_groups") or ()
     if not groups:
-        raise SopsError("No keys found in file", hint="restore the file from Git")
+        unknown = sorted(key for key, value in data.items() if _holds_keys(value))
+        more = f": {', '.join(unknown)} is a kind that is not known here" if unknown else ""
+        raise SopsError(
+            f"No keys found in file{more}",
+            hint="add a key that is: `sops rotate -i --add-age RECIPIENT FILE` where it can be read"
+            if unknown
+            else "restore the file from Git",
+        )
     for group in groups:
         yield tuple(_parse_keys(group))
+
+
+def _holds_keys(value: Value) -> bool:
+    return isinstance(value, list) and any(
+        isinstance(each, dict) and "enc" in each for each in value
+    )
 
 
 def _parse_keys(data: dict[str, Value]) -> Iterator[MasterKey]:
