@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
@@ -40,17 +40,37 @@ class Session:
 
 
 class _Redacted:
-    """A text stream that writes no secret."""
+    """A text stream that writes no secret, and has no way around that (such as `buffer`)."""
 
     def __init__(self, stream: TextIO, redact: Callable[[str], str]) -> None:
         self._stream, self._redact = stream, redact
+        self.encoding, self.errors = stream.encoding, stream.errors
+        self.flush, self.isatty, self.fileno = stream.flush, stream.isatty, stream.fileno
+        self.close = stream.close
+
+    @property
+    def closed(self) -> bool:
+        return self._stream.closed
+
+    def writable(self) -> bool:
+        return True
 
     def write(self, text: str) -> int:
-        return self._stream.write(self._redact(text))
+        redacted = self._redact(text)
+        try:
+            self._stream.write(redacted)
+        except UnicodeEncodeError:
+            encoded = redacted.encode(self.encoding, "backslashreplace")
+            self._stream.write(encoded.decode(self.encoding))
+        return len(text)
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._stream, name)
+    def writelines(self, lines: Iterable[str]) -> None:
+        for line in lines:
+            self.write(line)
 
+
+_NEVER_FOLD = 2**31 - 1
+"""A line's width; a text that was folded could not be redacted."""
 
 pass_session = click.make_pass_decorator(Session)
 
@@ -71,7 +91,8 @@ def print_shape(shape: object, output: str) -> None:
     if output == "yaml":
         import yaml
 
-        text = yaml.safe_dump(json.loads(json.dumps(shape)), sort_keys=False, allow_unicode=True)
+        plain = json.loads(json.dumps(shape))
+        text = yaml.safe_dump(plain, sort_keys=False, allow_unicode=True, width=_NEVER_FOLD)
         click.echo(text, nl=False)
         return
     click.echo(json.dumps(shape, indent=2, ensure_ascii=False))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import html
 import json
 import re
 import shlex
@@ -17,18 +18,23 @@ SHOWN = "***"
 TELLTALE = 4
 """A text that holds a secret of at least this many characters tells it."""
 
+_PLAIN = re.compile(r"[A-Za-z0-9_.-]*")
+"""What is written alike everywhere."""
+
 
 class Redactor:
     """Knows secrets in every form in which they are commonly written.
 
-    The forms are: as it is; in base64, wherever it begins in what was encoded; in URLs; in JSON;
-    in a shell's quotes; and each longer line of a value of several lines. Values of fewer than
-    4 characters are not looked for: they are in every text.
+    The forms are: as it is; in base64, wherever it begins in what was encoded; in hexadecimal
+    digits; in URLs, HTML, JSON, Python, and a shell's quotes; and each longer line of a value of
+    several lines. Values of fewer than 4 characters are not looked for: they are in every text.
+    What it costs to redact a text does not depend on how many secrets are known.
     """
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         self._known: set[str] = set()
-        self._pattern: re.Pattern[str] | None = None
+        self._pending: list[str] = []
+        self._forms: dict[str, list[str]] = {}
         for each in secrets:
             self.add(each)
 
@@ -36,17 +42,41 @@ class Redactor:
         """Redact *secret* from now on."""
         if len(secret) >= TELLTALE and secret not in self._known:
             self._known.add(secret)
-            self._pattern = None
+            self._pending.append(secret)
 
     def redact(self, text: str) -> str:
         """Return *text* with `***` in place of every secret."""
         if not self._known:
             return text
-        if self._pattern is None:
-            forms = {form for secret in self._known for form in list_forms(secret)}
-            longest_first = sorted(forms, key=lambda form: (-len(form), form))
-            self._pattern = re.compile("|".join(map(re.escape, longest_first)))
-        return self._pattern.sub(SHOWN, text)
+        self._index_pending()
+        parts, end = [], 0
+        for first, last in self._find_spans(text):
+            parts += [text[end:first], SHOWN]
+            end = last
+        return "".join([*parts, text[end:]])
+
+    def _index_pending(self) -> None:
+        """File each form under how it begins; the longest of those that begin alike first."""
+        while self._pending:
+            for form in set(list_forms(self._pending.pop())):
+                alike = self._forms.setdefault(form[:TELLTALE], [])
+                alike.append(form)
+                alike.sort(key=len, reverse=True)
+
+    def _find_spans(self, text: str) -> Iterator[tuple[int, int]]:
+        """Yield where secrets begin and end; those that overlap are one."""
+        first = last = 0
+        for place in range(len(text) - TELLTALE + 1):
+            for form in self._forms.get(text[place : place + TELLTALE], ()):
+                if text.startswith(form, place):
+                    if place >= last:
+                        if last:
+                            yield first, last
+                        first = place
+                    last = max(last, place + len(form))
+                    break
+        if last:
+            yield first, last
 
     def redact_error(self, error: ProvisioningError) -> None:
         """Remove the secrets from what *error* says."""
@@ -62,12 +92,23 @@ def list_forms(secret: str) -> Iterator[str]:
         yield text
         raw = text.encode("utf-8", "surrogateescape")
         yield from _list_base64(raw)
-        yield quote(raw)
-        yield quote(raw, safe="")
-        yield quote_plus(raw)
-        yield json.dumps(text)[1:-1]
-        yield json.dumps(text, ensure_ascii=False)[1:-1]
-        yield shlex.quote(text)
+        yield raw.hex()
+        yield raw.hex().upper()
+        if not _PLAIN.fullmatch(text):
+            yield from _list_escaped(text, raw)
+
+
+def _list_escaped(text: str, raw: bytes) -> Iterator[str]:
+    yield quote(raw)
+    yield quote(raw, safe="")
+    yield quote_plus(raw)
+    yield json.dumps(text)[1:-1]
+    yield json.dumps(text, ensure_ascii=False)[1:-1]
+    yield html.escape(text)
+    yield html.escape(text, quote=False)
+    yield repr(text)[1:-1]
+    yield ascii(text)[1:-1]
+    yield shlex.quote(text)
 
 
 def _list_base64(raw: bytes) -> Iterator[str]:

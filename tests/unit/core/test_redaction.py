@@ -1,6 +1,8 @@
 import base64
+import html
 import json
 import shlex
+from collections import Counter
 from urllib.parse import quote, quote_plus
 
 import pytest
@@ -61,3 +63,52 @@ def test_a_secret_that_is_added_later_is_removed_from_then_on():
     assert redactor.redact("hunter2") == "hunter2"
     redactor.add("hunter2")
     assert redactor.redact("hunter2") == "***"
+
+
+@pytest.mark.parametrize(
+    "spell",
+    [
+        html.escape,
+        lambda text: html.escape(text, quote=False),
+        lambda text: repr(text)[1:-1],
+        lambda text: ascii(text)[1:-1],
+        lambda text: text.encode().hex(),
+        lambda text: text.encode().hex().upper(),
+    ],
+)
+def test_pages_tracebacks_and_dumps_tell_nothing_either(spell):
+    secret = "a<b>\\c'd\té"
+    assert Redactor([secret]).redact(f"<{spell(secret)}>") == "<***>"
+
+
+def test_secrets_that_overlap_are_removed_to_the_last_character():
+    assert Redactor(["abcdxy", "xyz123"]).redact("-abcdxyz123-") == "-***-"
+
+
+@given(st.lists(st.text("ab", min_size=4, max_size=7), max_size=4), st.text("ab-", max_size=40))
+def test_what_is_left_is_what_no_secret_covers(secrets, text):
+    covered = {
+        index
+        for secret in secrets
+        for start in range(len(text))
+        if text.startswith(secret, start)
+        for index in range(start, start + len(secret))
+    }
+    left = "".join(letter for index, letter in enumerate(text) if index not in covered)
+    assert Redactor(secrets).redact(text).replace("***", "") == left
+
+
+def test_it_takes_no_longer_for_more_secrets():
+    """The steps are counted: one look at each place of the text, whatever is known."""
+    looks = Counter()
+
+    class Counted(dict):
+        def get(self, key, default=None):
+            looks["all"] += 1
+            return super().get(key, default)
+
+    redactor = Redactor(f"secret number {number}" for number in range(2000))
+    redactor.redact("index them")
+    redactor._forms = Counted(redactor._forms)
+    redactor.redact("x" * 1000)
+    assert looks["all"] <= 1000
