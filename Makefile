@@ -33,6 +33,7 @@ check: lint ## Lint, then all tests
 crash-matrix: $(STAMP) ## Cut real runs off at every effect (EVERY=n: each n-th case)
 	$(BIN)/python tests/crash/matrix/run.py --every $(or $(EVERY),1) \
 	  --write docs/explanation/crash-matrix.md
+	$(BIN)/python tests/crash/matrix/leaks.py --every $(or $(EVERY),1)
 
 simulate: $(STAMP) ## Play N histories of lock and state log on an unreliable server
 	$(BIN)/python tests/simulation/machine/run.py --histories $(or $(N),10000)
