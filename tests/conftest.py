@@ -8,9 +8,14 @@ import os
 import re
 import shlex
 import shutil
+import socket
 import subprocess
+import sys
+import time
 from functools import cache
+from http import HTTPStatus
 from pathlib import Path, PurePosixPath
+from urllib.request import urlopen
 
 import pytest
 from gitea_server import GiteaServer
@@ -62,12 +67,20 @@ GO_TOOLS = {
 }
 """The programs that each `tests/peers/*/go.mod` names as its tools."""
 
+PYTHON_TOOLS = {
+    requirements.read_text().split(":")[0].removeprefix("# "): requirements
+    for requirements in Path(__file__).parent.glob("peers/*/requirements.txt")
+}
+"""The program that each `tests/peers/*/requirements.txt` names in its first line."""
+
 
 @cache
 def find_peer(name: str) -> Path | None:
-    """Return a peer's program, built if it is a Go program of ours; None if it cannot be had."""
+    """Return a peer's program, built if we pin it; None if it cannot be had."""
     if name in GO_TOOLS:
         return build_peer(GO_TOOLS[name], name)
+    if name in PYTHON_TOOLS:
+        return install_peer(PYTHON_TOOLS[name], name)
     found = shutil.which(name, path=SEARCH_PATH)
     return Path(found) if found else None
 
@@ -90,6 +103,26 @@ def build_peer(module: Path, name: str) -> Path | None:
             if done.returncode:
                 return None
     return folder / name
+
+
+def install_peer(requirements: Path, name: str) -> Path | None:
+    """Install *requirements* into an environment of their own, once for all test processes."""
+    folder = CACHE / hashlib.sha256(requirements.read_bytes()).hexdigest()[:16]
+    folder.mkdir(parents=True, exist_ok=True)
+    place, done = folder / "venv", folder / "done"
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not done.exists():
+            for command in (
+                [sys.executable, "-m", "venv", "--clear", str(place)],
+                [f"{place}/bin/pip", "install", "--quiet", "-r", str(requirements)],
+            ):
+                if subprocess.run(
+                    command, env=ENVIRON, capture_output=True, check=False
+                ).returncode:
+                    return None
+            done.touch()
+    return place / "bin" / name
 
 
 @pytest.fixture
@@ -126,3 +159,44 @@ def run_gitea(tmp_path_factory, **options):
 def gitea(gitea_server):
     """The server; its tests carry the marks `peer("gitea")` and `xdist_group("gitea")`."""
     return gitea_server
+
+
+@pytest.fixture(scope="session")
+def moto_server(tmp_path_factory):
+    """Yield the address of a fake AWS of its own, started once for all tests of a process."""
+    program = find_peer("moto_server")
+    if program is None:
+        pytest.skip("needs moto_server")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    environ = ENVIRON | {"MOTO_ENABLE_RECORDING": "true"}
+    folder = tmp_path_factory.mktemp("moto")
+    log = (folder / "log").open("w")
+    server = subprocess.Popen(
+        [program, "-H", "127.0.0.1", "-p", str(port)],
+        env=environ,
+        cwd=folder,
+        stdout=log,
+        stderr=log,
+    )
+    try:
+        address = f"http://127.0.0.1:{port}"
+        until = time.monotonic() + 60
+        while not is_ready(f"{address}/moto-api/"):
+            assert server.poll() is None, (folder / "log").read_text()
+            assert time.monotonic() < until, "moto_server does not answer"
+            time.sleep(0.1)
+        yield address
+    finally:
+        server.terminate()
+        server.wait()
+        log.close()
+
+
+def is_ready(address: str) -> bool:
+    try:
+        with urlopen(address, timeout=5) as answer:
+            return answer.status == HTTPStatus.OK
+    except OSError:
+        return False

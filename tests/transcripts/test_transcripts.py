@@ -103,14 +103,41 @@ def play(text, folder, environ=None):
         assert done.returncode == get_exit(expected), (command, done.stdout)
 
 
+PEERS = {
+    "keep-secrets": ["age-keygen"],
+    "move-secrets-to-a-key-service": ["moto_server"],
+}
+"""The programs that a document needs besides ours and Git."""
+
+
+@pytest.fixture(autouse=True)
+def _key_service(request, monkeypatch):
+    """A key service with the key `alias/shop`, for the document that moves to it."""
+    if ("moto_server",) not in [each.args for each in request.node.iter_markers("peer")]:
+        yield
+        return
+    boto3 = pytest.importorskip("boto3")
+    address = request.getfixturevalue("moto_server")
+    for name, value in (("ENDPOINT_URL", address), ("ACCESS_KEY_ID", "a"),
+                        ("SECRET_ACCESS_KEY", "b")):  # fmt: skip
+        monkeypatch.setenv(f"AWS_{name}", value)
+    client = boto3.client("kms", region_name="eu-central-1")
+    key = client.create_key()["KeyMetadata"]["Arn"]
+    client.create_alias(AliasName="alias/shop", TargetKeyId=key)
+    yield
+    client.delete_alias(AliasName="alias/shop")
+
+
 def list_documents():
+    """Yield the documents that show commands, each with the marks of what it needs."""
     for document in DOCUMENTS:
         text = document.read_text("utf-8")
+        peers = [*PEERS.get(document.stem, []), *(["gitea"] if FORGE.search(text) else [])]
+        marks = [pytest.mark.peer(each) for each in peers]
+        servers = [each for each in peers if each in {"gitea", "moto_server"}]
+        marks += [pytest.mark.xdist_group(each.partition("_")[0]) for each in servers[:1]]
         if BLOCK.search(text):
-            peers = [pytest.mark.peer("gitea"), pytest.mark.xdist_group("gitea")]
-            yield pytest.param(
-                document, id=document.stem, marks=peers if FORGE.search(text) else []
-            )
+            yield pytest.param(document, id=document.stem, marks=marks)
 
 
 @pytest.mark.parametrize("document", [*list_documents()])
