@@ -51,10 +51,10 @@ class LazyGroup(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find the command, or say which was probably meant."""
-        from provisioning.core.values import find_nearest
-
         name = args[0] if args else ""
         if self.get_command(ctx, name) is None and not name.startswith("-"):
+            from provisioning.core.values import find_nearest
+
             nearest = find_nearest(name, list(self.list_commands(ctx)))
             hint = f"did you mean {nearest!r}?" if nearest else "`provisioning help` lists them"
             ctx.fail(f"no command {name!r}; {hint}")

@@ -15,7 +15,6 @@ from provisioning.secrets.sops.files import Indents
 from provisioning.secrets.sops.metadata import KeyGroup, MasterKey
 from provisioning.secrets.sops.patterns import compile_pattern
 from provisioning.secrets.sops.selection import RULES, Selection
-from provisioning.secrets.sops.stores.yaml.reading import load_documents
 from provisioning.secrets.sops.tree import as_plain
 
 FILE_NAME = ".sops.yaml"
@@ -134,6 +133,8 @@ def parse_rules(data: bytes, path: Path) -> Rules:
     Raises:
         SopsError: If it is not YAML, or no mapping.
     """
+    from provisioning.secrets.sops.stores.yaml.reading import load_documents
+
     try:
         documents = load_documents(data.decode())
     except (SopsError, UnicodeDecodeError) as exc:

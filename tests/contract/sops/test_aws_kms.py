@@ -146,26 +146,28 @@ def test_rules_name_context_role_and_profile(ours, theirs, folder, arn, record):
         assert keys.isdisjoint({"AKIADEFAULT", "AKIASHOP"})
 
 
-@pytest.mark.parametrize(
-    ("spoil", "what"),
-    [
-        (lambda kms, arn: kms.disable_key(KeyId=arn), "DisabledException"),
-        (
-            lambda kms, arn: kms.schedule_key_deletion(KeyId=arn, PendingWindowInDays=7),
-            "KMSInvalidStateException",
-        ),
-    ],
-)
-def test_a_key_that_cannot_be_used_is_told(spoil, what, ours, folder, kms, arn):
+def test_a_key_that_is_not_there_is_told(ours, folder, arn):
+    file = folder / "file.yaml"
+    file.write_bytes(TEXT)
+    other = f"{arn.rpartition('/')[0]}/00000000-0000-0000-0000-000000000000"
+    found = ours("encrypt", "-i", "--kms", other, "file.yaml")
+    assert found.code == 1
+    assert "NotFoundException" in found.errors
+    assert other in found.errors
+    assert file.read_bytes() == TEXT
+
+
+def test_what_the_key_did_not_wrap_is_told(ours, theirs, folder, arn):
     encrypt(ours, folder, "--kms", arn)
-    before = (folder / "file.yaml").read_bytes()
-    spoil(kms, arn)
+    file = folder / "file.yaml"
+    file.write_text(re.sub(r"enc: .*", "enc: bm9uc2Vuc2U=", file.read_text(), count=1))
+    before = file.read_bytes()
+    assert theirs("decrypt", "file.yaml").code == 128
     for line in (["decrypt", "-i", "file.yaml"], ["set", "file.yaml", '["a"]', "1"]):
         found = ours(*line)
         assert found.code == 128
         assert arn in found.errors
-        assert what in found.errors
-    assert (folder / "file.yaml").read_bytes() == before
+    assert file.read_bytes() == before
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """P8: secrets reach the providers, and nothing else that anybody could read."""
 
 import base64
+import json
 import os
 import random
 import signal
@@ -88,8 +89,6 @@ def safe(tmp_path, shop):
 
 def encrypt(shop, values):
     """Write *values* as the workspace's secrets; the plain text goes in by the standard input."""
-    import json
-
     name = "infra/web/app.enc.json"
     done = subprocess.run(
         [os.sys.executable, "-m", "provisioning", "sops", "encrypt", "--filename-override", name],
@@ -221,6 +220,29 @@ def test_without_the_key_nothing_is_changed_and_the_error_names_the_file(safe, c
     said = safe.run("apply", "--yes", "web", expected=1, SOPS_AGE_KEY_FILE="/nowhere")
     assert "infra/web/app.enc.json" in said
     assert "infra/web/example.yaml:" in said
+    assert safe.git("rev-parse", "--all") == before
+    assert safe.live() == {}
+
+
+def test_a_key_service_that_is_down_is_found_before_anything_changes(safe, canaries):
+    plant(safe, canaries)
+    path = safe.folder / "infra/web/app.enc.json"
+    tree = json.loads(path.read_text())
+    wrapped = tree["sops"].pop("age")[0]["enc"]
+    tree["sops"]["hc_vault"] = [
+        {
+            "vault_address": "http://127.0.0.1:9",
+            "engine_path": "transit",
+            "key_name": "shop",
+            "created_at": "2026-01-01T00:00:00Z",
+            "enc": wrapped,
+        }
+    ]
+    path.write_text(json.dumps(tree))
+    safe.commit()
+    before = safe.git("rev-parse", "--all")
+    said = safe.run("apply", "--yes", "web", expected=1)
+    assert "Vault did not answer at http://127.0.0.1:9" in said
     assert safe.git("rev-parse", "--all") == before
     assert safe.live() == {}
 
