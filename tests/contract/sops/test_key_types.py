@@ -12,7 +12,6 @@ import pytest
 pytestmark = [pytest.mark.peer("sops"), pytest.mark.peer("age-keygen")]
 
 TEXT = b"password: secret\n"
-TOKEN = "vault-token"
 ARN = "arn:aws:kms:eu-central-1:123456789012:key/00000000-0000-0000-0000-000000000000"
 
 
@@ -138,22 +137,6 @@ class Loopback(BaseHTTPRequestHandler):
         return json.loads(self.rfile.read(int(self.headers["Content-Length"])))
 
 
-class Vault(Loopback):
-    """Vault's transit engine, as its API documentation has it."""
-
-    def do_PUT(self):
-        _, _, _, method, name = self.path.split("/")
-        body = self.read()
-        if self.headers.get("X-Vault-Token") != TOKEN:
-            self.answer(403, {"errors": ["permission denied"]})
-        elif method == "encrypt":
-            self.answer(200, {"data": {"ciphertext": f"vault:v1:{name}:{body['plaintext']}"}})
-        else:
-            self.answer(200, {"data": {"plaintext": body["ciphertext"].rpartition(":")[2]}})
-
-    do_POST = do_PUT  # noqa: N815  the server's own naming
-
-
 class Kms(Loopback):
     """AWS KMS, as its API documentation has it; the context is bound to what is wrapped."""
 
@@ -187,31 +170,6 @@ def serve():
     for server in servers:
         server.shutdown()
         server.server_close()
-
-
-@pytest.fixture
-def vault(serve, monkeypatch):
-    monkeypatch.setenv("VAULT_TOKEN", TOKEN)
-    return f"{serve(Vault)}/v1/transit/keys/shop"
-
-
-def test_vault_transit_keys(ours, theirs, folder, home, vault):
-    check_both_ways(ours, theirs, folder, "--hc-vault-transit", vault)
-
-
-def test_vault_that_refuses_or_is_down_is_told(ours, folder, home, vault, monkeypatch):
-    file = folder / "file.yaml"
-    file.write_bytes(TEXT)
-    monkeypatch.setenv("VAULT_TOKEN", "wrong")
-    assert (
-        "403 permission denied"
-        in ours("encrypt", "-i", "--hc-vault-transit", vault, "file.yaml").errors
-    )
-    down = "http://127.0.0.1:9/v1/transit/keys/shop"
-    assert "did not answer" in ours("encrypt", "-i", "--hc-vault-transit", down, "file.yaml").errors
-    monkeypatch.setenv("VAULT_TOKEN", "two\nlines")
-    assert "two" not in ours("encrypt", "-i", "--hc-vault-transit", vault, "file.yaml").errors
-    assert file.read_bytes() == TEXT
 
 
 @pytest.fixture
