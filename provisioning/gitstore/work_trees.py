@@ -40,8 +40,8 @@ def list_files(folder: Path) -> list[str]:
 
 def list_staged(folder: Path) -> dict[str, bytes]:
     """Return the files that the next commit would change, as it would have them."""
-    arguments = ("--cached", "--name-only", "--diff-filter=ACMR", "-z", "--relative")
-    names = _split(_run(folder, "diff", *arguments))
+    arguments = ("--name-only", "--diff-filter=ACMRT", "--ignore-submodules=all", "--relative")
+    names = _split(_run(folder, "diff", "--cached", "-z", *arguments))
     return {name: _run(folder, "cat-file", "blob", f":./{name}") for name in names}
 
 

@@ -28,6 +28,9 @@ CREDENTIALS = {
     "a GitLab token": re.compile(rb"\bglpat-[A-Za-z0-9_-]{20,}"),
     "a Slack token": re.compile(rb"\bxox[abprs]-[A-Za-z0-9-]{10,}"),
     "a Google API key": re.compile(rb"\bAIza[0-9A-Za-z_-]{35}"),
+    "a Stripe key": re.compile(rb"\b[rs]k_live_[0-9A-Za-z]{24,}"),
+    "an npm token": re.compile(rb"\bnpm_[0-9A-Za-z]{36}\b"),
+    "a PyPI token": re.compile(rb"\bpypi-AgEIcHlwaS[\w-]{50,}"),
     "a Vault token": re.compile(rb"\bhvs\.[A-Za-z0-9_-]{24,}"),
 }
 """The shapes of credentials that stand for themselves."""
@@ -90,14 +93,13 @@ class Checker:
 
     def check_plain(self, path: str, data: bytes, commit: str = "") -> Iterator[Finding]:
         """Check that *data* holds nothing that ought to be encrypted."""
-        if self.must_be_encrypted(path):
-            if not is_encrypted(path, data):
-                hint = (
-                    "take it out of the history (git filter-repo) and change what it tells"
-                    if commit
-                    else f"provisioning sops encrypt -i {path}"
-                )
-                yield Finding(path, commit, "it is in plain text and must be encrypted", hint)
+        if self.must_be_encrypted(path) and not is_encrypted(path, data):
+            hint = (
+                "take it out of the history (git filter-repo) and change what it tells"
+                if commit
+                else f"provisioning sops encrypt -i {path}"
+            )
+            yield Finding(path, commit, "it is in plain text and must be encrypted", hint)
             return
         for what, shape in CREDENTIALS.items():
             if shape.search(data):
@@ -126,13 +128,11 @@ def check_all(
     history: Iterable[tuple[str, bytes, str]],
 ) -> Iterator[Finding]:
     """Check *files*, and then *history*, in which each file has the commit it came with."""
-    plain = []
-    for path, data in files:
+    known = list(files)
+    for path, data in known:
         if checker.must_be_encrypted(path) and is_encrypted(path, data):
             yield from checker.check_encrypted(path, data)
-        else:
-            plain.append((path, data))
-    for path, data in plain:
+    for path, data in known:
         yield from checker.check_plain(path, data)
     for path, data, commit in history:
         yield from checker.check_plain(path, data, commit)

@@ -141,6 +141,7 @@ def test_check_finds_a_file_for_other_recipients(safe):
         ("notes.txt", "AKIAIOSFODNN7EXAMPLE\n", "an AWS access key"),
         ("key.pem", "-----BEGIN OPENSSH PRIVATE KEY-----\n", "a private key"),
         ("key.txt", f"AGE-SECRET-KEY-1{'Q' * 58}", "an age identity"),
+        ("pay.txt", f"sk_live_{'4' * 24}", "a Stripe key"),
     ],
 )
 def test_the_hook_refuses_to_commit_secrets(safe, name, text, what):
@@ -154,6 +155,28 @@ def test_the_hook_refuses_to_commit_secrets(safe, name, text, what):
     (safe.folder / name).write_text("") if "enc" not in name else (safe.folder / name).unlink()
     safe.git("add", "-A")
     safe.git("commit", "-m", "fine")
+
+
+def test_what_an_encrypted_file_leaves_in_plain_text_is_looked_at_too(safe):
+    write_secret(
+        safe, "app", {"id_unencrypted": "AKIAIOSFODNN7EXAMPLE", "copy_unencrypted": PASSWORD}
+    )
+    safe.git("add", "-A")
+    assert "app.enc.json: it holds an AWS" in safe.run("secrets", "guard", expected=1)
+    assert "holds a secret of secrets/db.enc.json" in safe.run("secrets", "check", expected=1)
+
+
+def test_the_hook_looks_at_what_was_a_link_and_passes_over_other_repositories(safe, tmp_path):
+    other = tmp_path / "other"
+    subprocess.run(["git", "clone", "--quiet", safe.folder, other], check=True)
+    safe.git("-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(other), "sub")
+    (safe.folder / "secrets/link.enc.yaml").symlink_to("db.enc.json")
+    safe.git("add", "-A")
+    safe.git("commit", "-qm", "a link")
+    (safe.folder / "secrets/link.enc.yaml").unlink()
+    safe.write("password: plain\n", "secrets/link.enc.yaml")
+    safe.git("add", "-A")
+    assert "link.enc.yaml: it is in plain" in safe.run("secrets", "guard", expected=1)
 
 
 @pytest.mark.parametrize(("sort", "field"), [("ssh-key", "private"), ("token", "value")])
