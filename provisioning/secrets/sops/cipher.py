@@ -28,7 +28,9 @@ NONCE_BYTES = 32
 TAG_BYTES = 16
 KEY_BYTES = 32
 
-_ENCRYPTED = re.compile(r"ENC\[AES256_GCM,data:(.+),iv:(.+),tag:(.+),type:(.+)\]", re.DOTALL)
+_ENCRYPTED = re.compile(
+    r"ENC\[AES256_GCM,data:([^,]+),iv:([^,]+),tag:([^,]+),type:(.+)\]", re.DOTALL
+)
 
 
 def looks_encrypted(value: object) -> bool:
@@ -98,17 +100,17 @@ class Cipher:
                 hint="encrypt the file again: this value was written in plain text",
             )
         try:
-            data, nonce, tag = (
-                binascii.a2b_base64(part, strict_mode=True) for part in match.groups()[:3]
-            )
-            plain = self._aead.decrypt(nonce, data + tag, encode_text(path))
+            body, iv, tag, kind = match.groups()
+            nonce = _read_base64(iv)
+            sealed = _read_base64(body) + _read_base64(tag)
+            plain = self._aead.decrypt(nonce, sealed, encode_text(path))
         except (InvalidTag, ValueError) as exc:
             raise UndecryptableValue(
                 "Could not decrypt with AES_GCM: the value was changed, moved or damaged",
                 hint="restore the file from Git",
             ) from exc
-        self._nonces[path, match[4], plain] = nonce
-        return _read_typed(plain, match[4])
+        self._nonces[path, kind, plain] = nonce
+        return _read_typed(plain, kind)
 
 
 def _name_type(value: Value) -> str:
@@ -148,6 +150,10 @@ def _read_typed(data: bytes, kind: str) -> Value:
         f"Unknown datatype: {kind}" if kind.isalpha() else "an encrypted value has no type",
         hint="the file was written by a newer sops: upgrade this program",
     )
+
+
+def _read_base64(text: str) -> bytes:
+    return binascii.a2b_base64(text, strict_mode=True)
 
 
 def _as_base64(data: bytes) -> str:

@@ -29,6 +29,8 @@ Event: TypeAlias = Any
 
 _COMMENT = re.compile(r"(?:^|(?<=[\s,\[\]{}]))#([^\n]*)", re.MULTILINE)
 _TAG = "tag:yaml.org,2002:"
+_SCALAR = yaml.ScalarEvent
+_PLAIN_STYLES = (None, "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +101,10 @@ class _Reader:
         return self._documents
 
     def _read_event(self, event: Event) -> None:
+        if type(event) is _SCALAR:  # most of them: what is asked first saves a tenth of the time
+            self._read_scalar(event)
+            return
         match event:
-            case yaml.ScalarEvent():
-                self._read_scalar(event)
             case yaml.MappingEndEvent() | yaml.SequenceEndEvent():
                 self._close()
             case yaml.MappingStartEvent() | yaml.SequenceStartEvent():
@@ -156,8 +159,9 @@ class _Reader:
     def _read_scalar(self, event: Event) -> None:
         value = self._resolve(event)
         top = self._stack[-1] if self._stack else None
-        if top and isinstance(top.node, Branch) and not top.has_key:
-            self._flush(top.node)
+        if top and not top.has_key and isinstance(top.node, Branch):
+            if self._notes:
+                self._flush(top.node)
             self._check_key(top, value, event)
             top.key, top.has_key = value, True
             self._last = None
@@ -276,9 +280,11 @@ class _Reader:
 
     def _resolve(self, event: Event) -> Value:
         text, tag = event.value, event.tag or ""
+        if not tag and event.style not in _PLAIN_STYLES:
+            return text
         name = tag.removeprefix(_TAG) if tag.startswith(_TAG) else tag
         try:
-            return _convert(text, name, is_plain=event.style in (None, ""))
+            return _convert(text, name, is_plain=event.style in _PLAIN_STYLES)
         except TooBig as exc:
             raise SopsError(
                 f"line {event.start_mark.line + 1}: {text} does not fit in 64 bits",
