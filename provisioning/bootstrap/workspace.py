@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from provisioning.forge.gitea import Gitea
     from provisioning.forge.http import Api
     from provisioning.gitstore.remote import Remote
+    from provisioning.reconciler.checkouts import Checkout
     from provisioning.secrets.values import SecretFiles
 
 ReadReviewed = Callable[[LogView, CommitId], Reviewed | None]
@@ -294,6 +295,22 @@ class Workspace:
     def _build_compiler(self, kinds: Mapping[str, Kind]) -> Compiler:
         cache = self.home.compiled / self.identifier
         return Compiler(self.repository, kinds, cache, prefix=self._prefix)
+
+    def build_checkout(self, commit: CommitId) -> Checkout:
+        """Join what *commit* can be asked; what it compiles is kept apart from what runs read."""
+        from provisioning.reconciler.checkouts import Checkout
+
+        layers = self.load_layers(commit, None)
+        kinds = {kind.name: kind for it in self._build_providers(layers) for kind in it.describe()}
+        cache = self.home.compiled / self.identifier / "looks"
+        return Checkout(
+            repository=self.repository,
+            prefix=self._prefix,
+            commit=commit,
+            compiler=Compiler(self.repository, kinds, cache, prefix=self._prefix),
+            kinds=kinds,
+            load_layers=lambda infra: self.load_layers(commit, infra),
+        )
 
     def build_reconciler(
         self,

@@ -22,6 +22,7 @@ COMMANDS = {
     "status": ("provisioning.cli.states:status", "Tell whether each infra is as Git wants it."),
     "get": ("provisioning.cli.states:get", "List recorded resources."),
     "diff": ("provisioning.cli.states:diff", "Compare what is live with what was recorded."),
+    "why": ("provisioning.cli.whys:why", "Tell who asked for it, where, and which run did it."),
     "log": ("provisioning.cli.states:log", "Tell the story of the state log."),
     "fsck": ("provisioning.cli.states:fsck", "Prove the state log: linear, fenced, complete."),
     "lock": ("provisioning.cli.locks:lock", "See, hold, release or steal locks."),

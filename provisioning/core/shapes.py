@@ -18,6 +18,7 @@ from provisioning.core.plans import Plan, PlannedChange
 from provisioning.core.records import Change, Record, Run
 from provisioning.core.reviews.findings import InfraReview, PullReview
 from provisioning.core.values import as_json
+from provisioning.core.whys import Why
 
 Shape = dict[str, Any]
 
@@ -122,6 +123,30 @@ def shape_status(status: InfraStatus) -> Shape:
             {"id": each.id, "condition": each.condition, "message": each.message}
             for each in status.resources
         ],
+    }
+
+
+def shape_why(why: Why) -> Shape:
+    """Return where a resource or a field comes from, and the run that applied it."""
+    applied = why.applied
+    return {
+        "infra": why.infra,
+        "id": why.id,
+        "field": why.field or None,
+        "value": as_json(why.value),
+        "desired": why.is_desired,
+        "newer": why.is_newer,
+        "links": [
+            {
+                "what": each.what,
+                "layer": each.layer,
+                "written": as_json(each.written),
+                "source": shape_source(each.source),
+                "by": msgspec.to_builtins(each.by) if each.by else None,
+            }
+            for each in why.links
+        ],
+        "applied": msgspec.to_builtins(applied) if applied else None,
     }
 
 
