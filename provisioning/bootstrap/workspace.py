@@ -211,6 +211,20 @@ class Workspace:
             )
         return commit
 
+    def advance(self, commit: CommitId) -> None:
+        """Move the branch forward to *commit*, on the remote if there is one.
+
+        Raises:
+            HeadMoved: If the branch is no longer what *commit* was made on.
+            RepositoryUnusable: If changes in the work tree are in the way.
+        """
+        if self.remote:
+            self.remote.publish(f"refs/heads/{self.branch}", commit)
+            return
+        from provisioning.gitstore.reverting import advance_branch
+
+        advance_branch(self.repository, self.branch, commit)
+
     def is_superseded(self, commit: CommitId) -> bool:
         """Tell whether a newer desired state than *commit* is known here; asks no remote."""
         return self.repository.read_ref(f"refs/heads/{self.branch}") != commit

@@ -42,3 +42,25 @@ def find_infra(
     raise InvalidArgument(
         f"no infra has a resource {name!r}", hint="`provisioning get` lists what is recorded"
     )
+
+
+def choose_infra(infras: Sequence[str], names: Sequence[str]) -> tuple[str, str]:
+    """Return the infra and the other of *names*: the infra may be left out if it is the only one.
+
+    Raises:
+        InvalidArgument: If there is no such infra, or which one is meant cannot be known.
+    """
+    known = ", ".join(infras) or "none"
+    if len(names) not in {1, 2}:
+        raise InvalidArgument(
+            f"{len(names)} names were given", hint="at most an infra and one more"
+        )
+    if len(names) == 1:
+        if len(infras) != 1:
+            raise InvalidArgument(
+                "which infra is meant?", hint=f"name it first; there are: {known}"
+            )
+        return infras[0], names[0]
+    if names[0] not in infras:
+        raise InvalidArgument(f"there is no infra {names[0]!r}", hint=f"there are: {known}")
+    return names[0], names[1]

@@ -118,6 +118,38 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     moved_from: ResourceId | None = None
 
 
+class Seen(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One answer of a provider that was not what the state log led to expect.
+
+    `state` is present, absent or unreadable; `attributes` are kept as a `Record` keeps them.
+    """
+
+    state: str
+    attributes: dict[str, Tree] = {}
+    mark: str | None = None
+    reason: str = ""
+
+
+class Inputs(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a plan was computed from, besides its commit and the state log before it.
+
+    `read` are the values that interpolations named, and `facts` those of them that are no
+    secret to anybody who reads the log; the others are fingerprints. `current`, `elsewhere`
+    and `leftovers` are what was seen and not expected. `key` is a fingerprint of nothing, and
+    tells which key the others were made with.
+    """
+
+    release: str
+    key: str
+    targets: tuple[str, ...] = ()
+    excludes: tuple[str, ...] = ()
+    facts: dict[str, Tree] = {}
+    read: dict[str, str] = {}
+    current: dict[ResourceId, Seen] = {}
+    elsewhere: dict[ResourceId, Seen] = {}
+    leftovers: dict[int, Seen] = {}
+
+
 class Begin(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The intention of a run. It carries on the intents of the runs that were cut off before it."""
 
@@ -128,6 +160,7 @@ class Begin(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     digest: Digest
     started_at: str
     intents: tuple[Intent, ...] = ()
+    inputs: Inputs | None = None
     format: int = FORMAT
 
 

@@ -42,6 +42,9 @@ class StateLog(Protocol):
             StateLogDamaged: If a file is of no known format.
         """
 
+    def read_at(self, head: CommitId | None) -> LogView:
+        """Return the log as it stood when *head* was its newest entry."""
+
     def read_records(self, view: LogView) -> dict[ResourceId, Record]:
         """Return every resource recorded at *view*."""
 
@@ -87,6 +90,10 @@ class GitStateLog:
     def read_local(self) -> LogView:
         """Return the log as it was when it was last fetched."""
         return self._read_view(self._repository.read_ref(self._ref))
+
+    def read_at(self, head: CommitId | None) -> LogView:
+        """See `StateLog.read_at`."""
+        return self._read_view(head)
 
     def has_records(self) -> bool:
         """Tell whether anything is recorded, as the log was when it was last fetched."""

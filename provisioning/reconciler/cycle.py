@@ -11,6 +11,7 @@ from provisioning.core.desired import compute_desired
 from provisioning.core.errors import HeadMoved, LockHeld, ProvisioningError
 from provisioning.core.gates import Circumstances, compute_verdicts
 from provisioning.core.ids import CommitId, RunId
+from provisioning.core.inputs import compute_inputs
 from provisioning.core.kinds import Kind
 from provisioning.core.leases import Judgement
 from provisioning.core.narrowing import narrow_plan
@@ -18,7 +19,7 @@ from provisioning.core.operations import Operation, Step, compute_operations
 from provisioning.core.planning import compute_plan
 from provisioning.core.plans import Plan
 from provisioning.core.providers import Provider
-from provisioning.core.records import Begin, Holder, Intent, Lock, Result, Run
+from provisioning.core.records import Begin, Holder, Inputs, Intent, Lock, Result, Run
 from provisioning.core.references import Lookup
 from provisioning.core.resources import Resource
 from provisioning.core.reviews.approvals import Reviewed
@@ -256,6 +257,7 @@ class Reconciler:
             digest=prospect.plan.digest,
             started_at=now,
             intents=(*own, *build_inherited(prospect.recorded.unfinished)),
+            inputs=self._compute_inputs(prospect, request),
         )
         lock = self.settings.lock_ttl and Lock(
             token=token,
@@ -269,6 +271,18 @@ class Reconciler:
         lease = Lease(self.log, prospect.view, lock or None, begin, self.clocks)
         self._tell(EventKind.RUN_BEGUN, f"run {token}: {len(prospect.plan.changes)} changes")
         return lease
+
+    def _compute_inputs(self, prospect: Prospect, request: Request) -> Inputs:
+        return compute_inputs(
+            prospect.plan,
+            prospect.desired,
+            prospect.recorded,
+            prospect.live,
+            kinds=self.kinds,
+            owner=self.owner,
+            key=self.key,
+            narrowing=(request.targets, request.excludes),
+        )
 
     def _intend(self, operation: Operation, run: RunId) -> Intent:
         """Describe *operation* with all that the plan knows of where it will put something."""

@@ -52,6 +52,11 @@ class MemoryStateLog:
         entries = self._branch.entries
         return entries[-1].commit.view if entries else LogView()
 
+    def read_at(self, head: CommitId | None) -> LogView:
+        """See `StateLog.read_at`."""
+        found = self._find(LogView(head=head)) if head else None
+        return found.commit.view if found else LogView()
+
     def read_records(self, view: LogView) -> dict[ResourceId, Record]:
         """See `StateLog.read_records`."""
         found = self._find(view)
