@@ -21,6 +21,8 @@ COMMANDS = {
     "review": ("provisioning.cli.reviews:review", "Show pull requests what they would do."),
     "status": ("provisioning.cli.states:status", "Tell whether each infra is as Git wants it."),
     "get": ("provisioning.cli.states:get", "List recorded resources."),
+    "tree": ("provisioning.cli.pictures:tree", "Show resources above what they need."),
+    "graph": ("provisioning.cli.pictures:graph", "Draw what depends on what: SVG, DOT, text."),
     "diff": ("provisioning.cli.states:diff", "Compare what is live with what was recorded."),
     "why": ("provisioning.cli.whys:why", "Tell who asked for it, where, and which run did it."),
     "at": ("provisioning.cli.moments:at", "Tell what was desired and recorded then."),

@@ -19,6 +19,10 @@ class Condition(StrEnum):
     RECONCILING = "reconciling"
     STALLED = "stalled"
     BLOCKED = "blocked"
+    PENDING = "pending"
+    """It is desired, and was never applied."""
+    LEAVING = "leaving"
+    """It is recorded, and no longer desired."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,6 +14,7 @@ from provisioning.core.conditions import InfraStatus
 from provisioning.core.diffs import FieldChange
 from provisioning.core.errors import InvalidWorkspace, ProvisioningError, Source
 from provisioning.core.ids import ResourceId
+from provisioning.core.pictures import Picture
 from provisioning.core.plans import Plan, PlannedChange
 from provisioning.core.records import Change, Record, Run
 from provisioning.core.reviews.findings import InfraReview, PullReview
@@ -124,6 +125,20 @@ def shape_status(status: InfraStatus) -> Shape:
             for each in status.resources
         ],
     }
+
+
+def shape_picture(picture: Picture) -> list[Shape]:
+    """Return every resource with its condition and what it needs."""
+    return [
+        {
+            "infra": infra,
+            "id": name,
+            "condition": node.condition,
+            "message": node.message,
+            "needs": [{"infra": need[0], "id": need[1]} for need in node.needs],
+        }
+        for (infra, name), node in picture.items()
+    ]
 
 
 def shape_why(why: Why) -> Shape:
