@@ -73,7 +73,7 @@ class Workspace:
     @cached_property
     def layers(self) -> Layers:
         """The settings as the work tree has them."""
-        return self._load(self._read_work_tree, None)
+        return self._load(self.read_work_tree, None)
 
     def _load(self, read: object, infra: str | None) -> Layers:
         return load_layers(
@@ -84,13 +84,14 @@ class Workspace:
             flags=self.flags,
         )
 
-    def _read_work_tree(self, path: str) -> bytes | None:
+    def read_work_tree(self, path: str) -> bytes | None:
+        """Return the file at *path* as it lies in the work tree; None if there is none."""
         file = self.root / path
         return file.read_bytes() if file.is_file() else None
 
     def load_work_tree_layers(self, infra: str | None) -> Layers:
         """Load the settings of *infra* as the work tree has them."""
-        return self._load(self._read_work_tree, infra)
+        return self._load(self.read_work_tree, infra)
 
     def load_layers(self, commit: CommitId, infra: str | None) -> Layers:
         """Load the settings of *infra* as *commit* has them."""

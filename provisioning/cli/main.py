@@ -23,6 +23,7 @@ COMMANDS = {
     "get": ("provisioning.cli.states:get", "List recorded resources."),
     "tree": ("provisioning.cli.pictures:tree", "Show resources above what they need."),
     "graph": ("provisioning.cli.pictures:graph", "Draw what depends on what: SVG, DOT, text."),
+    "impact": ("provisioning.cli.impacts:impact", "Tell what a change can affect, and why."),
     "diff": ("provisioning.cli.states:diff", "Compare what is live with what was recorded."),
     "why": ("provisioning.cli.whys:why", "Tell who asked for it, where, and which run did it."),
     "at": ("provisioning.cli.moments:at", "Tell what was desired and recorded then."),

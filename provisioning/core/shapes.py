@@ -14,6 +14,7 @@ from provisioning.core.conditions import InfraStatus
 from provisioning.core.diffs import FieldChange
 from provisioning.core.errors import InvalidWorkspace, ProvisioningError, Source
 from provisioning.core.ids import ResourceId
+from provisioning.core.impacts import Impact
 from provisioning.core.pictures import Picture
 from provisioning.core.plans import Plan, PlannedChange
 from provisioning.core.records import Change, Record, Run
@@ -139,6 +140,17 @@ def shape_picture(picture: Picture) -> list[Shape]:
         }
         for (infra, name), node in picture.items()
     ]
+
+
+def shape_impact(impact: Impact) -> Shape:
+    """Return one resource that can be affected."""
+    via = impact.via
+    return {
+        "id": impact.name[1],
+        "why": impact.why,
+        "cause": impact.cause,
+        "via": {"infra": via[0], "id": via[1]} if via else None,
+    }
 
 
 def shape_why(why: Why) -> Shape:

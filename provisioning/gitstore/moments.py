@@ -69,19 +69,34 @@ def _render(seconds: float) -> str:
 
 
 def _find_commit(repository: Repository, branch: str, text: str) -> CommitId:
-    name = f"{text}^{{commit}}"
-    answer = run_git(
-        repository.folder, "rev-parse", "--verify", "--quiet", "--end-of-options", name
-    )
-    commit = CommitId(answer.output.strip())
-    head = repository.read_ref(f"refs/heads/{branch}")
-    if answer.status or not commit:
+    try:
+        commit = find_commit(repository, text)
+    except InvalidArgument as exc:
         raise InvalidArgument(
             f"{text!r} is neither a commit nor a time", hint=HINT.format(branch=branch)
-        )
+        ) from exc
+    head = repository.read_ref(f"refs/heads/{branch}")
     if head is None or not repository.is_ancestor(commit, head):
         raise InvalidArgument(
             f"commit {commit[:10]} is not on {branch}", hint=f"`git log {branch}` lists its commits"
+        )
+    return commit
+
+
+def find_commit(repository: Repository, text: str) -> CommitId:
+    """Return the commit that *text* names: an id, its beginning, a branch, a tag, `main~2`.
+
+    Raises:
+        InvalidArgument: If it names none.
+    """
+    name = f"{text}^{{commit}}"
+    arguments = ("rev-parse", "--verify", "--quiet", "--end-of-options", name)
+    answer = run_git(repository.folder, *arguments)
+    commit = CommitId(answer.output.strip())
+    if answer.status or not commit:
+        raise InvalidArgument(
+            f"{text!r} is neither a file of the workspace nor a commit",
+            hint="`git log` lists commits",
         )
     return commit
 
