@@ -33,6 +33,8 @@ COMMANDS = {
     "log": ("provisioning.cli.states:log", "Tell the story of the state log."),
     "fsck": ("provisioning.cli.states:fsck", "Prove the state log: linear, fenced, complete."),
     "lock": ("provisioning.cli.locks:lock", "See, hold, release or steal locks."),
+    "suspend": ("provisioning.cli.suspending:suspend", "Let runs leave something alone."),
+    "resume": ("provisioning.cli.suspending:resume", "End a suspension."),
     "validate": ("provisioning.cli.manifests:validate", "Check the manifests of a commit."),
     "schema": ("provisioning.cli.manifests:schema", "Print a kind's JSON Schema."),
     "config": ("provisioning.cli.config:config", "Show settings, and where each comes from."),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 import click
@@ -57,11 +58,14 @@ def graph(session: Session, infra: str | None, output: str) -> int:
 
 def _read_picture(session: Session, infra: str | None) -> Picture:
     from provisioning.core.pictures import View, compute_picture, focus_picture
+    from provisioning.core.suspensions import describe_suspension, list_suspended
+    from provisioning.reconciler.leasing import render_time
 
     workspace = session.open_workspace()
     commit = workspace.read_commit()
     checkout = workspace.build_checkout(commit)
     views = {}
+    now = render_time(time.time())
     if infra:
         workspace.choose_infras(commit, infra, recorded=True)
     for name in workspace.choose_infras(commit, None, recorded=True):
@@ -73,6 +77,10 @@ def _read_picture(session: Session, infra: str | None) -> Picture:
             desired=checkout.read_resources(name),
             records=log.read_records(view),
             running={each.id for each in begun},
+            suspended={
+                name: describe_suspension(each)
+                for name, each in list_suspended(view.suspended, now).items()
+            },
         )
     picture = compute_picture(views)
     return focus_picture(picture, infra) if infra else picture

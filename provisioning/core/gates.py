@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from provisioning.core.ids import CommitId
 from provisioning.core.plans import Plan, PlannedChange
-from provisioning.core.records import Action
+from provisioning.core.records import Action, Suspension
 from provisioning.core.reviews.approvals import Reviewed, find_strays
+from provisioning.core.suspensions import describe_suspension
 
 SHOWN = 5
 """How many resources a reason names."""
@@ -34,6 +35,7 @@ class Circumstances:
     `applied` is the commit that was applied last; `descends` tells whether the plan's commit
     is it or follows it; `desired` and `recorded` are how many resources there are;
     `reviewed` is what pull requests showed, None where nobody asks for that.
+    `suspended` is set while the infra is.
     """
 
     applied: CommitId | None
@@ -41,6 +43,7 @@ class Circumstances:
     desired: int
     recorded: int
     reviewed: Reviewed | None = None
+    suspended: Suspension | None = None
 
 
 Gate = Callable[[Plan, Circumstances], Verdict | None]
@@ -87,6 +90,17 @@ def check_unreviewed(plan: Plan, now: Circumstances) -> Verdict | None:
     return Verdict(code="unreviewed", reason=f"{where}: {names}{more}")
 
 
+def check_suspended(plan: Plan, now: Circumstances) -> Verdict | None:
+    """Refuse to change an infra that is suspended."""
+    if now.suspended is None or not plan.changes:
+        return None
+    return Verdict(
+        code="suspended",
+        reason=f"{plan.infra} is {describe_suspension(now.suspended)}; "
+        f"`provisioning resume {plan.infra}` ends it",
+    )
+
+
 def _is_removed(change: PlannedChange) -> bool:
     return change.action in {Action.DELETE, Action.REPLACE} and not change.leftover
 
@@ -97,7 +111,13 @@ def _is_protected(change: PlannedChange) -> bool:
     )
 
 
-GATES: tuple[Gate, ...] = (check_emptied, check_rewound, check_protected, check_unreviewed)
+GATES: tuple[Gate, ...] = (
+    check_emptied,
+    check_rewound,
+    check_protected,
+    check_unreviewed,
+    check_suspended,
+)
 
 
 def compute_verdicts(

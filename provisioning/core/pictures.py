@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from provisioning.core.conditions import Condition
@@ -33,11 +33,12 @@ Picture: TypeAlias = Mapping[Name, Node]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
-    """What is known of one infra: its manifests, its records, and what a run is doing now."""
+    """What is known of one infra: manifests, records, what a run is at, and what is suspended."""
 
     desired: Mapping[ResourceId, Resource]
     records: Mapping[ResourceId, Record]
     running: Collection[ResourceId] = ()
+    suspended: Mapping[ResourceId, str] = field(default_factory=dict)
 
 
 def compute_picture(views: Mapping[str, View]) -> Picture:
@@ -73,6 +74,8 @@ def focus_picture(picture: Picture, infra: str) -> Picture:
 def _build_node(infra: str, name: ResourceId, view: View) -> Node:
     resource, record = view.desired.get(name), view.records.get(name)
     condition, message = _judge(resource, record, is_running=name in view.running)
+    if name in view.suspended:
+        condition, message = Condition.BLOCKED, view.suspended[name]
     found = (
         list_needs(infra, resource)
         if resource

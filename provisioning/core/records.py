@@ -6,6 +6,7 @@
 | `begin.json` | `Begin` | a run is under way, or was cut off |
 | `fence` | the last fencing token, in decimal | always |
 | `run.json` | `Run` | one run has ended |
+| `suspended.json` | `Suspensions` | the infra, or something of it, is suspended |
 | `resources/…` | a `Record` a line, in shards by id | the resource is ours |
 
 Times are RFC 3339 in UTC; they are for people, and nothing is decided by them.
@@ -99,6 +100,27 @@ class Lock(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     renewed_at: str
     ttl: float
     run: RunId | None = None
+
+
+class Suspension(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Who asked runs to leave something alone, since when, why, and until when.
+
+    `until` is compared with the wall clock in UTC: it is a wish of people, and nobody's safety
+    depends on it.
+    """
+
+    by: str
+    since: str
+    reason: str = ""
+    until: str | None = None
+
+
+class Suspensions(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What runs must leave alone: the whole infra, or some of its resources."""
+
+    infra: Suspension | None = None
+    resources: dict[ResourceId, Suspension] = {}
+    format: int = FORMAT
 
 
 class Intent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

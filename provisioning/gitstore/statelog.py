@@ -11,11 +11,8 @@ from provisioning.core.fsck import LogCommit
 from provisioning.core.ids import CommitId, ResourceId
 from provisioning.core.records import Record
 from provisioning.core.statelog import (
-    BEGIN,
-    FENCE,
-    LOCK,
+    FILES,
     RESOURCES,
-    RUN,
     Entry,
     LogView,
     get_ref,
@@ -104,11 +101,7 @@ class GitStateLog:
         if head is None:
             return LogView()
         names = {entry.name for entry in self._repository.read_folder(head, "")}
-        files = {
-            name: self._repository.read_file(head, name)
-            for name in (LOCK, BEGIN, FENCE, RUN)
-            if name in names
-        }
+        files = {name: self._repository.read_file(head, name) for name in FILES if name in names}
         return parse_view(head, files)
 
     def read_records(self, view: LogView) -> dict[ResourceId, Record]:

@@ -25,6 +25,7 @@ from provisioning.core.resources import Resource
 from provisioning.core.reviews.approvals import Reviewed
 from provisioning.core.statelog import LogView, build_run_id, compute_result, next_token
 from provisioning.core.states import DesiredState, RecordedState
+from provisioning.core.suspensions import get_suspension, hold_back
 from provisioning.core.targets import compute_places
 from provisioning.core.values import has_unknown
 from provisioning.gitstore.journal import (
@@ -163,6 +164,7 @@ class Reconciler:
         )
         if request.targets or request.excludes:
             plan = narrow_plan(plan, request.targets, request.excludes)
+        plan = hold_back(plan, view.suspended, render_time(self.clocks.wall()))
         now = self._read_circumstances(view, desired, recorded, plan)
         return Prospect(
             plan=plan,
@@ -202,6 +204,7 @@ class Reconciler:
             desired=len(desired.resources),
             recorded=len(recorded.records),
             reviewed=self.read_reviewed(view, desired.commit) if asks_for_news else None,
+            suspended=get_suspension(view.suspended, render_time(self.clocks.wall())),
         )
 
     # Acting
