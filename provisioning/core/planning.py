@@ -336,7 +336,10 @@ class _Planner:
             resource.id,
             f"what stands in its place {owner}",
             resource.source,
-            hint="move it out of the way, or give the resource another place",
+            hint="move it out of the way, give the resource another place, or take it over: "
+            "`provisioning import`"
+            if live.mark is None
+            else "move it out of the way, or give the resource another place",
         )
 
     # Entries

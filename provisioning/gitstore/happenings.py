@@ -26,6 +26,8 @@ PAST: Mapping[str, str] = {
     EntryKind.HOLD: "held",
     EntryKind.RELEASE: "released",
     EntryKind.STEAL: "stolen",
+    EntryKind.SUSPEND: "suspended",
+    EntryKind.RESUME: "resumed",
 }
 """What the first word of a subject is told as, where it is not that word itself."""
 

@@ -17,6 +17,7 @@ from provisioning.core.plans import Plan
 from provisioning.core.records import Begin, Inputs
 from provisioning.core.references import Lookup
 from provisioning.core.states import RecordedState
+from provisioning.core.suspensions import hold_back
 from provisioning.core.targets import compute_places
 from provisioning.core.values import Digest, Tree, compute_fingerprint, from_json
 from provisioning.gitstore.entries import EntryHead, walk_entries
@@ -92,7 +93,7 @@ def replay_run(reconciler: Reconciler, log: StateLog, begun: Begun) -> Replay:
     """
     begin = begun.begin
     if begin.inputs is None:
-        reason = "the release that made this run kept no inputs"
+        reason = "it kept no inputs: an older release made it, or it put only the log straight"
         return Replay(begin=begin, plan=None, reasons=(reason,))
     reasons = list(_compare_surroundings(begin.inputs, reconciler.key))
     remembering = replace(reconciler, lookup=_remember(reconciler.lookup, begin.inputs))
@@ -119,6 +120,7 @@ def replay_run(reconciler: Reconciler, log: StateLog, begun: Begun) -> Replay:
         )
         if begin.inputs.targets or begin.inputs.excludes:
             plan = narrow_plan(plan, begin.inputs.targets, begin.inputs.excludes)
+        plan = hold_back(plan, view.suspended, begin.started_at)
     except ProvisioningError as exc:
         return Replay(begin=begin, plan=None, reasons=(*reasons, str(exc)))
     if plan.digest == begin.digest:
