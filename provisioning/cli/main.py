@@ -39,6 +39,7 @@ COMMANDS = {
     "suspend": ("provisioning.cli.suspending:suspend", "Let runs leave something alone."),
     "resume": ("provisioning.cli.suspending:resume", "End a suspension."),
     "validate": ("provisioning.cli.manifests:validate", "Check the manifests of a commit."),
+    "doctor": ("provisioning.cli.doctor:doctor", "Check machine, Git, remotes, keys, providers."),
     "schema": ("provisioning.cli.manifests:schema", "Print a kind's JSON Schema."),
     "config": ("provisioning.cli.config:config", "Show settings, and where each comes from."),
     "secrets": ("provisioning.cli.secrets:secrets", "Keys, recipients and checks of secrets."),

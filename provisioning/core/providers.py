@@ -155,6 +155,14 @@ class Finds(Protocol):
         """Look at the thing *name*, whoever made it."""
 
 
+@runtime_checkable
+class Diagnoses(Protocol):
+    """The optional ability to tell what of its surroundings may surprise."""
+
+    def diagnose(self) -> Sequence[tuple[str, str]]:
+        """Return what is not well, each with its remedy; changes nothing that stays."""
+
+
 @dataclass(frozen=True, slots=True)
 class Ready:
     """It serves."""

@@ -36,7 +36,7 @@ from provisioning.providers.local.kinds import (
 from provisioning.providers.local.paths import Roots
 from provisioning.providers.local.placed import Placed
 from provisioning.providers.local.processes import Processes
-from provisioning.providers.local.surveying import find_marked
+from provisioning.providers.local.surveying import diagnose_root, find_marked
 from provisioning.providers.local.values import Values
 
 
@@ -110,6 +110,11 @@ class LocalProvider:
             if isinstance(seen, Present) and seen.mark == place.mark:
                 found.append(Found(id=place.mark.resource, kind=kind, place=place.path, seen=seen))
         return found
+
+    def diagnose(self) -> list[tuple[str, str]]:
+        """Tell which roots cannot be used, and which have no room for marks in attributes."""
+        found = (diagnose_root(root) for root, _ in self._roots.list_all())
+        return [each for each in found if each]
 
     def create(self, call: Call) -> Mapping[str, Tree]:
         """Make it, marked."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from provisioning.core.ids import Mark
-from provisioning.providers.local.marks import read_mark
+from provisioning.providers.local.marks import MARK, read_mark, write_attribute
 from provisioning.providers.local.paths import FOLDER
 from provisioning.providers.local.spelling import MARK_SUFFIX, NEW_SUFFIX
 
@@ -55,3 +56,17 @@ def _read(folder: Path, name: str) -> Mark | None:
         return None
     finally:
         os.close(fd)
+
+
+def diagnose_root(root: Path) -> tuple[str, str] | None:
+    """Say what is not well with *root*, and what to do; None if nothing."""
+    there = next((each for each in (root, *root.parents) if each.exists()), root)
+    try:
+        with tempfile.NamedTemporaryFile(dir=there) as file:
+            if write_attribute(file.fileno(), MARK, "probe"):
+                return None
+    except OSError as exc:
+        remedy = "make it writable, or set `local.root` and `local.allow`"
+        return f"{root} cannot be written: {exc.strerror}", remedy
+    told = f"{root} is on a file system without extended attributes: marks lie in files beside"
+    return told, "mount one that has them, as ext4 and xfs do, or leave it so"
