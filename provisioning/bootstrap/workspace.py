@@ -19,7 +19,12 @@ from provisioning.config.home import Home, find_home
 from provisioning.config.layers import WORKSPACE_FILE, Layers, load_layers
 from provisioning.config.scope import Scope
 from provisioning.config.workspace import find_workspace
-from provisioning.core.errors import InvalidConfiguration, RepositoryUnusable, Source
+from provisioning.core.errors import (
+    InvalidConfiguration,
+    ProvisioningError,
+    RepositoryUnusable,
+    Source,
+)
 from provisioning.core.ids import CommitId
 from provisioning.core.kinds import Kind
 from provisioning.core.leases import Judgement, judge_lock
@@ -31,6 +36,7 @@ from provisioning.core.references import Outlook
 from provisioning.core.resources import Resource
 from provisioning.core.reviews.approvals import Reviewed
 from provisioning.core.statelog import OURS, LogView
+from provisioning.core.sweeps import Needs, compute_needs
 from provisioning.gitstore.holders import is_gone, read_boot, read_holder
 from provisioning.gitstore.repository import Repository, open_repository
 from provisioning.gitstore.sightings import observe_lock
@@ -68,7 +74,7 @@ class Workspace:
     flags: Sequence[str]
     _layers: dict[tuple[CommitId | None, str | None], Layers] = field(default_factory=dict)
     redactor: Redactor = field(default_factory=Redactor)
-    _outlooks: dict[str, dict[str, Outlook]] = field(default_factory=dict)
+    _outlooks: dict[tuple[str, CommitId | None], dict[str, Outlook]] = field(default_factory=dict)
 
     @cached_property
     def layers(self) -> Layers:
@@ -251,6 +257,25 @@ class Workspace:
             compiler.check_infra(commit, infra)
         return [infra]
 
+    def read_needs(self, commit: CommitId, infras: Sequence[str]) -> Needs:
+        """Return which of *infras* refer to which at *commit*; one that is broken to none.
+
+        Raises:
+            DependencyCycle: If they refer to each other in a ring.
+        """
+        desired: dict[str, list[Resource]] = {}
+        for infra in infras:
+            try:
+                desired[infra] = self.compile(commit, infra)
+            except ProvisioningError:  # its own run tells what is wrong with it
+                desired[infra] = []
+        return compute_needs(desired)
+
+    @property
+    def sweep_width(self) -> int:
+        """How many infras are worked on at once."""
+        return int(self.layers.get("executor.infras").value)
+
     def list_infras(self, commit: CommitId) -> list[str]:
         """Return the names of the infras at *commit*, sorted."""
         return self._build_compiler({}).list_infras(commit)
@@ -387,13 +412,15 @@ class Workspace:
 
     def _read_outlooks(self, infra: str) -> dict[str, Outlook]:
         """Return what the state log of *infra* recorded, for references from another one."""
-        if infra not in self._outlooks:
-            log = self.build_log(infra)
-            records = log.read_records(log.read_local()).values()
-            self._outlooks[infra] = {
+        log = self.build_log(infra)
+        view = log.read_local()
+        key = infra, view.head
+        if key not in self._outlooks:
+            records = log.read_records(view).values()
+            self._outlooks[key] = {
                 each.id: Outlook(each.id, {**each.spec, **each.attributes}) for each in records
             }
-        return self._outlooks[infra]
+        return self._outlooks[key]
 
     def _build_providers(self, layers: Layers) -> list[Provider]:
         from provisioning.providers.local.provider import LocalProvider

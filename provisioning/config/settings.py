@@ -212,6 +212,14 @@ SETTINGS: tuple[Setting, ...] = (
         doc="Seconds that one call to a provider may take.",
     ),
     Setting(
+        key="executor.infras",
+        type=int,
+        default=4,
+        minimum=1,
+        layers=BEFORE_INFRA,
+        doc="How many infras `reconcile` works on at once.",
+    ),
+    Setting(
         key="watch.interval",
         type=float,
         default=30,
