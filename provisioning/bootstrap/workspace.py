@@ -19,6 +19,7 @@ from provisioning.config.home import Home, find_home
 from provisioning.config.layers import WORKSPACE_FILE, Layers, load_layers
 from provisioning.config.scope import Scope
 from provisioning.config.workspace import find_workspace
+from provisioning.core.budgets import Budget
 from provisioning.core.errors import (
     InvalidConfiguration,
     ProvisioningError,
@@ -479,6 +480,11 @@ def _build_settings(layers: Layers) -> Settings:
             parallelism=int(get("executor.parallelism")),
             per_provider=int(get("executor.per_provider")),
             retries=RetryPolicy(attempts=int(get("executor.attempts"))),
+        ),
+        budget=Budget(
+            deletions=layers.get("budget.deletions").value,
+            share=layers.get("budget.share").value,
+            dependants=layers.get("budget.dependants").value,
         ),
     )
 

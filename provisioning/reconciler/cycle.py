@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
+from provisioning.core.budgets import compute_dependants
 from provisioning.core.desired import compute_desired
 from provisioning.core.errors import HeadMoved, LockHeld, ProvisioningError
 from provisioning.core.gates import Circumstances, compute_verdicts
@@ -205,6 +206,9 @@ class Reconciler:
             recorded=len(recorded.records),
             reviewed=self.read_reviewed(view, desired.commit) if asks_for_news else None,
             suspended=get_suspension(view.suspended, render_time(self.clocks.wall())),
+            budget=self.settings.budget,
+            dependants=compute_dependants(plan, recorded.records),
+            kinds=self.kinds,
         )
 
     # Acting
