@@ -64,4 +64,4 @@ def _render_application(why: Why) -> Iterator[str]:
         dim=True,
     )
     if why.is_newer:
-        yield style("  the manifest was changed since; the next run applies it", fg="yellow")
+        yield style("  it was changed in Git since the last run", fg="yellow")

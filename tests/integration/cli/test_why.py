@@ -115,7 +115,7 @@ def test_what_is_newer_than_the_last_run_is_told(site):
     site.commit('[values]\ntitle = "Store"\n', "infra/web/config.toml")
     why = ask(site, "File/page", "vars.title")
     assert (why["newer"], why["links"][1]["written"]) == (True, "Store")
-    assert "the next run applies it" in site.run("why", "File/page", "vars.title")
+    assert "it was changed in Git since the last run" in site.run("why", "File/page", "vars.title")
 
 
 def test_what_is_in_no_commit_is_named(site):
