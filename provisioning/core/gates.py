@@ -139,7 +139,9 @@ def check_stateful(plan: Plan, now: Circumstances) -> Verdict | None:
 def check_relied(plan: Plan, now: Circumstances) -> Verdict | None:
     """Refuse to replace what many others depend on."""
     limit = now.budget.dependants
-    found = {name: count for name, count in now.dependants.items() if limit and count > limit}
+    if limit is None:
+        return None
+    found = {name: count for name, count in now.dependants.items() if count > limit}
     if not found:
         return None
     told = ", ".join(f"{name} ({count})" for name, count in sorted(found.items()))

@@ -79,6 +79,7 @@ def record_directly(
         commit=plan.commit,
         digest=plan.digest,
         result=Result.DONE,
+        base=view.run.base if view.run and view.run.commit == plan.commit else None,
         started_at=now,
         finished_at=render_time(reconciler.clocks.wall()),
         changes=tuple(

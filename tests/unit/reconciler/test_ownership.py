@@ -330,3 +330,55 @@ def test_what_is_not_suspended_cannot_be_resumed(box):
     """The error names the command that tells what is."""
     with pytest.raises(InvalidArgument, match="web is not suspended"):
         resume(box.log, None, "ana", judge=box.judge)
+
+
+# Cut off at any write
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("number", [1, 2])
+def test_forgetting_that_was_cut_off_loses_nothing(box, number, when):
+    """It is forgotten or it is not; either way the next run goes on, and nothing is removed."""
+    box.reconcile(box.commits.commit(build_resource(A), build_resource("Thing/b")))
+    commit = box.commits.commit(build_resource("Thing/b"))
+    pause(box)
+    with cut_at(number, [PatchPoint(type(box.log), "append", "append")], when=when):
+        reconciler = box.build_reconciler()
+        forget(reconciler, plan_forgetting(reconciler, commit, A, None), "not ours")
+    box.die()
+    assert box.reconcile(commit).conclusion in {Conclusion.BLOCKED, Conclusion.UNCHANGED}
+    if A in box.read_records():
+        box.reconcile(box.commits.commit(build_resource(A), build_resource("Thing/b")))
+        reconciler = box.build_reconciler()
+        forget(reconciler, plan_forgetting(reconciler, commit, A, None), "not ours")
+    assert set(box.read_records()) == {"Thing/b"}
+    assert len(box.world.snapshot()) == 2
+    check(box)
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("number", [1, 2])
+def test_an_adoption_that_was_cut_off_is_finished_by_the_next_run(box, tmp_path, number, when):
+    """The marks still say what is ours, and nothing is made twice."""
+    commit = box.commits.commit(build_resource(A), build_resource("Thing/b"))
+    box.reconcile(commit)
+    before = box.world.snapshot()
+    new = lose_log(box, tmp_path)
+    with cut_at(number, [PatchPoint(type(box.log), "append", "append")], when=when):
+        reconciler = new.build_reconciler()
+        adopt(reconciler, plan_adoption(reconciler, commit, everything=False), "lost")
+    new.die()
+    new.reconcile(commit)
+    assert set(new.read_records()) == {A, "Thing/b"}
+    assert new.world.snapshot().keys() == before.keys()
+    check(new)
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_suspension_that_was_cut_off_holds_or_does_not(box, when):
+    """It is one write: nothing in between is ever seen."""
+    commit = box.commits.commit(build_resource(A))
+    with cut_at(1, [PatchPoint(type(box.log), "append", "append")], when=when):
+        pause(box)
+    assert (box.reconcile(commit).run is None) is (when == "after")
+    check(box)
