@@ -46,7 +46,13 @@ allow_option = click.option(
 @allow_option
 @click.option("--exit-code", is_flag=True, help="Exit with 2 if there are changes.")
 @click.option("--out", type=click.Path(dir_okay=False), help="Save the plan for `apply --plan`.")
-@output_option
+@click.option(
+    "-o",
+    "--output",
+    type=click.Choice(["text", "json", "yaml", "html"]),
+    default="text",
+    help="How to print; JSON and YAML have stable shapes, HTML is one page for a browser.",
+)
 @pass_session
 def plan(
     session: Session,
@@ -75,6 +81,8 @@ def plan(
     ]
     if output == "text":
         _show_plans(workspace, prospects)
+    elif output == "html":
+        _show_page(prospects)
     else:
         shapes = [
             shape_plan(each.plan)
@@ -87,6 +95,21 @@ def plan(
     if any(each.verdicts or each.plan.blocked for each in prospects):
         return BLOCKED
     return PENDING if exit_code and any(each.plan.changes for each in prospects) else 0
+
+
+def _show_page(prospects: Sequence[Prospect]) -> None:
+    from provisioning.cli.render.html import Section, render_page
+    from provisioning.core.pictures import View, compute_picture, focus_picture
+
+    views = {
+        each.plan.infra: View(desired=each.desired.resources, records=each.recorded.records)
+        for each in prospects
+    }
+    picture = compute_picture(views)
+    sections = [
+        Section(it.plan, it.verdicts, focus_picture(picture, it.plan.infra)) for it in prospects
+    ]
+    click.echo(render_page(sections))
 
 
 def _show_plans(workspace: Workspace, prospects: Sequence[Prospect]) -> None:

@@ -58,7 +58,8 @@ def find_application(
         return _find_ending(repository, entries, name), None
     now, found = record, None
     for entry in entries:
-        if entry.trailers.get("Run-Id") != now.run or not entry.is_record:
+        is_named = now.run in entry.message and entry.is_record
+        if not is_named or entry.trailers.get("Run-Id") != now.run:
             continue
         found = Recorded(entry, _read_run(repository, entry.id))
         applied = _describe(found, now.id)

@@ -14,33 +14,46 @@ from provisioning.gitstore.git import run_git
 if TYPE_CHECKING:
     from provisioning.gitstore.repository import Repository
 
-PAGE = 2000
-"""Entries that the git program is asked for at once."""
+PAGE, GROWTH, LARGEST = 200, 5, 25_000
+"""Entries that the git program is asked for at once: at first, how much more each time, at most."""
 
-FORMAT = "--format=%H%x00%P%x00%ct%x00%an%x00%B%x1e"
+FORMAT = "--format=%H%x00%P%x00%ct%x00%B%x1e"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EntryHead:
-    """One entry of a state log, as its commit tells it; `time` is seconds since the epoch."""
+    """One entry of a state log, as its commit tells it; `time` is seconds since the epoch.
+
+    The message is taken apart when it is asked for: of ten thousand, few are.
+    """
 
     id: CommitId
     parent: CommitId | None
     time: int
-    author: str
-    subject: str
-    trailers: Mapping[str, str]
+    message: str
+
+    @property
+    def subject(self) -> str:
+        """The first line of the message."""
+        return self.message.partition("\n")[0]
+
+    @property
+    def trailers(self) -> Mapping[str, str]:
+        """The trailers of the message."""
+        return parse_message(self.message)[1]
 
     @property
     def is_record(self) -> bool:
         """Whether a run ended here."""
-        return "Result" in self.trailers
+        return "\nResult: " in self.message
 
 
 def walk_entries(repository: Repository, head: CommitId | None) -> Iterator[EntryHead]:
     """Yield the entries from *head* back to the first, newest first, a page at a time."""
+    page = PAGE
     while head is not None:
-        answer = run_git(repository.folder, "log", "--first-parent", f"-{PAGE}", FORMAT, head, "--")
+        answer = run_git(repository.folder, "log", "--first-parent", f"-{page}", FORMAT, head, "--")
+        page = min(page * GROWTH, LARGEST)
         if answer.status:
             raise RepositoryUnusable(
                 f"the history of {head[:10]} cannot be read: {answer.error}",
@@ -54,13 +67,10 @@ def walk_entries(repository: Repository, head: CommitId | None) -> Iterator[Entr
 
 
 def _parse(line: str) -> EntryHead:
-    name, parents, time, author, message = line.split("\0", 4)
-    subject, trailers = parse_message(message)
+    name, parents, time, message = line.split("\0", 3)
     return EntryHead(
         id=CommitId(name),
         parent=CommitId(parents.split()[0]) if parents else None,
         time=int(time),
-        author=author,
-        subject=subject,
-        trailers=trailers,
+        message=message,
     )

@@ -68,7 +68,7 @@ def find_run(repository: Repository, log: StateLog, text: str) -> Begun:
     head = log.read().head
     found: EntryHead | None = None
     for entry in walk_entries(repository, head):
-        name = entry.trailers.get("Run-Id", "")
+        name = entry.trailers.get("Run-Id", "") if text in entry.message else ""
         if text in {name, name.partition("-")[0]} and name:
             if "Plan-Digest" in entry.trailers and not entry.is_record:
                 found = entry

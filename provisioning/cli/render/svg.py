@@ -22,12 +22,15 @@ HEAD = """\
  font-family="ui-monospace, Menlo, Consolas, monospace">
 <title>{count} resources, and what each needs</title>
 <rect width="100%" height="100%" fill="#ffffff"/>
-<defs><marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7"
+<defs><marker id="{tip}" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7"
  orient="auto"><path d="M0 0 8 4 0 8z" fill="#8a8a8a"/></marker></defs>"""
 
 
-def render_svg(picture: Picture) -> str:
-    """Return the graph, each resource right of what it needs; no script, no font, no link."""
+def render_svg(picture: Picture, tip: str = "tip") -> str:
+    """Return the graph, each resource right of what it needs; no script, no font, no link.
+
+    *tip* is the id of its arrow heads, which differs where several graphs are on one page.
+    """
     infras = {infra for infra, _ in picture}
     labels = {name: name[1] if len(infras) == 1 else " ".join(name) for name in picture}
     longest = {name: max(len(labels[name]), len(it.condition)) for name, it in picture.items()}
@@ -39,18 +42,19 @@ def render_svg(picture: Picture) -> str:
         width=max(layout.width, 40.0 + ENTRY * len(legend)),
         height=layout.height + HEIGHT,
         count=len(picture),
+        tip=tip,
     )
     boxes = (_render_box(labels[name], it, layout.boxes[name]) for name, it in picture.items())
     bottom = _render_legend(legend, layout.height)
-    return "\n".join([head, *_render_edges(layout), *boxes, *bottom, "</svg>"])
+    return "\n".join([head, *_render_edges(layout, tip), *boxes, *bottom, "</svg>"])
 
 
-def _render_edges(layout: Layout[Name]) -> Iterator[str]:
+def _render_edges(layout: Layout[Name], tip: str) -> Iterator[str]:
     for (need, user), points in layout.routes.items():
         names = quoteattr(f"{join_name(need)} {join_name(user)}")
         yield (
             f'<path data-edge={names} d="{_render_path(points)}" fill="none" stroke="#8a8a8a" '
-            'marker-end="url(#tip)"/>'
+            f'marker-end="url(#{tip})"/>'
         )
 
 
