@@ -47,11 +47,11 @@ def compute_inputs(
 ) -> Inputs:
     """Return what *plan* was computed from, besides its commit and the state log.
 
-    What was seen is kept only where it had an effect and was not as recorded, so that the
-    size follows the changes. No secret is in it.
+    What was seen is kept only where it was not as recorded, so that the size follows the
+    changes. No secret is in it.
     """
     scribe = _Scribe(desired, kinds, key)
-    relevant = set(_list_relevant(plan, desired))
+    relevant = {*_list_relevant(plan, desired), *_list_deviating(plan, recorded, live)}
     targets, excludes = narrowing
     return Inputs(
         release=__version__,
@@ -95,6 +95,14 @@ def _list_relevant(plan: Plan, desired: DesiredState) -> Iterator[ResourceId]:
         yield name
         resource = desired.resources.get(name)
         yield from resource.dependencies if resource else ()
+
+
+def _list_deviating(plan: Plan, recorded: RecordedState, live: LiveState) -> Iterator[ResourceId]:
+    """Yield what is as desired already, and may not be as it was recorded."""
+    for name in plan.unchanged:
+        record, seen = recorded.records.get(name), live.current.get(name)
+        if record is None or not isinstance(seen, Present) or seen.attributes != record.attributes:
+            yield name
 
 
 def _find_record(name: ResourceId, desired: DesiredState, recorded: RecordedState) -> Record | None:
