@@ -19,7 +19,13 @@ from provisioning.config.home import Home, find_home
 from provisioning.config.layers import WORKSPACE_FILE, Layers, load_layers
 from provisioning.config.scope import Scope
 from provisioning.config.workspace import find_workspace
-from provisioning.core.errors import InvalidConfiguration, RepositoryUnusable, Source
+from provisioning.core.budgets import Budget
+from provisioning.core.errors import (
+    InvalidConfiguration,
+    ProvisioningError,
+    RepositoryUnusable,
+    Source,
+)
 from provisioning.core.ids import CommitId
 from provisioning.core.kinds import Kind
 from provisioning.core.leases import Judgement, judge_lock
@@ -31,6 +37,7 @@ from provisioning.core.references import Outlook
 from provisioning.core.resources import Resource
 from provisioning.core.reviews.approvals import Reviewed
 from provisioning.core.statelog import OURS, LogView
+from provisioning.core.sweeps import Needs, compute_needs
 from provisioning.gitstore.holders import is_gone, read_boot, read_holder
 from provisioning.gitstore.repository import Repository, open_repository
 from provisioning.gitstore.sightings import observe_lock
@@ -48,6 +55,7 @@ if TYPE_CHECKING:
     from provisioning.forge.gitea import Gitea
     from provisioning.forge.http import Api
     from provisioning.gitstore.remote import Remote
+    from provisioning.reconciler.checkouts import Checkout
     from provisioning.secrets.values import SecretFiles
 
 ReadReviewed = Callable[[LogView, CommitId], Reviewed | None]
@@ -67,12 +75,12 @@ class Workspace:
     flags: Sequence[str]
     _layers: dict[tuple[CommitId | None, str | None], Layers] = field(default_factory=dict)
     redactor: Redactor = field(default_factory=Redactor)
-    _outlooks: dict[str, dict[str, Outlook]] = field(default_factory=dict)
+    _outlooks: dict[tuple[str, CommitId | None], dict[str, Outlook]] = field(default_factory=dict)
 
     @cached_property
     def layers(self) -> Layers:
         """The settings as the work tree has them."""
-        return self._load(self._read_work_tree, None)
+        return self._load(self.read_work_tree, None)
 
     def _load(self, read: object, infra: str | None) -> Layers:
         return load_layers(
@@ -83,13 +91,14 @@ class Workspace:
             flags=self.flags,
         )
 
-    def _read_work_tree(self, path: str) -> bytes | None:
+    def read_work_tree(self, path: str) -> bytes | None:
+        """Return the file at *path* as it lies in the work tree; None if there is none."""
         file = self.root / path
         return file.read_bytes() if file.is_file() else None
 
     def load_work_tree_layers(self, infra: str | None) -> Layers:
         """Load the settings of *infra* as the work tree has them."""
-        return self._load(self._read_work_tree, infra)
+        return self._load(self.read_work_tree, infra)
 
     def load_layers(self, commit: CommitId, infra: str | None) -> Layers:
         """Load the settings of *infra* as *commit* has them."""
@@ -210,6 +219,20 @@ class Workspace:
             )
         return commit
 
+    def advance(self, commit: CommitId) -> None:
+        """Move the branch forward to *commit*, on the remote if there is one.
+
+        Raises:
+            HeadMoved: If the branch is no longer what *commit* was made on.
+            RepositoryUnusable: If changes in the work tree are in the way.
+        """
+        if self.remote:
+            self.remote.publish(f"refs/heads/{self.branch}", commit)
+            return
+        from provisioning.gitstore.reverting import advance_branch
+
+        advance_branch(self.repository, self.branch, commit)
+
     def is_superseded(self, commit: CommitId) -> bool:
         """Tell whether a newer desired state than *commit* is known here; asks no remote."""
         return self.repository.read_ref(f"refs/heads/{self.branch}") != commit
@@ -234,6 +257,25 @@ class Workspace:
         if infra not in names:
             compiler.check_infra(commit, infra)
         return [infra]
+
+    def read_needs(self, commit: CommitId, infras: Sequence[str]) -> Needs:
+        """Return which of *infras* refer to which at *commit*; one that is broken to none.
+
+        Raises:
+            DependencyCycle: If they refer to each other in a ring.
+        """
+        desired: dict[str, list[Resource]] = {}
+        for infra in infras:
+            try:
+                desired[infra] = self.compile(commit, infra)
+            except ProvisioningError:  # its own run tells what is wrong with it
+                desired[infra] = []
+        return compute_needs(desired)
+
+    @property
+    def sweep_width(self) -> int:
+        """How many infras are worked on at once."""
+        return int(self.layers.get("executor.infras").value)
 
     def list_infras(self, commit: CommitId) -> list[str]:
         """Return the names of the infras at *commit*, sorted."""
@@ -295,6 +337,22 @@ class Workspace:
         cache = self.home.compiled / self.identifier
         return Compiler(self.repository, kinds, cache, prefix=self._prefix)
 
+    def build_checkout(self, commit: CommitId) -> Checkout:
+        """Join what *commit* can be asked; what it compiles is kept apart from what runs read."""
+        from provisioning.reconciler.checkouts import Checkout
+
+        layers = self.load_layers(commit, None)
+        kinds = {kind.name: kind for it in self._build_providers(layers) for kind in it.describe()}
+        cache = self.home.compiled / self.identifier / "looks"
+        return Checkout(
+            repository=self.repository,
+            prefix=self._prefix,
+            commit=commit,
+            compiler=Compiler(self.repository, kinds, cache, prefix=self._prefix),
+            kinds=kinds,
+            load_layers=lambda infra: self.load_layers(commit, infra),
+        )
+
     def build_reconciler(
         self,
         infra: str,
@@ -355,13 +413,15 @@ class Workspace:
 
     def _read_outlooks(self, infra: str) -> dict[str, Outlook]:
         """Return what the state log of *infra* recorded, for references from another one."""
-        if infra not in self._outlooks:
-            log = self.build_log(infra)
-            records = log.read_records(log.read_local()).values()
-            self._outlooks[infra] = {
+        log = self.build_log(infra)
+        view = log.read_local()
+        key = infra, view.head
+        if key not in self._outlooks:
+            records = log.read_records(view).values()
+            self._outlooks[key] = {
                 each.id: Outlook(each.id, {**each.spec, **each.attributes}) for each in records
             }
-        return self._outlooks[infra]
+        return self._outlooks[key]
 
     def _build_providers(self, layers: Layers) -> list[Provider]:
         from provisioning.providers.local.provider import LocalProvider
@@ -420,6 +480,11 @@ def _build_settings(layers: Layers) -> Settings:
             parallelism=int(get("executor.parallelism")),
             per_provider=int(get("executor.per_provider")),
             retries=RetryPolicy(attempts=int(get("executor.attempts"))),
+        ),
+        budget=Budget(
+            deletions=layers.get("budget.deletions").value,
+            share=layers.get("budget.share").value,
+            dependants=layers.get("budget.dependants").value,
         ),
     )
 

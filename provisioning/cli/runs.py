@@ -14,6 +14,7 @@ from provisioning.cli.session import Session, output_option, pass_session, print
 if TYPE_CHECKING:
     from provisioning.bootstrap import Workspace
     from provisioning.cli.saved import SavedPlan
+    from provisioning.core.ids import CommitId
     from provisioning.reconciler.prospects import Prospect, Report, Request
 
 PENDING, BLOCKED = 2, 3
@@ -45,7 +46,13 @@ allow_option = click.option(
 @allow_option
 @click.option("--exit-code", is_flag=True, help="Exit with 2 if there are changes.")
 @click.option("--out", type=click.Path(dir_okay=False), help="Save the plan for `apply --plan`.")
-@output_option
+@click.option(
+    "-o",
+    "--output",
+    type=click.Choice(["text", "json", "yaml", "html"]),
+    default="text",
+    help="How to print; JSON and YAML have stable shapes, HTML is one page for a browser.",
+)
 @pass_session
 def plan(
     session: Session,
@@ -70,10 +77,12 @@ def plan(
     request = Request(commit=commit, reason="plan", targets=target, excludes=exclude, allow=allow)
     prospects = [
         workspace.build_reconciler(name, commit).look(request)
-        for name in workspace.choose_infras(commit, infra)
+        for name in _order(workspace, commit, workspace.choose_infras(commit, infra))
     ]
     if output == "text":
         _show_plans(workspace, prospects)
+    elif output == "html":
+        _show_page(prospects)
     else:
         shapes = [
             shape_plan(each.plan)
@@ -86,6 +95,21 @@ def plan(
     if any(each.verdicts or each.plan.blocked for each in prospects):
         return BLOCKED
     return PENDING if exit_code and any(each.plan.changes for each in prospects) else 0
+
+
+def _show_page(prospects: Sequence[Prospect]) -> None:
+    from provisioning.cli.render.html import Section, render_page
+    from provisioning.core.pictures import View, compute_picture, focus_picture
+
+    views = {
+        each.plan.infra: View(desired=each.desired.resources, records=each.recorded.records)
+        for each in prospects
+    }
+    picture = compute_picture(views)
+    sections = [
+        Section(it.plan, it.verdicts, focus_picture(picture, it.plan.infra)) for it in prospects
+    ]
+    click.echo(render_page(sections))
 
 
 def _show_plans(workspace: Workspace, prospects: Sequence[Prospect]) -> None:
@@ -177,6 +201,7 @@ def apply(
         digest=saved.digest if saved else None,
     )
     names = workspace.choose_infras(commit, saved.infra if saved else infra)
+    names = _order(workspace, commit, names)
     return _run_all(workspace, names, request, output, single=bool(infra or saved), asks=asks)
 
 
@@ -222,6 +247,7 @@ def _load_saved(plan_file: str | None, infra: str | None) -> SavedPlan | None:
 @click.command()
 @infra_argument
 @allow_option
+@click.option("--all", "everything", is_flag=True, help="Every infra, as without INFRA.")
 @click.option("--watch", is_flag=True, help="Do it again and again, until stopped.")
 @click.option("--reason", default="reconcile", help="Why, for the state log.")
 @output_option
@@ -231,14 +257,19 @@ def reconcile(
     infra: str | None,
     allow: Sequence[str],
     *,
+    everything: bool,
     watch: bool,
     reason: str,
     output: str,
 ) -> int:
-    """Make INFRA (all by default) what Git says: fetch, plan, gate, apply, record."""
+    """Make INFRA (all by default) what Git says: fetch, plan, gate, apply, record.
+
+    Infras go after those they refer to, and side by side where they do not.
+    """
     from provisioning.reconciler.prospects import Request
 
     workspace = session.open_workspace()
+    infra = None if everything else infra
     if watch:
         from provisioning.cli.watching import watch_workspace
 
@@ -246,6 +277,13 @@ def reconcile(
     commit = workspace.read_commit()
     request = Request(commit=commit, reason=reason, allow=allow)
     names = workspace.choose_infras(commit, infra)
+    if len(names) > 1:
+        from provisioning.cli.sweeps import sweep_workspace
+
+        codes, is_news = sweep_workspace(workspace, names, request, output)
+        if is_news:
+            _tell_forge(workspace)
+        return _join_codes(codes)
     return _run_all(workspace, names, request, output, single=infra is not None, asks=False)
 
 
@@ -281,6 +319,15 @@ def _run_all(
     if is_news:
         _tell_forge(workspace)
     return _join_codes(codes)
+
+
+def _order(workspace: Workspace, commit: CommitId, names: list[str]) -> list[str]:
+    """Return *names* so that each infra follows those it refers to."""
+    if len(names) == 1:
+        return names
+    from provisioning.core.sweeps import order_infras
+
+    return order_infras(workspace.read_needs(commit, names))
 
 
 def _join_codes(codes: Iterable[int]) -> int:

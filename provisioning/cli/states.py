@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import click
 
 from provisioning.cli.session import Session, output_option, pass_session, print_shape
@@ -18,16 +20,18 @@ def status(session: Session, infra: str | None, output: str) -> int:
     from provisioning.cli.render.states import render_status
     from provisioning.core.conditions import compute_status
     from provisioning.core.shapes import shape_status
+    from provisioning.reconciler.leasing import render_time
 
     workspace = session.open_workspace()
     commit = workspace.read_commit()
     statuses = []
+    now = render_time(time.time())
     for name in workspace.choose_infras(commit, infra, recorded=True):
         log = workspace.build_log(name)
         view = log.read()
         judgement = workspace.judge(name, view.lock) if view.lock else None
         records = log.read_records(view).values()
-        statuses.append(compute_status(name, commit, view, records, judgement))
+        statuses.append(compute_status(name, commit, view, records, judgement, now))
     if output == "text":
         click.echo("\n".join(map(render_status, statuses)) or "no infra yet; make infra/NAME")
     else:

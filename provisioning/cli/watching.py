@@ -11,6 +11,7 @@ from provisioning.cli.render.errors import render_error
 from provisioning.cli.render.progress import Progress
 from provisioning.core.errors import ProvisioningError
 from provisioning.core.ids import CommitId
+from provisioning.core.sweeps import order_infras
 from provisioning.reconciler.prospects import Report, Request
 from provisioning.reconciler.stopping import Stop, stopping_on_signals
 
@@ -38,6 +39,7 @@ def _reconcile_once(
     try:
         commit = workspace.read_commit()
         names = workspace.choose_infras(commit, infra)
+        names = order_infras(workspace.read_needs(commit, names))
     except ProvisioningError as exc:
         click.echo(render_error(exc), err=True)
         return commit

@@ -8,8 +8,9 @@ from enum import StrEnum
 
 from provisioning.core.ids import CommitId, ResourceId
 from provisioning.core.leases import Judgement, Standing
-from provisioning.core.records import Lock, Record, Result, Run
+from provisioning.core.records import Lock, Record, Result, Run, Suspension
 from provisioning.core.statelog import LogView
+from provisioning.core.suspensions import describe_suspension, get_suspension, list_suspended
 
 
 class Condition(StrEnum):
@@ -19,6 +20,10 @@ class Condition(StrEnum):
     RECONCILING = "reconciling"
     STALLED = "stalled"
     BLOCKED = "blocked"
+    PENDING = "pending"
+    """It is desired, and was never applied."""
+    LEAVING = "leaving"
+    """It is recorded, and no longer desired."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,18 +72,22 @@ def compute_status(
     view: LogView,
     records: Iterable[Record],
     judgement: Judgement | None,
+    now: str = "",
 ) -> InfraStatus:
-    """Roll up what the state log says of *infra*, whose desired state is at *commit*."""
-    resources = tuple(
-        sorted((_compute_resource(each) for each in records), key=lambda each: each.id)
-    )
+    """Roll up what the state log says of *infra*, whose desired state is at *commit*.
+
+    A suspension that has ended at *now* (RFC 3339, UTC) does not count any more.
+    """
+    suspended = list_suspended(view.suspended, now)
+    found = (_compute_resource(each, suspended.get(each.id)) for each in records)
+    resources = tuple(sorted(found, key=lambda each: each.id))
     return InfraStatus(
         infra=infra,
         conditions=(
             _compute_ready(commit, view, resources),
             _compute_reconciling(view, judgement),
             _compute_stalled(view),
-            _compute_blocked(view, judgement),
+            _compute_blocked(view, judgement, get_suspension(view.suspended, now)),
         ),
         lock=view.lock,
         head=view.head,
@@ -88,7 +97,10 @@ def compute_status(
     )
 
 
-def _compute_resource(record: Record) -> ResourceStatus:
+def _compute_resource(record: Record, suspension: Suspension | None) -> ResourceStatus:
+    if suspension is not None:
+        message = describe_suspension(suspension)
+        return ResourceStatus(id=record.id, condition=Condition.BLOCKED, message=message)
     condition = Condition.STALLED if record.error else Condition.READY
     return ResourceStatus(id=record.id, condition=condition, message=record.error or "applied")
 
@@ -97,7 +109,7 @@ def _compute_ready(
     commit: CommitId, view: LogView, resources: tuple[ResourceStatus, ...]
 ) -> ConditionStatus:
     run = view.run
-    failing = [each.id for each in resources if each.condition is not Condition.READY]
+    failing = [each.id for each in resources if each.condition is Condition.STALLED]
     if run is None:
         return _lacks(Condition.READY, "never-applied", "nothing was applied yet")
     if view.is_cut_off:
@@ -131,8 +143,12 @@ def _compute_stalled(view: LogView) -> ConditionStatus:
     return _lacks(Condition.STALLED, "ok", "the last run did not fail")
 
 
-def _compute_blocked(view: LogView, judgement: Judgement | None) -> ConditionStatus:
+def _compute_blocked(
+    view: LogView, judgement: Judgement | None, suspension: Suspension | None
+) -> ConditionStatus:
     lock = view.lock
+    if suspension is not None:
+        return _holds(Condition.BLOCKED, "suspended", describe_suspension(suspension))
     if lock and not lock.run and judgement and judgement.is_held:
         return _holds(Condition.BLOCKED, "held", f"held by {lock.holder}: {lock.reason}")
     if lock and judgement and judgement.standing is not Standing.HELD:

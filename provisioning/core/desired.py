@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from provisioning.core.errors import InvalidManifest, InvalidWorkspace, ProvisioningError, Source
 from provisioning.core.graph import compute_order
 from provisioning.core.ids import CommitId, ResourceId
+from provisioning.core.interpolation import Reference
 from provisioning.core.kinds import Kind
 from provisioning.core.references import Lookup, find_left_secrets, resolve_static
 from provisioning.core.resources import Resource
@@ -39,7 +40,13 @@ def compute_desired(
     by_id, problems = _index(resources)
     resolved: dict[ResourceId, Resource] = {}
     left: dict[str, Tree] = {}
+    reads: dict[str, Tree] = {}
     has_secrets = False
+
+    def look_up(reference: Reference, source: Source) -> Tree:
+        value = reads[str(reference)] = lookup(reference, source)
+        return value
+
     for resource in by_id.values():
         problems += _find_dangling(resource, by_id)
         problems += _find_moves(resource, by_id)
@@ -47,8 +54,8 @@ def compute_desired(
             resolved[resource.id] = resource
             continue
         try:
-            new = resolved[resource.id] = resolve_static(resource, lookup)
-            left |= {str(name): lookup(name, where) for name, where in find_left_secrets(new)}
+            new = resolved[resource.id] = resolve_static(resource, look_up)
+            left |= {str(name): look_up(name, where) for name, where in find_left_secrets(new)}
         except ProvisioningError as exc:
             problems.append(exc)
             continue
@@ -65,6 +72,7 @@ def compute_desired(
         order=tuple(order),
         secrets=left,
         has_secrets=has_secrets or bool(left),
+        reads=reads,
     )
 
 

@@ -6,7 +6,16 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from provisioning.core.ids import CommitId
-from provisioning.core.statelog import BEGIN, FENCE, LOCK, RESOURCES, RUN, EntryKind, LogView
+from provisioning.core.statelog import (
+    BEGIN,
+    FENCE,
+    LOCK,
+    RESOURCES,
+    RUN,
+    SUSPENDED,
+    EntryKind,
+    LogView,
+)
 
 WRITES = {
     EntryKind.BEGIN: {LOCK, BEGIN, FENCE},
@@ -15,6 +24,8 @@ WRITES = {
     EntryKind.RECORD: {LOCK, BEGIN, RUN, RESOURCES},
     EntryKind.HOLD: {LOCK, FENCE},
     EntryKind.RELEASE: {LOCK},
+    EntryKind.SUSPEND: {LOCK, FENCE, SUSPENDED},
+    EntryKind.RESUME: {LOCK, FENCE, SUSPENDED},
 }
 """Which files each entry may write, as the table in `core.statelog` says."""
 
@@ -76,6 +87,9 @@ def classify(before: LogView, commit: LogCommit) -> EntryKind | None:
     raised = commit.view.fence > before.fence
     if RUN in commit.changed:
         return EntryKind.RECORD
+    if raised and SUSPENDED in commit.changed and not has:
+        word = commit.subject.partition(" ")[0]
+        return EntryKind.RESUME if word == EntryKind.RESUME else EntryKind.SUSPEND
     if raised and had:
         return EntryKind.STEAL
     if raised and BEGIN in commit.changed:
@@ -90,7 +104,7 @@ def classify(before: LogView, commit: LogCommit) -> EntryKind | None:
 
 def _check_fence(kind: EntryKind, before: LogView, commit: LogCommit) -> Iterator[str]:
     after = commit.view
-    raises = kind in {EntryKind.BEGIN, EntryKind.STEAL, EntryKind.HOLD}
+    raises = kind not in {EntryKind.RENEW, EntryKind.RECORD, EntryKind.RELEASE}
     wanted = before.fence + 1 if raises else before.fence
     if after.fence != wanted:
         yield f"the fence goes from {before.fence} to {after.fence}; it should be {wanted}"

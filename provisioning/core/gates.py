@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
 
-from provisioning.core.ids import CommitId
+from provisioning.core.budgets import (
+    SHORT,
+    UNLIMITED,
+    Budget,
+    describe_overdraft,
+    is_allowed,
+    list_stateful,
+)
+from provisioning.core.ids import CommitId, ResourceId
+from provisioning.core.kinds import Kind
 from provisioning.core.plans import Plan, PlannedChange
-from provisioning.core.records import Action
+from provisioning.core.records import Action, Suspension
 from provisioning.core.reviews.approvals import Reviewed, find_strays
+from provisioning.core.suspensions import describe_suspension
+from provisioning.core.values import Digest
 
 SHOWN = 5
 """How many resources a reason names."""
@@ -16,15 +27,20 @@ SHOWN = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """A gate's "no": its stable code, why, and how to allow it once."""
+    """A gate's "no": its stable code, why, and how to allow it once.
+
+    `digest` is set if only a yes to this very plan counts.
+    """
 
     code: str
     reason: str
+    digest: Digest | None = None
 
     @property
     def hint(self) -> str:
         """The way past this gate."""
-        return f"if that is what you want: `provisioning apply --allow {self.code}`"
+        bound = f"@{self.digest.partition(':')[2][:SHORT]}" if self.digest else ""
+        return f"if that is what you want: `provisioning apply --allow {self.code}{bound}`"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +50,8 @@ class Circumstances:
     `applied` is the commit that was applied last; `descends` tells whether the plan's commit
     is it or follows it; `desired` and `recorded` are how many resources there are;
     `reviewed` is what pull requests showed, None where nobody asks for that.
+    `suspended` is set while the infra is; `budget` is what a run may take away unasked;
+    `dependants` tells how many rely on each resource that is replaced; `kinds` are all kinds.
     """
 
     applied: CommitId | None
@@ -41,6 +59,10 @@ class Circumstances:
     desired: int
     recorded: int
     reviewed: Reviewed | None = None
+    suspended: Suspension | None = None
+    budget: Budget = UNLIMITED
+    dependants: Mapping[ResourceId, int] = field(default_factory=dict)
+    kinds: Mapping[str, Kind] = field(default_factory=dict)
 
 
 Gate = Callable[[Plan, Circumstances], Verdict | None]
@@ -87,6 +109,49 @@ def check_unreviewed(plan: Plan, now: Circumstances) -> Verdict | None:
     return Verdict(code="unreviewed", reason=f"{where}: {names}{more}")
 
 
+def check_suspended(plan: Plan, now: Circumstances) -> Verdict | None:
+    """Refuse to change an infra that is suspended."""
+    if now.suspended is None or not plan.changes:
+        return None
+    return Verdict(
+        code="suspended",
+        reason=f"{plan.infra} is {describe_suspension(now.suspended)}; "
+        f"`provisioning resume {plan.infra}` ends it",
+    )
+
+
+def check_budget(plan: Plan, now: Circumstances) -> Verdict | None:
+    """Refuse to delete more than the infra's budget; what is emptied has its own gate."""
+    reason = describe_overdraft(plan, now.recorded, now.budget) if now.desired else None
+    return Verdict(code="budget", reason=reason, digest=plan.digest) if reason else None
+
+
+def check_stateful(plan: Plan, now: Circumstances) -> Verdict | None:
+    """Refuse to delete or replace what holds data."""
+    names = list_stateful(plan, now.kinds)
+    if not names:
+        return None
+    reason = f"they hold data, which would be gone: {', '.join(names[:SHOWN])}"
+    more = f", and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return Verdict(code="stateful", reason=reason + more, digest=plan.digest)
+
+
+def check_relied(plan: Plan, now: Circumstances) -> Verdict | None:
+    """Refuse to replace what many others depend on."""
+    limit = now.budget.dependants
+    if limit is None:
+        return None
+    found = {name: count for name, count in now.dependants.items() if count > limit}
+    if not found:
+        return None
+    told = ", ".join(f"{name} ({count})" for name, count in sorted(found.items()))
+    return Verdict(
+        code="relied",
+        reason=f"replaced, and relied on by more than {limit} (budget.dependants): {told}",
+        digest=plan.digest,
+    )
+
+
 def _is_removed(change: PlannedChange) -> bool:
     return change.action in {Action.DELETE, Action.REPLACE} and not change.leftover
 
@@ -97,12 +162,28 @@ def _is_protected(change: PlannedChange) -> bool:
     )
 
 
-GATES: tuple[Gate, ...] = (check_emptied, check_rewound, check_protected, check_unreviewed)
+GATES: tuple[Gate, ...] = (
+    check_emptied,
+    check_rewound,
+    check_protected,
+    check_unreviewed,
+    check_suspended,
+    check_budget,
+    check_stateful,
+    check_relied,
+)
 
 
 def compute_verdicts(
     plan: Plan, now: Circumstances, allowed: Collection[str] = ()
 ) -> tuple[Verdict, ...]:
-    """Return every gate's "no" that is not in *allowed*."""
-    verdicts = (gate(plan, now) for gate in GATES)
-    return tuple(each for each in verdicts if each and each.code not in allowed)
+    """Return every gate's "no" that *allowed* has no yes to: `CODE`, or `CODE@DIGEST`."""
+    verdicts = [each for each in (gate(plan, now) for gate in GATES) if each]
+    if not verdicts or not allowed:
+        return tuple(verdicts)
+    digest = plan.digest
+    return tuple(
+        each
+        for each in verdicts
+        if not is_allowed(each.code, digest, allowed, bound=each.digest is not None)
+    )

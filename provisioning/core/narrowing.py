@@ -7,7 +7,7 @@ from dataclasses import replace
 from fnmatch import fnmatchcase
 
 from provisioning.core.errors import InvalidArgument
-from provisioning.core.graph import compute_reach
+from provisioning.core.graph import compute_reach, invert
 from provisioning.core.ids import ResourceId
 from provisioning.core.operations import compute_operations
 from provisioning.core.plans import Plan
@@ -25,14 +25,8 @@ def narrow_plan(plan: Plan, targets: Sequence[str] = (), excludes: Sequence[str]
     """
     names = {each.id for each in plan.changes} | {each.id for each in plan.blocked}
     names |= {each.id for each in plan.drifted} | set(plan.unchanged)
-    operations = compute_operations(plan)
-    change_of = {each.number: each.change.id for each in operations}
-    waits: dict[ResourceId, set[ResourceId]] = {}
-    followers: dict[ResourceId, set[ResourceId]] = {}
-    for operation in operations:
-        for need in operation.needs:
-            waits.setdefault(operation.change.id, set()).add(change_of[need])
-            followers.setdefault(change_of[need], set()).add(operation.change.id)
+    followers = list_followers(plan)
+    waits = invert(followers)
     kept: set[ResourceId] = set(names)
     if targets:
         matched = _match(targets, names)
@@ -45,6 +39,17 @@ def narrow_plan(plan: Plan, targets: Sequence[str] = (), excludes: Sequence[str]
         blocked=tuple(each for each in plan.blocked if each.id in kept),
         drifted=tuple(each for each in plan.drifted if each.id in kept),
     )
+
+
+def list_followers(plan: Plan) -> dict[ResourceId, set[ResourceId]]:
+    """Return, for each change that another one waits for, the changes that wait for it."""
+    operations = compute_operations(plan)
+    change_of = {each.number: each.change.id for each in operations}
+    followers: dict[ResourceId, set[ResourceId]] = {}
+    for operation in operations:
+        for need in operation.needs:
+            followers.setdefault(change_of[need], set()).add(operation.change.id)
+    return followers
 
 
 def _match(patterns: Iterable[str], names: set[ResourceId]) -> set[ResourceId]:

@@ -109,7 +109,8 @@ def _choose_making(change: PlannedChange) -> Step:
     if change.action in {Action.CREATE, Action.REPLACE}:
         return Step.CREATE
     is_littered = change.live is not None and change.live.is_littered
-    needs_call = change.action is Action.UPDATE or change.fields or is_littered
+    is_bare = change.live is not None and change.live.mark is None
+    needs_call = change.action is Action.UPDATE or change.fields or is_littered or is_bare
     return Step.UPDATE if needs_call else Step.ADOPT
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from provisioning.core.diffs import Cause, FieldChange, compute_diff
 from provisioning.core.errors import Source
 from provisioning.core.ids import ResourceId
+from provisioning.core.ignoring import leave_ignored
 from provisioning.core.interpolation import Reference
 from provisioning.core.kinds import Kind
 from provisioning.core.ownership import Ownership
@@ -178,6 +179,7 @@ class _Planner:
     ) -> None:
         stated = record.spec if record else None
         fields = compute_diff(kind, spec, stated, live.attributes, self.key)
+        fields = leave_ignored(resource.lifecycle, fields)
         fields = self._apply_drift_policy(resource, fields)
         origin = self._find_origin(resource, record, live)
         reason = self._explain(resource, kind, record, live, fields, origin)
@@ -242,7 +244,7 @@ class _Planner:
             live=live,
             risk=Risk.DESTRUCTIVE if kind.stateful else Risk.DISRUPTIVE,
             moved_from=origin,
-            old_first=not kind.create_before_delete,
+            old_first=_goes_first(resource, kind),
             heals=origin is None and all(each.cause is Cause.DRIFT for each in fields),
         )
 
@@ -336,7 +338,10 @@ class _Planner:
             resource.id,
             f"what stands in its place {owner}",
             resource.source,
-            hint="move it out of the way, or give the resource another place",
+            hint="move it out of the way, give the resource another place, or take it over: "
+            "`provisioning import`"
+            if live.mark is None
+            else "move it out of the way, or give the resource another place",
         )
 
     # Entries
@@ -378,3 +383,9 @@ class _Planner:
                 heals=heals,
             )
         )
+
+
+def _goes_first(resource: Resource, kind: Kind) -> bool:
+    """Tell whether what is there must go before its replacement comes."""
+    asked = resource.lifecycle.create_before_delete
+    return not (kind.create_before_delete if asked is None else asked)

@@ -129,6 +129,40 @@ class Provider(Protocol):
         """Let go of connections and handles."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """One thing in the world that bears a mark; *place* is what people know it by."""
+
+    id: ResourceId
+    kind: str
+    place: str
+    seen: Present
+
+
+@runtime_checkable
+class Surveys(Protocol):
+    """The optional ability to list everything that bears a mark, wherever it is."""
+
+    def survey(self, owner: str) -> Sequence[Found]:
+        """Return everything that bears a mark of *owner*, two with the same mark both."""
+
+
+@runtime_checkable
+class Finds(Protocol):
+    """The optional ability to look at one thing by the id that people know it by."""
+
+    def find(self, kind: str, name: str) -> Observation:
+        """Look at the thing *name*, whoever made it."""
+
+
+@runtime_checkable
+class Diagnoses(Protocol):
+    """The optional ability to tell what of its surroundings may surprise."""
+
+    def diagnose(self) -> Sequence[tuple[str, str]]:
+        """Return what is not well, each with its remedy; changes nothing that stays."""
+
+
 @dataclass(frozen=True, slots=True)
 class Ready:
     """It serves."""

@@ -6,6 +6,7 @@
 | `begin.json` | `Begin` | a run is under way, or was cut off |
 | `fence` | the last fencing token, in decimal | always |
 | `run.json` | `Run` | one run has ended |
+| `suspended.json` | `Suspensions` | the infra, or something of it, is suspended |
 | `resources/…` | a `Record` a line, in shards by id | the resource is ours |
 
 Times are RFC 3339 in UTC; they are for people, and nothing is decided by them.
@@ -101,6 +102,27 @@ class Lock(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     run: RunId | None = None
 
 
+class Suspension(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Who asked runs to leave something alone, since when, why, and until when.
+
+    `until` is compared with the wall clock in UTC: it is a wish of people, and nobody's safety
+    depends on it.
+    """
+
+    by: str
+    since: str
+    reason: str = ""
+    until: str | None = None
+
+
+class Suspensions(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What runs must leave alone: the whole infra, or some of its resources."""
+
+    infra: Suspension | None = None
+    resources: dict[ResourceId, Suspension] = {}
+    format: int = FORMAT
+
+
 class Intent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One operation a run is about to make.
 
@@ -118,6 +140,38 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     moved_from: ResourceId | None = None
 
 
+class Seen(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One answer of a provider that was not what the state log led to expect.
+
+    `state` is present, absent or unreadable; `attributes` are kept as a `Record` keeps them.
+    """
+
+    state: str
+    attributes: dict[str, Tree] = {}
+    mark: str | None = None
+    reason: str = ""
+
+
+class Inputs(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a plan was computed from, besides its commit and the state log before it.
+
+    `read` are the values that interpolations named, and `facts` those of them that are no
+    secret to anybody who reads the log; the others are fingerprints. `current`, `elsewhere`
+    and `leftovers` are what was seen and not expected. `key` is a fingerprint of nothing, and
+    tells which key the others were made with.
+    """
+
+    release: str
+    key: str
+    targets: tuple[str, ...] = ()
+    excludes: tuple[str, ...] = ()
+    facts: dict[str, Tree] = {}
+    read: dict[str, str] = {}
+    current: dict[ResourceId, Seen] = {}
+    elsewhere: dict[ResourceId, Seen] = {}
+    leftovers: dict[int, Seen] = {}
+
+
 class Begin(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The intention of a run. It carries on the intents of the runs that were cut off before it."""
 
@@ -128,6 +182,7 @@ class Begin(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     digest: Digest
     started_at: str
     intents: tuple[Intent, ...] = ()
+    inputs: Inputs | None = None
     format: int = FORMAT
 
 

@@ -28,12 +28,27 @@ class DeletePolicy(StrEnum):
     RETAIN = "retain"
 
 
+class Timeouts(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """The seconds that one call may take; None is what `executor.timeout` says."""
+
+    create: float | None = None
+    update: float | None = None
+    delete: float | None = None
+
+
 class Lifecycle(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, rename="camel"):
-    """How a resource may change; the same for every kind."""
+    """How a resource may change; the same for every kind.
+
+    `ignore_fields` are paths below `spec` that belong to somebody else once the resource is
+    made. `create_before_delete` is None for what the kind does.
+    """
 
     protect: bool = False
     drift: DriftPolicy = DriftPolicy.CORRECT
     on_delete: DeletePolicy = DeletePolicy.DELETE
+    ignore_fields: tuple[str, ...] = ()
+    create_before_delete: bool | None = None
+    timeouts: Timeouts = Timeouts()
 
 
 class Templated(msgspec.Struct, frozen=True, array_like=True):

@@ -66,11 +66,15 @@ def _compute_metadata() -> dict[str, Any]:
 
 
 def _compute_lifecycle() -> dict[str, Any]:
+    duration = {"type": "string", "pattern": "^[0-9]{1,9}[smh]$"}
     return _compute_object(
         {
             "protect": {"type": "boolean"},
             "drift": {"enum": list(DriftPolicy)},
             "onDelete": {"enum": list(DeletePolicy)},
+            "ignoreFields": {"type": "array", "items": {"type": "string"}},
+            "createBeforeDelete": {"type": "boolean"},
+            "timeouts": _compute_object(dict.fromkeys(("create", "update", "delete"), duration)),
         }
     )
 

@@ -14,10 +14,13 @@ from provisioning.core.conditions import InfraStatus
 from provisioning.core.diffs import FieldChange
 from provisioning.core.errors import InvalidWorkspace, ProvisioningError, Source
 from provisioning.core.ids import ResourceId
+from provisioning.core.impacts import Impact
+from provisioning.core.pictures import Picture
 from provisioning.core.plans import Plan, PlannedChange
 from provisioning.core.records import Change, Record, Run
 from provisioning.core.reviews.findings import InfraReview, PullReview
 from provisioning.core.values import as_json
+from provisioning.core.whys import Why
 
 Shape = dict[str, Any]
 
@@ -122,6 +125,55 @@ def shape_status(status: InfraStatus) -> Shape:
             {"id": each.id, "condition": each.condition, "message": each.message}
             for each in status.resources
         ],
+    }
+
+
+def shape_picture(picture: Picture) -> list[Shape]:
+    """Return every resource with its condition and what it needs."""
+    return [
+        {
+            "infra": infra,
+            "id": name,
+            "condition": node.condition,
+            "message": node.message,
+            "needs": [{"infra": need[0], "id": need[1]} for need in node.needs],
+        }
+        for (infra, name), node in picture.items()
+    ]
+
+
+def shape_impact(impact: Impact) -> Shape:
+    """Return one resource that can be affected."""
+    via = impact.via
+    return {
+        "id": impact.name[1],
+        "why": impact.why,
+        "cause": impact.cause,
+        "via": {"infra": via[0], "id": via[1]} if via else None,
+    }
+
+
+def shape_why(why: Why) -> Shape:
+    """Return where a resource or a field comes from, and the run that applied it."""
+    applied = why.applied
+    return {
+        "infra": why.infra,
+        "id": why.id,
+        "field": why.field or None,
+        "value": as_json(why.value),
+        "desired": why.is_desired,
+        "newer": why.is_newer,
+        "links": [
+            {
+                "what": each.what,
+                "layer": each.layer,
+                "written": as_json(each.written),
+                "source": shape_source(each.source),
+                "by": msgspec.to_builtins(each.by) if each.by else None,
+            }
+            for each in why.links
+        ],
+        "applied": msgspec.to_builtins(applied) if applied else None,
     }
 
 

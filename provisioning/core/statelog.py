@@ -11,6 +11,8 @@ cut off until another run records.
 | record | the run's | free | same | `run.json`, `resources/…`, no `begin.json` |
 | hold | free | a person's | raised | |
 | release | a person's | free | same | |
+| suspend | free or dead | free | raised | `suspended.json` |
+| resume | free or dead | free | raised | `suspended.json` |
 """
 
 from __future__ import annotations
@@ -26,12 +28,18 @@ import msgspec
 
 from provisioning.core.errors import StateLogDamaged
 from provisioning.core.ids import CommitId, RunId
-from provisioning.core.records import FORMAT, Begin, Lock, Result, Run
+from provisioning.core.records import FORMAT, Begin, Lock, Result, Run, Suspensions
 from provisioning.core.values import UNDECODABLE
 
 LOCK, BEGIN, FENCE, RUN, RESOURCES = "lock.json", "begin.json", "fence", "run.json", "resources"
+SUSPENDED = "suspended.json"
+
+FILES = (LOCK, BEGIN, FENCE, RUN, SUSPENDED)
+"""The files of a state log, `resources/` aside."""
 
 _NUMBER = re.compile(rb"\s*[0-9]{1,18}\s*")
+
+NOTHING_SUSPENDED = Suspensions()
 
 OURS = "refs/heads/provisioning/"
 """Below it lies the branch of each infra's state log, and nothing else is ever written."""
@@ -46,6 +54,8 @@ class EntryKind(StrEnum):
     RECORD = "record"
     HOLD = "hold"
     RELEASE = "release"
+    SUSPEND = "suspend"
+    RESUME = "resume"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +67,7 @@ class LogView:
     lock: Lock | None = None
     begin: Begin | None = None
     run: Run | None = None
+    suspended: Suspensions = NOTHING_SUSPENDED
 
     @property
     def is_cut_off(self) -> bool:
@@ -167,6 +178,27 @@ def compute_release(view: LogView, actor: str) -> Entry:
     )
 
 
+def compute_suspension(
+    view: LogView, suspensions: Suspensions, kind: EntryKind, story: str, actor: str
+) -> Entry:
+    """Let *suspensions* hold from now on; *story* tells in a few words what changed.
+
+    The fence is raised, so that no run goes on that was planned before it.
+    """
+    token = next_token(view)
+    is_any = suspensions.infra is not None or suspensions.resources
+    return Entry(
+        kind=kind,
+        subject=f"{kind} {token} by {actor}: {_one_line(story)}",
+        trailers={"Fencing-Token": str(token), "Actor": actor},
+        files={
+            SUSPENDED: render_record(suspensions) if is_any else None,
+            FENCE: f"{token}\n".encode(),
+            **({LOCK: None} if view.lock else {}),
+        },
+    )
+
+
 def next_token(view: LogView) -> int:
     """Return the fencing token that whoever takes the lock on top of *view* gets."""
     return view.fence + 1
@@ -204,6 +236,7 @@ def parse_view(head: CommitId | None, files: Mapping[str, bytes | None]) -> LogV
         lock=_parse(Lock, LOCK, files),
         begin=_parse(Begin, BEGIN, files),
         run=_parse(Run, RUN, files),
+        suspended=_parse(Suspensions, SUSPENDED, files) or NOTHING_SUSPENDED,
     )
 
 

@@ -21,7 +21,8 @@ class DesiredState:
     Interpolations are resolved as far as they do not depend on other resources, every
     dependency exists, and `order` has each resource after those it depends on. `secrets` are
     those that stand in one text with something that is not known yet, by their references;
-    `has_secrets` tells whether there is any secret at all.
+    `has_secrets` tells whether there is any secret at all. `reads` are the values of all
+    interpolations that were resolved.
     """
 
     infra: str
@@ -31,6 +32,7 @@ class DesiredState:
     files: Mapping[str, bytes] = field(default_factory=dict)
     secrets: Mapping[str, Tree] = field(default_factory=dict, repr=False)
     has_secrets: bool = False
+    reads: Mapping[str, Tree] = field(default_factory=dict, repr=False)
 
     def build_redactor(self) -> Redactor:
         """Return what removes this state's secrets from texts."""

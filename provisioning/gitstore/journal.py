@@ -150,7 +150,7 @@ def build_unfinished(intent: Intent) -> Record:
 
 def _read_intents(path: Path) -> Iterator[Intent]:
     intents: dict[int, Intent] = {}
-    for entry in _read_entries(path):
+    for entry in read_entries(path):
         if isinstance(entry, Begun):
             intents[entry.intent.operation] = entry.intent
         elif entry.operation in intents:
@@ -160,7 +160,12 @@ def _read_intents(path: Path) -> Iterator[Intent]:
     yield from intents.values()
 
 
-def _read_entries(path: Path) -> Iterator[Begun | Ended]:
+def read_entries(path: Path) -> Iterator[Begun | Ended]:
+    """Yield the entries of the journal at *path*, a torn end left out.
+
+    Raises:
+        JournalDamaged: If a line is no entry.
+    """
     decoder = msgspec.json.Decoder(Begun | Ended)
     lines = path.read_bytes().split(b"\n")
     for number, line in enumerate(lines[:-1], start=1):

@@ -134,6 +134,24 @@ class Remote:
             self._look_up(ref, new, old, answer)
         self.mirror.follow(ref, new)
 
+    def publish(self, ref: str, new: CommitId) -> None:
+        """Move *ref*, a branch of people's, forward to *new*, there and in the mirror.
+
+        Raises:
+            HeadMoved: If *new* does not follow what *ref* is at there.
+            RemoteRefused: If the remote says no.
+            RemoteUnreachable: If it does not answer.
+        """
+        answer = self._ask("push", "--porcelain", "--", self.url, f"{new}:{ref}")
+        if answer.status:
+            verdict = parse_verdict(answer.output)
+            if is_lost_race(verdict or "", answer.error):
+                raise HeadMoved(f"{ref} of {self.shown} has moved on", hint="try again")
+            if verdict:
+                raise self._refuse("pushed to", f"{verdict}; {_join(answer.error)}")
+            raise self._describe("pushed to", answer)
+        self.mirror.follow(ref, new)
+
     def _check_ours(self, ref: str, new: CommitId, old: CommitId | None) -> None:
         """Refuse what the lease alone would let through: it forces any commit on any branch."""
         if not ref.startswith((OURS, REVIEWS)):

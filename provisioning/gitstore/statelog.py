@@ -11,11 +11,8 @@ from provisioning.core.fsck import LogCommit
 from provisioning.core.ids import CommitId, ResourceId
 from provisioning.core.records import Record
 from provisioning.core.statelog import (
-    BEGIN,
-    FENCE,
-    LOCK,
+    FILES,
     RESOURCES,
-    RUN,
     Entry,
     LogView,
     get_ref,
@@ -41,6 +38,9 @@ class StateLog(Protocol):
             RemoteUnreachable: If the remote does not answer.
             StateLogDamaged: If a file is of no known format.
         """
+
+    def read_at(self, head: CommitId | None) -> LogView:
+        """Return the log as it stood when *head* was its newest entry."""
 
     def read_records(self, view: LogView) -> dict[ResourceId, Record]:
         """Return every resource recorded at *view*."""
@@ -88,6 +88,10 @@ class GitStateLog:
         """Return the log as it was when it was last fetched."""
         return self._read_view(self._repository.read_ref(self._ref))
 
+    def read_at(self, head: CommitId | None) -> LogView:
+        """See `StateLog.read_at`."""
+        return self._read_view(head)
+
     def has_records(self) -> bool:
         """Tell whether anything is recorded, as the log was when it was last fetched."""
         head = self._repository.read_ref(self._ref)
@@ -97,11 +101,7 @@ class GitStateLog:
         if head is None:
             return LogView()
         names = {entry.name for entry in self._repository.read_folder(head, "")}
-        files = {
-            name: self._repository.read_file(head, name)
-            for name in (LOCK, BEGIN, FENCE, RUN)
-            if name in names
-        }
+        files = {name: self._repository.read_file(head, name) for name in FILES if name in names}
         return parse_view(head, files)
 
     def read_records(self, view: LogView) -> dict[ResourceId, Record]:

@@ -10,6 +10,7 @@ import msgspec
 from provisioning.core.diffs import compute_diff, compute_recorded
 from provisioning.core.errors import Fenced, ProviderError, Source
 from provisioning.core.ids import Mark, ResourceId, RunId, build_owner
+from provisioning.core.ignoring import keep_ignored
 from provisioning.core.interpolation import Reference
 from provisioning.core.kinds import Kind
 from provisioning.core.manifests.documents import MAX_DEPTH, TOO_DEEP
@@ -18,6 +19,7 @@ from provisioning.core.providers import Call, Present, Provider, Target, Unreada
 from provisioning.core.records import Action, Intent, Record
 from provisioning.core.redaction import Redactor
 from provisioning.core.references import Outlook, expand_spec, resolve_spec
+from provisioning.core.resources import Timeouts
 from provisioning.core.secrecy import find_encrypted, has_secret, mark_secrets, reveal
 from provisioning.core.states import DesiredState
 from provisioning.core.values import Tree, is_deeper, render_path
@@ -78,7 +80,7 @@ class Hands:
                 return Made({}, None)
             case Step.DELETE:
                 return self._delete(operation)
-        spec = self._resolve(operation)
+        spec = self._keep_others(operation, self._resolve(operation))
         if operation.step is Step.ADOPT or self._is_settled(operation, spec):
             live = operation.change.live.attributes if operation.change.live else {}
             live = self._mark(operation, live, spec)
@@ -104,6 +106,27 @@ class Hands:
             )
         is_secret = self.desired.has_secrets and has_secret(written)
         return expand_spec(kind, written, self.desired.files, is_secret=is_secret)
+
+    def _keep_others(self, operation: Operation, spec: dict[str, Tree]) -> dict[str, Tree]:
+        """Return *spec* with what belongs to others as it is now."""
+        resource, live = operation.change.resource, operation.change.live
+        if resource is None or live is None or operation.step is Step.CREATE:
+            return spec
+        if not resource.lifecycle.ignore_fields:
+            return spec
+        return keep_ignored(resource.lifecycle, spec, self._mark(operation, live.attributes, spec))
+
+    def get_timeout(self, operation: Operation) -> float:
+        """Return the seconds that the call of *operation* may take."""
+        change = operation.change
+        subject = change.record if operation.step is Step.DELETE else change.resource
+        timeouts = subject.lifecycle.timeouts if subject else Timeouts()
+        wanted = {
+            Step.CREATE: timeouts.create,
+            Step.UPDATE: timeouts.update,
+            Step.DELETE: timeouts.delete,
+        }.get(operation.step)
+        return self.timeout if wanted is None else wanted
 
     def _look_up(self, reference: Reference, source: Source) -> Tree:
         if reference.resource is None:
@@ -178,7 +201,7 @@ class Hands:
         return mark_secrets(kind, marked, record.spec) if record else marked
 
     def _build_call(self, operation: Operation, spec: Mapping[str, Tree]) -> Call:
-        change = operation.change
+        change, timeout = operation.change, self.get_timeout(operation)
         remaining = self.lease.get_remaining()
         live = change.live.attributes if change.live and operation.step is not Step.CREATE else {}
         owner = build_owner(self.workspace, self.desired.infra, change.id)
@@ -190,7 +213,7 @@ class Hands:
             mark=Mark(owner, self.run, operation.number),
             spec=reveal(spec),
             attributes=live,
-            deadline=self.timeout if remaining is None else min(self.timeout, remaining),
+            deadline=timeout if remaining is None else min(timeout, remaining),
         )
 
     def _keep(self, kind: str, values: Mapping[str, Tree]) -> dict[str, Tree]:

@@ -7,10 +7,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
+from provisioning.core.budgets import compute_dependants
 from provisioning.core.desired import compute_desired
 from provisioning.core.errors import HeadMoved, LockHeld, ProvisioningError
 from provisioning.core.gates import Circumstances, compute_verdicts
 from provisioning.core.ids import CommitId, RunId
+from provisioning.core.inputs import compute_inputs
 from provisioning.core.kinds import Kind
 from provisioning.core.leases import Judgement
 from provisioning.core.narrowing import narrow_plan
@@ -18,12 +20,13 @@ from provisioning.core.operations import Operation, Step, compute_operations
 from provisioning.core.planning import compute_plan
 from provisioning.core.plans import Plan
 from provisioning.core.providers import Provider
-from provisioning.core.records import Begin, Holder, Intent, Lock, Result, Run
+from provisioning.core.records import Begin, Holder, Inputs, Intent, Lock, Result, Run
 from provisioning.core.references import Lookup
 from provisioning.core.resources import Resource
 from provisioning.core.reviews.approvals import Reviewed
 from provisioning.core.statelog import LogView, build_run_id, compute_result, next_token
 from provisioning.core.states import DesiredState, RecordedState
+from provisioning.core.suspensions import get_suspension, hold_back
 from provisioning.core.targets import compute_places
 from provisioning.core.values import has_unknown
 from provisioning.gitstore.journal import (
@@ -162,6 +165,7 @@ class Reconciler:
         )
         if request.targets or request.excludes:
             plan = narrow_plan(plan, request.targets, request.excludes)
+        plan = hold_back(plan, view.suspended, render_time(self.clocks.wall()))
         now = self._read_circumstances(view, desired, recorded, plan)
         return Prospect(
             plan=plan,
@@ -201,6 +205,10 @@ class Reconciler:
             desired=len(desired.resources),
             recorded=len(recorded.records),
             reviewed=self.read_reviewed(view, desired.commit) if asks_for_news else None,
+            suspended=get_suspension(view.suspended, render_time(self.clocks.wall())),
+            budget=self.settings.budget,
+            dependants=compute_dependants(plan, recorded.records),
+            kinds=self.kinds,
         )
 
     # Acting
@@ -256,6 +264,7 @@ class Reconciler:
             digest=prospect.plan.digest,
             started_at=now,
             intents=(*own, *build_inherited(prospect.recorded.unfinished)),
+            inputs=self._compute_inputs(prospect, request),
         )
         lock = self.settings.lock_ttl and Lock(
             token=token,
@@ -269,6 +278,18 @@ class Reconciler:
         lease = Lease(self.log, prospect.view, lock or None, begin, self.clocks)
         self._tell(EventKind.RUN_BEGUN, f"run {token}: {len(prospect.plan.changes)} changes")
         return lease
+
+    def _compute_inputs(self, prospect: Prospect, request: Request) -> Inputs:
+        return compute_inputs(
+            prospect.plan,
+            prospect.desired,
+            prospect.recorded,
+            prospect.live,
+            kinds=self.kinds,
+            owner=self.owner,
+            key=self.key,
+            narrowing=(request.targets, request.excludes),
+        )
 
     def _intend(self, operation: Operation, run: RunId) -> Intent:
         """Describe *operation* with all that the plan knows of where it will put something."""

@@ -176,7 +176,7 @@ class Executor:
     def _start(self, task: _Task) -> None:
         self._tickets += 1
         key = (task.operation.number, self._tickets)
-        task.deadline = self._now() + self._hands.timeout + GRACE
+        task.deadline = self._now() + self._hands.get_timeout(task.operation) + GRACE
         self._active[key] = task
         if task.made is None:
             self._workers.submit(key, lambda: self._hands.attempt(task.operation))
@@ -285,7 +285,7 @@ class Executor:
 
         self._tickets += 1
         key = (task.operation.number, self._tickets)
-        task.deadline = self._now() + self._hands.timeout + GRACE
+        task.deadline = self._now() + self._hands.get_timeout(task.operation) + GRACE
         self._active[key] = task
         self._workers.submit(key, look)
 
@@ -308,7 +308,7 @@ class Executor:
                 continue
             error = ProviderTransient(
                 f"provider {task.operation.change.provider!r} did not answer in "
-                f"{self._hands.timeout:g} s"
+                f"{self._hands.get_timeout(task.operation):g} s"
             )
             self._end(
                 task.operation,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
+from provisioning.core.budgets import UNLIMITED, Budget
 from provisioning.core.gates import Verdict
 from provisioning.core.ids import CommitId
 from provisioning.core.leases import Judgement
@@ -90,9 +91,10 @@ class Settings:
     """What a cycle is told by the configuration.
 
     `lock_ttl` is in seconds, None for the lock backend that keeps no lock; `timeout` is the
-    seconds one call to a provider may take.
+    seconds one call to a provider may take; `budget` is what a run may take away unasked.
     """
 
     lock_ttl: float | None
     timeout: float
     limits: Limits
+    budget: Budget = UNLIMITED

@@ -12,6 +12,7 @@ from provisioning.core.kinds import Kind
 from provisioning.core.providers import (
     Absent,
     Call,
+    Found,
     Observation,
     Observed,
     Present,
@@ -85,6 +86,23 @@ class MemoryProvider:
             if there.mark is None or there.mark.owner != call.mark.owner:
                 raise _build_conflict(call, there)
             self._world.remove(there.id)
+
+    def survey(self, owner: str) -> list[Found]:
+        """Return everything that bears a mark of *owner*."""
+        with self._world.serve("survey"):
+            return [
+                Found(
+                    id=live.mark.resource, kind=live.kind, place=live.id, seen=_observe_live(live)
+                )
+                for live in self._world.snapshot().values()
+                if live.mark and live.mark.owner.startswith(f"{owner}/")
+            ]
+
+    def find(self, kind: str, name: str) -> Observation:
+        """Look at the resource with the live id *name*."""
+        with self._world.serve("find"):
+            live = self._world.snapshot().get(name)
+            return _observe_live(live) if live and live.kind == kind else Absent()
 
     def close(self) -> None:
         """Count the call; there is nothing to let go of."""

@@ -12,11 +12,8 @@ from provisioning.core.fsck import LogCommit
 from provisioning.core.ids import CommitId, ResourceId
 from provisioning.core.records import Record
 from provisioning.core.statelog import (
-    BEGIN,
-    FENCE,
-    LOCK,
+    FILES,
     RESOURCES,
-    RUN,
     Entry,
     LogView,
     parse_view,
@@ -52,6 +49,11 @@ class MemoryStateLog:
         entries = self._branch.entries
         return entries[-1].commit.view if entries else LogView()
 
+    def read_at(self, head: CommitId | None) -> LogView:
+        """See `StateLog.read_at`."""
+        found = self._find(LogView(head=head)) if head else None
+        return found.commit.view if found else LogView()
+
     def read_records(self, view: LogView) -> dict[ResourceId, Record]:
         """See `StateLog.read_records`."""
         found = self._find(view)
@@ -79,7 +81,7 @@ class MemoryStateLog:
         files = {**(before.files if before else {}), **entry.files}
         kept = {**(before.records if before else {}), **records}
         head = CommitId(hashlib.sha1(f"{view.head}{entry.message}".encode()).hexdigest())  # noqa: S324
-        changed = {name for name in (LOCK, BEGIN, FENCE, RUN) if name in entry.files}
+        changed = {name for name in FILES if name in entry.files}
         commit = LogCommit(
             id=head,
             parents=(view.head,) if view.head else (),

@@ -1,13 +1,16 @@
 """Any sequence of desired states, hand-made changes and crashes ends in the world Git asks for."""
 
+import shutil
 import tempfile
 from pathlib import Path
 
+import msgspec
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from provisioning.core.fsck import compute_findings
 from provisioning.core.ids import ResourceId
+from provisioning.reconciler.replays import Begun, replay_run
 from provisioning.testing.effects import PatchPoint, cut_at
 from provisioning.testing.memory import MemoryProvider
 from provisioning.testing.sandboxes import Sandbox, build_resource
@@ -135,3 +138,42 @@ def test_what_cannot_be_read_is_never_created_or_deleted(old, new, name):
     after = live(box)
     for each in hidden:
         assert after.get(each) == before.get(each)
+
+
+def list_begun(box):
+    """How each run began: the last intention it wrote, and the head before its first."""
+    found = {}
+    for entry in list(box.log.read_history())[::-1]:
+        if entry.view.begin:
+            before = entry.parents[0] if entry.parents else None
+            first = found.get(entry.view.begin.run)
+            before = first.before if first else before
+            found[entry.view.begin.run] = Begun(begin=entry.view.begin, before=before)
+    return found.values()
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    st.lists(desired_states(), min_size=1, max_size=4),
+    st.randoms(use_true_random=False),
+    st.booleans(),
+)
+def test_every_run_can_be_replayed_from_what_it_wrote_down(states, random, cut):
+    """The digest of each run follows from commit, state log and inputs, whatever has drifted."""
+    box = build_box()
+    for resources in states:
+        for item in live(box).values():
+            if random.random() < 0.4:
+                drifted = {"size": 77} if item.kind == "Thing" else {"value": "by hand"}
+                box.world.change(item.id, drifted)
+        commit = box.commits.commit(*resources)
+        if cut:
+            with cut_at(random.randint(1, 8), POINTS, when="after"):
+                box.reconcile(commit)
+            box.die()
+        shutil.rmtree(box._home, ignore_errors=True)
+        box.reconcile(commit)
+    for begun in list_begun(box):
+        found = replay_run(box.build_reconciler(), box.log, begun)
+        assert found.is_same, found.reasons
+        assert "by hand" not in msgspec.json.encode(begun.begin).decode()

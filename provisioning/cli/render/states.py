@@ -52,10 +52,14 @@ def render_status(status: InfraStatus) -> str:
 def render_records(records: Iterable[Record]) -> str:
     """Return recorded resources as a table."""
     rows = [
-        (each.id, each.provider, each.run.partition("-")[0], _describe(each), str(each.source))
+        (each.id, each.provider, each.run.partition("-")[0], _describe(each), _locate(each))
         for each in sorted(records, key=lambda each: each.id)
     ]
     return render_table(("RESOURCE", "PROVIDER", "RUN", "DETAIL", "SOURCE"), rows)
+
+
+def _locate(record: Record) -> str:
+    return str(record.source) if record.source.file else "-"
 
 
 DETAIL = 48

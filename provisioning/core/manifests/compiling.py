@@ -34,7 +34,7 @@ def compile_manifest(data: bytes, file: str, kinds: Mapping[str, Kind]) -> tuple
     """
     problems: list[ProvisioningError] = []
     resources: dict[ResourceId, Resource] = {}
-    for document in _parse(data, file):
+    for document in parse_manifest(data, file):
         review = Review(document, file, problems)
         if resource := _compile_document(review, kinds):
             first = resources.setdefault(resource.id, resource)
@@ -47,7 +47,8 @@ def compile_manifest(data: bytes, file: str, kinds: Mapping[str, Kind]) -> tuple
     return tuple(resources.values())
 
 
-def _parse(data: bytes, file: str) -> list[Document]:
+def parse_manifest(data: bytes, file: str) -> list[Document]:
+    """Split the content of *file* into its documents; the name tells the format."""
     # Each parser is imported when its first file is read: start-up time is a feature.
     if file.endswith(".toml"):
         from provisioning.core.manifests.toml import parse_toml

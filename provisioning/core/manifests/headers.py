@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
-from typing import TypeVar
 
 from provisioning.core.errors import InvalidArgument
 from provisioning.core.ids import NAME, ResourceId, build_resource_id, parse_resource_id
 from provisioning.core.interpolation import find_templated
 from provisioning.core.kinds import Kind
+from provisioning.core.manifests.lifecycles import read_lifecycle
 from provisioning.core.manifests.reviews import Review, name_type, suggest
 from provisioning.core.resources import API_VERSION, Lifecycle
 from provisioning.core.values import Path, Tree
@@ -18,9 +17,6 @@ from provisioning.core.values import Path, Tree
 _KEYS = ["apiVersion", "kind", "metadata", "spec", "lifecycle", "dependsOn", "moved"]
 _NAME_HINT = "a name has up to 63 small letters, digits, - and _, as in web-1"
 _LIST_HINT = "write dependsOn: [Kind/name]"
-_DEFAULT = Lifecycle()
-
-_Choice = TypeVar("_Choice", bound=StrEnum)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +44,7 @@ def read_header(review: Review, tree: dict[str, Tree], kinds: Mapping[str, Kind]
         kind=kind,
         id=build_resource_id(kind.name, name) if kind and name else None,
         labels=_read_labels(review, metadata),
-        lifecycle=_read_lifecycle(review, tree),
+        lifecycle=read_lifecycle(review, tree, kind),
         depends_on=_read_depends_on(review, tree),
         moved_from=_read_moved(review, tree),
     )
@@ -97,31 +93,6 @@ def _read_labels(review: Review, metadata: dict[str, Tree]) -> dict[str, str]:
                 (*path, key), f"must be text, not {name_type(value)}", "put the value in quotes"
             )
     return labels
-
-
-def _read_lifecycle(review: Review, tree: dict[str, Tree]) -> Lifecycle:
-    lifecycle = review.get_map(("lifecycle",), tree.get("lifecycle"))
-    if not lifecycle:
-        return _DEFAULT
-    review.refuse_unknown(("lifecycle",), lifecycle, ["protect", "drift", "onDelete"])
-    protect = lifecycle.get("protect", _DEFAULT.protect)
-    if not isinstance(protect, bool):
-        review.report(("lifecycle", "protect"), f"must be true or false, not {name_type(protect)}")
-    return Lifecycle(
-        protect=protect,
-        drift=_read_choice(review, lifecycle, "drift", _DEFAULT.drift),
-        on_delete=_read_choice(review, lifecycle, "onDelete", _DEFAULT.on_delete),
-    )
-
-
-def _read_choice(review: Review, lifecycle: dict[str, Tree], key: str, default: _Choice) -> _Choice:
-    choices = {str(each): each for each in type(default)}
-    written = lifecycle.get(key, str(default))
-    if isinstance(written, str) and written in choices:
-        return choices[written]
-    names = ", ".join(choices)
-    review.report(("lifecycle", key), f"must be one of {names}", suggest(written, choices))
-    return default
 
 
 def _read_depends_on(review: Review, tree: dict[str, Tree]) -> tuple[ResourceId, ...]:

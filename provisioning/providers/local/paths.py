@@ -42,6 +42,10 @@ class Roots:
         self._root = root
         self._all = sorted((root, *allow), key=lambda each: len(each.parts), reverse=True)
 
+    def list_all(self) -> list[tuple[Path, bool]]:
+        """Return every root, and whether paths are written relative to it."""
+        return [(root, root == self._root) for root in self._all]
+
     def locate(self, path: object) -> tuple[Folder, str]:
         """Return the folder that *path* lies in, and its name there.
 

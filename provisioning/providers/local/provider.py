@@ -13,6 +13,7 @@ from provisioning.core.kinds import Kind
 from provisioning.core.providers import (
     Absent,
     Call,
+    Found,
     Observation,
     Observed,
     Present,
@@ -35,6 +36,7 @@ from provisioning.providers.local.kinds import (
 from provisioning.providers.local.paths import Roots
 from provisioning.providers.local.placed import Placed
 from provisioning.providers.local.processes import Processes
+from provisioning.providers.local.surveying import diagnose_root, find_marked
 from provisioning.providers.local.values import Values
 
 
@@ -67,6 +69,7 @@ class LocalProvider:
 
     def __init__(self, root: Path, home: Path, allow: Sequence[Path] = ()) -> None:
         roots, making = Roots(root, allow), threading.Lock()
+        self._roots = roots
         self._processes = Processes(roots, home)
         self._served: Mapping[str, Served] = {
             FILE.name: Placed(roots, FileForm(), making),
@@ -90,6 +93,28 @@ class LocalProvider:
             for place, answer in zip(places, observed.answers, strict=True):
                 answers[place] = answer
         return Observed(answers=answers, strays=strays)
+
+    def survey(self, owner: str) -> list[Found]:
+        """Return every process, file and directory below the roots that bears a mark of *owner*."""
+        found = [
+            Found(id=name, kind=PROCESS.name, place=f"process {seen.attributes['pid']}", seen=seen)
+            for name, seen in self._processes.observe(owner, []).strays.items()
+        ]
+        for place in find_marked(self._roots.list_all(), owner):
+            kind = str(place.mark.resource).partition("/")[0]
+            served = self._served.get(kind)
+            if served is None:
+                continue
+            target = Target(id=place.mark.resource, kind=kind, attributes={"path": place.path})
+            (seen,) = served.observe(owner, [target]).answers
+            if isinstance(seen, Present) and seen.mark == place.mark:
+                found.append(Found(id=place.mark.resource, kind=kind, place=place.path, seen=seen))
+        return found
+
+    def diagnose(self) -> list[tuple[str, str]]:
+        """Tell which roots cannot be used, and which have no room for marks in attributes."""
+        found = (diagnose_root(root) for root, _ in self._roots.list_all())
+        return [each for each in found if each]
 
     def create(self, call: Call) -> Mapping[str, Tree]:
         """Make it, marked."""

@@ -1,0 +1,63 @@
+"""`undo`: the desired state before a run, as a new commit."""
+
+from __future__ import annotations
+
+import click
+
+from provisioning.cli.session import Session, output_option, pass_session, print_shape
+
+
+@click.command()
+@click.argument("names", nargs=-1, required=True, metavar="[INFRA] RUN")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@output_option
+@pass_session
+def undo(session: Session, names: tuple[str, ...], output: str, *, yes: bool) -> int:
+    """Bring back the desired state before RUN by a new commit on the branch.
+
+    Shows the plan that the commit leads to, and asks. It applies nothing: the next run does.
+    """
+    from provisioning.cli.asking import confirm
+    from provisioning.cli.naming import choose_infra
+    from provisioning.cli.render.plans import render_plan
+    from provisioning.core.shapes import shape_plan
+    from provisioning.reconciler.prospects import Request
+    from provisioning.reconciler.replays import find_run
+    from provisioning.reconciler.undoing import prepare_undo
+
+    workspace = session.open_workspace()
+    head = workspace.read_commit()
+    infra, run = choose_infra(workspace.choose_infras(head, None, recorded=True), names)
+    log = workspace.build_log(infra)
+    begun = find_run(workspace.repository, log, run)
+    previous = log.read_at(begun.before).run
+    undoing = prepare_undo(
+        infra,
+        begun,
+        previous,
+        then=workspace.build_checkout(begun.begin.commit),
+        old=workspace.build_checkout(previous.commit if previous else begun.begin.commit),
+        now=workspace.build_checkout(head),
+    )
+    request = Request(commit=undoing.commit, reason="undo")
+    prospect = workspace.build_reconciler(infra, undoing.commit).look(request)
+    if output == "text":
+        click.echo(render_plan(prospect.plan, prospect.verdicts))
+        click.echo(f"\nbrings back, as at {undoing.before[:10]}: {', '.join(undoing.paths)}")
+        if undoing.shared:
+            click.echo(f"other infras read these too: {', '.join(undoing.shared)}")
+    confirm(f"Commit this to {workspace.branch}?", yes=yes, command="undo")
+    workspace.advance(undoing.commit)
+    if output == "text":
+        click.echo(f"{workspace.branch} is at {undoing.commit[:10]}; `provisioning apply {infra}`")
+    else:
+        shape = {
+            "infra": infra,
+            "run": begun.begin.run,
+            "commit": undoing.commit,
+            "before": undoing.before,
+            "paths": list(undoing.paths),
+            "plan": shape_plan(prospect.plan),
+        }
+        print_shape(shape, output)
+    return 0

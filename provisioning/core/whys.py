@@ -1,0 +1,95 @@
+"""Why a resource or a field is as it is: the chain of places that say so. Values only."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from provisioning.core.errors import InvalidArgument, Source
+from provisioning.core.ids import CommitId, ResourceId, RunId
+from provisioning.core.records import Action, Outcome
+from provisioning.core.values import Path, Tree
+
+MANIFEST, COMPUTED = "manifest", "computed"
+"""The layers of a link besides those of settings."""
+
+_STEP = re.compile(r"\.?([^.\[\]]+)|\[(\d+)\]")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Authorship:
+    """The commit that wrote a line; `time` is in seconds since the epoch."""
+
+    commit: CommitId
+    author: str
+    time: int
+    subject: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """One place that says something: what it is called, its layer, where it is, who wrote it.
+
+    `written` is what stands there, interpolations and all; `by` is None for what is in no
+    commit, as an environment variable is.
+    """
+
+    what: str
+    layer: str
+    written: Tree = None
+    source: Source | None = None
+    by: Authorship | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Application:
+    """The run that applied it, as its record tells; `time` is when it ended."""
+
+    run: RunId
+    actor: str
+    reason: str
+    commit: CommitId
+    time: str
+    entry: CommitId
+    action: Action | None = None
+    outcome: Outcome | None = None
+    because: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Why:
+    """The answer: what Git asks for, link by link, and the run that made it so.
+
+    `is_desired` tells whether Git still asks for the resource; `is_newer` that Git asks for
+    something the run has not seen yet. `value` is what was recorded.
+    """
+
+    infra: str
+    id: ResourceId
+    field: str
+    value: Tree
+    links: tuple[Link, ...]
+    applied: Application | None
+    is_desired: bool
+    is_newer: bool = False
+
+
+def parse_field(text: str) -> Path:
+    """Read the path of a field below `spec`: `.spec.vars.title`, `vars.title`, `command[0]`.
+
+    Raises:
+        InvalidArgument: If it is no path.
+    """
+    rest = text.removeprefix(".")
+    rest = "" if rest == "spec" else rest.removeprefix("spec.")
+    steps: list[str | int] = []
+    position = 0
+    while position < len(rest):
+        match = _STEP.match(rest, position)
+        if match is None:
+            raise InvalidArgument(
+                f"{text!r} is not the path of a field", hint="write .spec.FIELD, as in .spec.mode"
+            )
+        steps.append(match[1] if match[2] is None else int(match[2]))
+        position = match.end()
+    return tuple(steps)

@@ -1,0 +1,72 @@
+"""Suspends and resumes: asks runs to leave an infra, or some of its resources, alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from provisioning.core.errors import HeadMoved, InvalidArgument
+from provisioning.core.ids import ResourceId
+from provisioning.core.leases import Judgement
+from provisioning.core.records import Lock, Suspension
+from provisioning.core.statelog import EntryKind, LogView, compute_suspension
+from provisioning.core.suspensions import with_suspension
+from provisioning.gitstore.statelog import StateLog
+from provisioning.reconciler.refusals import describe_held
+
+ATTEMPTS = 8
+
+
+def suspend(
+    log: StateLog,
+    name: ResourceId | None,
+    suspension: Suspension,
+    *,
+    judge: Callable[[Lock], Judgement],
+) -> LogView:
+    """Suspend *name*, or the whole infra; one that is suspended already gets the new terms.
+
+    Raises:
+        LockHeld: If a run is under way, or somebody holds the lock.
+    """
+    reason = f": {suspension.reason}" if suspension.reason else ""
+    story = f"{name or log.infra}{reason}"
+    return _write(log, name, suspension, EntryKind.SUSPEND, story, suspension.by, judge)
+
+
+def resume(
+    log: StateLog, name: ResourceId | None, actor: str, *, judge: Callable[[Lock], Judgement]
+) -> LogView:
+    """End the suspension of *name*, or of the whole infra.
+
+    Raises:
+        InvalidArgument: If it is not suspended.
+        LockHeld: If a run is under way, or somebody holds the lock.
+    """
+    suspended = log.read().suspended
+    if (name not in suspended.resources) if name else (suspended.infra is None):
+        raise InvalidArgument(
+            f"{name or log.infra} is not suspended", hint="`provisioning status` tells what is"
+        )
+    return _write(log, name, None, EntryKind.RESUME, name or log.infra, actor, judge)
+
+
+def _write(
+    log: StateLog,
+    name: ResourceId | None,
+    suspension: Suspension | None,
+    kind: EntryKind,
+    story: str,
+    actor: str,
+    judge: Callable[[Lock], Judgement],
+) -> LogView:
+    for attempt in range(ATTEMPTS):
+        view = log.read()
+        if view.lock and (judgement := judge(view.lock)).is_held:
+            raise describe_held(log.infra, view.lock, judgement)
+        changed = with_suspension(view.suspended, name, suspension)
+        try:
+            return log.append(view, compute_suspension(view, changed, kind, story, actor))
+        except HeadMoved:
+            if attempt == ATTEMPTS - 1:
+                raise
+    raise AssertionError("unreachable")
