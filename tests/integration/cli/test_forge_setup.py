@@ -2,7 +2,9 @@
 
 import json
 import os
+import pty
 import subprocess
+import sys
 from urllib.parse import quote
 
 import pytest
@@ -11,6 +13,7 @@ from provisioning.core.globs import matches
 
 pytestmark = [pytest.mark.peer("gitea"), pytest.mark.xdist_group("gitea")]
 
+PROGRAM = (sys.executable, "-m", "provisioning")
 HOOK = "http://127.0.0.1:9/hook"
 SCOPES = "read:user,write:repository,write:issue"
 APPLY = ("apply", "--yes", "--allow", "unreviewed")
@@ -332,3 +335,54 @@ def test_patterns_are_read_as_gitea_reads_them(gitea, branches, pattern):
     for name in names:
         path = f"/repos/{repository}/branches/{quote(name, safe='')}"
         assert gitea.call("GET", path)[1]["protected"] is matches(pattern, name), name
+
+
+def test_apply_before_merge_passes_the_protection_of_main(hosted, gitea):
+    """The reconciler applies what was approved, and merges through its own protection."""
+    give(gitea, hosted, "mallory", "write")
+    hosted.run(*APPLY)
+    early = ("-c", "review.apply=before-merge")
+    hosted.run(*early, "forge", "setup", "--yes")
+    hosted.git("checkout", "--quiet", "-b", "topic")
+    example = hosted.folder / "infra/web/example.yaml"
+    hosted.commit(example.read_text(encoding="utf-8").replace("Welcome", "Hello"))
+    assert "Not allowed" not in try_push(hosted, gitea, "ops", "topic")
+    body = {"head": "topic", "base": "main", "title": "x"}
+    assert gitea.call("POST", f"/repos/{hosted.repository}/pulls", body)[0] == 201
+    hosted.run(*early, "review")
+    told = hosted.run(*early, "apply", "--pr", "1", expected=3)
+    assert "#1 has not been approved" in told
+    path = f"/repos/{hosted.repository}/pulls/1"
+    mallory = gitea.create_token("mallory")
+    assert gitea.call("POST", f"{path}/reviews", {"event": "APPROVED"}, token=mallory)[0] == 200
+    hosted.run(*early, "apply", "--pr", "1")
+    assert "Hello" in hosted.live()["etc/motd"]
+    assert gitea.call("GET", path)[1]["merged"] is True
+
+
+def test_setup_asks_at_a_terminal(hosted, gitea):
+    """What is shown is done after a yes, and not after a no."""
+    assert "aborted; nothing was changed" in answer(hosted, "n\n")
+    assert read_rule(gitea, hosted) is None
+    assert "protection of main: created" in answer(hosted, "y\n")
+    assert read_rule(gitea, hosted)["required_approvals"] == 1
+
+
+def answer(shop, text):
+    """Run `forge setup` at a terminal, and answer its question with *text*."""
+    here, there = pty.openpty()
+    try:
+        process = subprocess.Popen(
+            [*PROGRAM, "forge", "setup"],
+            cwd=shop.folder,
+            env=shop.environment,
+            stdin=there,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        os.write(here, text.encode())
+        return process.communicate(timeout=120)[0]
+    finally:
+        os.close(here)
+        os.close(there)
