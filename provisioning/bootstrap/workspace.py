@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from provisioning.core.forges import Token
     from provisioning.forge.gitea import Gitea
     from provisioning.forge.http import Api
+    from provisioning.forge.tokens import TokenFile
     from provisioning.gitstore.remote import Remote
     from provisioning.reconciler.checkouts import Checkout
     from provisioning.secrets.values import SecretFiles
@@ -180,12 +181,16 @@ class Workspace:
     @cached_property
     def _token(self) -> Token:
         """Reads the forge's token from its file."""
+        return self.build_token_file("token_file").read
+
+    def build_token_file(self, key: str) -> TokenFile:
+        """Return the file that the setting `forge.`*key* names."""
         from provisioning.forge.tokens import TokenFile
 
-        path = self.home.path / Path(self._read_forge("token_file")).expanduser()
+        path = self.home.path / Path(self._read_forge(key)).expanduser()
         folders = (self.root, *self.root.parents)
         top = next((each for each in folders if (each / ".git").exists()), self.root)
-        return TokenFile(path, top, self.redactor).read
+        return TokenFile(path, top, self.redactor, f"forge.{key}")
 
     @cached_property
     def repository(self) -> Repository:

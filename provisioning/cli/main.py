@@ -19,6 +19,7 @@ COMMANDS = {
     "apply": ("provisioning.cli.runs:apply", "Show the plan, ask, and apply exactly that."),
     "reconcile": ("provisioning.cli.runs:reconcile", "Fetch, plan, gate, apply and record."),
     "review": ("provisioning.cli.reviews:review", "Show pull requests what they would do."),
+    "forge": ("provisioning.cli.forge:forge", "Set the repository up at its forge, and check it."),
     "status": ("provisioning.cli.states:status", "Tell whether each infra is as Git wants it."),
     "get": ("provisioning.cli.states:get", "List recorded resources."),
     "tree": ("provisioning.cli.pictures:tree", "Show resources above what they need."),

@@ -167,6 +167,14 @@ SETTINGS: tuple[Setting, ...] = (
         "`~/.provisioning`; it must be outside of the repository, and not for everybody to read.",
     ),
     Setting(
+        key="forge.webhook_secret_file",
+        type=str,
+        default="webhook-secret",
+        layers=IN_WORKSPACE,
+        doc="The file that holds the secret by which webhooks are signed; `forge setup` makes it. "
+        "For its place the same holds.",
+    ),
+    Setting(
         key="review.policy",
         type=str,
         default="optional",

@@ -42,13 +42,15 @@ _URL = re.compile(r"https?://[\w.:\[\]-]+(/[\w.~/-]*)?", re.ASCII)
 class Reply:
     """What a forge answered: the status, the JSON, and the words of a refusal.
 
-    `total` is how many items a list has on all its pages, if the forge told.
+    `total` is how many items a list has on all its pages, if the forge told; `date` is its own
+    time, as HTTP writes it.
     """
 
     status: int
     data: Any
     message: str = ""
     total: int | None = None
+    date: str = ""
 
 
 class Api:
@@ -186,7 +188,12 @@ class Api:
         message = str(told or answer.reason_phrase)[:SHOWN]
         if status < http.HTTPStatus.MULTIPLE_CHOICES and is_told:
             total = answer.headers.get("X-Total-Count", "")
-            return Reply(status, data, total=int(total) if total.isdecimal() else None)
+            return Reply(
+                status,
+                data,
+                total=int(total) if total.isdecimal() else None,
+                date=answer.headers.get("Date", ""),
+            )
         if status in accepted:
             return Reply(status, data, message)
         raise self._describe(method, path, answer, message)

@@ -1,7 +1,9 @@
-"""The token by which a forge knows us: read from its file at each use, and never shown."""
+"""Secrets shared with a forge: each is read from its file at each use, and never shown."""
 
 from __future__ import annotations
 
+import os
+import secrets
 import stat
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,11 +23,13 @@ class TokenFile:
         path: The file, absolute.
         repository: The folder that it must be outside of, lest it be committed.
         redactor: Is told the token.
+        setting: The setting that names the file.
     """
 
     path: Path
     repository: Path
     redactor: Redactor
+    setting: str = "forge.token_file"
 
     def read(self) -> str:
         """Return the token as the file has it now: a rotated one counts from the next call on.
@@ -37,10 +41,10 @@ class TokenFile:
         if self.path.resolve().is_relative_to(self.repository.resolve()):
             raise self._describe(
                 f"is inside of the repository {self.repository}",
-                "move it out, as to ~/.provisioning, and set forge.token_file to its new place",
+                f"move it out, as to ~/.provisioning, and set {self.setting} to its new place",
             )
         token = self._load().strip().decode("latin-1")
-        check_token(token, str(self.path))
+        check_token(token, str(self.path), self.setting)
         self.redactor.add(token)
         return token
 
@@ -60,10 +64,48 @@ class TokenFile:
             ) from exc
 
     def _describe(self, why: str, hint: str) -> InvalidConfiguration:
-        return InvalidConfiguration(f"{self.path}, the file of forge.token_file, {why}", hint=hint)
+        return InvalidConfiguration(f"{self.path}, the file of {self.setting}, {why}", hint=hint)
+
+    def read_or_make(self) -> str:
+        """Return what the file holds; a new secret, which it holds from now on, if there is none.
+
+        Raises:
+            InvalidConfiguration: As `read`, and if it cannot be made.
+        """
+        if not self.path.exists():
+            try:
+                self._make()
+            except FileExistsError:
+                pass  # somebody else was quicker, and that one's counts
+            except OSError as exc:
+                raise self._describe(
+                    f"cannot be made: {exc.strerror}",
+                    f"make room or rights there, or set {self.setting} to another place",
+                ) from exc
+        return self.read()
+
+    def _make(self) -> None:
+        """Make the file whole or not at all, for its owner alone."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = self.path.with_name(f"{self.path.name}.{secrets.token_hex(8)}")
+        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            os.write(handle, f"{secrets.token_urlsafe(32)}\n".encode())
+            os.fsync(handle)
+            os.link(temporary, self.path)
+        finally:
+            os.close(handle)
+            temporary.unlink()
+
+    def read_time_made(self) -> float | None:
+        """Return when the file was written, in seconds since the epoch; None if it was not."""
+        try:
+            return self.path.stat().st_mtime
+        except OSError:
+            return None
 
 
-def check_token(token: str, place: str) -> None:
+def check_token(token: str, place: str, setting: str = "forge.token_file") -> None:
     """Refuse what cannot stand in a header, before a message of somebody else's shows it.
 
     Raises:
@@ -72,5 +114,5 @@ def check_token(token: str, place: str) -> None:
     if not token or any(not "!" <= letter <= "~" for letter in token):
         raise InvalidConfiguration(
             f"{place} holds no token: it is empty, or has a blank or a line break in it",
-            hint="write the token alone into the file of forge.token_file",
+            hint=f"write the token alone into the file of {setting}",
         )

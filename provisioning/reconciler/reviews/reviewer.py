@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from provisioning.core.errors import Blocked, HeadMoved, InvalidArgument
@@ -77,7 +78,10 @@ class Reviewer:
     def review_all(self) -> list[PullReview]:
         """Review every pull request that is open, or was merged and still waits."""
         merged = self.review_merged()
-        return merged + [self._review(each.number) for each in self.forge.list_open_pulls()]
+        found = {each.number: self._review(each.number) for each in self.forge.list_open_pulls()}
+        for other in _list_unaware(found):
+            found[other] = self._review(other)
+        return [*merged, *found.values()]
 
     def _review(self, number: int) -> PullReview:
         for attempt in range(1, ATTEMPTS + 1):
@@ -102,3 +106,15 @@ class Reviewer:
             found = self.inspector.inspect(pull, said)
         self.publisher.publish(found, said)
         return found
+
+
+def _list_unaware(found: Mapping[int, PullReview]) -> list[int]:
+    """Return those that were looked at before another one that changes the same was."""
+    return sorted(
+        {
+            other
+            for number, review in found.items()
+            for other in review.overlaps
+            if other in found and number not in found[other].overlaps
+        }
+    )

@@ -1,0 +1,32 @@
+"""The page about reviews says what the code says."""
+
+from pathlib import Path
+
+import pytest
+
+from provisioning.core.forge_facts import SCOPES
+from provisioning.core.reviews.codeowners import PLACES
+from provisioning.core.reviews.commands import MEANINGS, Verb
+from provisioning.reconciler.reviews.publishing import LABELS
+
+PAGE = (Path(__file__).parents[2] / "docs/reference/reviews.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("verb", Verb)
+def test_every_command_is_there(verb):
+    """Each with what `/provisioning help` says of it, where it has a row of its own."""
+    assert f"`{verb}`" in PAGE
+    has_row = f"| `{verb}` |" in PAGE and verb is not Verb.HELP
+    assert not has_row or MEANINGS[verb] in PAGE
+
+
+@pytest.mark.parametrize(("label", "meaning"), LABELS.items())
+def test_every_label_is_there(label, meaning):
+    """With the description that it gets."""
+    assert f"| `{label}` | {meaning} |" in PAGE
+
+
+@pytest.mark.parametrize("word", [*SCOPES, *PLACES])
+def test_what_people_must_type_is_there(word):
+    """Scopes of the token, and places of the owners' file."""
+    assert f"`{word}`" in PAGE
