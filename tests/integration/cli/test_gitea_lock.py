@@ -12,6 +12,9 @@ from contextlib import suppress
 from subprocess import TimeoutExpired
 
 import pytest
+from gitea_proxy import Fault, FaultyProxy
+
+CALL, PUSH = r"^POST /api/v1/.*/contents", r"^POST .*/git-receive-pack"
 
 pytestmark = [pytest.mark.peer("gitea"), pytest.mark.xdist_group("gitea")]
 
@@ -120,6 +123,32 @@ def test_kill_9_at_random_points(hosted, gitea, render_files, part):
     publish(hosted, gitea, render_files(range(0, 20, 2), content="end "))
     hosted.run("reconcile", "web")
     judge(hosted, gitea, {f"d/{name}.txt": f"end {name}" for name in range(0, 20, 2)})
+
+
+@pytest.mark.parametrize("forwards", [0, 1], ids=["before", "after"])
+@pytest.mark.parametrize("home", ["the same machine", "another machine"])
+@pytest.mark.parametrize(("request_", "made"), [(CALL, 0), (PUSH, 5)], ids=["acquire", "record"])
+def test_kill_9_around_each_write(
+    hosted, gitea, render_files, tmp_path, request_, made, home, forwards
+):
+    """P2: killed when a write is about to reach Gitea, or has just done so: the next run mends."""
+    hosted.run("apply", "--yes")
+    publish(hosted, gitea, render_files(range(5)))
+    variables = {}
+    if home == "another machine":
+        other = tmp_path / "other"
+        other.mkdir()
+        shutil.copy2(hosted.token, other)
+        variables = {"PROVISIONING_HOME": str(other)}
+    with FaultyProxy(gitea.url) as proxy:
+        proxy.plan(request_, Fault(forwards, hangs=True))
+        process = hosted.start("reconcile", "web", PROVISIONING_FORGE__URL=proxy.url)
+        assert proxy.hanging.wait(60)
+        process.kill()
+        process.communicate()
+        assert len(list((hosted.folder / "live").glob("d/*.txt"))) == made
+        hosted.run("reconcile", "web", **variables)
+    judge(hosted, gitea, {f"d/{name}.txt": f"x{name}" for name in range(5)})
 
 
 def test_runs_from_several_machines_at_once_never_both_apply(hosted, gitea, tmp_path, render_files):

@@ -138,7 +138,7 @@ REFUSALS = {
     "no right": (become_stranger, "403 user should have a permission", "User permission denied"),
     "protected": (protect, "403 user cannot commit to repo", "Not allowed to push to protected"),
     "archived": (archive, "423 .* -> the repository is archived", "This repo is archived"),
-    "gone": (delete, "404 .* -> check forge.repository", "[Nn]ot found"),
+    "gone": (delete, "404 .* -> check forge.repository", "Push to create is not"),
 }
 
 

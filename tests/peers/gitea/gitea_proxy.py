@@ -57,6 +57,7 @@ class FaultyProxy:
         self._planned: list[tuple[re.Pattern[str], Fault]] = []
         self._gate = threading.Event()
         self._late = threading.Event()
+        self.hanging = threading.Event()
         self.seen: list[str] = []
         handler = type("Handler", (_Handler,), {"proxy": self})
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
@@ -143,6 +144,7 @@ class _Handler(BaseHTTPRequestHandler):
         for _ in range(fault.forwards):
             reply = self._forward(body)
         if fault.hangs:
+            self.proxy.hanging.set()
             self._wait_for_the_end()
             if fault.late:
                 self.proxy.hold_back(lambda: self._forward(body))
@@ -189,6 +191,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _wait_for_the_end(self) -> None:
         self.connection.settimeout(60)
-        while self.connection.recv(4096):
-            pass
+        with suppress(TimeoutError):
+            while self.connection.recv(4096):
+                pass
         self.close_connection = True
