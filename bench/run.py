@@ -100,12 +100,12 @@ def measure_pieces(base: Path) -> Rows:
 
 
 def measure_history(base: Path) -> Rows:
-    """A state log of 1,000 runs."""
+    """A state log of 10,000 runs."""
     folder = make_workspace(base / "history", {"example.yaml": "# nothing\n"})
     measure_piece("history", str(folder))
     for command, reach in (("log", "0.3 s"), ("status", "0.2 s"), ("fsck", "5 s")):
         cost = measure(["provisioning", command, "web"], folder, runs=3, codes={0, 3})
-        yield Row(f"`{command}` of 1,000 runs", str(cost), reach)
+        yield Row(f"`{command}` of 10,000 runs", str(cost), reach)
 
 
 def measure_piece(*arguments: str) -> dict[str, float]:

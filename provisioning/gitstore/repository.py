@@ -163,8 +163,10 @@ class Repository:
         found = self._find(commit, path)
         if found is None or found.type_str != "tree":
             return []
-        entries = self._read(found.id, path)
-        return [Entry(each.name, str(each.id), each.filemode == FOLDER) for each in entries]
+        return [
+            Entry(each.name, str(each.id), each.filemode == FOLDER, each.filemode in trees.FILES)
+            for each in found
+        ]
 
     def find_id(self, commit: CommitId, path: str) -> str | None:
         """Return the id of what is at *path*, None if there is nothing."""

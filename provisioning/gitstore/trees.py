@@ -6,11 +6,11 @@ clear error with the path; it is only looked at below the folder that is walked.
 
 from __future__ import annotations
 
+import os
 import unicodedata
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from provisioning.core.errors import InvalidManifest, RepositoryUnusable, Source
@@ -21,6 +21,7 @@ MAX_DEPTH = 100
 """Folders below each other that are followed."""
 
 FOLDER, LINK, SUBMODULE = 0o040000, 0o120000, 0o160000
+FILES = frozenset({0o100644, 0o100664, 0o100755})
 
 
 def walk_files(git: Any, tree: str) -> Iterator[File]:
@@ -107,10 +108,11 @@ def _check_loose(folder: str, name: str) -> None:
     See https://github.com/libgit2/libgit2/issues/7342.
     """
     try:
-        data = Path(folder, "objects", name[:2], name[2:]).read_bytes()
+        handle = os.open(f"{folder}/objects/{name[:2]}/{name[2:]}", os.O_RDONLY)
     except FileNotFoundError:
         return
-    zlib.decompress(data)
+    with open(handle, "rb") as file:  # noqa: PTH123  a path object costs more than the look
+        zlib.decompress(file.read())
 
 
 def _read(git: Any, tree: str | None, prefix: str) -> dict[str, Any]:
