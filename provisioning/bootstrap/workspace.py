@@ -324,6 +324,7 @@ class Workspace:
             key=self.home.read_fingerprint_key(),
             holder=self.holder,
             journals=self.home.checkpoints / self.identifier / infra,
+            settlement=self.home.settled / self.identifier / f"{infra}.msgpack",
             judge=lambda lock: self.judge(infra, lock),
             read_reviewed=self._build_consent(log, layers)
             if asks_for_reviews

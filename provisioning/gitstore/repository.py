@@ -163,10 +163,11 @@ class Repository:
         found = self._find(commit, path)
         if found is None or found.type_str != "tree":
             return []
-        return [
-            Entry(each.name, str(each.id), each.filemode == FOLDER, each.filemode in trees.FILES)
-            for each in found
-        ]
+        return _list_entries(found)
+
+    def read_tree(self, tree: str) -> list[Entry]:
+        """Return the entries of the tree with the id *tree*."""
+        return _list_entries(self._read(tree))
 
     def find_id(self, commit: CommitId, path: str) -> str | None:
         """Return the id of what is at *path*, None if there is nothing."""
@@ -179,15 +180,14 @@ class Repository:
         Raises:
             InvalidManifest: If it is larger than `FILE_LIMIT`.
         """
-        size = trees.read_size(self._git, blob, path)
-        if size > FILE_LIMIT:
+        found = trees.read_blob(self._git, blob, path, FILE_LIMIT)
+        if isinstance(found, int):
             raise InvalidManifest(
-                f"{path or blob} has {size} bytes; at most {FILE_LIMIT} are read",
+                f"{path or blob} has {found} bytes; at most {FILE_LIMIT} are read",
                 hint="keep large content out of Git, or split it",
                 source=Source(path, 1) if path else None,
             )
-        data: bytes = self._read(blob, path).data
-        return data
+        return found
 
     def read_file(self, commit: CommitId, path: str) -> bytes | None:
         """Return the file at *path*; None if there is no plain file.
@@ -326,6 +326,13 @@ class Repository:
                 if answer.status == 0 or not watch.is_blocked(answer.error):
                     break
         return answer
+
+
+def _list_entries(tree: Any) -> list[Entry]:
+    return [
+        Entry(each.name, str(each.id), each.filemode == FOLDER, each.filemode in trees.FILES)
+        for each in tree
+    ]
 
 
 def clean_name(name: str) -> str:

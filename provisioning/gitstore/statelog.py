@@ -12,7 +12,8 @@ from provisioning.core.ids import CommitId, ResourceId
 from provisioning.core.records import Record
 from provisioning.core.statelog import RESOURCES, Entry, LogView, get_ref
 from provisioning.gitstore.history import read_log_commits, read_view
-from provisioning.gitstore.shards import compute_shard_changes, parse_leaf
+from provisioning.gitstore.recorded import GitRecords, Records
+from provisioning.gitstore.shards import compute_shard_changes
 
 if TYPE_CHECKING:
     from provisioning.gitstore.commits import Commit
@@ -35,6 +36,9 @@ class StateLog(Protocol):
 
     def read_records(self, view: LogView) -> dict[ResourceId, Record]:
         """Return every resource recorded at *view*."""
+
+    def open_records(self, view: LogView) -> Records:
+        """Return what is recorded at *view*, to be read as it is needed."""
 
     def append(
         self, view: LogView, entry: Entry, records: Mapping[ResourceId, Record | None] | None = None
@@ -86,12 +90,12 @@ class GitStateLog:
 
     def read_records(self, view: LogView) -> dict[ResourceId, Record]:
         """See `StateLog.read_records`."""
-        read = self._repository.read_blob
-        return {
-            record.id: record
-            for path, blob in self._list_leaves(view.head).items()
-            for record in parse_leaf(read(blob), path)
-        }
+        return self.open_records(view).read_all()
+
+    def open_records(self, view: LogView) -> GitRecords:
+        """See `StateLog.open_records`."""
+        tree = self._repository.find_id(view.head, RESOURCES) if view.head else None
+        return GitRecords(self._repository, view.head, tree or "")
 
     def _list_leaves(self, head: CommitId | None) -> dict[str, str]:
         tree = self._repository.find_id(head, RESOURCES) if head else None

@@ -6,6 +6,7 @@ clear error with the path; it is only looked at below the folder that is walked.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import unicodedata
 import zlib
@@ -19,6 +20,9 @@ from provisioning.gitstore.commits import File, FileChange
 
 MAX_DEPTH = 100
 """Folders below each other that are followed."""
+
+HEAD = 64
+"""Bytes that the header of a loose object is in."""
 
 FOLDER, LINK, SUBMODULE = 0o040000, 0o120000, 0o160000
 FILES = frozenset({0o100644, 0o100664, 0o100755})
@@ -78,15 +82,33 @@ def read_object(git: Any, name: str, path: str = "") -> Any:
         return git[name]
 
 
-def read_size(git: Any, name: str, path: str = "") -> int:
-    """Return the size in bytes of the object with the id *name*, without reading its content.
+def read_blob(git: Any, name: str, path: str, limit: int) -> bytes | int:
+    """Return the content of a blob, or only its size in bytes if that is above *limit*.
 
     Raises:
         RepositoryUnusable: If it is damaged or missing.
     """
     with _damage_named(name, path):
-        size: int = git.odb.read_header(name)[1]
-        return size
+        file = _read_loose(git.path, name, limit)
+        if file is None:
+            size: int = git.odb.read_header(name)[1]
+            return size if size > limit else bytes(git[name].data)
+        return _inflate_blob(file, name, limit)
+
+
+def _inflate_blob(file: bytes, name: str, limit: int) -> bytes | int:
+    """Inflate a loose blob: `blob SIZE NUL content`, whose SHA-1 is its name."""
+    inflater = zlib.decompressobj()
+    head, _, content = inflater.decompress(file, HEAD).partition(b"\0")
+    kind, _, size = head.partition(b" ")
+    if kind != b"blob" or not size.isdigit():
+        raise ValueError(head)
+    if int(size) > limit:
+        return int(size)
+    content += inflater.decompress(inflater.unconsumed_tail, int(size) + 1) + inflater.flush()
+    if hashlib.sha1(head + b"\0" + content, usedforsecurity=False).hexdigest() != name:
+        raise ValueError(name)
+    return content
 
 
 @contextmanager
@@ -107,12 +129,19 @@ def _check_loose(folder: str, name: str) -> None:
 
     See https://github.com/libgit2/libgit2/issues/7342.
     """
+    file = _read_loose(folder, name)
+    if file is not None:
+        zlib.decompress(file)
+
+
+def _read_loose(folder: str, name: str, limit: int | None = None) -> bytes | None:
     try:
         handle = os.open(f"{folder}/objects/{name[:2]}/{name[2:]}", os.O_RDONLY)
     except FileNotFoundError:
-        return
+        return None
     with open(handle, "rb") as file:  # noqa: PTH123  a path object costs more than the look
-        zlib.decompress(file.read())
+        is_large = limit is not None and os.fstat(handle).st_size > limit
+        return None if is_large else file.read()
 
 
 def _read(git: Any, tree: str | None, prefix: str) -> dict[str, Any]:

@@ -39,7 +39,10 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prospect:
-    """Everything a look at the three states gave; nothing has been changed by it."""
+    """Everything a look at the three states gave; nothing has been changed by it.
+
+    The states hold what the plan changes and what this depends on: see `looking.Sight`.
+    """
 
     plan: Plan
     verdicts: tuple[Verdict, ...]

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
+import msgspec
+
 from provisioning.core.errors import InvalidManifest, Source
-from provisioning.core.ids import CommitId, ResourceId
+from provisioning.core.ids import BlobId, CommitId, ResourceId
 from provisioning.core.interpolation import Reference
 from provisioning.core.leases import Judgement, judge_lock
 from provisioning.core.pacing import RetryPolicy
@@ -30,6 +34,22 @@ from provisioning.testing.worlds import World
 INFRA, WORKSPACE = "web", "0198f3c2"
 
 
+@dataclass(frozen=True, slots=True)
+class MemoryManifest:
+    """See `provisioning.reconciler.looking.Manifest`."""
+
+    resource: Resource
+
+    @property
+    def blob(self) -> BlobId:
+        """See `Manifest.blob`."""
+        return BlobId(hashlib.sha256(msgspec.msgpack.encode(self.resource)).hexdigest())
+
+    def read(self) -> tuple[Resource]:
+        """See `Manifest.read`."""
+        return (self.resource,)
+
+
 class Commits:
     """Desired states by commit, in the order in which they were committed."""
 
@@ -42,10 +62,11 @@ class Commits:
         self._states[name] = resources
         return name
 
-    def compile(self, commit: CommitId, infra: str) -> Sequence[Resource]:
-        """See `Manifests.compile`."""
+    def read_manifests(self, commit: CommitId, infra: str) -> Mapping[str, MemoryManifest]:
+        """See `Manifests.read_manifests`: each resource is a file of its own."""
         assert infra == INFRA  # noqa: S101  a sandbox has one infra
-        return self._states[commit]
+        state = enumerate(self._states[commit])
+        return {f"{number}.yaml": MemoryManifest(resource) for number, resource in state}
 
     def read_files(self, commit: CommitId, desired: DesiredState) -> Mapping[str, bytes]:
         """See `Manifests.read_files`; a sandbox has no files."""
@@ -114,6 +135,7 @@ class Sandbox:
             key=b"k" * 32,
             holder=self._holder,
             journals=self._home / "journals",
+            settlement=self._home / "settled.msgpack",
             judge=self.judge,
             read_reviewed=lambda *_: self.reviewed,
             nonce=lambda: next(self._nonces).to_bytes(3, "big"),

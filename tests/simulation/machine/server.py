@@ -12,7 +12,7 @@ from provisioning.core.fsck import LogCommit
 from provisioning.core.ids import ResourceId
 from provisioning.core.records import Record
 from provisioning.core.statelog import Entry, LogView
-from provisioning.testing.statelogs import Branch, MemoryStateLog
+from provisioning.testing.statelogs import Branch, MemoryRecords, MemoryStateLog
 
 TIMEOUT = 5.0
 """Seconds after which a client no longer waits for an answer."""
@@ -89,6 +89,10 @@ class Client:
     def read_records(self, view: LogView) -> dict[ResourceId, Record]:
         """See `StateLog.read_records`."""
         return self._server.log.read_records(view)
+
+    def open_records(self, view: LogView) -> MemoryRecords:
+        """See `StateLog.open_records`."""
+        return self._server.log.open_records(view)
 
     def append(self, view: LogView, entry: Entry, records: Records = None) -> LogView:
         """See `StateLog.append`: an answer that was lost is looked up, as `Remote.push` does."""
