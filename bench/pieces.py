@@ -20,6 +20,7 @@ import msgspec
 
 from provisioning.core.errors import Source
 from provisioning.core.ids import CommitId, ResourceId, RunId
+from provisioning.core.providers import Call
 from provisioning.core.records import (
     Action,
     Begin,
@@ -32,12 +33,15 @@ from provisioning.core.records import (
     Run,
 )
 from provisioning.core.statelog import Entry, LogView, compute_begin, compute_record, next_token
-from provisioning.core.values import Digest
+from provisioning.core.values import Digest, Tree
 from provisioning.gitstore.git import run_git
 from provisioning.gitstore.remote import Remote
 from provisioning.gitstore.repository import Repository
 from provisioning.gitstore.shards import compute_shard_changes
 from provisioning.gitstore.statelog import GitStateLog
+from provisioning.testing.memory import MemoryProvider
+from provisioning.testing.sandboxes import Sandbox, build_resource
+from provisioning.testing.worlds import World
 
 NOW = "2030-01-01T00:00:00Z"
 COMMIT, DIGEST = CommitId("1" * 40), Digest("sha256:00")
@@ -51,11 +55,17 @@ def measure(work: Callable[[], object]) -> float:
     return time.perf_counter() - begin
 
 
+class NoOpProvider(MemoryProvider):
+    """Answers what it was asked for, and does nothing."""
+
+    def create(self, call: Call) -> dict[str, Tree]:
+        """Answer the spec, and what only a provider can say."""
+        return {"color": "grey", "serial": call.id, "address": "nowhere", **call.spec}
+
+
 def measure_executor(folder: Path) -> dict[str, float]:
     """Create resources of a provider that does nothing; each creation is journalled."""
-    from provisioning.testing.sandboxes import Sandbox, build_resource
-
-    box = Sandbox(folder)
+    box = Sandbox(folder, provider=NoOpProvider(World()))
     commit = box.commits.commit(*(build_resource(f"Thing/t{n}") for n in range(OPERATIONS)))
     looked = measure(lambda: box.look(commit))
     seconds = measure(lambda: box.reconcile(commit, parallelism=8)) - looked

@@ -90,7 +90,7 @@ def measure_pieces(base: Path) -> Rows:
     """What one run costs besides the plan."""
     del base
     executed = measure_piece("executor")["operations a second"]
-    yield Row("executor, in-memory provider, journal on", f"{executed:,.0f} operations/s", "2,000")
+    yield Row("executor, no-op provider, journal on", f"{executed:,.0f} operations/s", "2,000")
     seconds = measure_piece("record")["seconds"]
     yield Row("record commit, 1 change among 100,000", f"{seconds * 1000:.0f} ms", "50 ms")
     both = measure_piece("exchange")

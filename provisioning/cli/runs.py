@@ -62,7 +62,6 @@ def plan(
 
     Takes no lock and changes nothing.
     """
-    from provisioning.core.shapes import shape_plan
     from provisioning.reconciler.prospects import Request
 
     workspace = session.open_workspace()
@@ -75,6 +74,8 @@ def plan(
     if output == "text":
         _show_plans(workspace, prospects)
     else:
+        from provisioning.core.shapes import shape_plan
+
         shapes = [
             shape_plan(each.plan)
             | {"verdicts": [{"code": it.code, "reason": it.reason} for it in each.verdicts]}

@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from provisioning.core.errors import HeadMoved, LockHeld, ProvisioningError
 from provisioning.core.gates import Circumstances, compute_verdicts
 from provisioning.core.ids import CommitId, RunId
 from provisioning.core.kinds import Kind
 from provisioning.core.leases import Judgement
-from provisioning.core.narrowing import narrow_plan
-from provisioning.core.operations import Operation, Step, compute_operations
 from provisioning.core.plans import Plan
 from provisioning.core.providers import Provider
 from provisioning.core.records import Begin, Holder, Intent, Lock, Result, Run
@@ -29,10 +27,7 @@ from provisioning.gitstore.journal import (
     remove_journals,
 )
 from provisioning.gitstore.statelog import StateLog
-from provisioning.reconciler.attempts import Hands, build_intent, pick_identity
-from provisioning.reconciler.endings import Execution
 from provisioning.reconciler.events import Event, EventKind, Listener
-from provisioning.reconciler.execution import Executor
 from provisioning.reconciler.leasing import Clocks, Lease, render_time
 from provisioning.reconciler.looking import Eyes, Manifests, Sight
 from provisioning.reconciler.prospects import Conclusion, Prospect, Report, Request, Settings
@@ -43,6 +38,10 @@ from provisioning.reconciler.refusals import (
     describe_unrecorded,
 )
 from provisioning.reconciler.stopping import Stop
+
+if TYPE_CHECKING:
+    from provisioning.core.operations import Operation
+    from provisioning.reconciler.endings import Execution
 
 REPLANS = 8
 """How often a plan is computed again because somebody else wrote to the state log meanwhile."""
@@ -146,6 +145,8 @@ class Reconciler:
         sight = self.eyes.look(request.commit, records, view.begin, cut_off)
         plan = sight.plan
         if request.targets or request.excludes:
+            from provisioning.core.narrowing import narrow_plan
+
             plan = narrow_plan(plan, request.targets, request.excludes)
         now = self._read_circumstances(view, sight, plan)
         return Prospect(
@@ -206,6 +207,8 @@ class Reconciler:
             return self._conclude_unchanged(prospect)
         if prospect.verdicts:
             return Report(conclusion=Conclusion.BLOCKED, prospect=prospect)
+        from provisioning.core.operations import compute_operations
+
         self._check_lock(prospect)
         operations = compute_operations(prospect.plan)
         lease = self._acquire(prospect, request, operations)
@@ -261,6 +264,9 @@ class Reconciler:
 
     def _intend(self, operation: Operation, run: RunId) -> Intent:
         """Describe *operation* with all that the plan knows of where it will put something."""
+        from provisioning.core.operations import Step
+        from provisioning.reconciler.attempts import build_intent, pick_identity
+
         change = operation.change
         if operation.step is not Step.CREATE:
             return build_intent(operation, run, {})
@@ -303,6 +309,9 @@ class Reconciler:
         lease: Lease,
         journal: Journal,
     ) -> Execution:
+        from provisioning.reconciler.attempts import Hands
+        from provisioning.reconciler.execution import Executor
+
         hands = Hands(
             run=lease.begin.run,
             workspace=self.workspace,

@@ -10,13 +10,13 @@ from pathlib import Path
 from provisioning.core.gates import Verdict
 from provisioning.core.ids import CommitId
 from provisioning.core.leases import Judgement
+from provisioning.core.pacing import Limits
 from provisioning.core.plans import Plan
 from provisioning.core.records import Result, Run
 from provisioning.core.reviews.approvals import Reviewed
 from provisioning.core.statelog import LogView
 from provisioning.core.states import DesiredState, LiveState, RecordedState
 from provisioning.core.values import Digest
-from provisioning.reconciler.execution import Limits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

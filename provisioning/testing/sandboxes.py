@@ -14,7 +14,7 @@ from provisioning.core.errors import InvalidManifest, Source
 from provisioning.core.ids import BlobId, CommitId, ResourceId
 from provisioning.core.interpolation import Reference
 from provisioning.core.leases import Judgement, judge_lock
-from provisioning.core.pacing import RetryPolicy
+from provisioning.core.pacing import Limits, RetryPolicy
 from provisioning.core.providers import Provider
 from provisioning.core.records import Holder, Lock, Record
 from provisioning.core.resources import Resource
@@ -23,7 +23,6 @@ from provisioning.core.states import DesiredState
 from provisioning.core.values import Tree
 from provisioning.reconciler.cycle import Reconciler
 from provisioning.reconciler.events import Event
-from provisioning.reconciler.execution import Limits
 from provisioning.reconciler.leasing import Clocks
 from provisioning.reconciler.prospects import Prospect, Report, Request, Settings
 from provisioning.reconciler.stopping import Stop

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from provisioning.core.errors import ProviderError
 from provisioning.core.ids import ResourceId
@@ -21,8 +22,6 @@ from provisioning.core.providers import (
     Waiting,
 )
 from provisioning.core.values import Tree
-from provisioning.providers.local.directories import DirectoryForm
-from provisioning.providers.local.files import FileForm
 from provisioning.providers.local.kinds import (
     DIRECTORY,
     FILE,
@@ -32,10 +31,10 @@ from provisioning.providers.local.kinds import (
     READY_SECONDS,
     VALUE,
 )
-from provisioning.providers.local.paths import Roots
-from provisioning.providers.local.placed import Placed
-from provisioning.providers.local.processes import Processes
-from provisioning.providers.local.values import Values
+
+if TYPE_CHECKING:
+    from provisioning.providers.local.paths import Roots
+    from provisioning.providers.local.processes import Processes
 
 
 class Served(Protocol):
@@ -66,11 +65,31 @@ class LocalProvider:
     name = NAME
 
     def __init__(self, root: Path, home: Path, allow: Sequence[Path] = ()) -> None:
-        roots, making = Roots(root, allow), threading.Lock()
-        self._processes = Processes(roots, home)
-        self._served: Mapping[str, Served] = {
-            FILE.name: Placed(roots, FileForm(), making),
-            DIRECTORY.name: Placed(roots, DirectoryForm(making), making),
+        self._root, self._home, self._allow = root, home, allow
+
+    @cached_property
+    def _processes(self) -> Processes:
+        from provisioning.providers.local.processes import Processes
+
+        return Processes(self._roots, self._home)
+
+    @cached_property
+    def _roots(self) -> Roots:
+        from provisioning.providers.local.paths import Roots
+
+        return Roots(self._root, self._allow)
+
+    @cached_property
+    def _served(self) -> Mapping[str, Served]:
+        from provisioning.providers.local.directories import DirectoryForm
+        from provisioning.providers.local.files import FileForm
+        from provisioning.providers.local.placed import Placed
+        from provisioning.providers.local.values import Values
+
+        making = threading.Lock()
+        return {
+            FILE.name: Placed(self._roots, FileForm(), making),
+            DIRECTORY.name: Placed(self._roots, DirectoryForm(making), making),
             PROCESS.name: self._processes,
             VALUE.name: Values(),
         }
