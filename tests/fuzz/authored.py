@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -139,13 +138,7 @@ def _answer_static(reference: Reference) -> Tree:
 
 
 def check_template(data: bytes) -> None:
-    """A template gives text that can be written down, or is refused by line.
-
-    The sandbox bounds what a template may reach, not what it may cost, so inputs that ask for
-    much work are left out.
-    """
-    if COSTLY.search(data):
-        return
+    """A template gives text that can be written down, at a bounded cost, or is refused by line."""
     spec = {
         "path": "a",
         "template": "a.j2",
@@ -155,6 +148,3 @@ def check_template(data: bytes) -> None:
     if expanded:
         expanded["content"].encode()
         hold(" at 0x" not in expanded["content"] or b"x" in data, "it shows an address")
-
-
-COSTLY = re.compile(rb"\*|[^{]%[^}]|[0-9]{4}|[0-9][eE_][0-9]|0[xob]|for.*for.*for", re.DOTALL)
