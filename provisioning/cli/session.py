@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
 import click
 
+from provisioning.core.plain import render_styled
+
 if TYPE_CHECKING:
     from provisioning.bootstrap import Workspace
 
@@ -35,18 +37,18 @@ class Session:
 
             self._workspace = open_workspace(self.folder, self.flags)
             redact = self._workspace.redactor.redact
-            sys.stdout, sys.stderr = _Redacted(sys.stdout, redact), _Redacted(sys.stderr, redact)
+            sys.stdout, sys.stderr = _Guarded(sys.stdout, redact), _Guarded(sys.stderr, redact)
         return self._workspace
 
 
-class _Redacted:
-    """A text stream that writes no secret."""
+class _Guarded:
+    """A text stream that writes no secret, and nothing that moves the cursor or hides text."""
 
     def __init__(self, stream: TextIO, redact: Callable[[str], str]) -> None:
         self._stream, self._redact = stream, redact
 
     def write(self, text: str) -> int:
-        return self._stream.write(self._redact(text))
+        return self._stream.write(render_styled(self._redact(text)))
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
