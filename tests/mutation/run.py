@@ -30,25 +30,19 @@ from mutants import Mutant, list_mutants
 ROOT = Path(__file__).parents[2]
 CYCLE = ("unit/reconciler/test_cycle.py", "unit/reconciler/test_moves.py")
 PLANS = ("property/test_plan.py", "property/test_order.py", "known_bugs")
-LOGS = ("unit/core/test_fsck.py", "unit/reconciler/test_leasing.py")
 MODULES = {
-    "planning": (*CYCLE, "unit/core/test_planning.py", *PLANS),
-    "removals": (*CYCLE, "unit/core/test_planning.py", *PLANS),
-    "diffs": ("unit/core/test_diffs.py", "unit/core/test_secrecy.py", *CYCLE, *PLANS),
+    "planning": ("unit/core/test_planning.py", *CYCLE, *PLANS),
+    "removals": ("unit/core/test_planning.py", *CYCLE, *PLANS),
+    "diffs": ("unit/core/test_diffs.py", "unit/core/test_secrecy.py", *CYCLE),
     "gates": ("unit/core/test_gates.py", *CYCLE),
-    "leases": ("unit/core/test_leases.py", *LOGS),
-    "statelog": ("unit/core/test_statelog.py", *LOGS, *CYCLE),
+    "leases": ("unit/core/test_leases.py", "unit/reconciler/test_leasing.py"),
+    "statelog": ("unit/core/test_statelog.py", "unit/core/test_fsck.py", *CYCLE),
     "fsck": ("unit/core/test_fsck.py",),
     "graph": ("unit/core/test_graph.py", "unit/core/test_operations.py"),
-    "ownership": CYCLE,
-    "narrowing": ("unit/core/test_narrowing.py", "unit/core/test_operations.py"),
+    "ownership": ("unit/core/test_planning.py", *CYCLE),
+    "narrowing": ("unit/core/test_narrowing.py",),
     "operations": ("unit/core/test_operations.py", *CYCLE, "property/test_order.py"),
     "settlements": ("property/test_looking.py",),
-    "targets": (*CYCLE, *PLANS),
-    "references": ("unit/core/test_interpolation.py", *CYCLE, *PLANS),
-    "desired": (*CYCLE, "unit/core/test_planning.py", *PLANS),
-    "conditions": ("unit/core/test_conditions.py",),
-    "pacing": ("unit/core/test_pacing.py", "unit/reconciler/test_execution.py"),
 }
 """The tests that speak of each module, the quick ones first."""
 
