@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from scheduling import Machine, World
 
@@ -29,7 +29,9 @@ class Server:
         log: The log with all rules, or one that breaks some on purpose.
     """
 
-    def __init__(self, world: World, trouble: int, log: type[MemoryStateLog]) -> None:
+    def __init__(
+        self, world: World, trouble: int, log: Callable[[str, Branch], MemoryStateLog]
+    ) -> None:
         self.world = world
         self.trouble = trouble
         self.branch = Branch()
