@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -70,6 +69,8 @@ def output_option(function: Function) -> Function:
 
 def print_shape(shape: object, output: str) -> None:
     """Print *shape* as JSON or YAML."""
+    import json
+
     if output == "yaml":
         import yaml
 

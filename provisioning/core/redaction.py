@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import base64
-import json
 import re
-import shlex
 from collections.abc import Iterable, Iterator
-from urllib.parse import quote, quote_plus
 
 from provisioning.core.errors import ProvisioningError
 
@@ -57,6 +53,10 @@ class Redactor:
 
 def list_forms(secret: str) -> Iterator[str]:
     """Yield every text that tells *secret*."""
+    import json
+    import shlex
+    from urllib.parse import quote, quote_plus
+
     lines = [line for line in secret.splitlines() if len(line) >= 2 * TELLTALE]
     for text in (secret, *(lines if "\n" in secret else ())):
         yield text
@@ -72,6 +72,8 @@ def list_forms(secret: str) -> Iterator[str]:
 
 def _list_base64(raw: bytes) -> Iterator[str]:
     """Yield what stands for *raw* in base64, for each of the three places it can begin at."""
+    import base64
+
     for offset in range(3):
         padded = bytes(offset) + raw
         encoded = base64.b64encode(padded).decode()

@@ -37,6 +37,8 @@ NOT_FOR_A_PLAN = {
     "asyncio",
     "yaml",
     "logging",
+    "pygit2",
+    "subprocess",
     "provisioning.core.shapes",
     "provisioning.reconciler.execution",
     "provisioning.providers.local.processes",

@@ -14,7 +14,9 @@ from provisioning.core.plans import Risk
 from provisioning.core.providers import Absent, Present, Unreadable
 from provisioning.core.records import Action, Record
 from provisioning.core.resources import DeletePolicy, DriftPolicy, Lifecycle
+from provisioning.core.secrecy import Secret
 from provisioning.core.states import LiveState, RecordedState
+from provisioning.core.values import compute_fingerprint
 from provisioning.testing.memory_kinds import KINDS
 from provisioning.testing.sandboxes import build_resource
 
@@ -52,10 +54,19 @@ def there(name="a", spec=SIZE, kind="Thing", **more):
     return Present({**spec, "serial": f"s-{name}", **more}, mark(name, kind))
 
 
-def compute(desired=(), recorded=(), live=None, *, elsewhere=None, leftovers=None, unfinished=()):
+def compute(
+    desired=(),
+    recorded=(),
+    live=None,
+    *,
+    elsewhere=None,
+    leftovers=None,
+    unfinished=(),
+    secret=0,
+):
     kinds = {**KINDS, "Disk": replace(KINDS["Thing"], name="Disk", stateful=True)}
     return compute_plan(
-        compute_desired("web", CommitId("c" * 40), desired, kinds, lambda *_: 0),
+        compute_desired("web", CommitId("c" * 40), desired, kinds, lambda *_: secret),
         RecordedState(
             head=None, records={each.id: each for each in recorded}, unfinished=tuple(unfinished)
         ),
@@ -469,3 +480,37 @@ def test_a_reference_to_what_changes_is_known_only_afterwards():
     live = {A: there(), user.id: there("user", {"link": "s-a", "input": 1})}
     plan = compute([thing(), user], [record(), kept], live)
     assert plan.unchanged == (A, user.id)
+
+
+def test_only_what_is_derived_from_a_change_is_not_known():
+    """An output changes with its input, however deep the change lies in it; an id does not."""
+    for old, new in ((1, 2), ({"a": [1]}, {"a": [2]})):
+        note = build_resource("Note/n", {"input": new})
+        kept = msgspec.structs.replace(
+            record("n", {"input": old}, "Note"), attributes={"input": old, "output": old}
+        )
+        user = thing("user", {"input": "{{resources.Note/n.output}}"})
+        recorded = record("user", {"input": old})
+        live = {
+            "Note/n": Present(kept.attributes, None),
+            user.id: there("user", {"input": old}),
+        }
+        plan = compute([note, user], [kept, recorded], live)
+        (asked, followed) = plan.changes
+        assert asked.reason == "the manifest changed"
+        assert followed.reason == "what it refers to may change"
+        assert [str(each.after) for each in followed.fields] == ["(known after apply)"]
+        assert [each.cause for each in followed.fields] == [Cause.UPSTREAM]
+
+
+def test_what_is_secret_stays_so_for_those_who_refer_to_it():
+    """P8: the provider's answer repeats the secret, and is marked before anybody reads it."""
+    desired = thing(spec={"input": "{{secrets.db.password}}"})
+    kept = record(spec={"input": compute_fingerprint("hunter22", b"k")})
+    live = there(spec={"input": "hunter22"})
+    plan = compute([desired], [kept], {A: live}, secret=Secret("hunter22"))
+    assert plan.unchanged == (A,)
+    assert isinstance(plan.outlook[A]["input"], Secret)
+    assert plan.outlook[A]["serial"] == "s-a"
+    plan = compute([thing()], [record()], {A: there()}, secret=Secret("hunter22"))
+    assert plan.outlook[A] == {**SIZE, "serial": "s-a"}
