@@ -1,6 +1,6 @@
 # Both `make demo` and `make test` set up everything they need in .venv.
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint format clean crash-matrix simulate soak fuzz bench
+.PHONY: help demo test check lint format clean crash-matrix simulate soak fuzz mutate bench
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -44,6 +44,10 @@ soak: $(STAMP) ## Let 6 processes race N times for a lock at a real Gitea, which
 fuzz: $(STAMP) ## Fuzz every parser of outside bytes for S seconds
 	@$(BIN)/python -m pip install --quiet --group fuzz
 	$(BIN)/python tests/fuzz/run.py --seconds $(or $(S),60)
+
+mutate: $(STAMP) ## Change the core at MUTANTS places a module, and see whether a test notices
+	$(BIN)/python tests/mutation/run.py --mutants $(or $(MUTANTS),20) \
+	  --write docs/explanation/mutation.md
 
 bench: $(STAMP) ## Measure, beside terraform if the machine has it
 	$(BIN)/python bench/run.py --write bench/RESULTS.md

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import statistics
 import subprocess
 import time
 from collections.abc import Callable, Container, Sequence
@@ -27,13 +26,14 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Median seconds and peak MiB of a process."""
+    """Seconds by the clock and of the processor, the least of several runs, and peak MiB."""
 
     seconds: float
     peak: float
+    processor: float
 
     def __str__(self) -> str:
-        return f"{self.seconds:.3f} s, {self.peak:.0f} MiB"
+        return f"{self.seconds:.3f} s ({self.processor:.3f} s CPU), {self.peak:.0f} MiB"
 
 
 def measure(
@@ -48,7 +48,7 @@ def measure(
 
     *prepare* runs before each, outside of the clock; *codes* are the exit codes that are fine.
     """
-    seconds, peaks = [], []
+    seconds, processor, peaks = [], [], []
     for number in range(runs + (runs > 1)):
         if prepare:
             prepare()
@@ -61,5 +61,6 @@ def measure(
             raise SystemExit(f"{' '.join(command)} failed with {process.returncode} in {folder}")
         if number or runs == 1:
             seconds.append(time.perf_counter() - begin)
+            processor.append(usage.ru_utime + usage.ru_stime)
             peaks.append(usage.ru_maxrss / 1024)
-    return Cost(statistics.median(seconds), max(peaks))
+    return Cost(min(seconds), max(peaks), min(processor))

@@ -12,11 +12,15 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
+
+import msgspec
 
 from provisioning.core.errors import Source
 from provisioning.core.ids import CommitId, ResourceId, RunId
+from provisioning.core.providers import Call
 from provisioning.core.records import (
     Action,
     Begin,
@@ -28,16 +32,20 @@ from provisioning.core.records import (
     Result,
     Run,
 )
-from provisioning.core.statelog import LogView, compute_begin, compute_record, next_token
-from provisioning.core.values import Digest
+from provisioning.core.statelog import Entry, LogView, compute_begin, compute_record, next_token
+from provisioning.core.values import Digest, Tree
 from provisioning.gitstore.git import run_git
 from provisioning.gitstore.remote import Remote
 from provisioning.gitstore.repository import Repository
+from provisioning.gitstore.shards import compute_shard_changes
 from provisioning.gitstore.statelog import GitStateLog
+from provisioning.testing.memory import MemoryProvider
+from provisioning.testing.sandboxes import Sandbox, build_resource
+from provisioning.testing.worlds import World
 
 NOW = "2030-01-01T00:00:00Z"
 COMMIT, DIGEST = CommitId("1" * 40), Digest("sha256:00")
-OPERATIONS, RESOURCES, EXCHANGES, FILES, RUNS = 5_000, 100_000, 11, 1_000, 1_000
+OPERATIONS, RESOURCES, EXCHANGES, FILES, RUNS = 5_000, 100_000, 11, 1_000, 10_000
 
 
 def measure(work: Callable[[], object]) -> float:
@@ -47,40 +55,44 @@ def measure(work: Callable[[], object]) -> float:
     return time.perf_counter() - begin
 
 
+class NoOpProvider(MemoryProvider):
+    """Answers what it was asked for, and does nothing."""
+
+    def create(self, call: Call) -> dict[str, Tree]:
+        """Answer the spec, and what only a provider can say."""
+        return {"color": "grey", "serial": call.id, "address": "nowhere", **call.spec}
+
+
 def measure_executor(folder: Path) -> dict[str, float]:
     """Create resources of a provider that does nothing; each creation is journalled."""
-    from provisioning.testing.sandboxes import Sandbox, build_resource
-
-    box = Sandbox(folder)
+    box = Sandbox(folder, provider=NoOpProvider(World()))
     commit = box.commits.commit(*(build_resource(f"Thing/t{n}") for n in range(OPERATIONS)))
     looked = measure(lambda: box.look(commit))
     seconds = measure(lambda: box.reconcile(commit, parallelism=8)) - looked
     return {"operations a second": OPERATIONS / seconds}
 
 
-def _begin(log: GitStateLog, view: LogView, nonce: int = 0) -> tuple[LogView, Begin]:
-    token = next_token(view)
-    run = RunId(f"{token}-{nonce:06x}")
-    begin = Begin(
+def _build_begin(view: LogView, nonce: int = 0) -> Begin:
+    run = RunId(f"{next_token(view)}-{nonce:06x}")
+    return Begin(
         run=run, actor="bench", reason="bench", commit=COMMIT, digest=DIGEST, started_at=NOW
     )
-    holder = Holder("bench", "here")
-    lock = Lock(
-        token=token,
-        holder=holder,
+
+
+def _build_lock(view: LogView, run: RunId) -> Lock:
+    return Lock(
+        token=next_token(view),
+        holder=Holder("bench", "here"),
         reason="bench",
         acquired_at=NOW,
         renewed_at=NOW,
         ttl=120.0,
         run=run,
     )
-    return log.append(view, compute_begin(view, lock, begin)), begin
 
 
-def _record(
-    log: GitStateLog, view: LogView, begin: Begin, records: dict[ResourceId, Record | None]
-) -> LogView:
-    run = Run(
+def _build_run(begin: Begin, *names: ResourceId) -> Run:
+    return Run(
         run=begin.run,
         actor="bench",
         reason="bench",
@@ -91,9 +103,20 @@ def _record(
         finished_at=NOW,
         changes=tuple(
             Change(id=name, action=Action.UPDATE, reason="bench", outcome=Outcome.UPDATED)
-            for name in list(records)[:1]
+            for name in names
         ),
     )
+
+
+def _begin(log: GitStateLog, view: LogView) -> tuple[LogView, Begin]:
+    begin = _build_begin(view)
+    return log.append(view, compute_begin(view, _build_lock(view, begin.run), begin)), begin
+
+
+def _record(
+    log: GitStateLog, view: LogView, begin: Begin, records: dict[ResourceId, Record | None]
+) -> LogView:
+    run = _build_run(begin, *list(records)[:1])
     return log.append(view, compute_record(view, run, {}), records)
 
 
@@ -171,20 +194,47 @@ def measure_plain_files(folder: Path) -> dict[str, float]:
 
 
 def build_history(folder: Path) -> dict[str, float]:
-    """Give the workspace at *folder* a state log of many runs, packed as `git gc` leaves it."""
-    import pygit2
+    """Give the workspace at *folder* a state log of many runs, in one pack as by `git gc`."""
+    head = run_git(folder / ".git", "rev-parse", "refs/heads/main").output.strip()
+    command = ["git", "-C", str(folder), "fast-import", "--quiet"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE) as process:
+        assert process.stdin
+        for text in render_history(CommitId(head)):
+            process.stdin.write(text)
+        process.stdin.close()
+    return {"runs": RUNS if process.returncode == 0 else 0}
 
-    repository = Repository(folder / ".git")
-    repository.update_ref = lambda name, new, _: repository.follow(name, new)
-    log = GitStateLog(repository, "web", remote=None, author="bench")
-    view = log.read()
-    pygit2.option(pygit2.enums.Option.ENABLE_FSYNC_GITDIR, False)  # noqa: FBT003  its signature
-    for number in range(view.fence, RUNS):
-        view, begin = _begin(log, view)
+
+def render_history(commit: CommitId) -> Iterator[bytes]:
+    """Yield a state log as `git fast-import` reads it: each run changes one of 100 resources."""
+    view, leaves = LogView(), dict[str, bytes]()
+    for number in range(RUNS):
+        begin = _build_begin(view, number)
+        lock = _build_lock(view, begin.run)
+        entry = compute_begin(view, lock, begin)
+        yield from _render_entry(entry, entry.files)
+        view = replace(view, fence=lock.token, lock=lock, begin=begin)
         record = _build_record(number % 100, f" {number}")
-        view = _record(log, view, begin, {record.id: record})
-    run_git(folder / ".git", "repack", "-adq")
-    return {"runs": view.fence}
+        changes = compute_shard_changes(
+            {name: name for name in leaves}, leaves.__getitem__, {record.id: record}
+        )
+        leaves |= {path: content for path, content in changes.items() if content is not None}
+        run = msgspec.structs.replace(_build_run(begin, record.id), commit=commit)
+        entry = compute_record(view, run, {})
+        yield from _render_entry(entry, {**entry.files, **changes})
+        view = LogView(fence=view.fence, run=run)
+
+
+def _render_entry(entry: Entry, files: Mapping[str, bytes | None]) -> Iterator[bytes]:
+    message = entry.message.encode()
+    yield b"commit refs/heads/provisioning/web\n"
+    yield b"committer bench <bench@localhost> 1900000000 +0000\n"
+    yield b"data %d\n%s\n" % (len(message), message)
+    for path, content in files.items():
+        if content is None:
+            yield b"D %s\n" % path.encode()
+        else:
+            yield b"M 100644 inline %s\ndata %d\n%s\n" % (path.encode(), len(content), content)
 
 
 def measure_secrets(folder: Path) -> dict[str, float]:

@@ -2,7 +2,7 @@
 
     .venv/bin/python bench/run.py [--only WORD] [--write bench/RESULTS.md]
 
-Each row is the median of five runs after one that does not count; what takes long is run once.
+Each row is the quickest of five runs after one that does not count; what takes long is run once.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from gitea_lock import measure_gitea
 from measuring import Row, measure
+from picture import write_picture
 from reviews import measure_reviews
 from sops_files import measure_sops
 from terraform import measure_terraform
@@ -90,7 +91,7 @@ def measure_pieces(base: Path) -> Rows:
     """What one run costs besides the plan."""
     del base
     executed = measure_piece("executor")["operations a second"]
-    yield Row("executor, in-memory provider, journal on", f"{executed:,.0f} operations/s", "2,000")
+    yield Row("executor, no-op provider, journal on", f"{executed:,.0f} operations/s", "2,000")
     seconds = measure_piece("record")["seconds"]
     yield Row("record commit, 1 change among 100,000", f"{seconds * 1000:.0f} ms", "50 ms")
     both = measure_piece("exchange")
@@ -100,12 +101,12 @@ def measure_pieces(base: Path) -> Rows:
 
 
 def measure_history(base: Path) -> Rows:
-    """A state log of 1,000 runs."""
+    """A state log of 10,000 runs."""
     folder = make_workspace(base / "history", {"example.yaml": "# nothing\n"})
     measure_piece("history", str(folder))
     for command, reach in (("log", "0.3 s"), ("status", "0.2 s"), ("fsck", "5 s")):
         cost = measure(["provisioning", command, "web"], folder, runs=3, codes={0, 3})
-        yield Row(f"`{command}` of 1,000 runs", str(cost), reach)
+        yield Row(f"`{command}` of 10,000 runs", str(cost), reach)
 
 
 def measure_piece(*arguments: str) -> dict[str, float]:
@@ -122,6 +123,9 @@ GROUPS: dict[str, Callable[[Path], Rows]] = {
     "files": measure_files,
     "pieces": measure_pieces,
     "history": measure_history,
+    "10": partial(measure_size, 10, ""),
+    "100": partial(measure_size, 100, ""),
+    "1000": partial(measure_size, 1_000, "0.3 s, 100 MiB"),
     "10000": partial(measure_size, 10_000, "0.8 s, 150 MiB"),
     "100000": partial(measure_size, 100_000, ""),
     "secrets": measure_sops,
@@ -136,14 +140,15 @@ def describe_machine() -> str:
     git = subprocess.run(["git", "--version"], check=True, capture_output=True, text=True).stdout
     return (
         f"{os.cpu_count()} cores, {platform.system()} {platform.release().partition('-')[0]}, "
-        f"Python {platform.python_version()}, {git.strip()}"
+        f"Python {platform.python_version()}, {git.strip()}, load average {os.getloadavg()[1]:.0f}"
     )
 
 
 PAGE = """# Results
 
-Written by `make bench`: whole processes, medians of five after a warm-up; first applies and
-Terraform once. {machine}. Machines like these are noisy: look at the ratios.
+Written by `make bench`: whole processes, the quickest of five after a warm-up, by the clock and of
+the processor (user and system) alone; first applies and Terraform once. {machine}.
+Machines like these are noisy: look at the ratios.
 
 | What | Measured | To reach |
 | --- | --- | --- |
@@ -171,13 +176,20 @@ def main() -> None:
         shutil.rmtree(base)
     if arguments.write:
         write_page(arguments.write, rows)
+        write_picture(arguments.write)
 
 
 def write_page(path: Path, rows: list[Row]) -> None:
-    """Write the table over the old one; what people wrote below it, from `##` on, stays."""
+    """Write the table over the old one; what people wrote below it, from `##` on, stays.
+
+    So do rows of what was not measured now.
+    """
     old = path.read_text(encoding="utf-8") if path.exists() else ""
-    page = PAGE.format(machine=describe_machine(), rows="\n".join(map(str, rows)))
-    _, heading, comments = old.partition("\n## ")
+    top, heading, comments = old.partition("\n## ")
+    known = {line.split("|")[1].strip(): line for line in top.splitlines() if line[:2] == "| "}
+    known = {what: line for what, line in known.items() if what not in {"What", "---"}}
+    known |= {row.what: str(row) for row in rows}
+    page = PAGE.format(machine=describe_machine(), rows="\n".join(known.values()))
     path.write_text(page + heading + comments, encoding="utf-8")
 
 

@@ -27,9 +27,10 @@ from provisioning.core.errors import (
     Source,
 )
 from provisioning.core.ids import CommitId
+from provisioning.core.interpolation import Reference
 from provisioning.core.kinds import Kind
 from provisioning.core.leases import Judgement, judge_lock
-from provisioning.core.pacing import RetryPolicy
+from provisioning.core.pacing import Limits, RetryPolicy
 from provisioning.core.providers import Provider
 from provisioning.core.records import Holder, Lock
 from provisioning.core.redaction import Redactor
@@ -38,6 +39,7 @@ from provisioning.core.resources import Resource
 from provisioning.core.reviews.approvals import Reviewed
 from provisioning.core.statelog import OURS, LogView
 from provisioning.core.sweeps import Needs, compute_needs
+from provisioning.core.values import Tree
 from provisioning.gitstore.holders import is_gone, read_boot, read_holder
 from provisioning.gitstore.repository import Repository, open_repository
 from provisioning.gitstore.sightings import observe_lock
@@ -45,7 +47,6 @@ from provisioning.gitstore.statelog import GitStateLog
 from provisioning.reconciler.compiling import Compiler
 from provisioning.reconciler.cycle import Reconciler
 from provisioning.reconciler.events import Event, Listener
-from provisioning.reconciler.execution import Limits
 from provisioning.reconciler.leasing import Clocks, render_time
 from provisioning.reconciler.prospects import Settings
 from provisioning.reconciler.stopping import Stop
@@ -387,6 +388,7 @@ class Workspace:
             key=self.home.read_fingerprint_key(),
             holder=self.holder,
             journals=self.home.checkpoints / self.identifier / infra,
+            settlement=self.home.settled / self.identifier / f"{infra}.msgpack",
             judge=lambda lock: self.judge(infra, lock),
             read_reviewed=self._build_consent(log, layers)
             if asks_for_reviews
@@ -435,6 +437,19 @@ class Workspace:
         allow = [Path(str(each)) for each in layers.get("local.allow").value]
         return [LocalProvider(root=root, allow=allow, home=self.home.path)]
 
+    def _build_lookup(
+        self, commit: CommitId, infra: str
+    ) -> Callable[[Reference, Source | None], Tree]:
+        """Build what answers `secrets`; nothing of them is loaded before one is asked for."""
+        files: list[SecretFiles] = []
+
+        def read(reference: Reference, source: Source | None) -> Tree:
+            if not files:
+                files.append(self._build_secrets(commit, infra))
+            return files[0](reference, source)
+
+        return read
+
     def _build_secrets(self, commit: CommitId, infra: str) -> SecretFiles:
         from provisioning.secrets.keys.keyring import EnvironmentKeyring
         from provisioning.secrets.values import FOLDER, SecretFiles
@@ -470,7 +485,7 @@ class Workspace:
                 "git": {"branch": self.branch, "commit": commit},
             },
             read_outlooks=self._read_outlooks,
-            read_secret=self._build_secrets(commit, infra),
+            read_secret=self._build_lookup(commit, infra),
         )
 
 

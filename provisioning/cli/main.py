@@ -81,11 +81,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; the exit codes are in `docs/reference/exit-codes.md`."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
+        _check_words(words)
         code = cli.main(words, prog_name="provisioning", standalone_mode=False)
     except click.exceptions.Abort:
         click.echo("aborted; nothing was changed", err=True)
         sys.exit(130)
     except click.ClickException as exc:
+        from provisioning.core.plain import render_plain
+
+        exc.message = render_plain(exc.message)  # type: ignore[misc]
         exc.show()
         sys.exit(1)
     except BrokenPipeError:
@@ -94,6 +98,27 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except Exception as exc:  # noqa: BLE001  whatever is not ours goes on from there
         sys.exit(_report(exc, words))
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _check_words(words: Sequence[str]) -> None:
+    """Refuse arguments that are not UTF-8: what they say could be neither recorded nor shown.
+
+    `sops` takes any name of a file, as the program of that name does.
+    """
+    if words[:1] != ["sops"] and (error := _find_unreadable(words)):
+        raise error
+
+
+def _find_unreadable(words: Sequence[str]) -> ProvisioningError | None:
+    from provisioning.core.plain import is_utf8, render_plain
+
+    number = next((number for number, word in enumerate(words) if not is_utf8(word)), None)
+    if number is None:
+        return None
+    from provisioning.core.errors import InvalidArgument
+
+    shown = render_plain(words[number])
+    return InvalidArgument(f"argument {number + 1}, '{shown}', is not UTF-8", hint="write it so")
 
 
 def _wants(words: Sequence[str], output: str) -> bool:
@@ -110,6 +135,8 @@ def _report(error: Exception, words: Sequence[str]) -> int:
     """Show an error of ours and return its exit code; any other is a defect, and goes on."""
     from provisioning.core.errors import ProvisioningError
 
+    if isinstance(error, UnicodeEncodeError):
+        error = _find_unreadable(words) or error
     if not isinstance(error, ProvisioningError):
         raise error
     _show(error, as_json=_wants(words, "json"))

@@ -69,7 +69,6 @@ def plan(
 
     Takes no lock and changes nothing.
     """
-    from provisioning.core.shapes import shape_plan
     from provisioning.reconciler.prospects import Request
 
     workspace = session.open_workspace()
@@ -84,6 +83,8 @@ def plan(
     elif output == "html":
         _show_page(prospects)
     else:
+        from provisioning.core.shapes import shape_plan
+
         shapes = [
             shape_plan(each.plan)
             | {"verdicts": [{"code": it.code, "reason": it.reason} for it in each.verdicts]}

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
 import click
+
+from provisioning.core.plain import render_styled
 
 if TYPE_CHECKING:
     from provisioning.bootstrap import Workspace
@@ -35,12 +36,15 @@ class Session:
 
             self._workspace = open_workspace(self.folder, self.flags)
             redact = self._workspace.redactor.redact
-            sys.stdout, sys.stderr = _Redacted(sys.stdout, redact), _Redacted(sys.stderr, redact)
+            sys.stdout, sys.stderr = _Guarded(sys.stdout, redact), _Guarded(sys.stderr, redact)
         return self._workspace
 
 
-class _Redacted:
-    """A text stream that writes no secret, and has no way around that (such as `buffer`)."""
+class _Guarded:
+    """A text stream that writes no secret, and nothing that moves the cursor or hides text.
+
+    It has no way around that, such as `buffer`.
+    """
 
     def __init__(self, stream: TextIO, redact: Callable[[str], str]) -> None:
         self._stream, self._redact = stream, redact
@@ -56,11 +60,11 @@ class _Redacted:
         return True
 
     def write(self, text: str) -> int:
-        redacted = self._redact(text)
+        shown = render_styled(self._redact(text))
         try:
-            self._stream.write(redacted)
+            self._stream.write(shown)
         except UnicodeEncodeError:
-            encoded = redacted.encode(self.encoding, "backslashreplace")
+            encoded = shown.encode(self.encoding, "backslashreplace")
             self._stream.write(encoded.decode(self.encoding))
         return len(text)
 
@@ -88,6 +92,8 @@ def output_option(function: Function) -> Function:
 
 def print_shape(shape: object, output: str) -> None:
     """Print *shape* as JSON or YAML."""
+    import json
+
     if output == "yaml":
         import yaml
 

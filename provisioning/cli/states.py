@@ -10,6 +10,9 @@ from provisioning.cli.session import Session, output_option, pass_session, print
 
 infra_argument = click.argument("infra", required=False)
 
+PAGE = 50
+"""Entries of a state log that are shown at once."""
+
 
 @click.command()
 @infra_argument
@@ -105,10 +108,13 @@ def diff(session: Session, infra: str | None, output: str) -> int:
 
 @click.command()
 @infra_argument
-@click.option("-n", "--limit", type=int, default=None, help="Show the newest entries only.")
+@click.option(
+    "-n", "--limit", type=click.IntRange(min=1), default=PAGE, show_default=True, help="How many."
+)
+@click.option("--all", "everything", is_flag=True, help="Show every entry.")
 @output_option
 @pass_session
-def log(session: Session, infra: str | None, limit: int | None, output: str) -> int:
+def log(session: Session, infra: str | None, limit: int, *, everything: bool, output: str) -> int:
     """Tell the story of INFRA's state log, newest first, as `git log provisioning/INFRA` does."""
     from provisioning.cli.render.states import render_log
 
@@ -117,7 +123,8 @@ def log(session: Session, infra: str | None, limit: int | None, output: str) -> 
     shapes = []
     names = workspace.choose_infras(commit, infra, recorded=True)
     for name in names:
-        entries = list(workspace.build_log(name).read_history(limit))
+        entries = list(workspace.build_log(name).read_story(None if everything else limit))
+        is_cut = bool(entries and entries[-1].parents)
         shapes.append(
             {
                 "infra": name,
@@ -125,12 +132,15 @@ def log(session: Session, infra: str | None, limit: int | None, output: str) -> 
                     {"commit": it.id, "subject": it.subject, "trailers": dict(it.trailers)}
                     for it in entries
                 ],
+                "more": is_cut,
             }
         )
         if output == "text":
             if len(names) > 1:
                 click.echo(click.style(f"{name}", bold=True))
             click.echo(render_log(entries) or f"{name} was never applied")
+            if is_cut:
+                click.echo(click.style(f"… older: `provisioning log {name} --all`", dim=True))
     if output != "text":
         print_shape(shapes[0] if infra else shapes, output)
     return 0

@@ -30,6 +30,11 @@ class Home:
         return self.path / "cache" / "git"
 
     @property
+    def settled(self) -> Path:
+        """What plans found settled; may vanish at any time."""
+        return self.path / "cache" / "settled"
+
+    @property
     def checkpoints(self) -> Path:
         """Journals of runs that are not recorded yet."""
         return self.path / "orchestrator" / "data" / "checkpoints"

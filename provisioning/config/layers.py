@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import reduce
 from pathlib import Path
 
+from provisioning.config.parsed import parse_once
 from provisioning.config.provenance import (
     Branch,
     Layers,
@@ -66,14 +67,15 @@ def load_layers(
         StorageFailed: If the user's file cannot be read.
     """
     override = _load_overrides(environ, flags)
+    cache = home / "cache" / "settings"
     user = home / "config.user.toml"
     low = [
         Loaded(Layer.DEFAULTS, "", _load_defaults()),
-        _load_file(Layer.USER, str(user), _read_user(user)),
-        _load_file(Layer.WORKSPACE, WORKSPACE_FILE, read(WORKSPACE_FILE)),
+        _load_file(Layer.USER, str(user), _read_user(user), cache),
+        _load_file(Layer.WORKSPACE, WORKSPACE_FILE, read(WORKSPACE_FILE), cache),
     ]
     environment = _merge([*low, override])["environment"]
-    high = [_load_environment(environment, read), _load_infra(infra, read), override]
+    high = [_load_environment(environment, read, cache), _load_infra(infra, read, cache), override]
     layers = Layers((*low, *high), _merge([*low, *high]))
     known = dict(facts or {})
     known["paths"] = {"home": str(home), **known.get("paths", {})}
@@ -105,7 +107,7 @@ def _read_user(path: Path) -> bytes | None:
         ) from exc
 
 
-def _load_environment(environment: Value, read: Read) -> Loaded:
+def _load_environment(environment: Value, read: Read, cache: Path) -> Loaded:
     if not environment.value:
         return Loaded(Layer.ENVIRONMENT, "", {})
     path = f"config/{environment.value}-defaults.toml"
@@ -116,10 +118,10 @@ def _load_environment(environment: Value, read: Read) -> Loaded:
             hint=f"make {path}, and commit it",
             source=environment.origin.source,
         )
-    return _load_file(Layer.ENVIRONMENT, path, data)
+    return _load_file(Layer.ENVIRONMENT, path, data, cache)
 
 
-def _load_infra(infra: str | None, read: Read) -> Loaded:
+def _load_infra(infra: str | None, read: Read, cache: Path) -> Loaded:
     if infra is None:
         return Loaded(Layer.INFRA, "", {})
     if not NAME.match(infra):
@@ -127,11 +129,11 @@ def _load_infra(infra: str | None, read: Read) -> Loaded:
             f"{infra!r} cannot be an infra's name", hint="it is the name of a folder below infra/"
         )
     path = f"infra/{infra}/config.toml"
-    return _load_file(Layer.INFRA, path, read(path))
+    return _load_file(Layer.INFRA, path, read(path), cache)
 
 
-def _load_file(layer: Layer, path: str, data: bytes | None) -> Loaded:
-    documents = _parse(data, path) if data is not None else []
+def _load_file(layer: Layer, path: str, data: bytes | None, cache: Path) -> Loaded:
+    documents = parse_once(_parse, data, path, cache) if data is not None else []
     if len(documents) > 1:
         raise InvalidConfiguration(
             "settings are one document, and here begins another",

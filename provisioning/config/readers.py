@@ -18,6 +18,7 @@ from provisioning.config.settings import (
 )
 from provisioning.core.errors import InvalidConfiguration
 from provisioning.core.manifests.scalars import NUMBER_HINT, read_plain
+from provisioning.core.plain import is_utf8
 from provisioning.core.values import Path, Tree, find_nearest
 
 _UNREACHABLE = re.compile(r"[.{}]|\A\s|\s\Z|\A\Z")
@@ -99,15 +100,6 @@ def _describe_unfit(
     return InvalidConfiguration(
         f"{key}{where} is {value!r}, and must be {expected}", hint=hint, source=origin.source
     )
-
-
-def is_utf8(text: str) -> bool:
-    """Tell whether *text*, of a variable or an argument, was UTF-8; Python lets anything in."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def read_text(key: str, text: str, name: str) -> Tree:

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from provisioning.config.provenance import Branch, Layers, Origin, Value
-from provisioning.config.readers import check_value, is_utf8, read_text
+from provisioning.config.readers import check_value, read_text
 from provisioning.config.settings import SETTINGS, has_interpolation
 from provisioning.core.errors import InvalidConfiguration, InvalidManifest, Source
 from provisioning.core.interpolation import Reference, find_templated, is_templated, resolve_text
+from provisioning.core.plain import is_utf8
 from provisioning.core.references import Outlook
 from provisioning.core.secrecy import reveal
 from provisioning.core.values import Tree, find_nearest, read_at, render_canonical

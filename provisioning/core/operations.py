@@ -45,9 +45,10 @@ def compute_operations(plan: Plan) -> tuple[Operation, ...]:
     """Number the operations of *plan* in an order in which they could run one by one.
 
     What is made follows what it depends on. What is removed goes before what it was built
-    on, and where it can after those that stay have let go of it. A replacement removes the
-    old first; where the kind allows, it makes the new first and removes the old when all
-    who used it have followed. What cut-off runs left beside a resource goes before it is made.
+    on, and after those that stay have let go of it, unless they stand on something whose old
+    must go first. A replacement removes the old first; where the kind allows, it makes the new
+    first and removes the old when all who used it have followed. What cut-off runs left beside
+    a resource goes before it is made.
     """
     makes = {each.id: each for each in plan.changes if _makes(each)}
     removes = {each.id: each for each in plan.changes if _removes(each) and not each.leftover}
@@ -83,17 +84,20 @@ def _compute_graph(makes: Changes, removes: Changes) -> dict[Node, set[Node]]:
     users = invert(built_on)
     old_first = _compute_old_first(makes, removes, users)
     hurried = compute_reach([name for name in old_first if name in removes], users)
+    made_on = {name: _get_desired_needs(change, makes) for name, change in makes.items()}
+    late = compute_reach(old_first, invert(made_on))
     graph: dict[Node, set[Node]] = {}
-    for name, change in makes.items():
-        needs = change.resource.dependencies if change.resource else ()
-        graph[name, MAKE] = {(need, MAKE) for need in needs if need in makes}
+    for name, needs in made_on.items():
+        graph[name, MAKE] = {(need, MAKE) for need in needs}
         if name in old_first:
             graph[name, MAKE].add((name, REMOVE))
     for name in removes:
         using = users.get(name, ())
         graph[name, REMOVE] = {(user, REMOVE) for user in using if user in removes}
-        if name not in hurried:
-            graph[name, REMOVE] |= {(user, MAKE) for user in (name, *using) if user in makes}
+        waits = [user for user in (name, *using) if user in makes]
+        if name in hurried:
+            waits = [user for user in waits if user not in late]
+        graph[name, REMOVE] |= {(user, MAKE) for user in waits}
     return graph
 
 
@@ -116,6 +120,11 @@ def _choose_making(change: PlannedChange) -> Step:
 
 def _choose_removing(change: PlannedChange) -> Step:
     return Step.FORGET if change.action is Action.FORGET else Step.DELETE
+
+
+def _get_desired_needs(change: PlannedChange, makes: Changes) -> list[ResourceId]:
+    needs = change.resource.dependencies if change.resource else ()
+    return [need for need in needs if need in makes]
 
 
 def _get_recorded_needs(change: PlannedChange) -> tuple[ResourceId, ...]:

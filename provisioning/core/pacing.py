@@ -53,3 +53,12 @@ class RetryPolicy:
         if isinstance(error, ProviderThrottled) and error.retry_after is not None:
             return max(delay, error.retry_after)
         return delay
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How much may happen at once, in all and to one provider, and how often to try."""
+
+    parallelism: int
+    per_provider: int
+    retries: RetryPolicy

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
-
 from provisioning.core.diffs import FieldChange
 from provisioning.core.plans import Plan
 from provisioning.core.records import Action
@@ -57,4 +55,6 @@ def render_text_diff(before: Tree, after: Tree) -> list[str]:
     if not isinstance(before, str | None) or not isinstance(after, str | None):
         return [f"{render_value(before)} → {render_value(after)}"]
     old, new = (before or "").splitlines(), (after or "").splitlines()
+    import difflib
+
     return list(difflib.unified_diff(old, new, lineterm="", n=CONTEXT))[2:]

@@ -91,7 +91,8 @@ class Plan:
     """The changes that take live to desired. Equal inputs in any order give equal plans.
 
     `changes`, `blocked`, `drifted` and `unchanged` are sorted by id. `outlook` holds the
-    attributes of every resource that the plan leaves as it is, for references to them.
+    attributes of resources that the plan leaves as they are, at least of those that its changes
+    refer to.
     """
 
     infra: str
@@ -100,7 +101,7 @@ class Plan:
     blocked: tuple[BlockedResource, ...] = ()
     drifted: tuple[Drifted, ...] = ()
     unchanged: tuple[ResourceId, ...] = ()
-    outlook: Mapping[ResourceId, Mapping[str, Tree]] = field(default_factory=dict)
+    outlook: Mapping[ResourceId, Mapping[str, Tree]] = field(default_factory=dict, compare=False)
 
     @property
     def digest(self) -> Digest:

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import base64
-import html
-import json
 import re
-import shlex
 from collections.abc import Iterable, Iterator
-from urllib.parse import quote, quote_plus
 
 from provisioning.core.errors import ProvisioningError
 
@@ -99,6 +94,11 @@ def list_forms(secret: str) -> Iterator[str]:
 
 
 def _list_escaped(text: str, raw: bytes) -> Iterator[str]:
+    import html
+    import json
+    import shlex
+    from urllib.parse import quote, quote_plus
+
     yield quote(raw)
     yield quote(raw, safe="")
     yield quote_plus(raw)
@@ -113,6 +113,8 @@ def _list_escaped(text: str, raw: bytes) -> Iterator[str]:
 
 def _list_base64(raw: bytes) -> Iterator[str]:
     """Yield what stands for *raw* in base64, for each of the three places it can begin at."""
+    import base64
+
     for offset in range(3):
         padded = bytes(offset) + raw
         encoded = base64.b64encode(padded).decode()

@@ -7,7 +7,6 @@ fingerprint (`Sensitive`) in its place; only a provider is given the value.
 from __future__ import annotations
 
 import hmac
-import secrets
 from collections.abc import Callable, Iterator, Mapping
 
 from provisioning.core.errors import ProvisioningError
@@ -256,6 +255,8 @@ def _swap(tree: Tree) -> Tree:
 
 
 def _make_up(value: Tree) -> Tree:
+    import secrets
+
     match value:
         case bool():
             return not value

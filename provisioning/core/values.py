@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NewType, TypeAlias
 
@@ -150,11 +151,35 @@ def is_deeper(value: Tree, depth: int) -> bool:
     """Tell whether maps and lists lie inside each other more than *depth* times."""
     level = [value]
     for _ in range(depth + 1):
-        trees = [each for each in level if isinstance(each, dict | list)]
+        trees = [each for each in level if isinstance(each, dict | list | tuple)]
+        if not trees:
+            return False
         level = [
             item for each in trees for item in (each.values() if isinstance(each, dict) else each)
         ]
     return bool(level)
+
+
+def find_strange(value: Tree) -> Tree:
+    """Return something in *value* that is no value of a tree and no key of one, if anything is.
+
+    *value* must not nest without end: ask `is_deeper` first.
+    """
+    match value:
+        case None | bool() | str() | int() | bytes() | Omitted() | Sensitive():
+            return None
+        case float():
+            return None if math.isfinite(value) else value
+        case dict():
+            strange = next((key for key in value if not isinstance(key, str)), None)
+            if strange is not None:
+                return strange
+            items = iter(value.values())
+        case list() | tuple():
+            items = iter(value)
+        case _:
+            return value
+    return next((found for item in items if (found := find_strange(item)) is not None), None)
 
 
 def has_unknown(value: Tree) -> bool:

@@ -27,6 +27,7 @@ class Entry:
     name: str
     id: str
     is_folder: bool
+    is_file: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,6 @@ with it, it is ignored and written anew.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
@@ -15,13 +13,29 @@ import msgspec
 from provisioning.core.ids import BlobId
 from provisioning.core.resources import Resource
 from provisioning.core.values import UNDECODABLE
+from provisioning.gitstore.settled import replace_cache
+
+_resources_decoder = msgspec.msgpack.Decoder(tuple[Resource, ...])
+_encoder = msgspec.msgpack.Encoder()
 
 
 class CompiledFile(msgspec.Struct, frozen=True, gc=False):
-    """One manifest file: the blob it was, and the resources in it."""
+    """One manifest file: the blob it was, and the resources in it, unpacked when they are read."""
 
     blob: BlobId
-    resources: tuple[Resource, ...]
+    packed: msgspec.Raw
+
+    def unpack(self) -> tuple[Resource, ...] | None:
+        """Return the resources; None if what was kept of them is damaged."""
+        try:
+            return _resources_decoder.decode(self.packed)
+        except UNDECODABLE:
+            return None
+
+
+def pack_file(blob: BlobId, resources: tuple[Resource, ...]) -> CompiledFile:
+    """Return the file of *blob* with its *resources*."""
+    return CompiledFile(blob, msgspec.Raw(_encoder.encode(resources)))
 
 
 class Snapshot(msgspec.Struct, frozen=True):
@@ -33,7 +47,6 @@ class Snapshot(msgspec.Struct, frozen=True):
 
 
 _decoder = msgspec.msgpack.Decoder(Snapshot)
-_encoder = msgspec.msgpack.Encoder()
 
 
 def load_snapshot(path: Path, version: str) -> Snapshot:
@@ -47,15 +60,4 @@ def load_snapshot(path: Path, version: str) -> Snapshot:
 
 def save_snapshot(path: Path, snapshot: Snapshot) -> None:
     """Replace the snapshot at *path*; a disk that cannot take it costs only the shortcut."""
-    temporary = path.with_name(f"{path.name}.{os.getpid()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_bytes(_encoder.encode(snapshot))
-        temporary.replace(path)
-    except OSError:
-        temporary.unlink(missing_ok=True)
-
-
-def list_resources(files: Mapping[str, CompiledFile]) -> list[Resource]:
-    """Return the resources of all *files*."""
-    return [resource for file in files.values() for resource in file.resources]
+    replace_cache(path, _encoder.encode(snapshot))

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 import re
-import signal
-import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from provisioning.core.errors import RepositoryUnusable
+
+if TYPE_CHECKING:
+    import subprocess
 
 ENVIRONMENT = {
     "GIT_TERMINAL_PROMPT": "0",
@@ -104,6 +105,9 @@ def run_git(
 
 def _wait(process: subprocess.Popen[bytes], timeout: float | None) -> Answer:
     """Wait by ourselves: GitPython's own time-out needs `ps`, and hangs where there is none."""
+    import signal
+    import subprocess
+
     late = ""
     try:
         output, error = process.communicate(timeout=timeout)

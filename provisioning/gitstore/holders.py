@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import getpass
 import os
-import socket
 from pathlib import Path
 
 from provisioning.core.records import Holder
@@ -24,7 +22,7 @@ def read_holder() -> Holder:
     pid = os.getpid()
     return Holder(
         user=_read_user(),
-        host=socket.gethostname(),
+        host=os.uname().nodename,
         boot=read_boot(),
         pid=pid,
         started=_read_start(pid) or 0,
@@ -33,6 +31,8 @@ def read_holder() -> Holder:
 
 def _read_user() -> str:
     """Return the user's name, as one line of UTF-8 whatever a variable says."""
+    import getpass
+
     try:
         name = getpass.getuser().encode(errors="replace").decode()
     except (OSError, KeyError):

@@ -8,6 +8,7 @@ world, so that a stale journal does no harm.
 
 from __future__ import annotations
 
+import errno
 import os
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -42,14 +43,22 @@ class JournalDamaged(StorageFailed):
 
 
 class Journal:
-    """The journal of one run; safe to use from many threads."""
+    """The journal of one run; safe to use from many threads.
+
+    Threads that write at the same time share one force to disk: while one is being made, the
+    others write, and the next one serves all of them.
+    """
 
     def __init__(self, folder: Path, run: RunId) -> None:
         self.path = folder / f"{run}.jsonl"
-        self._mutex = threading.Lock()
+        self._state = threading.Condition()
+        self._written = self._durable = 0
+        self._is_forcing = False
+        self._broken: OSError | None = None
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._file = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+            self._size = os.fstat(self._file).st_size
             _sync_folder(folder)
         except OSError as exc:
             raise _describe(exc, self.path) from exc
@@ -60,22 +69,56 @@ class Journal:
         Raises:
             StorageFailed: If it cannot be; then the operation must not be made.
         """
-        entry = Begun(msgspec.structs.replace(intent, attributes=as_json(intent.attributes)))
-        self._write(entry, durable=True)
+        attributes = as_json(intent.attributes) if intent.attributes else {}
+        self._force(self._write(Begun(msgspec.structs.replace(intent, attributes=attributes))))
 
     def end(self, operation: int, attributes: Mapping[str, Tree]) -> None:
         """Write that *operation* was made. Not forced to disk: losing it costs only a look."""
-        self._write(Ended(operation, as_json(dict(attributes))), durable=False)
+        self._write(Ended(operation, as_json(dict(attributes))))
 
-    def _write(self, entry: Begun | Ended, *, durable: bool) -> None:
+    def _write(self, entry: Begun | Ended) -> int:
+        """Append *entry*; return how many there are by now."""
         line = msgspec.json.encode(entry) + b"\n"
         try:
-            with self._mutex:
-                os.write(self._file, line)
-                if durable:
-                    os.fdatasync(self._file)
+            with self._state:
+                self._append(line)
+                self._written += 1
+                return self._written
         except OSError as exc:
             raise _describe(exc, self.path) from exc
+
+    def _append(self, line: bytes) -> None:
+        """Write *line* whole or not at all, so that nothing is ever written behind a torn one."""
+        if os.write(self._file, line) < len(line):
+            os.ftruncate(self._file, self._size)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        self._size += len(line)
+
+    def _force(self, count: int) -> None:
+        """Return once the first *count* entries are on disk."""
+        while True:
+            with self._state:
+                self._state.wait_for(lambda: not self._is_forcing or self._durable >= count)
+                if self._durable >= count:
+                    return
+                if self._broken is not None:
+                    raise _describe(self._broken, self.path) from self._broken
+                self._is_forcing, upto = True, self._written
+            self._force_once(upto)
+
+    def _force_once(self, upto: int) -> None:
+        """Force the first *upto* entries. The kernel tells a failure once; it is kept for all."""
+        durable, broken = 0, None
+        try:
+            os.fdatasync(self._file)
+            durable = upto
+        except OSError as exc:
+            broken = exc
+        finally:
+            with self._state:
+                self._is_forcing, self._broken = False, self._broken or broken
+                self._durable = max(self._durable, durable)
+                self._state.notify_all()
 
     def close(self) -> None:
         """Let go of the file, which stays until `remove_journals`."""

@@ -23,7 +23,15 @@ from provisioning.gitstore import trees
 from provisioning.gitstore.commits import Commit, Entry, File, FileChange, parse_message
 from provisioning.gitstore.git import Answer, run_git
 from provisioning.gitstore.merging import Merge, merge_commits
+from provisioning.gitstore.objects import TreeEntry
+from provisioning.gitstore.plain_refs import (
+    UNSURE,
+    find_plain_repository,
+    list_plain_refs,
+    read_plain_ref,
+)
 from provisioning.gitstore.ref_locks import LockWatch, claim, find_shared
+from provisioning.gitstore.store import Store, read_object
 
 NOTHING = "0" * 40
 EMAIL = "provisioning@localhost"
@@ -41,9 +49,12 @@ FILE_LIMIT = 16 * 2**20
 class Repository:
     """One repository; every method may be called from any thread."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, work_tree: Path | None = None) -> None:
         self.folder = folder
+        self._shared = find_shared(folder)
+        self._work_tree = work_tree
         self._local = threading.local()
+        self._store = Store(self._shared, lambda: self._git)
 
     @property
     def _git(self) -> Any:
@@ -52,8 +63,19 @@ class Repository:
             self._local.git = _open(self.folder)
         return self._local.git
 
+    def open(self) -> None:
+        """Make sure that libgit2 can read it.
+
+        Raises:
+            RepositoryUnusable: If it cannot.
+        """
+        self._git.references.get("HEAD")
+
     def read_ref(self, name: str) -> CommitId | None:
         """Return the commit that *name*, a full ref name, points to; None if there is none."""
+        there = read_plain_ref(self._shared, name) if name.startswith("refs/") else UNSURE
+        if there is None or (there != UNSURE and self._store.is_commit(there)):
+            return CommitId(there) if there else None
         import pygit2
 
         try:
@@ -69,10 +91,15 @@ class Repository:
     @property
     def work_tree(self) -> Path | None:
         """The folder that the user's files are in; None for a bare repository."""
+        if self._work_tree is not None:
+            return self._work_tree
         return Path(self._git.workdir).resolve() if self._git.workdir else None
 
     def list_refs(self, prefix: str) -> list[str]:
         """Return the full names of the refs that begin with *prefix*."""
+        plain = list_plain_refs(self._shared, prefix)
+        if plain is not None:
+            return plain
         return [name for name in self._git.references if name.startswith(prefix)]
 
     def list_uncommitted(self, folder: Path, below: Sequence[str]) -> list[str]:
@@ -134,42 +161,48 @@ class Repository:
             raise _describe(self.folder, str(exc)) from exc
 
     def _get_commit(self, commit: CommitId) -> Any:
+        self._check_commit(commit)
+        return read_object(self._git, commit)
+
+    def _check_commit(self, commit: CommitId) -> None:
         if not self.has_object(commit):
             raise RepositoryUnusable(
                 f"commit {commit[:10]} is not in {self.folder}",
                 hint="git fetch --unshallow" if self._git.is_shallow else "git fsck tells more",
             )
-        return trees.read_object(self._git, commit)
 
-    def _find(self, commit: CommitId, path: str) -> Any:
+    def _find(self, commit: CommitId, path: str) -> TreeEntry | None:
         """Return what is at *path*, None if there is nothing; what is damaged is not nothing."""
-        found = self._read(self._get_commit(commit).tree_id)
+        self._check_commit(commit)
+        found = TreeEntry("", self._store.read_tree_of(commit), FOLDER)
         walked = ""
         for name in filter(None, path.split("/")):
-            tree: Any = self._read(found.id, walked[1:]) if found.type_str == "tree" else ()
-            if name not in tree:
+            entries = self._store.read_tree(found.id, walked[1:]) if found.mode == FOLDER else []
+            below = next((each for each in entries if each.name == name), None)
+            if below is None or below.mode == trees.SUBMODULE:
                 return None
             walked += f"/{name}"
-            found = tree / name
-            if found.filemode == trees.SUBMODULE:
-                return None
+            found = below
         return found
-
-    def _read(self, object_id: Any, path: str = "") -> Any:
-        return trees.read_object(self._git, str(object_id), path)
 
     def read_folder(self, commit: CommitId, path: str) -> list[Entry]:
         """Return the entries of the folder at *path* ("" for the root); none if it is none."""
         found = self._find(commit, path)
-        if found is None or found.type_str != "tree":
+        if found is None or found.mode != FOLDER:
             return []
-        entries = self._read(found.id, path)
-        return [Entry(each.name, str(each.id), each.filemode == FOLDER) for each in entries]
+        return self.read_tree(found.id, path)
+
+    def read_tree(self, tree: str, path: str = "") -> list[Entry]:
+        """Return the entries of the tree with the id *tree*; *path* is for the error."""
+        return [
+            Entry(each.name, each.id, each.mode == FOLDER, each.mode in trees.FILES)
+            for each in self._store.read_tree(tree, path)
+        ]
 
     def find_id(self, commit: CommitId, path: str) -> str | None:
         """Return the id of what is at *path*, None if there is nothing."""
         found = self._find(commit, path)
-        return str(found.id) if found is not None else None
+        return found.id if found is not None else None
 
     def read_blob(self, blob: str, path: str = "") -> bytes:
         """Return a blob's bytes; *path* is for the error.
@@ -177,15 +210,14 @@ class Repository:
         Raises:
             InvalidManifest: If it is larger than `FILE_LIMIT`.
         """
-        size = trees.read_size(self._git, blob, path)
-        if size > FILE_LIMIT:
+        found = self._store.read_blob(blob, path, FILE_LIMIT)
+        if isinstance(found, int):
             raise InvalidManifest(
-                f"{path or blob} has {size} bytes; at most {FILE_LIMIT} are read",
+                f"{path or blob} has {found} bytes; at most {FILE_LIMIT} are read",
                 hint="keep large content out of Git, or split it",
                 source=Source(path, 1) if path else None,
             )
-        data: bytes = self._read(blob, path).data
-        return data
+        return found
 
     def read_file(self, commit: CommitId, path: str) -> bytes | None:
         """Return the file at *path*; None if there is no plain file.
@@ -194,18 +226,18 @@ class Repository:
             InvalidManifest: If it is larger than `FILE_LIMIT`.
         """
         found = self._find(commit, path)
-        if found is None or found.type_str != "blob" or found.filemode == trees.LINK:
+        if found is None or found.mode in {FOLDER, trees.LINK}:
             return None
-        return self.read_blob(str(found.id), path)
+        return self.read_blob(found.id, path)
 
     def walk_files(self, tree: str) -> Iterator[File]:
         """Yield every file below the tree with the id *tree*; see `trees.walk_files`."""
-        return trees.walk_files(self._git, tree)
+        return trees.walk_files(self._store, tree)
 
     def walk_changes(self, before: str | None, after: str | None) -> Iterator[FileChange]:
         """Yield every path that differs between two trees; see `trees.walk_changes`."""
         known = before if before and self.has_object(before) else None
-        return trees.walk_changes(self._git, known, after)
+        return trees.walk_changes(self._store, known, after)
 
     def walk_all_changes(self) -> Iterator[tuple[CommitId, FileChange]]:
         """Yield every file that any commit of any ref brought, with the commit."""
@@ -217,12 +249,12 @@ class Repository:
             walker.push(git.references[name].resolve().peel(pygit2.Commit).id)
         for commit in walker:
             before = str(commit.parents[0].tree_id) if commit.parents else None
-            for change in trees.walk_changes(git, before, str(commit.tree_id)):
+            for change in trees.walk_changes(self._store, before, str(commit.tree_id)):
                 yield CommitId(str(commit.id)), change
 
     def has_object(self, name: str) -> bool:
         """Tell whether the object with the id *name* is here."""
-        return bool(self._git.odb.exists(name))
+        return self._store.has(name)
 
     def write_commit(
         self,
@@ -316,9 +348,8 @@ class Repository:
 
     def _write_ref(self, name: str, new: str, old: str) -> Answer:
         """Write it, and once more if a git that was killed left its lock in the way."""
-        shared = find_shared(self.folder)
-        watch = LockWatch(shared / OURS)
-        with claim(shared) as handle:
+        watch = LockWatch(self._shared / OURS)
+        with claim(self._shared) as handle:
             for _ in range(ATTEMPTS):
                 answer = run_git(self.folder, "update-ref", name, new, old, inherits=(handle,))
                 if answer.status == 0 or not watch.is_blocked(answer.error):
@@ -347,6 +378,9 @@ def open_repository(path: Path) -> Repository:
     Raises:
         RepositoryUnusable: If there is none, or it is of a kind that cannot be read.
     """
+    plain = find_plain_repository(path)
+    if plain is not None:
+        return Repository(plain, plain.parent)
     import pygit2
 
     try:
@@ -356,7 +390,7 @@ def open_repository(path: Path) -> Repository:
     if folder is None:
         raise RepositoryUnusable(f"{path} is not in a Git repository", hint=f"git init {path}")
     repository = Repository(Path(folder))
-    repository.list_refs(OURS)
+    repository.open()
     return repository
 
 

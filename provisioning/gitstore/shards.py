@@ -21,6 +21,8 @@ from provisioning.core.values import UNDECODABLE, as_json, from_json
 
 LEAF = 256
 
+LEAF_SUFFIX = ".jsonl"
+
 _decoder = msgspec.json.Decoder(Record)
 _encoder = msgspec.json.Encoder(order="deterministic")
 
@@ -91,7 +93,7 @@ def compute_shard_changes(
         old = parse_leaf(read(leaves[path]), path) if path in leaves else []
         kept = {each.id: each for each in old} | changes
         records = [record for record in kept.values() if record is not None]
-        new = _split(path.removesuffix(".jsonl"), records)
+        new = _split(path.removesuffix(LEAF_SUFFIX), records)
         if path in leaves and path not in new:
             files[path] = None
         files |= new
@@ -111,7 +113,7 @@ def _find_leaf(folders: set[str], digits: str) -> str:
     depth = 1
     while f"{RESOURCES}/{'/'.join(digits[:depth])}" in folders:
         depth += 1
-    return f"{RESOURCES}/{'/'.join(digits[:depth])}.jsonl"
+    return f"{RESOURCES}/{'/'.join(digits[:depth])}{LEAF_SUFFIX}"
 
 
 def _split(stem: str, records: list[Record]) -> dict[str, bytes | None]:
@@ -119,7 +121,7 @@ def _split(stem: str, records: list[Record]) -> dict[str, bytes | None]:
         return {}
     depth = stem.count("/")
     if len(records) <= LEAF:
-        return {f"{stem}.jsonl": render_leaf(records)}
+        return {f"{stem}{LEAF_SUFFIX}": render_leaf(records)}
     parts: dict[str, list[Record]] = {}
     for record in records:
         parts.setdefault(get_digits(record.id)[depth], []).append(record)

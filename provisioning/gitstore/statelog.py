@@ -6,19 +6,14 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Protocol
 
-from provisioning.core.errors import HeadMoved, StateLogDamaged
+from provisioning.core.errors import HeadMoved
 from provisioning.core.fsck import LogCommit
 from provisioning.core.ids import CommitId, ResourceId
 from provisioning.core.records import Record
-from provisioning.core.statelog import (
-    FILES,
-    RESOURCES,
-    Entry,
-    LogView,
-    get_ref,
-    parse_view,
-)
-from provisioning.gitstore.shards import compute_shard_changes, parse_leaf
+from provisioning.core.statelog import RESOURCES, Entry, LogView, get_ref
+from provisioning.gitstore.history import read_log_commits, read_view
+from provisioning.gitstore.recorded import GitRecords, Records
+from provisioning.gitstore.shards import compute_shard_changes
 
 if TYPE_CHECKING:
     from provisioning.gitstore.commits import Commit
@@ -44,6 +39,9 @@ class StateLog(Protocol):
 
     def read_records(self, view: LogView) -> dict[ResourceId, Record]:
         """Return every resource recorded at *view*."""
+
+    def open_records(self, view: LogView) -> Records:
+        """Return what is recorded at *view*, to be read as it is needed."""
 
     def append(
         self, view: LogView, entry: Entry, records: Mapping[ResourceId, Record | None] | None = None
@@ -86,32 +84,25 @@ class GitStateLog:
 
     def read_local(self) -> LogView:
         """Return the log as it was when it was last fetched."""
-        return self._read_view(self._repository.read_ref(self._ref))
+        return read_view(self._repository, self._repository.read_ref(self._ref))
 
     def read_at(self, head: CommitId | None) -> LogView:
         """See `StateLog.read_at`."""
-        return self._read_view(head)
+        return read_view(self._repository, head)
 
     def has_records(self) -> bool:
         """Tell whether anything is recorded, as the log was when it was last fetched."""
         head = self._repository.read_ref(self._ref)
         return head is not None and self._repository.find_id(head, RESOURCES) is not None
 
-    def _read_view(self, head: CommitId | None) -> LogView:
-        if head is None:
-            return LogView()
-        names = {entry.name for entry in self._repository.read_folder(head, "")}
-        files = {name: self._repository.read_file(head, name) for name in FILES if name in names}
-        return parse_view(head, files)
-
     def read_records(self, view: LogView) -> dict[ResourceId, Record]:
         """See `StateLog.read_records`."""
-        read = self._repository.read_blob
-        return {
-            record.id: record
-            for path, blob in self._list_leaves(view.head).items()
-            for record in parse_leaf(read(blob), path)
-        }
+        return self.open_records(view).read_all()
+
+    def open_records(self, view: LogView) -> GitRecords:
+        """See `StateLog.open_records`."""
+        tree = self._repository.find_id(view.head, RESOURCES) if view.head else None
+        return GitRecords(self._repository, view.head, tree or "")
 
     def _list_leaves(self, head: CommitId | None) -> dict[str, str]:
         tree = self._repository.find_id(head, RESOURCES) if head else None
@@ -138,7 +129,7 @@ class GitStateLog:
             commit = self._publish(self._remote, view, commit, entry, moment)
         else:
             self._repository.update_ref(self._ref, commit, view.head)
-        return self._read_view(commit)
+        return read_view(self._repository, commit)
 
     def _publish(
         self, remote: Remote, view: LogView, commit: CommitId, entry: Entry, moment: float
@@ -158,31 +149,9 @@ class GitStateLog:
     def read_history(self, limit: int | None = None) -> Iterator[LogCommit]:
         """See `StateLog.read_history`."""
         head = self._repository.read_ref(self._ref)
-        if head is None:
-            return
-        for commit in self._repository.read_history(head, limit):
-            yield self._build_log_commit(commit)
+        return read_log_commits(self._repository, head, limit) if head else iter(())
 
-    def _build_log_commit(self, commit: Commit) -> LogCommit:
-        before = self._read_top(commit.parents[0]) if commit.parents else {}
-        after = self._read_top(commit.id)
-        changed = {
-            name for name in before.keys() | after.keys() if before.get(name) != after.get(name)
-        }
-        view, damage = LogView(head=commit.id), ""
-        try:
-            view = self._read_view(commit.id)
-        except StateLogDamaged as exc:
-            damage = exc.message
-        return LogCommit(
-            id=commit.id,
-            parents=commit.parents,
-            subject=commit.subject,
-            trailers=commit.trailers,
-            changed=frozenset(changed),
-            view=view,
-            damage=damage,
-        )
-
-    def _read_top(self, commit: CommitId) -> dict[str, str]:
-        return {entry.name: entry.id for entry in self._repository.read_folder(commit, "")}
+    def read_story(self, limit: int | None = None) -> Iterator[Commit]:
+        """Yield what the log's commits say, newest first, without what they hold."""
+        head = self._repository.read_ref(self._ref)
+        return self._repository.read_history(head, limit) if head else iter(())

@@ -7,34 +7,36 @@ clear error with the path; it is only looked at below the folder that is walked.
 from __future__ import annotations
 
 import unicodedata
-import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-from provisioning.core.errors import InvalidManifest, RepositoryUnusable, Source
+from provisioning.core.errors import InvalidManifest, Source
 from provisioning.core.ids import BlobId
 from provisioning.gitstore.commits import File, FileChange
+from provisioning.gitstore.objects import TreeEntry
+
+if TYPE_CHECKING:
+    from provisioning.gitstore.store import Store
 
 MAX_DEPTH = 100
 """Folders below each other that are followed."""
 
 FOLDER, LINK, SUBMODULE = 0o040000, 0o120000, 0o160000
+FILES = frozenset({0o100644, 0o100664, 0o100755})
 
 
-def walk_files(git: Any, tree: str) -> Iterator[File]:
+def walk_files(store: Store, tree: str) -> Iterator[File]:
     """Yield every file below *tree*, a tree's id.
 
     Raises:
         InvalidManifest: If there is anything but plain files and folders.
     """
-    for change in walk_changes(git, None, tree):
+    for change in walk_changes(store, None, tree):
         if change.after:
             yield File(change.path, change.after)
 
 
-def walk_changes(git: Any, before: str | None, after: str | None) -> Iterator[FileChange]:
+def walk_changes(store: Store, before: str | None, after: str | None) -> Iterator[FileChange]:
     """Yield every path whose file differs, without reading subtrees with equal ids.
 
     Raises:
@@ -45,14 +47,14 @@ def walk_changes(git: Any, before: str | None, after: str | None) -> Iterator[Fi
         prefix, old, new = waiting.pop()
         if prefix.count("/") > MAX_DEPTH:
             raise _refuse(prefix, f"lies more than {MAX_DEPTH} folders deep")
-        old_entries, new_entries = _read(git, old, prefix), _read(git, new, prefix)
+        old_entries, new_entries = _read(store, old, prefix), _read(store, new, prefix)
         _check_names(prefix, new_entries)
         for name in sorted(old_entries.keys() | new_entries.keys()):
             one, other = old_entries.get(name), new_entries.get(name)
             if _get_key(one) == _get_key(other):
                 continue
             if other is not None:
-                _check_mode(prefix + name, other.filemode)
+                _check_mode(prefix + name, other.mode)
             folders = _get_folder(one), _get_folder(other)
             if any(folders):
                 waiting.append((f"{prefix}{name}/", *folders))
@@ -61,73 +63,22 @@ def walk_changes(git: Any, before: str | None, after: str | None) -> Iterator[Fi
                 yield FileChange(prefix + name, *blobs)
 
 
-def _get_key(entry: Any) -> tuple[str, int] | None:
-    """Return what tells an entry from another; its truth value would read what it names."""
-    return None if entry is None else (str(entry.id), entry.filemode)
+def _get_key(entry: TreeEntry | None) -> tuple[str, int] | None:
+    return None if entry is None else (entry.id, entry.mode)
 
 
-def read_object(git: Any, name: str, path: str = "") -> Any:
-    """Return the object with the id *name*; *path* is for the error.
-
-    Raises:
-        RepositoryUnusable: If it is damaged or missing.
-    """
-    with _damage_named(name, path):
-        _check_loose(git.path, name)
-        return git[name]
+def _read(store: Store, tree: str | None, prefix: str) -> dict[str, TreeEntry]:
+    return {each.name: each for each in store.read_tree(tree, prefix)} if tree else {}
 
 
-def read_size(git: Any, name: str, path: str = "") -> int:
-    """Return the size in bytes of the object with the id *name*, without reading its content.
-
-    Raises:
-        RepositoryUnusable: If it is damaged or missing.
-    """
-    with _damage_named(name, path):
-        size: int = git.odb.read_header(name)[1]
-        return size
+def _get_folder(entry: TreeEntry | None) -> str | None:
+    return entry.id if entry is not None and entry.mode == FOLDER else None
 
 
-@contextmanager
-def _damage_named(name: str, path: str) -> Iterator[None]:
-    import pygit2
-
-    try:
-        yield
-    except (KeyError, ValueError, OSError, zlib.error, pygit2.GitError) as exc:
-        raise RepositoryUnusable(
-            f"object {name[:10]} ({path or 'no path'}) is damaged or missing",
-            hint="git fsck tells more",
-        ) from exc
-
-
-def _check_loose(folder: str, name: str) -> None:
-    """Inflate an object that is a file first: on one cut short libgit2 1.9 never returns.
-
-    See https://github.com/libgit2/libgit2/issues/7342.
-    """
-    try:
-        data = Path(folder, "objects", name[:2], name[2:]).read_bytes()
-    except FileNotFoundError:
-        return
-    zlib.decompress(data)
-
-
-def _read(git: Any, tree: str | None, prefix: str) -> dict[str, Any]:
-    if tree is None:
-        return {}
-    entries = read_object(git, tree, prefix)
-    return {entry.raw_name.decode(errors="surrogateescape"): entry for entry in entries}
-
-
-def _get_folder(entry: Any) -> str | None:
-    return str(entry.id) if entry is not None and entry.filemode == FOLDER else None
-
-
-def _get_blob(entry: Any) -> BlobId | None:
-    if entry is None or entry.filemode in {FOLDER, SUBMODULE, LINK}:
+def _get_blob(entry: TreeEntry | None) -> BlobId | None:
+    if entry is None or entry.mode in {FOLDER, SUBMODULE, LINK}:
         return None
-    return BlobId(str(entry.id))
+    return BlobId(entry.id)
 
 
 def _check_mode(path: str, mode: int) -> None:
@@ -137,7 +88,7 @@ def _check_mode(path: str, mode: int) -> None:
         raise _refuse(path, "is a submodule, which is not read")
 
 
-def _check_names(prefix: str, entries: dict[str, Any]) -> None:
+def _check_names(prefix: str, entries: dict[str, TreeEntry]) -> None:
     seen: dict[str, str] = {}
     for name in entries:
         if _is_escaped(name):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -23,8 +24,8 @@ from provisioning.core.values import compute_digest, find_nearest
 from provisioning.gitstore.compiled import (
     CompiledFile,
     Snapshot,
-    list_resources,
     load_snapshot,
+    pack_file,
     save_snapshot,
 )
 
@@ -36,6 +37,28 @@ SUFFIXES = frozenset({".yaml", ".yml", ".toml", ".json"})
 
 NOT_MANIFESTS = frozenset({"files", "templates"})
 """Folders of an infra whose files are material for resources, not manifests."""
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """One manifest of an infra, by its path there; its resources are read when asked for."""
+
+    path: str
+    file: CompiledFile
+    infra: str
+    compiler: Compiler
+
+    @property
+    def blob(self) -> BlobId:
+        """What it is in Git: equal ids, equal manifests."""
+        return self.file.blob
+
+    def read(self) -> tuple[Resource, ...]:
+        """Return its resources; what was kept of them and is damaged is compiled anew."""
+        kept = self.file.unpack()
+        if kept is not None:
+            return kept
+        return self.compiler.compile_file(self.path, self.blob, self.infra)
 
 
 class Compiler:
@@ -68,14 +91,24 @@ class Compiler:
             InvalidManifest: If one thing is wrong with the manifests.
             InvalidWorkspace: If several things are.
         """
+        manifests = self.read_manifests(commit, infra).values()
+        return [resource for each in manifests for resource in each.read()]
+
+    def read_manifests(self, commit: CommitId, infra: str) -> dict[str, Manifest]:
+        """Compile the manifests of *infra* at *commit* that are new; return all, by path.
+
+        Raises:
+            InvalidManifest: If one thing is wrong with the manifests.
+            InvalidWorkspace: If several things are.
+        """
         tree = self._repository.find_id(commit, f"{self._prefix}infra/{infra}")
         path = self._cache / f"{infra}.msgpack"
         old = load_snapshot(path, self._version)
-        if tree == old.tree:
-            return list_resources(old.files)
-        files = self._compile_changes(old, tree, infra)
-        save_snapshot(path, Snapshot(self._version, tree or "", files))
-        return list_resources(files)
+        files = old.files
+        if tree != old.tree:
+            files = self._compile_changes(old, tree, infra)
+            save_snapshot(path, Snapshot(self._version, tree or "", files))
+        return {name: Manifest(name, file, infra, self) for name, file in files.items()}
 
     def check_infra(self, commit: CommitId, infra: str) -> None:
         """Make sure that *infra* exists at *commit*.
@@ -123,11 +156,15 @@ class Compiler:
             raise InvalidManifest(exc.message, hint=exc.hint, source=source) from exc
 
     def _compile_file(self, path: str, blob: BlobId, infra: str) -> CompiledFile:
+        return pack_file(blob, self.compile_file(path, blob, infra))
+
+    def compile_file(self, path: str, blob: BlobId, infra: str) -> tuple[Resource, ...]:
+        """Return the resources of the manifest *blob*, which stands at *path* of *infra*."""
         from provisioning.core.manifests.compiling import compile_manifest
 
         file = f"infra/{infra}/{path}"
         data = self._repository.read_blob(blob, file)
-        return CompiledFile(blob, compile_manifest(data, file, self._kinds))
+        return compile_manifest(data, file, self._kinds)
 
     def read_files(self, commit: CommitId, desired: DesiredState) -> dict[str, bytes]:
         """Return the workspace files that the specs of *desired* name.

@@ -3,31 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from provisioning.core.budgets import compute_dependants
-from provisioning.core.desired import compute_desired
 from provisioning.core.errors import HeadMoved, LockHeld, ProvisioningError
 from provisioning.core.gates import Circumstances, compute_verdicts
-from provisioning.core.ids import CommitId, RunId
-from provisioning.core.inputs import compute_inputs
+from provisioning.core.ids import CommitId, ResourceId, RunId
 from provisioning.core.kinds import Kind
 from provisioning.core.leases import Judgement
-from provisioning.core.narrowing import narrow_plan
-from provisioning.core.operations import Operation, Step, compute_operations
-from provisioning.core.planning import compute_plan
 from provisioning.core.plans import Plan
 from provisioning.core.providers import Provider
-from provisioning.core.records import Begin, Holder, Inputs, Intent, Lock, Result, Run
+from provisioning.core.records import Action, Begin, Holder, Inputs, Intent, Lock, Result, Run
 from provisioning.core.references import Lookup
-from provisioning.core.resources import Resource
 from provisioning.core.reviews.approvals import Reviewed
 from provisioning.core.statelog import LogView, build_run_id, compute_result, next_token
-from provisioning.core.states import DesiredState, RecordedState
+from provisioning.core.states import DesiredState
 from provisioning.core.suspensions import get_suspension, hold_back
-from provisioning.core.targets import compute_places
 from provisioning.core.values import has_unknown
 from provisioning.gitstore.journal import (
     Journal,
@@ -36,14 +28,11 @@ from provisioning.gitstore.journal import (
     remove_journals,
 )
 from provisioning.gitstore.statelog import StateLog
-from provisioning.reconciler.attempts import Hands, build_intent, pick_identity
-from provisioning.reconciler.endings import Execution
 from provisioning.reconciler.events import Event, EventKind, Listener
-from provisioning.reconciler.execution import Executor
 from provisioning.reconciler.leasing import Clocks, Lease, render_time
-from provisioning.reconciler.observing import observe_live
+from provisioning.reconciler.looking import Eyes, Manifests, Sight
 from provisioning.reconciler.prospects import Conclusion, Prospect, Report, Request, Settings
-from provisioning.reconciler.recovery import build_inherited, compute_kept, compute_unfinished
+from provisioning.reconciler.recovery import build_inherited, compute_kept
 from provisioning.reconciler.refusals import (
     describe_changed_plan,
     describe_held,
@@ -51,18 +40,12 @@ from provisioning.reconciler.refusals import (
 )
 from provisioning.reconciler.stopping import Stop
 
+if TYPE_CHECKING:
+    from provisioning.core.operations import Operation
+    from provisioning.reconciler.endings import Execution
+
 REPLANS = 8
 """How often a plan is computed again because somebody else wrote to the state log meanwhile."""
-
-
-class Manifests(Protocol):
-    """Reads the desired state; `reconciler.compiling.Compiler` is the one that reads Git."""
-
-    def compile(self, commit: CommitId, infra: str) -> Sequence[Resource]:
-        """Return the resources of *infra* at *commit*."""
-
-    def read_files(self, commit: CommitId, desired: DesiredState) -> Mapping[str, bytes]:
-        """Return the workspace files that the specs of *desired* name."""
 
 
 class History(Protocol):
@@ -88,6 +71,7 @@ class Reconciler:
         key: The key of fingerprints.
         holder: This process.
         journals: The folder of this infra's journals.
+        settlement: The file that keeps what looks found settled.
         judge: Judges a lock.
         read_reviewed: Tells what was reviewed up to a commit, if anybody asks for reviews.
         nonce: Gives random bytes.
@@ -109,6 +93,7 @@ class Reconciler:
     key: bytes
     holder: Holder
     journals: Path
+    settlement: Path
     judge: Callable[[Lock], Judgement]
     read_reviewed: Callable[[LogView, CommitId], Reviewed | None]
     nonce: Callable[[], bytes]
@@ -155,61 +140,72 @@ class Reconciler:
             request: What is asked for.
             view: The state log as it was just fetched, which spares reading it.
         """
-        view = view or self.log.read()
-        recorded, journals = self._read_recorded(view)
-        desired = self.read_desired(request.commit)
-        places = compute_places(desired, recorded, self.kinds)
-        live = observe_live(places, kinds=self.kinds, providers=self.providers, owner=self.owner)
-        plan = compute_plan(
-            desired, recorded, live, kinds=self.kinds, workspace=self.workspace, key=self.key
-        )
+        view, journals = view or self.log.read(), list_journals(self.journals)
+        cut_off = read_unfinished(journals)
+        records = self.log.open_records(view)
+        sight = self.eyes.look(request.commit, records, view.begin, cut_off)
+        plan = sight.plan
         if request.targets or request.excludes:
+            from provisioning.core.narrowing import narrow_plan
+
             plan = narrow_plan(plan, request.targets, request.excludes)
         plan = hold_back(plan, view.suspended, render_time(self.clocks.wall()))
-        now = self._read_circumstances(view, desired, recorded, plan)
+        now = self._read_circumstances(view, sight, plan)
         return Prospect(
             plan=plan,
             verdicts=compute_verdicts(plan, now, request.allow),
-            desired=desired,
-            recorded=recorded,
-            live=live,
+            desired=sight.desired,
+            recorded=sight.recorded,
+            live=sight.live,
             view=view,
             judgement=self.judge(view.lock) if view.lock else None,
             reviewed=now.reviewed,
             journals=journals,
         )
 
-    def _read_recorded(self, view: LogView) -> tuple[RecordedState, list[Path]]:
-        journals = list_journals(self.journals)
-        records = self.log.read_records(view)
-        unfinished = compute_unfinished(records, view.begin, read_unfinished(journals))
-        return RecordedState(head=view.head, records=records, unfinished=unfinished), journals
+    @property
+    def eyes(self) -> Eyes:
+        """What looks at the three states."""
+        return Eyes(
+            infra=self.infra,
+            workspace=self.workspace,
+            compiler=self.compiler,
+            kinds=self.kinds,
+            providers=self.providers,
+            lookup=self.lookup,
+            key=self.key,
+            settlement=self.settlement,
+        )
 
     def read_desired(self, commit: CommitId) -> DesiredState:
         """Compile and check the desired state at *commit*; look at nothing else."""
-        resources = self.compiler.compile(commit, self.infra)
-        desired = compute_desired(self.infra, commit, resources, self.kinds, self.lookup)
-        files = self.compiler.read_files(commit, desired)
-        return replace(desired, files=files)
+        return self.eyes.read_desired(commit)
 
-    def _read_circumstances(
-        self, view: LogView, desired: DesiredState, recorded: RecordedState, plan: Plan
-    ) -> Circumstances:
+    def _read_circumstances(self, view: LogView, sight: Sight, plan: Plan) -> Circumstances:
         applied = (view.run.base or view.run.commit) if view.run else None
+        commit = sight.desired.commit
         asks_for_news = any(not each.heals for each in plan.changes)
         return Circumstances(
             applied=applied,
             descends=applied is None
-            or applied == desired.commit
-            or self.history.is_ancestor(applied, desired.commit),
-            desired=len(desired.resources),
-            recorded=len(recorded.records),
-            reviewed=self.read_reviewed(view, desired.commit) if asks_for_news else None,
+            or applied == commit
+            or self.history.is_ancestor(applied, commit),
+            desired=sight.desired_count,
+            recorded=sight.recorded_count,
+            reviewed=self.read_reviewed(view, commit) if asks_for_news else None,
             suspended=get_suspension(view.suspended, render_time(self.clocks.wall())),
             budget=self.settings.budget,
-            dependants=compute_dependants(plan, recorded.records),
+            dependants=self._count_dependants(view, plan),
             kinds=self.kinds,
         )
+
+    def _count_dependants(self, view: LogView, plan: Plan) -> Mapping[ResourceId, int]:
+        """Count what depends on what is replaced; the look may have left out what is settled."""
+        if not any(each.action is Action.REPLACE for each in plan.changes):
+            return {}
+        from provisioning.core.budgets import compute_dependants
+
+        return compute_dependants(plan, self.log.open_records(view).read_all())
 
     # Acting
 
@@ -225,6 +221,8 @@ class Reconciler:
             return self._conclude_unchanged(prospect)
         if prospect.verdicts:
             return Report(conclusion=Conclusion.BLOCKED, prospect=prospect)
+        from provisioning.core.operations import compute_operations
+
         self._check_lock(prospect)
         operations = compute_operations(prospect.plan)
         lease = self._acquire(prospect, request, operations)
@@ -280,6 +278,8 @@ class Reconciler:
         return lease
 
     def _compute_inputs(self, prospect: Prospect, request: Request) -> Inputs:
+        from provisioning.core.inputs import compute_inputs
+
         return compute_inputs(
             prospect.plan,
             prospect.desired,
@@ -293,6 +293,9 @@ class Reconciler:
 
     def _intend(self, operation: Operation, run: RunId) -> Intent:
         """Describe *operation* with all that the plan knows of where it will put something."""
+        from provisioning.core.operations import Step
+        from provisioning.reconciler.attempts import build_intent, pick_identity
+
         change = operation.change
         if operation.step is not Step.CREATE:
             return build_intent(operation, run, {})
@@ -335,6 +338,9 @@ class Reconciler:
         lease: Lease,
         journal: Journal,
     ) -> Execution:
+        from provisioning.reconciler.attempts import Hands
+        from provisioning.reconciler.execution import Executor
+
         hands = Hands(
             run=lease.begin.run,
             workspace=self.workspace,

@@ -17,7 +17,7 @@ from provisioning.core.errors import (
     StorageFailed,
 )
 from provisioning.core.operations import Operation, Step
-from provisioning.core.pacing import Pace, RetryPolicy
+from provisioning.core.pacing import Limits, Pace
 from provisioning.core.providers import Probes, Ready, Waiting
 from provisioning.core.records import DONE, Action, Outcome
 from provisioning.reconciler.attempts import Hands, Made
@@ -35,15 +35,6 @@ PROBE_FIRST, PROBE_GROWTH, PROBE_LAST = 0.02, 1.5, 1.0
 
 GRACE = 5.0
 """Seconds a provider gets beyond its deadline before its call is given up."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """How much may happen at once, in all and to one provider, and how often to try."""
-
-    parallelism: int
-    per_provider: int
-    retries: RetryPolicy
 
 
 @dataclass(slots=True)
@@ -76,6 +67,11 @@ class Executor:
         self._hands = hands
         self._operations = {each.number: each for each in operations}
         self._limits = limits
+        self._probes = {
+            name: provider
+            for name, provider in hands.providers.items()
+            if isinstance(provider, Probes)
+        }
         self._stop = stop
         self._is_superseded = is_superseded
         self._listener = listener
@@ -236,15 +232,14 @@ class Executor:
         heapq.heappush(self._delayed, (self._now(), task.operation.number, task))
 
     def _get_probe_timeout(self, operation: Operation, made: Made) -> float:
-        provider = self._hands.providers[operation.change.provider]
+        provider = self._probes.get(operation.change.provider)
         is_made = operation.step in {Step.CREATE, Step.UPDATE}
-        if not is_made or made.record is None or not isinstance(provider, Probes):
+        if not is_made or made.record is None or provider is None:
             return 0.0
         return provider.get_probe_timeout(operation.change.kind, _merge(made))
 
     def _probe(self, task: _Task) -> Ready | Waiting:
-        provider = self._hands.providers[task.operation.change.provider]
-        assert isinstance(provider, Probes)  # noqa: S101  only such are probed
+        provider = self._probes[task.operation.change.provider]
         assert task.made is not None  # noqa: S101  only what was made is probed
         return provider.probe(task.operation.change.kind, _merge(task.made))
 

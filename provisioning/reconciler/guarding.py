@@ -9,8 +9,9 @@ from provisioning.core.diffs import compute_diff
 from provisioning.core.errors import ProviderError, ProviderMisbehaved
 from provisioning.core.ids import ResourceId
 from provisioning.core.kinds import Kind
+from provisioning.core.manifests.documents import MAX_DEPTH, TOO_DEEP
 from provisioning.core.providers import Absent, Observation, Present, Provider, Target, Unreadable
-from provisioning.core.values import Tree
+from provisioning.core.values import Tree, find_strange, is_deeper
 
 Answer = TypeVar("Answer")
 
@@ -54,10 +55,20 @@ def observe_targets(
 def _check_observation(provider: Provider, answer: object) -> Observation:
     match answer:
         case Present(attributes) if isinstance(attributes, Mapping):
-            return answer
+            fault = _find_fault(attributes)
+            return Unreadable(blame(provider, f"answered {fault}").message) if fault else answer
         case Absent() | Unreadable():
             return answer
     return Unreadable(blame(provider, f"answered {type(answer).__name__}").message)
+
+
+def _find_fault(attributes: Mapping[str, Tree]) -> str | None:
+    """Say what of *attributes* could be neither compared nor recorded; None if all can."""
+    tree = dict(attributes)
+    if is_deeper(tree, MAX_DEPTH):
+        return f"what nobody can record: {TOO_DEEP}"
+    strange = find_strange(tree)
+    return None if strange is None else f"{strange!r:.60}, which JSON cannot say"
 
 
 def check_attributes(
@@ -73,8 +84,10 @@ def check_attributes(
     Raises:
         ProviderMisbehaved: If they are not.
     """
-    if not isinstance(attributes, Mapping) or not all(isinstance(k, str) for k in attributes):
+    if not isinstance(attributes, Mapping):
         raise blame(provider, f"answered {type(attributes).__name__} for {name}, not a map")
+    if fault := _find_fault(attributes):
+        raise blame(provider, f"answered for {name} {fault}")
     missing = [each.name for each in kind.fields if each.computed and each.name not in attributes]
     if missing:
         raise blame(provider, f"gave {name} no {', '.join(missing)}")

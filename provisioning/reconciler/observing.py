@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from provisioning.core.ids import ResourceId
@@ -58,5 +57,7 @@ def _ask(
 
     if len(questions) < 2:  # noqa: PLR2004  one provider needs no thread
         return [ask(name) for name in questions]
+    from concurrent.futures import ThreadPoolExecutor
+
     with ThreadPoolExecutor(len(questions)) as pool:
         return list(pool.map(ask, questions))

@@ -11,13 +11,13 @@ from provisioning.core.budgets import UNLIMITED, Budget
 from provisioning.core.gates import Verdict
 from provisioning.core.ids import CommitId
 from provisioning.core.leases import Judgement
+from provisioning.core.pacing import Limits
 from provisioning.core.plans import Plan
 from provisioning.core.records import Result, Run
 from provisioning.core.reviews.approvals import Reviewed
 from provisioning.core.statelog import LogView
 from provisioning.core.states import DesiredState, LiveState, RecordedState
 from provisioning.core.values import Digest
-from provisioning.reconciler.execution import Limits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +40,10 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prospect:
-    """Everything a look at the three states gave; nothing has been changed by it."""
+    """Everything a look at the three states gave; nothing has been changed by it.
+
+    The states hold what the plan changes and what this depends on: see `looking.Sight`.
+    """
 
     plan: Plan
     verdicts: tuple[Verdict, ...]

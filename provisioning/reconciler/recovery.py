@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -12,7 +13,9 @@ from provisioning.core.records import Action, Begin, Intent, Record
 from provisioning.core.states import LiveState, RecordedState
 from provisioning.core.values import Digest, compute_digest
 from provisioning.gitstore.journal import build_unfinished, find_creations
-from provisioning.reconciler.endings import Execution
+
+if TYPE_CHECKING:
+    from provisioning.reconciler.endings import Execution
 
 
 def compute_unfinished(

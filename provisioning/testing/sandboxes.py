@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
+import msgspec
+
 from provisioning.core.errors import InvalidManifest, Source
-from provisioning.core.ids import CommitId, ResourceId
+from provisioning.core.ids import BlobId, CommitId, ResourceId
 from provisioning.core.interpolation import Reference
 from provisioning.core.leases import Judgement, judge_lock
-from provisioning.core.pacing import RetryPolicy
+from provisioning.core.pacing import Limits, RetryPolicy
 from provisioning.core.providers import Provider
 from provisioning.core.records import Holder, Lock, Record
 from provisioning.core.resources import Resource
@@ -19,7 +23,6 @@ from provisioning.core.states import DesiredState
 from provisioning.core.values import Tree
 from provisioning.reconciler.cycle import Reconciler
 from provisioning.reconciler.events import Event
-from provisioning.reconciler.execution import Limits
 from provisioning.reconciler.leasing import Clocks
 from provisioning.reconciler.prospects import Prospect, Report, Request, Settings
 from provisioning.reconciler.stopping import Stop
@@ -28,6 +31,22 @@ from provisioning.testing.statelogs import Branch, MemoryStateLog
 from provisioning.testing.worlds import World
 
 INFRA, WORKSPACE = "web", "0198f3c2"
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryManifest:
+    """See `provisioning.reconciler.looking.Manifest`."""
+
+    resource: Resource
+
+    @property
+    def blob(self) -> BlobId:
+        """See `Manifest.blob`."""
+        return BlobId(hashlib.sha256(msgspec.msgpack.encode(self.resource)).hexdigest())
+
+    def read(self) -> tuple[Resource]:
+        """See `Manifest.read`."""
+        return (self.resource,)
 
 
 class Commits:
@@ -42,10 +61,11 @@ class Commits:
         self._states[name] = resources
         return name
 
-    def compile(self, commit: CommitId, infra: str) -> Sequence[Resource]:
-        """See `Manifests.compile`."""
+    def read_manifests(self, commit: CommitId, infra: str) -> Mapping[str, MemoryManifest]:
+        """See `Manifests.read_manifests`: each resource is a file of its own."""
         assert infra == INFRA  # noqa: S101  a sandbox has one infra
-        return self._states[commit]
+        state = enumerate(self._states[commit])
+        return {f"{number}.yaml": MemoryManifest(resource) for number, resource in state}
 
     def read_files(self, commit: CommitId, desired: DesiredState) -> Mapping[str, bytes]:
         """See `Manifests.read_files`; a sandbox has no files."""
@@ -114,6 +134,7 @@ class Sandbox:
             key=b"k" * 32,
             holder=self._holder,
             journals=self._home / "journals",
+            settlement=self._home / "settled.msgpack",
             judge=self.judge,
             read_reviewed=lambda *_: self.reviewed,
             nonce=lambda: next(self._nonces).to_bytes(3, "big"),

@@ -18,6 +18,7 @@ from provisioning.core.statelog import (
     LogView,
     parse_view,
 )
+from provisioning.gitstore.recorded import RecordChanges
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,14 @@ class MemoryStateLog:
         found = self._find(view)
         return dict(found.records) if found else {}
 
+    def open_records(self, view: LogView) -> MemoryRecords:
+        """See `StateLog.open_records`."""
+        return MemoryRecords(self, view.head, view.head or "")
+
+    def has_entry(self, name: str) -> bool:
+        """Tell whether an entry of the log has the id *name*."""
+        return any(each.commit.id == name for each in self._branch.entries)
+
     def _find(self, view: LogView) -> Written | None:
         entries = reversed(self._branch.entries)
         return next((each for each in entries if each.commit.id == view.head), None)
@@ -98,3 +107,29 @@ class MemoryStateLog:
         entries = self._branch.entries
         for written in reversed(entries[-limit:] if limit else entries):
             yield written.commit
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryRecords:
+    """See `provisioning.gitstore.recorded.Records`; each entry of the log has an id of its own."""
+
+    log: MemoryStateLog
+    head: CommitId | None
+    id: str
+
+    def get(self, name: ResourceId) -> Record | None:
+        """See `Records.get`."""
+        return self.read_all().get(name)
+
+    def read_all(self) -> dict[ResourceId, Record]:
+        """See `Records.read_all`."""
+        return self.log.read_records(LogView(head=self.head))
+
+    def compute_changes(self, since: str) -> RecordChanges | None:
+        """See `Records.compute_changes`."""
+        if since and not self.log.has_entry(since):
+            return None
+        after = self.read_all()
+        before = self.log.read_records(LogView(head=CommitId(since))) if since else {}
+        names = {name for name in {**before, **after} if before.get(name) != after.get(name)}
+        return RecordChanges(frozenset(names), len(after) - len(before))

@@ -18,6 +18,7 @@ from provisioning.forge.gitea import Gitea
 from provisioning.forge.http import Api
 from provisioning.gitstore.contents import ContentsStateLog
 from provisioning.gitstore.git import run_git
+from provisioning.gitstore.recorded import RecordChanges
 from provisioning.gitstore.remote import Remote
 from provisioning.gitstore.repository import Repository
 from provisioning.gitstore.statelog import GitStateLog
@@ -141,6 +142,38 @@ def test_records_change_and_go(log):
     second = record(log, begin(log, first), {one.id: None, two.id: newer})
     assert log.read_records(second) == {two.id: newer, three.id: three}
     assert log.read_records(first) == {each.id: each for each in (one, two, three)}
+
+
+def test_records_are_read_one_by_one(open_log):
+    """Each record is found by its id among many, and what is not recorded is not found."""
+    log = open_log()
+    records = {each.id: each for each in (make_record(f"Value/v{n}", n=n) for n in range(600))}
+    opened = log.open_records(record(log, begin(log, log.read()), records))
+    assert {name: opened.get(name) for name in records} == records == opened.read_all()
+    assert opened.get(ResourceId("Value/other")) is None
+    assert log.open_records(LogView()).get(ResourceId("Value/v1")) is None
+
+
+def test_two_recorded_states_are_compared(log):
+    """What differs is named, whoever was changed, added or removed; the same is the same."""
+    one, two, three = (make_record(f"Value/{name}") for name in ("one", "two", "three"))
+    nothing = log.open_records(LogView())
+    first = record(log, begin(log, log.read()), {each.id: each for each in (one, two)})
+    old = log.open_records(first)
+    assert old.compute_changes(nothing.id) == RecordChanges(frozenset({one.id, two.id}), 2)
+    changes = {one.id: None, two.id: make_record("Value/two", n=2), three.id: three}
+    new = log.open_records(record(log, begin(log, first), changes))
+    assert new.compute_changes(old.id) == RecordChanges(frozenset({one.id, two.id, three.id}), 0)
+    assert nothing.compute_changes(old.id) == RecordChanges(frozenset({one.id, two.id}), -2)
+    assert new.compute_changes(new.id) == RecordChanges(frozenset(), 0)
+    held = log.open_records(begin(log, log.read()))
+    assert held.compute_changes(new.id) == RecordChanges(frozenset(), 0)
+
+
+def test_records_that_are_gone_cannot_be_compared(log):
+    """Whoever remembers records that nobody has any more must read all of them."""
+    done = record(log, begin(log, log.read()), {ResourceId("Value/a"): make_record("Value/a")})
+    assert log.open_records(done).compute_changes("0" * 40) is None
 
 
 def test_history_is_newest_first(log):

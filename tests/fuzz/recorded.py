@@ -20,7 +20,7 @@ from provisioning.core.statelog import BEGIN, FENCE, LOCK, RUN, Entry, EntryKind
 from provisioning.core.statelog import render_record as render
 from provisioning.core.values import Tree, as_json, compute_digest, from_json, has_unknown, is_equal
 from provisioning.gitstore.commits import parse_message
-from provisioning.gitstore.compiled import list_resources, load_snapshot, save_snapshot
+from provisioning.gitstore.compiled import load_snapshot, save_snapshot
 from provisioning.gitstore.journal import build_unfinished, read_unfinished
 from provisioning.gitstore.shards import compute_shard_changes, parse_leaf, render_leaf
 from provisioning.gitstore.sightings import observe_lock
@@ -84,7 +84,8 @@ def check_snapshot(data: bytes) -> None:
         snapshot = load_snapshot(path, "1")
         hold_same(load_snapshot(path, "1"), snapshot, "read twice")
         hold(snapshot.version == "1", "a cache of another version")
-        list_resources(snapshot.files)
+        for each in snapshot.files.values():
+            each.unpack()
         save_snapshot(path, snapshot)
         hold_same(load_snapshot(path, "1"), snapshot, "written and read again")
 

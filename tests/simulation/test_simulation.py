@@ -56,3 +56,10 @@ def test_a_broken_promise_is_noticed(broken):
     done = run("--histories", "250", "--jobs", "1", "--broken", broken)
     assert done.returncode == 1, done.stderr
     assert ", 0 broke a promise" not in done.stdout
+
+
+def test_real_git_says_the_same():
+    """P3: of the same histories, Git takes, refuses and tells what the log in memory does."""
+    done = run("--beside-git", "1", "4", "7", "69")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count("the same in Git") == 4

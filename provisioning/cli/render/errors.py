@@ -5,6 +5,7 @@ from __future__ import annotations
 from click import style
 
 from provisioning.core.errors import InvalidWorkspace, ProvisioningError
+from provisioning.core.plain import render_plain
 
 MOST = 20
 """Problems that are shown one by one."""
@@ -17,5 +18,6 @@ def render_error(error: ProvisioningError) -> str:
         left = len(error.problems) - MOST
         rest = [f"… and {left} more"] if left > 0 else []
         return "\n".join([*shown, *rest, f"{len(error.problems)} problems; nothing was changed"])
-    text = style("error: ", fg="red", bold=True) + str(error)
-    return text + (f"\n  {style('hint:', fg='cyan')} {error.hint}" if error.hint else "")
+    text = style("error: ", fg="red", bold=True) + render_plain(str(error))
+    hint = render_plain(error.hint or "")
+    return text + (f"\n  {style('hint:', fg='cyan')} {hint}" if hint else "")

@@ -6,6 +6,7 @@ import sys
 
 import click
 
+from provisioning.core.plain import ERASE
 from provisioning.reconciler.events import Event, EventKind
 
 SHOWN = {
@@ -28,8 +29,8 @@ class Progress:
         line = SHOWN.get(event.kind)
         if line:
             text = line.format(id=event.id or event.infra, text=event.text, seconds=event.seconds)
-            click.echo(("\r\033[K" if self._moves else "") + text, err=True)
+            click.echo((ERASE if self._moves else "") + text, err=True)
         if self._moves and event.total:
-            click.echo(f"\r\033[K  {event.done}/{event.total} …", err=True, nl=False)
+            click.echo(f"{ERASE}  {event.done}/{event.total} …", err=True, nl=False)
             if event.done == event.total:
-                click.echo("\r\033[K", err=True, nl=False)
+                click.echo(ERASE, err=True, nl=False)

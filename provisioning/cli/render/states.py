@@ -8,11 +8,11 @@ from click import style
 
 from provisioning.core.conditions import Condition, InfraStatus
 from provisioning.core.diffs import FieldChange
-from provisioning.core.fsck import LogCommit
 from provisioning.core.ids import ResourceId
 from provisioning.core.leases import Judgement
 from provisioning.core.records import Lock, Record
 from provisioning.core.values import as_json, render_canonical
+from provisioning.gitstore.commits import Commit
 
 COLOURS = {
     Condition.READY: "green",
@@ -77,7 +77,7 @@ def _describe(record: Record) -> str:
     return text if len(text) <= DETAIL else text[: DETAIL - 1] + "…"
 
 
-def render_log(commits: Iterable[LogCommit]) -> str:
+def render_log(commits: Iterable[Commit]) -> str:
     """Return the state log as a story, newest first, as `git log --oneline` tells it."""
     return "\n".join(f"{style(each.id[:10], fg='yellow')} {each.subject}" for each in commits)
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from provisioning.core.errors import ProviderError
 from provisioning.core.ids import ResourceId
@@ -22,8 +23,6 @@ from provisioning.core.providers import (
     Waiting,
 )
 from provisioning.core.values import Tree
-from provisioning.providers.local.directories import DirectoryForm
-from provisioning.providers.local.files import FileForm
 from provisioning.providers.local.kinds import (
     DIRECTORY,
     FILE,
@@ -33,11 +32,10 @@ from provisioning.providers.local.kinds import (
     READY_SECONDS,
     VALUE,
 )
-from provisioning.providers.local.paths import Roots
-from provisioning.providers.local.placed import Placed
-from provisioning.providers.local.processes import Processes
-from provisioning.providers.local.surveying import diagnose_root, find_marked
-from provisioning.providers.local.values import Values
+
+if TYPE_CHECKING:
+    from provisioning.providers.local.paths import Roots
+    from provisioning.providers.local.processes import Processes
 
 
 class Served(Protocol):
@@ -68,12 +66,31 @@ class LocalProvider:
     name = NAME
 
     def __init__(self, root: Path, home: Path, allow: Sequence[Path] = ()) -> None:
-        roots, making = Roots(root, allow), threading.Lock()
-        self._roots = roots
-        self._processes = Processes(roots, home)
-        self._served: Mapping[str, Served] = {
-            FILE.name: Placed(roots, FileForm(), making),
-            DIRECTORY.name: Placed(roots, DirectoryForm(making), making),
+        self._root, self._home, self._allow = root, home, allow
+
+    @cached_property
+    def _processes(self) -> Processes:
+        from provisioning.providers.local.processes import Processes
+
+        return Processes(self._roots, self._home)
+
+    @cached_property
+    def _roots(self) -> Roots:
+        from provisioning.providers.local.paths import Roots
+
+        return Roots(self._root, self._allow)
+
+    @cached_property
+    def _served(self) -> Mapping[str, Served]:
+        from provisioning.providers.local.directories import DirectoryForm
+        from provisioning.providers.local.files import FileForm
+        from provisioning.providers.local.placed import Placed
+        from provisioning.providers.local.values import Values
+
+        making = threading.Lock()
+        return {
+            FILE.name: Placed(self._roots, FileForm(), making),
+            DIRECTORY.name: Placed(self._roots, DirectoryForm(making), making),
             PROCESS.name: self._processes,
             VALUE.name: Values(),
         }
@@ -100,6 +117,8 @@ class LocalProvider:
             Found(id=name, kind=PROCESS.name, place=f"process {seen.attributes['pid']}", seen=seen)
             for name, seen in self._processes.observe(owner, []).strays.items()
         ]
+        from provisioning.providers.local.surveying import find_marked
+
         for place in find_marked(self._roots.list_all(), owner):
             kind = str(place.mark.resource).partition("/")[0]
             served = self._served.get(kind)
@@ -113,6 +132,8 @@ class LocalProvider:
 
     def diagnose(self) -> list[tuple[str, str]]:
         """Tell which roots cannot be used, and which have no room for marks in attributes."""
+        from provisioning.providers.local.surveying import diagnose_root
+
         found = (diagnose_root(root) for root, _ in self._roots.list_all())
         return [each for each in found if each]
 

@@ -12,7 +12,8 @@ from provisioning.core.values import Tree, Unknown, find_unknown
 
 if TYPE_CHECKING:
     from jinja2 import Template
-    from jinja2.sandbox import SandboxedEnvironment
+
+    from provisioning.providers.local.budgets import BoundedEnvironment
 
 COMPILED = 256
 """How many templates are kept compiled."""
@@ -62,8 +63,11 @@ def _render(path: str | Unknown, values: Tree, files: Mapping[str, bytes]) -> Tr
     if unknown := find_unknown(values):
         return unknown
     template = _compile(path, _find(path, files))
+    from provisioning.providers.local.budgets import counting_steps
+
     try:
-        text = template.render(values)
+        with counting_steps():
+            text = template.render(values)
         text.encode()  # half of a surrogate pair is no text
     except Exception as exc:
         source = Source(path, _find_line(path, exc))
@@ -105,19 +109,10 @@ def _describe_unreadable(path: str, line: int, why: str) -> InvalidManifest:
 
 
 @cache
-def _load_environment() -> SandboxedEnvironment:
-    """Build a sandbox without chance in it: the same commit must give the same plan."""
-    from jinja2 import StrictUndefined
-    from jinja2.sandbox import SandboxedEnvironment
+def _load_environment() -> BoundedEnvironment:
+    from provisioning.providers.local.budgets import BoundedEnvironment
 
-    environment = SandboxedEnvironment(
-        undefined=StrictUndefined,
-        keep_trailing_newline=True,
-        autoescape=False,
-        finalize=_refuse_strange,
-    )
-    del environment.filters["random"], environment.globals["lipsum"]
-    return environment
+    return BoundedEnvironment(_refuse_strange)
 
 
 def _find_line(path: str, exc: Exception) -> int:

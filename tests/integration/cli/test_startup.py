@@ -29,8 +29,57 @@ def test_help_loads_nothing_heavy(shop, words):
     assert not HEAVY & list_modules(shop, *words)
 
 
-def test_a_warm_plan_loads_neither_pydantic_nor_gitpython(shop):
-    """Models and the git program are for what is new and for writing."""
+NOT_FOR_A_PLAN = {
+    "pydantic",
+    "git",
+    "jinja2",
+    "rich",
+    "asyncio",
+    "yaml",
+    "logging",
+    "pygit2",
+    "subprocess",
+    "provisioning.core.shapes",
+    "provisioning.reconciler.execution",
+    "provisioning.providers.local.processes",
+    "provisioning.secrets",
+}
+"""Libraries for what is new and for writing, and our own modules for what a plan does not do."""
+
+
+def test_a_warm_plan_loads_nothing_that_it_does_not_need(shop):
+    """A plan of what was compiled and applied before reads, compares and prints; no more."""
+    value = "apiVersion: provisioning/v1\nkind: Value\nmetadata: {name: v}\nspec: {input: 1}\n"
+    shop.commit(value)
     shop.run("apply", "--yes")
     shop.run("plan")
-    assert not {"pydantic", "git", "jinja2", "rich", "asyncio"} & list_modules(shop, "plan")
+    assert not NOT_FOR_A_PLAN & list_modules(shop, "plan")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["lock", "hold", "web", "--reason", b"\xff"],
+        ["apply", "--yes", "--reason", b"caf\xe9"],
+        ["plan", b"\xff"],
+        ["plan", "--target", b"\xff"],
+        ["plan", "-o", "json", b"\xff"],
+        ["-c", b"branch=\xff", "plan"],
+        [b"\xff"],
+        ["sops", "encrypt", "--age", b"\xff", "config/provisioning.yaml"],
+    ],
+)
+def test_an_argument_that_is_not_utf_8_is_one_clear_error(shop, words):
+    """P9: it is named by its place, and nothing was changed."""
+    assert "is not UTF-8" in shop.run(*words, expected=1)
+    assert "never applied" in shop.run("log", "web")
+
+
+def test_nothing_that_people_wrote_moves_the_cursor(shop):
+    """P9: what a reason or an unknown command holds is spelled out where it is shown."""
+    shop.run("lock", "hold", "web", "--reason", "a\u202eb\x08c\x9bd")
+    for words in (["log"], ["lock", "ls"], ["lock", "ls", "-o", "json"], ["plan"], ["status"]):
+        shown = shop.run(*words)
+        assert not {"\u202e", "\x08", "\x9b", "\x1b"} & set(shown)
+    assert "a\\u202eb\\u0008c\\u009bd" in shop.run("lock", "ls")
+    assert "\x1b" not in shop.run("\x1b]0;title\x07", expected=1)

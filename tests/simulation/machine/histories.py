@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from unittest import mock
 
@@ -14,7 +14,7 @@ from server import Server
 from provisioning.core.errors import ProvisioningError
 from provisioning.core.fsck import LogCommit, compute_findings
 from provisioning.reconciler import leasing
-from provisioning.testing.statelogs import MemoryStateLog
+from provisioning.testing.statelogs import Branch, MemoryStateLog
 
 DRIFT = 0.005
 """By which share of a second a second a monotonic clock may be wrong; real ones reach 0.0002."""
@@ -32,7 +32,7 @@ class History:
     trace: tuple[str, ...]
 
 
-def simulate(seed: int, log: type[MemoryStateLog] = MemoryStateLog) -> History:
+def simulate(seed: int, log: Callable[[str, Branch], MemoryStateLog] = MemoryStateLog) -> History:
     """Play the history of *seed*; the same seed is the same history."""
     world = World(seed)
     chance = world.chance

@@ -1,8 +1,10 @@
 """Plays many histories of the lock and the state log, and prints what they met.
 
     python tests/simulation/machine/run.py [--histories N] [--jobs N] [--broken HOW] [--seed S]
+    python tests/simulation/machine/run.py --beside-git S [S …]
 
-With `--seed` it plays that one and prints its trace. It exits with 1 if a promise was broken.
+With `--seed` it plays that one and prints its trace; with `--beside-git` each entry of these seeds
+is appended to a real repository, too. It exits with 1 if a promise was broken.
 """
 
 from __future__ import annotations
@@ -15,8 +17,11 @@ from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import nullcontext
 
+from beside_git import LogBesideGit
 from breakages import BREAKAGES
 from histories import History, simulate
+
+from provisioning.testing.statelogs import Branch
 
 CHUNK = 250
 SHOWN = 5
@@ -45,6 +50,22 @@ def show(seed: int, broken: str | None) -> bool:
     return bool(history.faults)
 
 
+def play_beside_git(seeds: list[int]) -> bool:
+    """Play *seeds*, and make sure that real Git takes, refuses and tells the same."""
+    for seed in seeds:
+        logs: list[LogBesideGit] = []
+
+        def build(infra: str, branch: Branch, logs: list[LogBesideGit] = logs) -> LogBesideGit:
+            logs.append(LogBesideGit(infra, branch))
+            return logs[-1]
+
+        history = simulate(seed, build)
+        print(f"seed {seed}: {logs[0].check_history()} entries, the same in Git")
+        if history.faults:
+            return True
+    return False
+
+
 def main() -> None:
     """Play them."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -52,7 +73,10 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     parser.add_argument("--broken", choices=BREAKAGES)
     parser.add_argument("--seed", type=int)
+    parser.add_argument("--beside-git", type=int, nargs="+", metavar="SEED")
     arguments = parser.parse_args()
+    if arguments.beside_git:
+        sys.exit(play_beside_git(arguments.beside_git))
     if arguments.seed is not None:
         sys.exit(show(arguments.seed, arguments.broken))
     begin = time.monotonic()

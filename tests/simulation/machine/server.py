@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from scheduling import Machine, World
 
@@ -12,7 +12,7 @@ from provisioning.core.fsck import LogCommit
 from provisioning.core.ids import ResourceId
 from provisioning.core.records import Record
 from provisioning.core.statelog import Entry, LogView
-from provisioning.testing.statelogs import Branch, MemoryStateLog
+from provisioning.testing.statelogs import Branch, MemoryRecords, MemoryStateLog
 
 TIMEOUT = 5.0
 """Seconds after which a client no longer waits for an answer."""
@@ -29,7 +29,9 @@ class Server:
         log: The log with all rules, or one that breaks some on purpose.
     """
 
-    def __init__(self, world: World, trouble: int, log: type[MemoryStateLog]) -> None:
+    def __init__(
+        self, world: World, trouble: int, log: Callable[[str, Branch], MemoryStateLog]
+    ) -> None:
         self.world = world
         self.trouble = trouble
         self.branch = Branch()
@@ -89,6 +91,10 @@ class Client:
     def read_records(self, view: LogView) -> dict[ResourceId, Record]:
         """See `StateLog.read_records`."""
         return self._server.log.read_records(view)
+
+    def open_records(self, view: LogView) -> MemoryRecords:
+        """See `StateLog.open_records`."""
+        return self._server.log.open_records(view)
 
     def append(self, view: LogView, entry: Entry, records: Records = None) -> LogView:
         """See `StateLog.append`: an answer that was lost is looked up, as `Remote.push` does."""

@@ -3,10 +3,10 @@ from dataclasses import replace
 import msgspec
 import pytest
 
-from provisioning.core.fsck import compute_findings
+from provisioning.core.fsck import LogCommit, _check, classify, compute_findings
 from provisioning.core.ids import CommitId, RunId
-from provisioning.core.records import Holder, Lock
-from provisioning.core.statelog import compute_hold, compute_release
+from provisioning.core.records import Begin, Holder, Lock, Result, Run
+from provisioning.core.statelog import EntryKind, LogView, compute_hold, compute_release
 from provisioning.testing.sandboxes import Sandbox, build_resource
 
 HOLD = Lock(
@@ -90,3 +90,177 @@ def test_damage_is_named_with_its_commit(history):
     assert [(each.commit, each.message) for each in findings] == [
         (history[1].id, "run.json cannot be read")
     ]
+
+
+BEGUN = Begin(run=RunId("7-aaaaaa"), actor="", reason="", commit="", digest="", started_at="")
+RUNS = msgspec.structs.replace(HOLD, run=BEGUN.run, token=7, ttl=9)
+PERSONS = msgspec.structs.replace(HOLD, token=7)
+ENDED = Run(
+    run=BEGUN.run,
+    actor="",
+    reason="",
+    commit="",
+    digest="",
+    result=Result.DONE,
+    started_at="",
+    finished_at="",
+)
+BEFORE, AFTER = CommitId("b" * 40), CommitId("a" * 40)
+
+
+def view(head, fence=7, **more):
+    return LogView(head=head, fence=fence, **more)
+
+
+def entry(after, *changed, run=BEGUN.run, token="7"):
+    trailers = {"Run-Id": run, "Fencing-Token": token}
+    return LogCommit(
+        id=AFTER,
+        parents=(BEFORE,),
+        subject="entry",
+        trailers=trailers,
+        changed=frozenset(changed),
+        view=after,
+    )
+
+
+KINDS = {
+    "a run records": (
+        view(BEFORE, lock=RUNS, begin=BEGUN),
+        entry(view(AFTER, run=ENDED), "lock.json", "begin.json", "run.json"),
+        EntryKind.RECORD,
+    ),
+    "a run without a lock records": (
+        view(BEFORE, begin=BEGUN),
+        entry(view(AFTER, run=ENDED), "begin.json", "run.json"),
+        EntryKind.RECORD,
+    ),
+    "a run begins": (
+        view(BEFORE, 6),
+        entry(view(AFTER, lock=RUNS, begin=BEGUN), "lock.json", "begin.json", "fence"),
+        EntryKind.BEGIN,
+    ),
+    "a run without a lock begins": (
+        view(BEFORE, 6),
+        entry(view(AFTER, begin=BEGUN), "begin.json", "fence"),
+        EntryKind.BEGIN,
+    ),
+    "a run steals": (
+        view(BEFORE, 6, lock=PERSONS),
+        entry(view(AFTER, lock=RUNS, begin=BEGUN), "lock.json", "begin.json", "fence"),
+        EntryKind.STEAL,
+    ),
+    "a person steals": (
+        view(BEFORE, 6, lock=RUNS, begin=BEGUN),
+        entry(view(AFTER, lock=PERSONS, begin=BEGUN), "lock.json", "fence", run=None),
+        EntryKind.STEAL,
+    ),
+    "a person holds": (
+        view(BEFORE, 6),
+        entry(view(AFTER, lock=PERSONS), "lock.json", "fence", run=None),
+        EntryKind.HOLD,
+    ),
+    "a person releases": (
+        view(BEFORE, lock=PERSONS),
+        entry(view(AFTER), "lock.json", run=None),
+        EntryKind.RELEASE,
+    ),
+    "a run renews": (
+        view(BEFORE, lock=RUNS, begin=BEGUN),
+        entry(view(AFTER, lock=RUNS, begin=BEGUN), "lock.json"),
+        EntryKind.RENEW,
+    ),
+    "a run renews and intends more": (
+        view(BEFORE, lock=RUNS, begin=BEGUN),
+        entry(view(AFTER, lock=RUNS, begin=BEGUN), "lock.json", "begin.json"),
+        EntryKind.RENEW,
+    ),
+    "a run without a lock intends more": (
+        view(BEFORE, begin=BEGUN),
+        entry(view(AFTER, begin=BEGUN), "begin.json"),
+        EntryKind.RENEW,
+    ),
+}
+
+
+@pytest.mark.parametrize(("before", "commit", "kind"), KINDS.values(), ids=KINDS)
+def test_each_kind_of_entry_is_known_and_sound(before, commit, kind):
+    """The table in `core.statelog`, row by row, with and without a lock."""
+    assert classify(before, commit) is kind
+    assert list(_check(before, commit)) == []
+
+
+NONE = {
+    "a lock without a raised fence": (view(BEFORE), entry(view(AFTER, lock=PERSONS), "lock.json")),
+    "a fence alone": (view(BEFORE, 6), entry(view(AFTER), "fence")),
+    "nothing": (view(BEFORE, begin=BEGUN), entry(view(AFTER, begin=BEGUN))),
+    "another file": (view(BEFORE, begin=BEGUN), entry(view(AFTER, begin=BEGUN), "x", "lock.json")),
+    "a run's lock that just goes": (view(BEFORE, lock=RUNS), entry(view(AFTER), "lock.json")),
+}
+
+
+@pytest.mark.parametrize(("before", "commit"), NONE.values(), ids=NONE)
+def test_what_is_no_entry_is_told(before, commit):
+    """Whatever no row of the table allows is nobody's entry."""
+    assert classify(before, commit) is None
+    assert list(_check(before, commit)) == ["it is no entry of a state log: 'entry'"]
+
+
+BROKEN = {
+    "a record that keeps the lock": (
+        view(BEFORE, lock=RUNS, begin=BEGUN),
+        entry(view(AFTER, lock=RUNS, run=ENDED), "run.json"),
+        "without releasing",
+    ),
+    "a record that keeps the intention": (
+        view(BEFORE, lock=RUNS, begin=BEGUN),
+        entry(view(AFTER, begin=BEGUN, run=ENDED), "run.json"),
+        "without releasing",
+    ),
+    "a record out of nowhere": (
+        view(BEFORE),
+        entry(view(AFTER, run=ENDED), "run.json"),
+        "the lock was not that of a run: a stale write",
+    ),
+    "a record of another run": (
+        view(BEFORE, begin=BEGUN),
+        entry(view(AFTER, run=ENDED), "run.json", run="8-bbbbbb"),
+        "the lock was that of run 7-aaaaaa: a stale write",
+    ),
+    "a record that tells of another run": (
+        view(BEFORE, begin=BEGUN),
+        entry(view(AFTER, run=msgspec.structs.replace(ENDED, run=RunId("6-cccccc"))), "run.json"),
+        "run.json is not that of run 7-aaaaaa",
+    ),
+    "a record that tells of none": (
+        view(BEFORE, begin=BEGUN),
+        entry(view(AFTER), "run.json"),
+        "run.json is not that of run 7-aaaaaa",
+    ),
+    "a renewal by another": (
+        view(BEFORE, lock=RUNS, begin=BEGUN),
+        entry(view(AFTER, lock=RUNS, begin=BEGUN), "lock.json", run="8-bbbbbb"),
+        "renewed a lock that was not its own",
+    ),
+    "a token that is not the fence": (
+        view(BEFORE, 7),
+        entry(view(AFTER, 8, lock=PERSONS), "lock.json", "fence", token="8"),
+        "the lock has token 7, and the fence is 8",
+    ),
+    "a trailer that is not the fence": (
+        view(BEFORE, lock=PERSONS),
+        entry(view(AFTER), "lock.json", token="6"),
+        "says Fencing-Token 6, and the fence is 7",
+    ),
+    "a first entry with a parent": (
+        LogView(),
+        entry(view(AFTER, 1, lock=msgspec.structs.replace(HOLD, token=1)), "lock.json", token="1"),
+        "its parents are bbbbbbbbbb, not none",
+    ),
+}
+
+
+@pytest.mark.parametrize(("before", "commit", "told"), BROKEN.values(), ids=BROKEN)
+def test_each_broken_rule_is_told(before, commit, told):
+    """One rule broken, and the message that says which."""
+    assert any(told in each for each in _check(before, commit))

@@ -1,7 +1,9 @@
 import pytest
 
 from provisioning.core.errors import InvalidArgument
+from provisioning.core.ids import ResourceId
 from provisioning.core.narrowing import narrow_plan
+from provisioning.core.resources import DriftPolicy, Lifecycle
 from provisioning.testing.sandboxes import Sandbox, build_resource
 
 
@@ -41,3 +43,23 @@ def test_a_pattern_that_matches_nothing_is_an_error(plan):
     with pytest.raises(InvalidArgument) as caught:
         narrow_plan(plan, ["Thing/bse"])
     assert "Thing/base" in caught.value.hint
+
+
+def test_what_is_unchanged_blocked_or_drifted_is_known_by_name(tmp_path):
+    """Naming what needs no work is no slip: there is just nothing to do."""
+    box = Sandbox(tmp_path)
+    resources = [build_resource(f"Thing/{name}") for name in "abc"]
+    drifting = build_resource("Thing/d", {"size": 1}, lifecycle=Lifecycle(drift=DriftPolicy.DETECT))
+    box.reconcile(box.commits.commit(*resources, drifting))
+    (item,) = (each for each in box.world.snapshot().values() if each.mark.resource == "Thing/d")
+    box.world.change(item.id, {"size": 9})
+    box.world.unreadable[ResourceId("Thing/b")] = "403"
+    changed = build_resource("Thing/c", {"size": 2})
+    plan = box.look(box.commits.commit(*resources[:2], changed, drifting)).plan
+    for name, left in (("a", []), ("b", []), ("c", ["Thing/c"]), ("d", [])):
+        narrowed = narrow_plan(plan, [f"Thing/{name}"])
+        assert ids(narrowed) == left
+        assert [each.id for each in narrowed.blocked] == ["Thing/b"] * (name == "b")
+        assert [each.id for each in narrowed.drifted] == ["Thing/d"] * (name == "d")
+    assert ids(narrow_plan(plan, [], ["Thing/a"])) == ["Thing/c"]
+    assert narrow_plan(plan, [], ["Thing/b"]).blocked == ()

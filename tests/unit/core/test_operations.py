@@ -118,3 +118,27 @@ def test_what_is_adopted_unfinished_is_finished(tmp_path, attributes, step):
     live = replace(change.live, attributes={**change.live.attributes, **attributes})
     plan = replace(plan, changes=(replace(change, live=live),))
     assert [str(each.step) for each in compute_operations(plan)] == [step]
+
+
+def test_what_goes_with_a_replaced_base_waits_for_those_that_stay(tmp_path):
+    """Who can let go in time does: the middle goes before its base comes anew, but not too soon."""
+    old = [thing("user", "Thing/middle"), thing("middle", "Thing/base"), thing("base")]
+    new = [thing("user", size=1), thing("base", zone="y")]
+    assert order(tmp_path, old, new) == [
+        "update Thing/user",
+        "delete Thing/middle",
+        "delete Thing/base",
+        "create Thing/base",
+    ]
+
+
+def test_who_needs_the_new_base_cannot_let_go_of_the_middle_in_time(tmp_path):
+    """The old base stands below the middle, so that both go before the user can follow."""
+    old = [thing("user", "Thing/middle"), thing("middle", "Thing/base"), thing("base")]
+    new = [thing("user", "Thing/base", size=1), thing("base", zone="y")]
+    assert order(tmp_path, old, new) == [
+        "delete Thing/middle",
+        "delete Thing/base",
+        "create Thing/base",
+        "update Thing/user",
+    ]

@@ -18,10 +18,14 @@ class Bench:
         self.git("init", "--quiet", "--initial-branch=main", str(folder), cwd=folder.parent)
 
     def git(self, *arguments: str, data: bytes = b"", cwd: Path | None = None) -> str:
+        return self.run(*arguments, data=data, cwd=cwd).decode(errors="replace").strip()
+
+    def run(self, *arguments: str, data: bytes = b"", cwd: Path | None = None) -> bytes:
+        """Run git; return its output as it is."""
         done = subprocess.run(
             ["git", *arguments], cwd=cwd or self.folder, input=data, capture_output=True, check=True
         )
-        return done.stdout.decode(errors="replace").strip()
+        return done.stdout
 
     def write_blob(self, content: bytes = b"x\n") -> str:
         return self.git("hash-object", "-w", "--stdin", data=content)

@@ -1,3 +1,8 @@
+import errno
+import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from provisioning.core.errors import StorageFailed
@@ -95,3 +100,73 @@ def test_a_lock_counts_from_when_this_very_record_was_seen(tmp_path):
     assert observe_lock(path, renewed, "another boot") == 0
     path.write_text("garbage")
     assert observe_lock(path, renewed, "another boot") == 0
+
+
+class Disk:
+    """Stands for the disk: what was forced to it when, and by how many calls."""
+
+    def __init__(self, monkeypatch, gate=None):
+        self.forced, self.calls = 0, 0
+        self.fails, self._gate = False, gate
+        self._force = os.fdatasync
+        monkeypatch.setattr(os, "fdatasync", self.force)
+
+    def force(self, handle):
+        self.calls += 1
+        if self._gate:
+            self._gate.wait(10)
+        if self.fails:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        size = os.fstat(handle).st_size
+        self._force(handle)
+        self.forced = max(self.forced, size)
+
+
+def test_one_force_to_disk_serves_many_threads_and_each_waits_for_it(tmp_path, monkeypatch):
+    """P2: whoever may go on has its entry on disk, and ten threads need no ten forces."""
+    gate = threading.Event()
+    disk = Disk(monkeypatch, gate)
+    journal = Journal(tmp_path / "web", RUN)
+
+    def begin(number):
+        journal.begin(build_intent(number))
+        return disk.forced
+
+    with ThreadPoolExecutor(10) as pool:
+        begun = [pool.submit(begin, number) for number in range(10)]
+        while journal.path.read_bytes().count(b"\n") < 10:
+            threading.Event().wait(0.001)
+        assert not any(each.done() for each in begun)
+        gate.set()
+        forced = [each.result(10) for each in begun]
+    lines = journal.path.read_bytes().splitlines(keepends=True)
+    for number, size in enumerate(forced):
+        place = next(n for n, line in enumerate(lines) if b'"operation":%d,' % number in line)
+        assert size >= sum(map(len, lines[: place + 1]))
+    assert disk.calls == 2
+
+
+def test_a_force_that_failed_lets_nobody_go_on(tmp_path, monkeypatch):
+    """P2: the kernel tells a failed force once; every entry since counts as lost."""
+    disk = Disk(monkeypatch)
+    journal = Journal(tmp_path / "web", RUN)
+    journal.begin(build_intent(1))
+    disk.fails = True
+    with pytest.raises(StorageFailed):
+        journal.begin(build_intent(2))
+    disk.fails = False
+    with pytest.raises(StorageFailed):
+        journal.begin(build_intent(3))
+
+
+def test_a_line_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
+    """A disk that takes half a line, and then room again, leaves no damaged line behind."""
+    journal = Journal(tmp_path / "web", RUN)
+    journal.begin(build_intent(1))
+    write = os.write
+    monkeypatch.setattr(os, "write", lambda handle, data: write(handle, data[:9]))
+    with pytest.raises(StorageFailed):
+        journal.begin(build_intent(2))
+    monkeypatch.setattr(os, "write", write)
+    journal.end(1, {"size": 3})
+    assert [each.attributes for each in read_unfinished([journal.path])] == [{"size": 3}]

@@ -1,4 +1,5 @@
 import resource
+import zlib
 from concurrent.futures import ThreadPoolExecutor
 from multiprocessing import get_context
 
@@ -168,6 +169,27 @@ def test_damage_is_named(bench, part, kind):
     with pytest.raises(RepositoryUnusable) as caught:
         bench.open().read_file(commit, "infra/a")
     assert caught.value.hint
+
+
+@pytest.mark.parametrize(
+    "content", [b"blob 3\0abd", b"blob 2\0abc", b"blob -1\0abc", b"tree 3\0abc", b"blob 3\0ab"]
+)
+def test_a_blob_that_is_not_what_its_name_says_is_damage(bench, content):
+    """Its kind, its size and its SHA-1 are checked before anybody believes it."""
+    commit = bench.commit({"a": "abc"})
+    file = bench.find_object(bench.git("rev-parse", f"{commit}:a"))
+    assert bench.open().read_file(commit, "a") == b"abc"
+    file.unlink()
+    file.write_bytes(zlib.compress(content))
+    with pytest.raises(RepositoryUnusable, match="damaged"):
+        bench.open().read_file(commit, "a")
+
+
+@pytest.mark.parametrize("size", [0, 1, 63, 64, 65, 2**20])
+def test_a_blob_of_any_size_is_read_whole(bench, size):
+    """Where its header ends and where it is cut into pieces changes nothing."""
+    commit = bench.commit({"a": "x" * size})
+    assert bench.open().read_file(commit, "a") == b"x" * size
 
 
 def test_large_file_is_refused_before_it_is_read(bench, tmp_path):

@@ -1,0 +1,288 @@
+"""Reads objects from the files Git keeps them in, without loading libgit2.
+
+Only what is plain is read here: loose objects, and packs with an index of version 2, as
+gitformat-pack(5) describes them.
+Everything that is read is checked against its name, the SHA-1 of its content, so it is the right
+object or none; whatever is unusual or damaged is left to libgit2, which tells it properly.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import mmap
+import os
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+KINDS = {1: "commit", 2: "tree", 3: "blob", 4: "tag"}
+OFFSET_DELTA, NAME_DELTA = 6, 7
+
+MAX_CHAIN = 200
+"""Deltas that may stand on each other; Git makes chains of 50."""
+
+MOST = 2**24 + 64
+"""Bytes of the largest object that is read here, its header included."""
+
+UNUSUAL = (OSError, ValueError, IndexError, KeyError, TypeError, zlib.error)
+"""What reading raises when a file is not as it should be."""
+
+
+@dataclass(frozen=True, slots=True)
+class TreeEntry:
+    """One entry of a tree; a name that is not UTF-8 has surrogates in it (PEP 383)."""
+
+    name: str
+    id: str
+    mode: int
+
+
+class ObjectFiles:
+    """The objects below *folder*, a repository's `objects`. Any thread may read."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = str(folder)
+        self._packs: list[_Pack] | None = None
+
+    def read(self, name: str) -> tuple[str, bytes] | None:
+        """Return the kind and the content of the object *name*; None if it is not plainly there."""
+        try:
+            found = self._read_loose(name) or self._read_packed(name)
+        except UNUSUAL:
+            return None
+        if found is None or _compute_name(*found) != name:
+            return None
+        return found
+
+    def has(self, name: str) -> bool:
+        """Tell whether the object *name* is plainly there, not whether it is whole."""
+        try:
+            return os.path.exists(self._locate(name)) or self._find(name) is not None  # noqa: PTH110
+        except UNUSUAL:
+            return False
+
+    def _locate(self, name: str) -> str:
+        return f"{self._folder}/{name[:2]}/{name[2:]}"
+
+    def _read_loose(self, name: str) -> tuple[str, bytes] | None:
+        try:
+            handle = os.open(self._locate(name), os.O_RDONLY)
+        except FileNotFoundError:
+            return None
+        with open(handle, "rb") as file:  # noqa: PTH123  a path object costs more than the look
+            data = _inflate(file.read(MOST))
+        head, _, content = data.partition(b"\0")
+        kind, _, size = head.partition(b" ")
+        if int(size) != len(content):
+            raise ValueError(name)
+        return kind.decode("ascii"), content
+
+    def _read_packed(self, name: str) -> tuple[str, bytes] | None:
+        found = self._find(name)
+        return found[0].read(found[1], self) if found else None
+
+    def _find(self, name: str) -> tuple[_Pack, int] | None:
+        if self._packs is None:
+            self._packs = list(_open_packs(f"{self._folder}/pack"))
+        raw = bytes.fromhex(name)
+        for pack in self._packs:
+            offset = pack.find(raw)
+            if offset is not None:
+                return pack, offset
+        return None
+
+
+def _inflate(data: bytes) -> bytes:
+    inflater = zlib.decompressobj()
+    content = inflater.decompress(data, MOST)
+    if not inflater.eof:
+        raise ValueError("it is too large, or cut short")
+    return content
+
+
+def _compute_name(kind: str, content: bytes) -> str:
+    head = f"{kind} {len(content)}\0".encode()
+    return hashlib.sha1(head + content, usedforsecurity=False).hexdigest()
+
+
+def _open_packs(folder: str) -> Iterator[_Pack]:
+    try:
+        names = sorted(os.listdir(folder))  # noqa: PTH208  a path object costs more than the look
+    except FileNotFoundError:
+        return
+    for name in names:
+        if name.endswith(".idx"):
+            yield _Pack(f"{folder}/{name}", f"{folder}/{name[:-4]}.pack")
+
+
+class _Pack:
+    """One pack and its index, mapped into memory."""
+
+    def __init__(self, index: str, pack: str) -> None:
+        self._index, self._pack = _map(index), _map(pack)
+        if self._index[:8] != b"\xfftOc\0\0\0\2" or self._pack[:4] != b"PACK":
+            raise ValueError(index)
+        self._count = self._read_number(8 + 255 * 4)
+
+    def _read_number(self, place: int, size: int = 4) -> int:
+        return int.from_bytes(self._index[place : place + size], "big")
+
+    def find(self, name: bytes) -> int | None:
+        """Return where the object *name* begins in the pack; None if it is not in it."""
+        first = name[0]
+        low = self._read_number(8 + (first - 1) * 4) if first else 0
+        high = self._read_number(8 + first * 4)
+        names = 8 + 256 * 4
+        while low < high:
+            middle = (low + high) // 2
+            there = self._index[names + middle * 20 : names + middle * 20 + 20]
+            if there == name:
+                return self._read_offset(middle)
+            low, high = (middle + 1, high) if there < name else (low, middle)
+        return None
+
+    def _read_offset(self, number: int) -> int:
+        offsets = 8 + 256 * 4 + self._count * 24
+        offset = self._read_number(offsets + number * 4)
+        if offset < 2**31:
+            return offset
+        return self._read_number(offsets + self._count * 4 + (offset - 2**31) * 8, 8)
+
+    def read(self, offset: int, files: ObjectFiles) -> tuple[str, bytes]:
+        """Return the object that begins at *offset*, put together from its deltas."""
+        deltas: list[bytes] = []
+        while len(deltas) < MAX_CHAIN:
+            kind, size, place = self._read_head(offset)
+            if kind in KINDS:
+                content = self._inflate(place, size)
+                for delta in reversed(deltas):
+                    content = apply_delta(content, delta)
+                return KINDS[kind], content
+            if kind == OFFSET_DELTA:
+                back, place = self._read_back(place)
+                deltas.append(self._inflate(place, size))
+                offset -= back
+                continue
+            base = files.read(self._pack[place : place + 20].hex())
+            if kind != NAME_DELTA or base is None:
+                break
+            content = apply_delta(base[1], self._inflate(place + 20, size))
+            for delta in reversed(deltas):
+                content = apply_delta(content, delta)
+            return base[0], content
+        raise ValueError(offset)
+
+    def _read_head(self, place: int) -> tuple[int, int, int]:
+        byte = self._pack[place]
+        kind, size, shift = byte >> 4 & 7, byte & 15, 4
+        while byte & 128:
+            place += 1
+            byte = self._pack[place]
+            size |= (byte & 127) << shift
+            shift += 7
+        return kind, size, place + 1
+
+    def _read_back(self, place: int) -> tuple[int, int]:
+        byte = self._pack[place]
+        back = byte & 127
+        while byte & 128:
+            place += 1
+            byte = self._pack[place]
+            back = (back + 1 << 7) | (byte & 127)
+        return back, place + 1
+
+    def _inflate(self, place: int, size: int) -> bytes:
+        if size > MOST:
+            raise ValueError(size)
+        with memoryview(self._pack) as whole, whole[place:] as rest:
+            content = zlib.decompressobj().decompress(rest, size) if size else b""
+        if len(content) != size:
+            raise ValueError(place)
+        return content
+
+
+def _map(path: str) -> mmap.mmap:
+    with open(path, "rb") as file:  # noqa: PTH123  as above
+        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+
+
+def apply_delta(base: bytes, delta: bytes) -> bytes:
+    """Return what *delta* makes of *base* (gitformat-pack(5), "Deltified representation").
+
+    Raises:
+        ValueError: If the sizes do not fit.
+        IndexError: If it is cut short.
+    """
+    size, place = _read_size(delta, 0)
+    if size != len(base):
+        raise ValueError(size)
+    wanted, place = _read_size(delta, place)
+    parts: list[bytes] = []
+    while place < len(delta):
+        order = delta[place]
+        place += 1
+        if order & 128:
+            start, place = _read_bits(delta, place, order, 4)
+            count, place = _read_bits(delta, place, order >> 4, 3)
+            parts.append(base[start : start + (count or 0x10000)])
+        else:
+            parts.append(delta[place : place + order])
+            place += order
+    content = b"".join(parts)
+    if len(content) != wanted:
+        raise ValueError(wanted)
+    return content
+
+
+def _read_size(delta: bytes, place: int) -> tuple[int, int]:
+    size = shift = 0
+    while True:
+        byte = delta[place]
+        place += 1
+        size |= (byte & 127) << shift
+        shift += 7
+        if not byte & 128:
+            return size, place
+
+
+def _read_bits(delta: bytes, place: int, order: int, count: int) -> tuple[int, int]:
+    value = 0
+    for number in range(count):
+        if order >> number & 1:
+            value |= delta[place] << 8 * number
+            place += 1
+    return value, place
+
+
+def parse_tree(content: bytes) -> list[TreeEntry]:
+    """Split a tree into its entries: `MODE SP NAME NUL ID`, one behind the other.
+
+    Raises:
+        ValueError: If it is none.
+    """
+    entries = []
+    place = 0
+    while place < len(content):
+        space = content.index(b" ", place)
+        end = content.index(b"\0", space)
+        name = content[space + 1 : end].decode(errors="surrogateescape")
+        identifier = content[end + 1 : end + 21]
+        if len(identifier) != 20:  # noqa: PLR2004  bytes of a SHA-1
+            raise ValueError(name)
+        entries.append(TreeEntry(name, identifier.hex(), int(content[place:space], 8)))
+        place = end + 21
+    return entries
+
+
+def parse_tree_of(commit: bytes) -> str:
+    """Return the id of the tree that a commit's content names in its first line.
+
+    Raises:
+        ValueError: If it names none.
+    """
+    head, _, rest = commit.partition(b"\n")
+    word, _, name = head.partition(b" ")
+    if word != b"tree" or len(name) != 40 or not rest:  # noqa: PLR2004  digits of a SHA-1
+        raise ValueError(head)
+    return bytes.fromhex(name.decode("ascii")).hex()

@@ -1,0 +1,363 @@
+"""Looks at desired, recorded and live state: at all of it, or only at what may have changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+
+from provisioning import __version__
+from provisioning.core.desired import compute_desired
+from provisioning.core.errors import ProvisioningError
+from provisioning.core.ids import BlobId, CommitId, ResourceId
+from provisioning.core.kinds import Kind
+from provisioning.core.planning import compute_plan
+from provisioning.core.plans import Plan
+from provisioning.core.providers import Provider
+from provisioning.core.records import Begin, Record
+from provisioning.core.references import Lookup
+from provisioning.core.resources import Resource
+from provisioning.core.settlements import (
+    SettledFile,
+    Settlement,
+    compute_settlement,
+    count_desired,
+)
+from provisioning.core.states import DesiredState, LiveState, RecordedState
+from provisioning.core.targets import compute_places
+from provisioning.core.values import compute_digest, compute_fingerprint
+from provisioning.gitstore.recorded import Records
+from provisioning.gitstore.settled import load_settlement, save_settlement
+from provisioning.reconciler.observing import observe_live
+from provisioning.reconciler.recovery import compute_unfinished
+
+
+class Manifest(Protocol):
+    """One file of manifests. Equal blobs, equal resources."""
+
+    @property
+    def blob(self) -> BlobId:
+        """The id of its content."""
+
+    def read(self) -> Iterable[Resource]:
+        """Return its resources."""
+
+
+class Manifests(Protocol):
+    """Reads the desired state; `reconciler.compiling.Compiler` is the one that reads Git."""
+
+    def read_manifests(self, commit: CommitId, infra: str) -> Mapping[str, Manifest]:
+        """Return the manifests of *infra* at *commit*, by path."""
+
+    def read_files(self, commit: CommitId, desired: DesiredState) -> Mapping[str, bytes]:
+        """Return the workspace files that the specs of *desired* name."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sight:
+    """What one look saw, and the plan that follows from it.
+
+    The three states hold all that the plan changes, and all that this depends on; what is
+    settled may be missing. The two counts are of everything there is.
+    """
+
+    plan: Plan
+    desired: DesiredState
+    recorded: RecordedState
+    live: LiveState
+    desired_count: int
+    recorded_count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Eyes:
+    """Looks for one infra.
+
+    Args:
+        infra: Its name.
+        workspace: The workspace's id.
+        compiler: Reads the manifests.
+        kinds: The kinds of all providers.
+        providers: By name.
+        lookup: Answers interpolations that are not about resources.
+        key: The key of fingerprints.
+        settlement: The file that keeps what is settled; it may vanish at any time.
+    """
+
+    infra: str
+    workspace: str
+    compiler: Manifests
+    kinds: Mapping[str, Kind]
+    providers: Mapping[str, Provider]
+    lookup: Lookup
+    key: bytes
+    settlement: Path
+
+    def look(
+        self,
+        commit: CommitId,
+        records: Records,
+        begin: Begin | None,
+        journalled: Iterable[Record],
+    ) -> Sight:
+        """Plan *commit* from *records* and a look at the world.
+
+        Args:
+            commit: The commit to plan.
+            records: What was applied last.
+            begin: The intention of a run that has not ended.
+            journalled: What the journals of cut-off runs tell.
+
+        Raises:
+            InvalidManifest: If the desired state makes no sense.
+        """
+        manifests = self.compiler.read_manifests(commit, self.infra)
+        known = load_settlement(self.settlement, self._compute_version())
+        cut_off = tuple(journalled)
+        if begin is None and not cut_off:
+            sight = self._look_at_changes(commit, manifests, records, known)
+            if sight is not None:
+                return sight
+        return self._look_at_all(commit, manifests, records, begin, cut_off)
+
+    def read_desired(self, commit: CommitId) -> DesiredState:
+        """Compile and check the whole desired state at *commit*; look at nothing else."""
+        manifests = self.compiler.read_manifests(commit, self.infra)
+        return self._compute_desired(commit, _list_resources(manifests.values()))
+
+    def _compute_version(self) -> str:
+        known = sorted(
+            repr((each.name, each.provider, each.fields, each.recorded_only, bool(each.expand)))
+            for each in self.kinds.values()
+        )
+        return compute_digest([__version__, known, compute_fingerprint("settled", self.key)])
+
+    def _compute_desired(self, commit: CommitId, resources: Iterable[Resource]) -> DesiredState:
+        desired = compute_desired(self.infra, commit, resources, self.kinds, self.lookup)
+        return replace(desired, files=self.compiler.read_files(commit, desired))
+
+    def _observe(self, desired: DesiredState, recorded: RecordedState) -> tuple[LiveState, Plan]:
+        places = compute_places(desired, recorded, self.kinds)
+        owner = f"{self.workspace}/{self.infra}"
+        live = observe_live(places, kinds=self.kinds, providers=self.providers, owner=owner)
+        plan = compute_plan(
+            desired, recorded, live, kinds=self.kinds, workspace=self.workspace, key=self.key
+        )
+        return live, plan
+
+    # Everything
+
+    def _look_at_all(
+        self,
+        commit: CommitId,
+        manifests: Mapping[str, Manifest],
+        records: Records,
+        begin: Begin | None,
+        journalled: Iterable[Record],
+    ) -> Sight:
+        files = {path: tuple(each.read()) for path, each in manifests.items()}
+        resources = [resource for found in files.values() for resource in found]
+        every = records.read_all()
+        unfinished = compute_unfinished(every, begin, journalled)
+        recorded = RecordedState(head=records.head, records=every, unfinished=unfinished)
+        desired = self._compute_desired(commit, resources)
+        live, plan = self._observe(desired, recorded)
+        sight = Sight(
+            plan=plan,
+            desired=desired,
+            recorded=recorded,
+            live=live,
+            desired_count=len(desired.resources),
+            recorded_count=len(every),
+        )
+        if begin is None and not unfinished:
+            base = Settlement(
+                version=self._compute_version(),
+                records=records.id,
+                recorded=len(every),
+                files={
+                    path: SettledFile(manifests[path].blob, tuple(each.id for each in found))
+                    for path, found in files.items()
+                },
+            )
+            self._keep(base, {*desired.resources, *every}, resources, sight)
+        return sight
+
+    def _keep(
+        self,
+        base: Settlement,
+        seen: set[ResourceId],
+        resources: Iterable[Resource],
+        sight: Sight,
+    ) -> None:
+        settlement = compute_settlement(
+            base,
+            seen,
+            resources=resources,
+            recorded=sight.recorded,
+            plan=sight.plan,
+            kinds=self.kinds,
+        )
+        if is_worthwhile(settlement, len(settlement.unsettled)):
+            save_settlement(self.settlement, settlement)
+
+    # Only what may have changed
+
+    def _look_at_changes(
+        self,
+        commit: CommitId,
+        manifests: Mapping[str, Manifest],
+        records: Records,
+        known: Settlement,
+    ) -> Sight | None:
+        """Look at what may have changed since *known*; None if only a whole look can tell."""
+        if not known.settled:
+            return None
+        news = _News.read(manifests, known)
+        moved = records.compute_changes(known.records)
+        if moved is None or news.has_twins(known):
+            return None
+        touched = known.compute_touched({*news.gone, *news.found, *moved.names})
+        if not is_worthwhile(known, len(touched)):
+            return None
+        scope = _Scope(manifests, known, news).choose(touched)
+        try:
+            sight = self._look_at(commit, scope, touched, records)
+        except ProvisioningError:
+            return None  # the whole look tells it in the words that fit the whole
+        plan, context = sight.plan, scope.keys() - touched
+        if plan.blocked or not context.issubset(plan.unchanged):
+            return None
+        seen = touched | scope.keys()
+        rest = (name for name in known.settled if name not in seen)
+        base = msgspec.structs.replace(
+            known,
+            records=records.id,
+            recorded=known.recorded + moved.growth,
+            files=news.files,
+        )
+        sight = replace(
+            sight,
+            plan=replace(plan, unchanged=tuple(sorted([*rest, *plan.unchanged]))),
+            desired_count=count_desired(news.files),
+            recorded_count=base.recorded,
+        )
+        if base != known and not plan.changes:
+            self._keep(base, seen, scope.values(), sight)
+        return sight
+
+    def _look_at(
+        self,
+        commit: CommitId,
+        scope: Mapping[ResourceId, Resource],
+        touched: Iterable[ResourceId],
+        records: Records,
+    ) -> Sight:
+        origins = (each.moved_from for each in scope.values() if each.moved_from)
+        found = {name: records.get(name) for name in {*scope, *touched, *origins}}
+        kept = {name: record for name, record in found.items() if record is not None}
+        unfinished = compute_unfinished(kept, None, ())
+        recorded = RecordedState(head=records.head, records=kept, unfinished=unfinished)
+        desired = self._compute_desired(commit, scope.values())
+        live, plan = self._observe(desired, recorded)
+        return Sight(
+            plan=plan,
+            desired=desired,
+            recorded=recorded,
+            live=live,
+            desired_count=len(scope),
+            recorded_count=len(kept),
+        )
+
+
+def is_worthwhile(settlement: Settlement, unsettled: int) -> bool:
+    """Tell whether leaving out what is settled spares more than it costs."""
+    return unsettled < len(settlement.settled)
+
+
+def _list_resources(manifests: Iterable[Manifest]) -> Iterator[Resource]:
+    return (resource for each in manifests for resource in each.read())
+
+
+@dataclass(frozen=True, slots=True)
+class _News:
+    """Which manifests are not those that were settled, and what is in them."""
+
+    files: dict[str, SettledFile]
+    gone: set[ResourceId]
+    found: dict[ResourceId, Resource]
+    count: int
+
+    @classmethod
+    def read(cls, manifests: Mapping[str, Manifest], known: Settlement) -> _News:
+        files: dict[str, SettledFile] = {}
+        found: dict[ResourceId, Resource] = {}
+        gone: set[ResourceId] = set()
+        count = 0
+        for path, manifest in manifests.items():
+            old = known.files.get(path)
+            if old is not None and old.blob == manifest.blob:
+                files[path] = old
+                continue
+            gone.update(old.ids if old else ())
+            resources = tuple(manifest.read())
+            files[path] = SettledFile(manifest.blob, tuple(each.id for each in resources))
+            found.update((each.id, each) for each in resources)
+            count += len(resources)
+        for path in known.files.keys() - manifests.keys():
+            gone.update(known.files[path].ids)
+        return cls(files, gone, found, count)
+
+    def has_twins(self, known: Settlement) -> bool:
+        """Tell whether anything is defined twice."""
+        if self.count != len(self.found):
+            return True
+        new = self.found.keys() - self.gone
+        old = (*known.settled, *known.unsettled) if new else ()
+        return not new.isdisjoint(old) and self._has_twins(new)
+
+    def _has_twins(self, new: set[ResourceId]) -> bool:
+        names = [name for file in self.files.values() for name in file.ids if name in new]
+        return len(names) != len(new)
+
+
+@dataclass(slots=True)
+class _Scope:
+    """Chooses the resources without which those that are touched cannot be planned."""
+
+    manifests: Mapping[str, Manifest]
+    known: Settlement
+    news: _News
+    _paths: dict[ResourceId, str] = field(default_factory=dict)
+    _read: dict[ResourceId, Resource] = field(default_factory=dict)
+
+    def choose(self, touched: Iterable[ResourceId]) -> dict[ResourceId, Resource]:
+        chosen: dict[ResourceId, Resource] = {}
+        front = list(touched)
+        while front:
+            name = front.pop()
+            resource = None if name in chosen else self._find(name)
+            if resource is None:
+                continue
+            chosen[name] = resource
+            front += resource.dependencies
+            if resource.moved_from:
+                front.append(resource.moved_from)
+        return chosen
+
+    def _find(self, name: ResourceId) -> Resource | None:
+        if name in self.news.found:
+            return self.news.found[name]
+        if name in self.news.gone:
+            return None
+        if not self._paths:
+            self._paths = {
+                each: path for path, file in self.news.files.items() for each in file.ids
+            }
+        if name not in self._read and name in self._paths:
+            manifest = self.manifests[self._paths[name]]
+            self._read.update((each.id, each) for each in manifest.read())
+        return self._read.get(name)

@@ -1,0 +1,189 @@
+"""Changes the core a little, at many places, and sees whether a test notices.
+
+    .venv/bin/python tests/mutation/run.py [--mutants N] [--seed N] [--only MODULE] [--write PAGE]
+
+Each mutant runs in a fork of this process, which has loaded everything but the product. What no
+test notices is told in `explained.py`, or is a test that is missing.
+"""
+
+import argparse
+import contextlib
+import importlib.abc
+import importlib.util
+import os
+import random
+import signal
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import hypothesis  # noqa: F401  loaded once, for all forks
+import msgspec  # noqa: F401
+import pydantic  # noqa: F401
+import pytest
+from explained import EXPLAINED
+from mutants import Mutant, list_mutants
+
+ROOT = Path(__file__).parents[2]
+CYCLE = ("unit/reconciler/test_cycle.py", "unit/reconciler/test_moves.py")
+PLANS = ("property/test_plan.py", "property/test_order.py", "known_bugs")
+MODULES = {
+    "planning": ("unit/core/test_planning.py", *CYCLE, *PLANS),
+    "removals": ("unit/core/test_planning.py", *CYCLE, *PLANS),
+    "diffs": ("unit/core/test_diffs.py", "unit/core/test_secrecy.py", *CYCLE),
+    "gates": ("unit/core/test_gates.py", *CYCLE),
+    "leases": ("unit/core/test_leases.py", "unit/reconciler/test_leasing.py"),
+    "statelog": ("unit/core/test_statelog.py", "unit/core/test_fsck.py", *CYCLE),
+    "fsck": ("unit/core/test_fsck.py",),
+    "graph": ("unit/core/test_graph.py", "unit/core/test_operations.py"),
+    "ownership": ("unit/core/test_planning.py", *CYCLE),
+    "narrowing": ("unit/core/test_narrowing.py",),
+    "operations": ("unit/core/test_operations.py", *CYCLE, "property/test_order.py"),
+    "settlements": ("property/test_looking.py",),
+}
+"""The tests that speak of each module, the quick ones first."""
+
+SLOWER = 4
+"""A mutant that takes so many times as long as the module itself is noticed."""
+
+
+@dataclass
+class Tally:
+    """What became of a module's mutants."""
+
+    module: str
+    known: int
+    tried: int = 0
+    survivors: list[Mutant] = field(default_factory=list)
+
+    @property
+    def rate(self) -> float:
+        return 1 - len(self.survivors) / self.tried if self.tried else 1.0
+
+
+class Replaced(importlib.abc.MetaPathFinder, importlib.abc.SourceLoader):
+    """Loads one module from other source than its file's."""
+
+    def __init__(self, name: str, source: str, path: str) -> None:
+        self.name, self.source, self.path = name, source, path
+
+    def find_spec(self, name, path=None, target=None):
+        if name != self.name:
+            return None
+        return importlib.util.spec_from_file_location(name, self.path, loader=self)
+
+    def get_filename(self, name):
+        return self.path
+
+    def get_data(self, path):
+        return self.source.encode()
+
+    def path_stats(self, path):
+        raise OSError
+
+
+def run_tests(module: str, source: str, tests: tuple[str, ...], limit: float) -> bool:
+    """Tell whether the tests pass with *source* in place of the module's own, in time."""
+    child = os.fork()
+    if child == 0:
+        os.setsid()
+        with contextlib.suppress(BaseException):
+            _run_tests(module, source, tests)
+        os._exit(1)
+    end = time.monotonic() + limit
+    while time.monotonic() < end:
+        done, status = os.waitpid(child, os.WNOHANG)
+        if done:
+            return status == 0
+        time.sleep(0.02)
+    os.killpg(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    return False
+
+
+def _run_tests(module: str, source: str, tests: tuple[str, ...]) -> None:
+    name = f"provisioning.core.{module}"
+    path = str(ROOT / "provisioning/core" / f"{module}.py")
+    sys.meta_path.insert(0, Replaced(name, source, path))
+    sys.dont_write_bytecode = True
+    quiet = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(quiet, 1)
+    os.dup2(quiet, 2)
+    os.chdir(ROOT)
+    files = [f"tests/{each}" for each in tests if (ROOT / "tests" / each).exists()]
+    options = ["-x", "-q", "-p", "no:randomly", "-p", "no:cacheprovider", "-p", "no:xdist"]
+    os._exit(pytest.main([*options, "-W", "ignore", "--hypothesis-seed=0", *files]))
+
+
+def try_module(module: str, count: int, seed: int) -> Tally:
+    """Try *count* mutants of *module*, chosen by *seed*."""
+    source = (ROOT / "provisioning/core" / f"{module}.py").read_text("utf-8")
+    mutants = list_mutants(source)
+    tests = MODULES[module]
+    begin = time.monotonic()
+    if not run_tests(module, source, tests, 600):
+        raise SystemExit(f"the tests of {module} fail without any change")
+    limit = 20 + SLOWER * (time.monotonic() - begin)
+    chosen = random.Random(f"{seed} {module}").sample(mutants, min(count, len(mutants)))
+    tally = Tally(module, len(mutants))
+    for mutant in sorted(chosen, key=lambda each: each.line):
+        tally.tried += 1
+        if run_tests(module, mutant.source, tests, limit):
+            tally.survivors.append(mutant)
+            print(f"  {module}.py:{mutant.line}: {mutant.name}", flush=True)
+    print(f"{module}: {tally.tried} tried, {len(tally.survivors)} unnoticed", flush=True)
+    return tally
+
+
+PAGE = """# Mutation testing
+
+Written by `make mutate MUTANTS={count}`. Each mutant is one module of the core with one small
+change: a comparison, a condition, a constant, a result, or a statement left out. The module's own
+tests run against it until one fails. {count} mutants a module were chosen by seed {seed}.
+
+| Module | Mutants there are | Tried | Noticed |
+| --- | --- | --- | --- |
+{rows}
+
+## What no test notices
+
+{survivors}
+"""
+
+
+def write_page(path: Path, tallies: list[Tally], count: int, seed: int) -> None:
+    """Write what was found, with what is said of each survivor."""
+    rows = "\n".join(
+        f"| `core/{each.module}.py` | {each.known} | {each.tried} | {each.rate:.0%} |"
+        for each in tallies
+    )
+    lines = [
+        f"- `core/{each.module}.py`: {mutant.name}. "
+        + EXPLAINED.get((each.module, mutant.name), "Not explained: a test is missing.")
+        for each in tallies
+        for mutant in each.survivors
+    ]
+    survivors = "\n".join(lines) or "Nothing."
+    text = PAGE.format(count=count, seed=seed, rows=rows, survivors=survivors)
+    path.write_text(text, encoding="utf-8")
+
+
+def main() -> None:
+    """Try the modules, and tell."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--mutants", type=int, default=20, help="tried of each module")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--only", choices=MODULES, action="append")
+    parser.add_argument("--write", type=Path)
+    arguments = parser.parse_args()
+    names = arguments.only or MODULES
+    tallies = [try_module(name, arguments.mutants, arguments.seed) for name in names]
+    if arguments.write:
+        write_page(arguments.write, tallies, arguments.mutants, arguments.seed)
+
+
+if __name__ == "__main__":
+    main()
