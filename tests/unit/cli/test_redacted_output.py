@@ -9,7 +9,7 @@ import click
 import pytest
 import yaml
 
-from provisioning.cli.session import _Redacted, print_shape
+from provisioning.cli.session import _Guarded, print_shape
 from provisioning.core.redaction import Redactor
 
 SECRET = "correct horse/battery=stäple"
@@ -21,7 +21,7 @@ def capture(request):
 
     def run(way):
         raw = io.BytesIO()
-        stream = _Redacted(io.TextIOWrapper(raw, request.param), Redactor([SECRET]).redact)
+        stream = _Guarded(io.TextIOWrapper(raw, request.param), Redactor([SECRET]).redact)
         with redirect_stdout(stream), redirect_stderr(stream):
             way()
         stream.flush()
