@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from provisioning.core.errors import InvalidConfiguration
 from provisioning.core.forge_facts import Label, Wanted
-from provisioning.core.forge_setup import Change, Finding, compute_findings
+from provisioning.core.forge_findings import Change, Finding
+from provisioning.core.forge_setup import compute_findings
 from provisioning.core.ids import NAME
 from provisioning.forge.rules import GiteaRules
 from provisioning.forge.tokens import TokenFile

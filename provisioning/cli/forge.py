@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from provisioning.bootstrap.forge import Setup
-    from provisioning.core.forge_setup import Finding, Step
+    from provisioning.core.forge_findings import Finding, Step
 
 webhook_option = click.option(
     "--webhook", "hook", metavar="URL", help="Where pushes and pull requests are told."
@@ -97,7 +97,7 @@ def _do(joined: Setup, steps: Sequence[Step], output: str) -> list[dict[str, Any
 
 
 def _is_bad(finding: Finding) -> bool:
-    from provisioning.core.forge_setup import Standing
+    from provisioning.core.forge_findings import Standing
 
     return finding.standing in {Standing.MISSING, Standing.WRONG}
 

@@ -162,7 +162,7 @@ class Forge(Protocol):
         """Return what *login* may do; a stranger may read, or nothing."""
 
     def count_approvals(self, number: int, head: CommitId) -> int:
-        """Return how many people approved *head* and did not take it back."""
+        """Return how many people who may approved *head* and did not take it back."""
 
     def merge_pull(self, number: int, head: CommitId) -> None:
         """Merge a pull request whose branch is at *head*.

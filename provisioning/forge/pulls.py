@@ -76,6 +76,8 @@ class GiteaPulls:
         found = self._api.read_all(f"{self._path}/pulls/{number}/reviews")
         verdicts: dict[str, bool] = {}
         for each in sorted(found, key=lambda each: int(each["id"])):
+            if not each.get("official"):  # of somebody who may not write
+                continue
             if each["state"] in {"APPROVED", "REQUEST_CHANGES"} and each.get("user"):
                 is_valid = not each.get("dismissed") and not each.get("stale")
                 is_approval = each["state"] == "APPROVED" and each["commit_id"] == head

@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 from provisioning.core.errors import InvalidConfiguration, ProvisioningError, RemoteRefused
 from provisioning.core.forge_facts import EVENTS, Facts, Hook, Hosting, Protection
-from provisioning.core.forge_setup import AddLabel, Change, Protect, SetHook, SwitchOn
+from provisioning.core.forge_findings import AddLabel, Change, Protect, SetHook, SwitchOn
 from provisioning.core.forges import Permission, Token
 from provisioning.forge.http import Api
 

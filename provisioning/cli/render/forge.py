@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from click import style
 
-from provisioning.core.forge_setup import Action, Finding, Standing, Step
+from provisioning.core.forge_findings import Action, Finding, Standing, Step
 
 SIGNS = {Action.CREATE: "+", Action.UPDATE: "~", Action.REPLACE: "±"}
 COLOURS = {

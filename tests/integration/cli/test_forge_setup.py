@@ -50,6 +50,14 @@ forge:
     return shop
 
 
+@pytest.fixture
+def stranger(gitea):
+    """Somebody who may read the repository, and no more."""
+    if gitea.call("GET", "/users/stranger")[0] == 404:
+        gitea.create_user("stranger")
+    return "stranger"
+
+
 def give(gitea, shop, user, permission):
     path = f"/repos/{shop.repository}/collaborators/{user}"
     assert gitea.call("PUT", path, {"permission": permission})[0] == 204
@@ -337,8 +345,8 @@ def test_patterns_are_read_as_gitea_reads_them(gitea, branches, pattern):
         assert gitea.call("GET", path)[1]["protected"] is matches(pattern, name), name
 
 
-def test_apply_before_merge_passes_the_protection_of_main(hosted, gitea):
-    """The reconciler applies what was approved, and merges through its own protection."""
+def test_apply_before_merge_passes_the_protection_of_main(hosted, gitea, stranger):
+    """What somebody who may has approved is applied, and merged through the protection."""
     give(gitea, hosted, "mallory", "write")
     hosted.run(*APPLY)
     early = ("-c", "review.apply=before-merge")
@@ -353,6 +361,9 @@ def test_apply_before_merge_passes_the_protection_of_main(hosted, gitea):
     told = hosted.run(*early, "apply", "--pr", "1", expected=3)
     assert "#1 has not been approved" in told
     path = f"/repos/{hosted.repository}/pulls/1"
+    nobody = gitea.create_token(stranger)
+    assert gitea.call("POST", f"{path}/reviews", {"event": "APPROVED"}, token=nobody)[0] == 200
+    assert told == hosted.run(*early, "apply", "--pr", "1", expected=3)
     mallory = gitea.create_token("mallory")
     assert gitea.call("POST", f"{path}/reviews", {"event": "APPROVED"}, token=mallory)[0] == 200
     hosted.run(*early, "apply", "--pr", "1")

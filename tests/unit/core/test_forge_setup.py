@@ -2,14 +2,9 @@ import pytest
 
 from provisioning.core.errors import RemoteRefused
 from provisioning.core.forge_facts import EVENTS, Facts, Hook, Hosting, Label, Protection, Wanted
+from provisioning.core.forge_findings import Action, SetHook, Standing
 from provisioning.core.forge_protections import compute_protection, find_effective, list_targets
-from provisioning.core.forge_setup import (
-    Action,
-    SetHook,
-    Standing,
-    compute_findings,
-    list_obstacles,
-)
+from provisioning.core.forge_setup import compute_findings, list_obstacles
 from provisioning.core.forges import Permission
 from provisioning.core.globs import matches
 
