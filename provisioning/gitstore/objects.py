@@ -22,6 +22,9 @@ OFFSET_DELTA, NAME_DELTA = 6, 7
 MAX_CHAIN = 200
 """Deltas that may stand on each other; Git makes chains of 50."""
 
+PATIENCE = 300
+"""Deltas that are put together here; who reads more is quicker with libgit2, which keeps bases."""
+
 MOST = 2**24 + 64
 """Bytes of the largest object that is read here, its header included."""
 
@@ -44,9 +47,15 @@ class ObjectFiles:
     def __init__(self, folder: Path) -> None:
         self._folder = str(folder)
         self._packs: list[_Pack] | None = None
+        self._patience = PATIENCE
 
     def read(self, name: str) -> tuple[str, bytes] | None:
-        """Return the kind and the content of the object *name*; None if it is not plainly there."""
+        """Return the kind and the content of the object *name*; None if it is not plainly there.
+
+        Who has read `PATIENCE` deltas gets nothing more.
+        """
+        if self._patience <= 0:
+            return None
         try:
             found = self._read_loose(name) or self._read_packed(name)
         except UNUSUAL:
@@ -57,10 +66,22 @@ class ObjectFiles:
 
     def has(self, name: str) -> bool:
         """Tell whether the object *name* is plainly there, not whether it is whole."""
+        if self._patience <= 0:
+            return False
         try:
             return os.path.exists(self._locate(name)) or self._find(name) is not None  # noqa: PTH110
         except UNUSUAL:
             return False
+
+    def spend(self) -> None:
+        """Count one delta.
+
+        Raises:
+            ValueError: If that is too many.
+        """
+        if self._patience <= 0:
+            raise ValueError(PATIENCE)
+        self._patience -= 1
 
     def _locate(self, name: str) -> str:
         return f"{self._folder}/{name[:2]}/{name[2:]}"
@@ -159,6 +180,7 @@ class _Pack:
                 for delta in reversed(deltas):
                     content = apply_delta(content, delta)
                 return KINDS[kind], content
+            files.spend()
             if kind == OFFSET_DELTA:
                 back, place = self._read_back(place)
                 deltas.append(self._inflate(place, size))

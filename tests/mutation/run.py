@@ -24,7 +24,7 @@ import hypothesis  # noqa: F401  loaded once, for all forks
 import msgspec  # noqa: F401
 import pydantic  # noqa: F401
 import pytest
-from explained import EXPLAINED
+from explained import explain
 from mutants import Mutant, list_mutants
 
 ROOT = Path(__file__).parents[2]
@@ -161,8 +161,7 @@ def write_page(path: Path, tallies: list[Tally], count: int, seed: int) -> None:
         for each in tallies
     )
     lines = [
-        f"- `core/{each.module}.py`: {mutant.name}. "
-        + EXPLAINED.get((each.module, mutant.name), "Not explained: a test is missing.")
+        f"- `core/{each.module}.py`: {mutant.name}. {explain(each.module, mutant.name)}"
         for each in tallies
         for mutant in each.survivors
     ]

@@ -116,6 +116,12 @@ CHANGED = {
         {},
         change("size", 1, None, Cause.MANIFEST),
     ),
+    "it is no longer stated and was changed by hand": (
+        {},
+        {"size": 1},
+        {"size": 3},
+        change("size", 3, None, Cause.MANIFEST),
+    ),
     "true is not one": (
         {"size": True},
         {"size": 1},

@@ -41,3 +41,11 @@ def test_a_ring_is_reported_as_its_path_with_places():
 def test_reach_follows_edges_to_the_end():
     """Everything that can be reached is reached, rings included."""
     assert compute_reach(["a"], {"a": ["b"], "b": ["c"], "c": ["a"], "d": ["e"]}) == {"a", "b", "c"}
+
+
+def test_a_ring_of_what_has_no_place_is_told_by_its_names():
+    """Where nobody knows the place of a node, its name stands alone."""
+    with pytest.raises(DependencyCycle) as caught:
+        compute_order({"a": ["b"], "b": ["a"]})
+    assert caught.value.hint == "remove one of these references:\n  a\n  b"
+    assert caught.value.source is None

@@ -35,8 +35,8 @@ def test_every_object_of_a_pack_is_read_as_git_reads_it(packed, options):
     """Commits, trees and blobs, whole or as deltas upon deltas."""
     packed.git("repack", "-adfq", *options)
     assert "chain length" in packed.git("verify-pack", "-v", *list_indexes(packed))
-    files = ObjectFiles(packed.folder / ".git/objects")
     for name, kind in list_objects(packed):
+        files = ObjectFiles(packed.folder / ".git/objects")
         assert files.has(name)
         assert files.read(name) == (kind, read_by_git(packed, name, kind))
     assert files.read("1" * 40) is None
@@ -56,8 +56,8 @@ def test_deltas_upon_other_packs_objects_are_read(packed):
     for path in (packed.folder / ".git/objects").glob("??/*"):
         path.unlink()
     packed.git("index-pack", "--stdin", data=data)
-    files = ObjectFiles(packed.folder / ".git/objects")
-    assert all(files.read(name) for name in names)
+    folder = packed.folder / ".git/objects"
+    assert all(ObjectFiles(folder).read(name) for name in names)
 
 
 def test_a_damaged_pack_gives_nothing_wrong(packed):
@@ -73,6 +73,22 @@ def test_a_damaged_pack_gives_nothing_wrong(packed):
         for name, content in objects.items():
             found = files.read(name)
             assert found is None or found[1] == content
+
+
+def test_who_reads_many_deltas_is_sent_to_libgit2(packed):
+    """It keeps what deltas stand on; from some number on nothing of a chain is read here."""
+    packed.git("repack", "-adfq", "--depth=50", "--window=50")
+    files = ObjectFiles(packed.folder / ".git/objects")
+    names = [name for name, _ in list_objects(packed)]
+    found = [files.read(name) is not None for _ in range(20) for name in names]
+    assert all(found[: len(names) // 2])
+    last = dict(zip(names, found[-len(names) :], strict=True))
+    assert not all(last.values())
+    repository = packed.open()
+    for name, _ in list_objects(packed) * 20:
+        repository.has_object(name)
+    commit = packed.git("rev-parse", "HEAD")
+    assert repository.read_file(commit, "big.txt") == packed.run("show", "HEAD:big.txt")
 
 
 @pytest.mark.parametrize("damage", [b"", b"\xfftOc\0\0\0\2", b"garbage" * 300])
