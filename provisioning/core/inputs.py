@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TypeVar
 
 from provisioning import __version__
 from provisioning.core.diffs import compute_recorded
-from provisioning.core.ids import Mark, ResourceId, parse_mark
+from provisioning.core.ids import ResourceId, parse_mark
 from provisioning.core.kinds import Kind
 from provisioning.core.plans import Plan
 from provisioning.core.providers import Absent, Observation, Present, Unreadable
@@ -15,12 +14,10 @@ from provisioning.core.records import Inputs, Record, Seen
 from provisioning.core.resources import Resource
 from provisioning.core.secrecy import Secret, has_secret, mark_secrets, reveal
 from provisioning.core.states import DesiredState, LiveState, RecordedState
-from provisioning.core.targets import Places
 from provisioning.core.values import (
     Tree,
     as_json,
     compute_fingerprint,
-    from_json,
     is_equal,
     replace_at,
     summarise,
@@ -30,8 +27,6 @@ OPEN = frozenset({"git", "infra", "now", "paths"})
 """The namespaces whose values anybody may see who reads the state log."""
 
 PRESENT, ABSENT, UNREADABLE = "present", "absent", "unreadable"
-
-Key = TypeVar("Key", ResourceId, int)
 
 
 def compute_inputs(
@@ -210,51 +205,4 @@ def _is_expected(seen: Seen, record: Record | None, owner: str) -> bool:
         and mark is not None
         and mark.owner == owner
         and is_equal(seen.attributes, as_json(record.attributes))
-    )
-
-
-def restore_live(
-    inputs: Inputs,
-    places: Places,
-    recorded: RecordedState,
-    *,
-    kinds: Mapping[str, Kind],
-    owner: str,
-) -> LiveState:
-    """Return what the providers answered when *inputs* were written down."""
-    current: dict[ResourceId, Observation] = {}
-    for name, target in places.current.items():
-        record = recorded.records.get(target.id)
-        if name in inputs.current:
-            current[name] = _restore(inputs.current[name])
-        elif record is None:
-            current[name] = Absent()
-        else:
-            mark = Mark(f"{owner}/{target.id}", record.run, record.operation)
-            is_seen = not kinds[record.kind].recorded_only if record.kind in kinds else False
-            current[name] = Present(record.attributes, mark if is_seen else None)
-    return LiveState(
-        current=current,
-        elsewhere=_restore_all(inputs.elsewhere, places.elsewhere),
-        leftovers=_restore_all(inputs.leftovers, places.leftovers),
-    )
-
-
-def _restore_all(noted: Mapping[Key, Seen], places: Mapping[Key, object]) -> dict[Key, Observation]:
-    return {name: _restore(noted[name]) if name in noted else Absent() for name in places}
-
-
-def _restore(seen: Seen) -> Observation:
-    if seen.state == ABSENT:
-        return Absent()
-    if seen.state == UNREADABLE:
-        return Unreadable(seen.reason)
-    return Present(from_json(seen.attributes), parse_mark(seen.mark) if seen.mark else None)
-
-
-def find_changed_reads(inputs: Inputs, reads: Mapping[str, Tree], key: bytes) -> list[str]:
-    """Return the references whose values are not those that *inputs* tell of, sorted."""
-    now = {name: compute_read(value, key) for name, value in reads.items() if not is_open(name)}
-    return sorted(
-        name for name in now.keys() | inputs.read.keys() if now.get(name) != inputs.read.get(name)
     )

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 from provisioning import __version__
 from provisioning.core.errors import InvalidArgument, ProvisioningError, Source
 from provisioning.core.ids import CommitId, ResourceId
-from provisioning.core.inputs import find_changed_reads, restore_live
 from provisioning.core.interpolation import Reference
 from provisioning.core.narrowing import narrow_plan
 from provisioning.core.planning import compute_plan
 from provisioning.core.plans import Plan
 from provisioning.core.records import Begin, Inputs
 from provisioning.core.references import Lookup
+from provisioning.core.restored import find_changed_reads, restore_live
 from provisioning.core.states import RecordedState
 from provisioning.core.suspensions import hold_back
 from provisioning.core.targets import compute_places
