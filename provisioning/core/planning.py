@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from provisioning.core.diffs import Cause, FieldChange, compute_diff
@@ -36,6 +36,7 @@ def compute_plan(
     kinds: Mapping[str, Kind],
     workspace: str,
     key: bytes,
+    corrects: Collection[ResourceId] = (),
 ) -> Plan:
     """Compute the changes that take *live* to *desired*.
 
@@ -50,12 +51,13 @@ def compute_plan(
         kinds: The kinds of all providers, by name.
         workspace: The workspace's id, a part of every ownership mark.
         key: The key of the fingerprints that stand for sensitive values.
+        corrects: The resources whose drift is corrected, whatever their manifests say.
 
     Raises:
         InvalidManifest: If a reference names a field that does not exist.
     """
     ownership = Ownership(workspace, desired.infra)
-    planner = _Planner(desired, recorded, live, kinds, ownership, key)
+    planner = _Planner(desired, recorded, live, kinds, ownership, key, corrects)
     for name in desired.order:
         planner.plan_desired(desired.resources[name])
     return planner.finish()
@@ -69,6 +71,7 @@ class _Planner:
     kinds: Mapping[str, Kind]
     ownership: Ownership
     key: bytes
+    corrects: Collection[ResourceId]
     changes: list[PlannedChange] = field(default_factory=list)
     blocked: dict[ResourceId, BlockedResource] = field(default_factory=dict)
     drifted: list[Drifted] = field(default_factory=list)
@@ -147,7 +150,7 @@ class _Planner:
     def _plan_creation(
         self, resource: Resource, kind: Kind, spec: dict[str, Tree], record: Record | None
     ) -> None:
-        if record is not None and resource.lifecycle.drift is not DriftPolicy.CORRECT:
+        if record is not None and self._get_policy(resource) is not DriftPolicy.CORRECT:
             self._note_drift(
                 resource, (FieldChange(path="", before="present", after=None, cause=Cause.DRIFT),)
             )
@@ -278,7 +281,7 @@ class _Planner:
         if (
             live.mark is None
             and not kind.recorded_only
-            and resource.lifecycle.drift is DriftPolicy.CORRECT
+            and self._get_policy(resource) is DriftPolicy.CORRECT
         ):
             return "its ownership mark is gone"
         return ""
@@ -286,17 +289,23 @@ class _Planner:
     def _apply_drift_policy(
         self, resource: Resource, fields: tuple[FieldChange, ...]
     ) -> tuple[FieldChange, ...]:
-        policy = resource.lifecycle.drift
-        if policy is DriftPolicy.CORRECT:
+        if self._get_policy(resource) is DriftPolicy.CORRECT:
             return fields
         drift = tuple(each for each in fields if each.cause is Cause.DRIFT)
-        if drift and policy is DriftPolicy.DETECT:
+        if drift:
             self._note_drift(resource, drift)
         return tuple(each for each in fields if each.cause is not Cause.DRIFT)
 
     def _note_drift(self, resource: Resource, fields: tuple[FieldChange, ...]) -> None:
-        if resource.lifecycle.drift is DriftPolicy.DETECT:
-            self.drifted.append(Drifted(id=resource.id, fields=fields, source=resource.source))
+        policy = self._get_policy(resource)
+        if policy is not DriftPolicy.IGNORE:
+            self.drifted.append(
+                Drifted(id=resource.id, fields=fields, source=resource.source, policy=policy)
+            )
+
+    def _get_policy(self, resource: Resource) -> DriftPolicy:
+        is_to_be_corrected = resource.id in self.corrects
+        return DriftPolicy.CORRECT if is_to_be_corrected else resource.lifecycle.drift
 
     def _settle(
         self, resource: Resource, spec: Mapping[str, Tree], attributes: Mapping[str, Tree]

@@ -11,7 +11,7 @@ from provisioning.core.errors import Source
 from provisioning.core.ids import CommitId, ResourceId
 from provisioning.core.providers import Present
 from provisioning.core.records import Action, Record
-from provisioning.core.resources import Resource
+from provisioning.core.resources import DriftPolicy, Resource
 from provisioning.core.values import Digest, Tree, compute_digest, summarise
 
 
@@ -79,11 +79,12 @@ class BlockedResource:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drifted:
-    """A resource that is not as desired, and is left so because its drift is only detected."""
+    """A resource that is not as desired, and is left so because its *policy* does not correct."""
 
     id: ResourceId
     fields: tuple[FieldChange, ...]
     source: Source
+    policy: DriftPolicy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

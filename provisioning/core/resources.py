@@ -18,6 +18,7 @@ class DriftPolicy(StrEnum):
 
     IGNORE = "ignore"
     DETECT = "detect"
+    PR = "pr"
     CORRECT = "correct"
 
 

@@ -43,7 +43,11 @@ def shape_plan(plan: Plan) -> Shape:
             for each in plan.blocked
         ],
         "drifted": [
-            {"id": each.id, "fields": [shape_field(field) for field in each.fields]}
+            {
+                "id": each.id,
+                "policy": each.policy,
+                "fields": [shape_field(field) for field in each.fields],
+            }
             for each in plan.drifted
         ],
     }

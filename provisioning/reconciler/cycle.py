@@ -143,7 +143,8 @@ class Reconciler:
         view, journals = view or self.log.read(), list_journals(self.journals)
         cut_off = read_unfinished(journals)
         records = self.log.open_records(view)
-        sight = self.eyes.look(request.commit, records, view.begin, cut_off)
+        eyes = replace(self.eyes, corrects=request.corrects)
+        sight = eyes.look(request.commit, records, view.begin, cut_off)
         plan = sight.plan
         if request.targets or request.excludes:
             from provisioning.core.narrowing import narrow_plan

@@ -85,6 +85,7 @@ class Eyes:
         lookup: Answers interpolations that are not about resources.
         key: The key of fingerprints.
         settlement: The file that keeps what is settled; it may vanish at any time.
+        corrects: The resources whose drift is corrected, whatever their manifests say.
     """
 
     infra: str
@@ -95,6 +96,7 @@ class Eyes:
     lookup: Lookup
     key: bytes
     settlement: Path
+    corrects: frozenset[ResourceId] = frozenset()
 
     def look(
         self,
@@ -144,7 +146,13 @@ class Eyes:
         owner = f"{self.workspace}/{self.infra}"
         live = observe_live(places, kinds=self.kinds, providers=self.providers, owner=owner)
         plan = compute_plan(
-            desired, recorded, live, kinds=self.kinds, workspace=self.workspace, key=self.key
+            desired,
+            recorded,
+            live,
+            kinds=self.kinds,
+            workspace=self.workspace,
+            key=self.key,
+            corrects=self.corrects,
         )
         return live, plan
 

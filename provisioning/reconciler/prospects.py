@@ -9,7 +9,7 @@ from pathlib import Path
 
 from provisioning.core.budgets import UNLIMITED, Budget
 from provisioning.core.gates import Verdict
-from provisioning.core.ids import CommitId
+from provisioning.core.ids import CommitId, ResourceId
 from provisioning.core.leases import Judgement
 from provisioning.core.pacing import Limits
 from provisioning.core.plans import Plan
@@ -26,7 +26,8 @@ class Request:
 
     `digest` is the plan that was approved; another plan is not applied. `allow` are the
     codes of gates that may be passed. `base` is what of the branch is in a *commit* that is
-    on no branch yet, as of a pull request before its merge.
+    on no branch yet, as of a pull request before its merge. `corrects` are the resources whose
+    drift is corrected, whatever their manifests say.
     """
 
     commit: CommitId
@@ -36,6 +37,7 @@ class Request:
     allow: Sequence[str] = ()
     digest: Digest | None = None
     base: CommitId | None = None
+    corrects: frozenset[ResourceId] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -85,10 +85,15 @@ def test_drift_is_healed_with_its_reason(box):
 
 
 @pytest.mark.parametrize(
-    ("policy", "drifted"), [(DriftPolicy.DETECT, ["Thing/a"]), (DriftPolicy.IGNORE, [])]
+    ("policy", "drifted"),
+    [
+        (DriftPolicy.DETECT, ["Thing/a"]),
+        (DriftPolicy.PR, ["Thing/a"]),
+        (DriftPolicy.IGNORE, []),
+    ],
 )
 def test_drift_that_is_not_to_be_corrected_is_left(box, policy, drifted):
-    """`detect` reports drift and `ignore` does not; neither touches it."""
+    """`detect` and `pr` report drift and `ignore` does not; none touches it."""
     lifecycle = Lifecycle(drift=policy)
     commit = box.commits.commit(build_resource("Thing/a", {"size": 1}, lifecycle=lifecycle))
     box.reconcile(commit)
@@ -97,6 +102,29 @@ def test_drift_that_is_not_to_be_corrected_is_left(box, policy, drifted):
     prospect = box.look(commit)
     assert not prospect.plan.changes
     assert [each.id for each in prospect.plan.drifted] == drifted
+    assert {each.policy for each in prospect.plan.drifted} <= {policy}
+
+
+@pytest.mark.parametrize("policy", [DriftPolicy.DETECT, DriftPolicy.PR, DriftPolicy.IGNORE])
+@pytest.mark.parametrize("is_gone", [False, True])
+def test_drift_is_corrected_where_a_request_says_so(box, policy, is_gone):
+    """What the request names is put back, and what it does not name is left."""
+    lifecycle = Lifecycle(drift=policy)
+    names = ("Thing/a", "Thing/b")
+    commit = box.commits.commit(
+        *(build_resource(name, {"size": 1}, lifecycle=lifecycle) for name in names)
+    )
+    box.reconcile(commit)
+    for name in box.world.snapshot():
+        if is_gone:
+            box.world.remove(name)
+        else:
+            box.world.change(name, {"size": 9})
+    request = Request(commit=commit, reason="test", corrects=frozenset({"Thing/a"}))
+    report = box.build_reconciler().reconcile(request)
+    assert [(each.id, each.heals) for each in report.prospect.plan.changes] == [("Thing/a", True)]
+    sizes = {name: each["size"] for name, each in live(box).items()}
+    assert sizes == {"Thing/a": 1} | ({} if is_gone else {"Thing/b": 9})
 
 
 def test_what_is_no_longer_desired_is_deleted(box):
