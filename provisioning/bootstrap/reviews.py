@@ -14,12 +14,14 @@ from provisioning.core.reviews.codeowners import PLACES, OwnerRule, parse_codeow
 from provisioning.core.reviews.findings import Exposure
 from provisioning.core.statelog import LogView
 from provisioning.forge.pulls import GiteaPulls
+from provisioning.gitstore.drifts import DriftBranches
 from provisioning.gitstore.reviews import ReviewLog
 from provisioning.reconciler.cycle import Reconciler
 from provisioning.reconciler.holding import hold_lock, release_lock
 from provisioning.reconciler.prospects import Prospect, Request
 from provisioning.reconciler.reviews.answering import Responder
 from provisioning.reconciler.reviews.applying import Applier
+from provisioning.reconciler.reviews.drifting import Drifter
 from provisioning.reconciler.reviews.looking import Inspector
 from provisioning.reconciler.reviews.publishing import Publisher
 from provisioning.reconciler.reviews.reviewer import Reviewer
@@ -81,6 +83,17 @@ def build_reviewer(workspace: Workspace) -> Reviewer:
             redact=workspace.redactor.redact,
         ),
         publisher=Publisher(forge=forge, reviews=reviews, redact=workspace.redactor.redact),
+        drifter=Drifter(
+            forge=forge,
+            branches=DriftBranches(workspace.remote, workspace.holder.user),
+            repository=workspace.repository,
+            branch=workspace.branch,
+            list_infras=workspace.list_infras,
+            compile=desk.compile,
+            look=desk.look,
+            expose=desk.expose,
+            redact=workspace.redactor.redact,
+        ),
     )
 
 

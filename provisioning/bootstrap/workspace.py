@@ -37,6 +37,7 @@ from provisioning.core.redaction import Redactor
 from provisioning.core.references import Outlook
 from provisioning.core.resources import Resource
 from provisioning.core.reviews.approvals import Reviewed
+from provisioning.core.reviews.drifts import DRIFTS
 from provisioning.core.statelog import OURS, LogView
 from provisioning.core.sweeps import Needs, compute_needs
 from provisioning.core.values import Tree
@@ -209,14 +210,14 @@ class Workspace:
         return f"{self.root.relative_to(work_tree)}/"
 
     def read_commit(self) -> CommitId:
-        """Return the newest desired state; with a remote, fetch it and every state log.
+        """Return the newest desired state; with a remote, fetch it and all that runs wrote there.
 
         Raises:
             RepositoryUnusable: If the branch has no commit.
         """
         ref = f"refs/heads/{self.branch}"
         if self.remote:
-            self.remote.fetch(ref, f"{OURS}*")
+            self.remote.fetch(ref, f"{OURS}*", f"{DRIFTS}*")
         commit = self.repository.read_ref(ref)
         if commit is None:
             raise RepositoryUnusable(
@@ -282,6 +283,10 @@ class Workspace:
     def sweep_width(self) -> int:
         """How many infras are worked on at once."""
         return int(self.layers.get("executor.infras").value)
+
+    def has_drift_branches(self, infra: str) -> bool:
+        """Tell whether a drift of *infra* has a branch at the remote, as it was fetched."""
+        return bool(self.repository.list_refs(f"{DRIFTS}{infra}/"))
 
     def list_infras(self, commit: CommitId) -> list[str]:
         """Return the names of the infras at *commit*, sorted."""

@@ -21,13 +21,17 @@ if TYPE_CHECKING:
 def review(session: Session, number: int | None, *, exit_code: bool, output: str) -> int:
     """Plan every open pull request, answer what was said in it, and show it there.
 
-    Merged ones that still wait for a yes are looked at again, too.
+    Merged ones that still wait for a yes are looked at again, too, and what has drifted with
+    `drift: pr` gets a pull request of its own.
     """
     from provisioning.bootstrap.reviews import build_reviewer
+    from provisioning.cli.render.errors import render_error
     from provisioning.core.forges import State
     from provisioning.core.shapes import shape_review
 
     reviewer = build_reviewer(session.open_workspace())
+    for problem in [] if number else reviewer.drifter.keep_all():
+        click.echo(render_error(problem), err=True)
     found = [reviewer.review(number)] if number else reviewer.review_all()
     if output == "text":
         _show(found)

@@ -280,10 +280,10 @@ def reconcile(
     names = workspace.choose_infras(commit, infra)
     if len(names) > 1:
         from provisioning.cli.sweeps import sweep_workspace
+        from provisioning.cli.telling import tell_forge
 
-        codes, is_news = sweep_workspace(workspace, names, request, output)
-        if is_news:
-            _tell_forge(workspace)
+        codes, reports = sweep_workspace(workspace, names, request, output)
+        tell_forge(workspace, reports, narrowed=False)
         return _join_codes(codes)
     return _run_all(workspace, names, request, output, single=infra is not None, asks=False)
 
@@ -298,10 +298,11 @@ def _run_all(
     asks: bool,
 ) -> int:
     from provisioning.cli.render.progress import Progress
+    from provisioning.cli.telling import tell_forge
     from provisioning.core.shapes import shape_result
     from provisioning.reconciler.stopping import Stop, stopping_on_signals
 
-    shapes, codes, is_news = [], [0], False
+    reports, codes = [], [0]
     with stopping_on_signals(Stop()) as stop:
         for name in names:
             if stop.is_requested:
@@ -310,15 +311,14 @@ def _run_all(
             report = _run_one(
                 workspace, name, request, stop=stop, progress=Progress(), asks=asks, output=output
             )
-            shapes.append(shape_result(report.prospect.plan, report.conclusion, report.run))
+            reports.append(report)
             codes.append(CODES[report.conclusion])
-            is_news = is_news or bool(report.run or report.prospect.verdicts)
             if output == "text":
                 _show_report(report)
     if output != "text":
+        shapes = [shape_result(it.prospect.plan, it.conclusion, it.run) for it in reports]
         print_shape(shapes[0] if single and shapes else shapes, output)
-    if is_news:
-        _tell_forge(workspace)
+    tell_forge(workspace, reports, narrowed=bool(request.targets or request.excludes))
     return _join_codes(codes)
 
 
@@ -334,20 +334,6 @@ def _order(workspace: Workspace, commit: CommitId, names: list[str]) -> list[str
 def _join_codes(codes: Iterable[int]) -> int:
     """Return the worst: interrupted, failed, blocked, done."""
     return max(codes, key=lambda code: (code == INTERRUPTED, code == 1, code), default=0)
-
-
-def _tell_forge(workspace: Workspace) -> None:
-    """Show in the merged pull requests what became of them; they can be told later as well."""
-    if workspace.forge is None:
-        return
-    from provisioning.bootstrap.reviews import build_reviewer
-    from provisioning.core.errors import ProvisioningError
-
-    try:
-        build_reviewer(workspace).review_merged()
-    except ProvisioningError as exc:
-        note = f"note: the forge was not told: {exc.message}; `provisioning review` tells it later"
-        click.echo(click.style(note, fg="yellow"), err=True)
 
 
 INTERRUPTED = 130

@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
 def sweep_workspace(
     workspace: Workspace, names: Sequence[str], request: Request, output: str
-) -> tuple[list[int], bool]:
+) -> tuple[list[int], list[Report]]:
     """Reconcile *names*, and show each as it ends.
 
     Returns:
-        The exit codes, and whether there is anything to tell a forge.
+        The exit codes, and what became of each infra that could be looked at.
     """
     from provisioning.cli.render.progress import Progress
     from provisioning.reconciler.stopping import Stop, stopping_on_signals
@@ -30,7 +30,8 @@ def sweep_workspace(
 
     needs = workspace.read_needs(request.commit, names)
     progress = Progress()
-    codes, shapes, is_news = [0], [], False
+    codes, shapes = [0], []
+    reports: list[Report] = []
     with stopping_on_signals(Stop()) as stop:
 
         def run(infra: str) -> Report:
@@ -44,8 +45,7 @@ def sweep_workspace(
             needs, run, parallelism=workspace.sweep_width, is_stopped=lambda: stop.is_requested
         ):
             codes.append(_get_code(swept))
-            report = swept.report
-            is_news = is_news or bool(report and (report.run or report.prospect.verdicts))
+            reports += [swept.report] if swept.report else []
             if output == "text":
                 _show(swept)
             shapes.append(_shape(swept))
@@ -53,7 +53,7 @@ def sweep_workspace(
             codes.append(130)
     if output != "text":
         print_shape(sorted(shapes, key=lambda each: str(each["infra"])), output)
-    return codes, is_news
+    return codes, reports
 
 
 def _name_infra(progress: Callable[[Event], None], infra: str) -> Callable[[Event], None]:

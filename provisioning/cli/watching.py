@@ -9,6 +9,7 @@ import click
 
 from provisioning.cli.render.errors import render_error
 from provisioning.cli.render.progress import Progress
+from provisioning.cli.telling import tell_forge
 from provisioning.core.errors import ProvisioningError
 from provisioning.core.ids import CommitId
 from provisioning.core.sweeps import order_infras
@@ -44,14 +45,17 @@ def _reconcile_once(
         click.echo(render_error(exc), err=True)
         return commit
     request = Request(commit=commit, reason="watch", allow=allow)
+    reports = []
     for name in names:
         if stop.is_requested:
             break
         try:
             reconciler = workspace.build_reconciler(name, commit, stop=stop, listener=Progress())
-            click.echo(_tell(name, reconciler.reconcile(request)))
+            reports.append(reconciler.reconcile(request))
+            click.echo(_tell(name, reports[-1]))
         except ProvisioningError as exc:
             click.echo(render_error(exc), err=True)
+    tell_forge(workspace, reports, narrowed=False)
     return commit
 
 

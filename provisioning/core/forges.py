@@ -78,6 +78,7 @@ class PullRequest:
     url: str
     merged: CommitId | None = None
     merged_at: str = ""
+    body: str = ""
     labels: frozenset[str] = frozenset()
 
 
@@ -136,6 +137,19 @@ class Forge(Protocol):
 
     def list_merged_pulls(self) -> list[PullRequest]:
         """Return those merged of late, oldest merge first."""
+
+    def create_pull(self, head: str, base: str, title: str, body: str) -> None:
+        """Open a pull request from the branch *head* to *base*.
+
+        Raises:
+            HeadMoved: If there is one already.
+        """
+
+    def update_pull(self, number: int, body: str) -> None:
+        """Write the text of a pull request anew."""
+
+    def close_pull(self, number: int) -> None:
+        """Close a pull request without merging it."""
 
     def list_comments(self, number: int) -> list[Comment]:
         """Return the comments of a pull request, oldest first."""

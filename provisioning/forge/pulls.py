@@ -20,6 +20,7 @@ RECENT = 50
 """How many merged pull requests are looked at, newest first."""
 
 _MISSING = frozenset({http.HTTPStatus.NOT_FOUND})
+_EXISTS = frozenset({http.HTTPStatus.CONFLICT})
 _UNMERGED = frozenset({http.HTTPStatus.METHOD_NOT_ALLOWED, http.HTTPStatus.CONFLICT})
 _PERMISSIONS = {
     "read": Permission.READ,
@@ -96,6 +97,21 @@ class GiteaPulls:
                 f"#{number} cannot be merged: {reply.message}",
                 hint="does the protection of its branch ask for more approvals or checks?",
             )
+
+    def create_pull(self, head: str, base: str, title: str, body: str) -> None:
+        """See `Forge.create_pull`."""
+        asked = {"head": head, "base": base, "title": title, "body": body}
+        reply = self._api.send("POST", f"{self._path}/pulls", asked, accepted=_EXISTS)
+        if reply.status in _EXISTS:
+            raise HeadMoved(f"{head} has a pull request already: {reply.message}")
+
+    def update_pull(self, number: int, body: str) -> None:
+        """See `Forge.update_pull`."""
+        self._api.send("PATCH", f"{self._path}/pulls/{number}", {"body": body})
+
+    def close_pull(self, number: int) -> None:
+        """See `Forge.close_pull`."""
+        self._api.send("PATCH", f"{self._path}/pulls/{number}", {"state": "closed"})
 
     # Comments
 
@@ -177,6 +193,7 @@ def parse_pull(data: Mapping[str, Any]) -> PullRequest:
         url=str(data["html_url"]),
         merged=CommitId(data["merge_commit_sha"]) if is_merged else None,
         merged_at=str(data["merged_at"] or ""),
+        body=str(data["body"] or ""),
         labels=frozenset(each["name"] for each in data["labels"] or ()),
     )
 

@@ -17,6 +17,7 @@ from provisioning.core.errors import (
 )
 from provisioning.core.forges import Token
 from provisioning.core.ids import CommitId
+from provisioning.core.reviews.drifts import DRIFTS
 from provisioning.core.reviews.records import REVIEWS
 from provisioning.core.statelog import OURS
 from provisioning.gitstore.git import Answer, mask_password, run_git
@@ -128,10 +129,7 @@ class Remote:
             RemoteUnreachable: If it cannot be known whether the push arrived.
         """
         self._check_ours(ref, new, old)
-        lease = f"--force-with-lease={ref}:{old or ''}"
-        answer = self._ask("push", "--porcelain", "--atomic", lease, "--", self.url, f"{new}:{ref}")
-        if answer.status:
-            self._look_up(ref, new, old, answer)
+        self._push(ref, new, old)
         self.mirror.follow(ref, new)
 
     def publish(self, ref: str, new: CommitId) -> None:
@@ -152,14 +150,31 @@ class Remote:
             raise self._describe("pushed to", answer)
         self.mirror.follow(ref, new)
 
+    def delete(self, ref: str, old: CommitId) -> None:
+        """Delete *ref*, there and in the mirror, if it is at *old*; see `push` for the rest."""
+        if not ref.startswith(DRIFTS):
+            raise AssertionError(f"{ref} is not ours to delete")
+        self._push(ref, None, old)
+        self.mirror.unfollow(ref)
+
+    def _push(self, ref: str, new: CommitId | None, old: CommitId | None) -> None:
+        lease, change = f"--force-with-lease={ref}:{old or ''}", f"{new or ''}:{ref}"
+        answer = self._ask("push", "--porcelain", "--atomic", lease, "--", self.url, change)
+        if answer.status:
+            self._look_up(ref, new, old, answer)
+
     def _check_ours(self, ref: str, new: CommitId, old: CommitId | None) -> None:
-        """Refuse what the lease alone would let through: it forces any commit on any branch."""
-        if not ref.startswith((OURS, REVIEWS)):
+        """Refuse what the lease alone would let through: it forces any commit on any branch.
+
+        The branch of a drift is no history, and is written anew.
+        """
+        if not ref.startswith((OURS, REVIEWS, DRIFTS)):
             raise AssertionError(f"{ref} is not ours to write")
-        if old and not self.mirror.is_ancestor(old, new):
+        is_history = not ref.startswith(DRIFTS)
+        if old and is_history and not self.mirror.is_ancestor(old, new):
             raise AssertionError(f"{new} does not follow {old}")
 
-    def _look_up(self, ref: str, new: CommitId, old: CommitId | None, push: Answer) -> None:
+    def _look_up(self, ref: str, new: CommitId | None, old: CommitId | None, push: Answer) -> None:
         """Find out what became of a push whose answer was not a yes."""
         verdict = parse_verdict(push.output)
         if verdict is None and REFUSED.search(push.error):

@@ -346,6 +346,13 @@ class Repository:
         with suppress(pygit2.GitError):
             self._git.references.create(name, new, force=True)
 
+    def unfollow(self, name: str) -> None:
+        """Let a mirror have no *name*, as the remote is known to have none."""
+        import pygit2
+
+        with suppress(KeyError, pygit2.GitError):
+            self._git.references.delete(name)
+
     def _write_ref(self, name: str, new: str, old: str) -> Answer:
         """Write it, and once more if a git that was killed left its lock in the way."""
         watch = LockWatch(self._shared / OURS)

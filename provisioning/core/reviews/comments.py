@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from provisioning.core.diffs import FieldChange
 from provisioning.core.errors import InvalidWorkspace, ProvisioningError
 from provisioning.core.forges import State
-from provisioning.core.plan_texts import is_multiline, render_text_diff, render_value
 from provisioning.core.plans import Plan, PlannedChange
 from provisioning.core.records import Action, Run
 from provisioning.core.reviews.commands import WORD, Verb
+from provisioning.core.reviews.fields import render_fields
 from provisioning.core.reviews.findings import InfraReview, PullReview
 from provisioning.core.reviews.markdown import render_block, render_cell, render_code
 from provisioning.core.reviews.statics import ManifestChange
@@ -37,7 +36,6 @@ SIGNS = {
 MARKS = {State.SUCCESS: "✅", State.PENDING: "⏳", State.FAILURE: "❌", State.ERROR: "❌"}
 
 _COLUMNS = ("create", "update", "replace", "delete")
-_MOST_LINES = 40
 _MOST_OVERLAPS = 5
 
 FindUrl = Callable[[str], str]
@@ -172,7 +170,7 @@ def _list_changes(plan: Plan) -> Iterator[str]:
         yield f"- {blocked.id}  blocked: {blocked.reason}"
     for drifted in plan.drifted:
         yield "\n".join(
-            [f"! {drifted.id}  has drifted, and is left so", *_render_fields(drifted.fields)]
+            [f"! {drifted.id}  has drifted, and is left so", *render_fields(drifted.fields)]
         )
 
 
@@ -183,31 +181,12 @@ def _render_change(change: PlannedChange) -> Iterator[str]:
         yield f"      {change.warning}"
     if change.moved_from:
         yield f"      moved from {change.moved_from}"
-    yield from _render_fields(change.fields)
+    yield from render_fields(change.fields)
 
 
 def _render_difference(change: ManifestChange) -> Iterator[str]:
     yield f"{SIGNS[change.action]} {change.action} {change.id}  {change.source}"
-    yield from _render_fields(change.fields)
-
-
-def _render_fields(fields: Sequence[FieldChange]) -> Iterator[str]:
-    for field in fields:
-        note = "  forces replacement" if field.replaces and field.before is not None else ""
-        if is_multiline(field):
-            yield f"      {field.path}{note}"
-            lines = render_text_diff(field.before, field.after)
-            yield from (_indent(line) for line in lines[:_MOST_LINES])
-            if len(lines) > _MOST_LINES:
-                yield f"        … {len(lines) - _MOST_LINES} more lines"
-        else:
-            before = "" if field.before is None else f"{render_value(field.before)} → "
-            yield f"      {field.path}  {before}{render_value(field.after)}{note}"
-
-
-def _indent(line: str) -> str:
-    """Move *line* to the right; the sign of a changed one stays where its colour comes from."""
-    return f"{line[0]}       {line[1:]}" if line[:1] in {"+", "-"} else f"        {line}"
+    yield from render_fields(change.fields)
 
 
 def _render_overlaps(review: PullReview) -> Iterator[str]:
@@ -228,7 +207,9 @@ def _render_way_on(review: PullReview) -> str:
                 f"Somebody who may can say `{WORD} {Verb.APPROVE}`."
             )
         return f"What was reviewed is on the branch `provisioning-reviews/{review.pull.number}`."
-    if review.applies_first:
+    if review.drift:
+        way = f"The merge accepts what is; `{WORD} {Verb.APPLY}` puts back what Git asks for."
+    elif review.applies_first:
         way = f"`{WORD} {Verb.APPLY}` applies exactly this, and then merges."
     else:
         way = "The merge applies exactly this; anything else waits for a yes."

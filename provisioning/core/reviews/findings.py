@@ -11,6 +11,7 @@ from provisioning.core.operations import compute_operations
 from provisioning.core.plan_texts import describe_work
 from provisioning.core.plans import Plan, PlannedChange, Risk
 from provisioning.core.records import Result, Run
+from provisioning.core.reviews.drifts import DriftPlace
 from provisioning.core.reviews.statics import ManifestChange
 
 CONTEXT = "provisioning"
@@ -129,6 +130,7 @@ class PullReview:
         is_trusted: Whether its author may write to the repository.
         is_foreign: Whether it is none of ours: closed, or for another branch.
         applies_first: Whether it is applied before it is merged.
+        drift: Which drift it is about, if it is one of those that we opened.
     """
 
     pull: PullRequest
@@ -139,6 +141,12 @@ class PullReview:
     is_trusted: bool = True
     is_foreign: bool = False
     applies_first: bool = False
+    drift: DriftPlace | None = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The infras that a command in it can be about."""
+        return (self.drift.infra,) if self.drift else tuple(each.infra for each in self.infras)
 
     @property
     def state(self) -> State:

@@ -130,7 +130,7 @@ class Responder:
         """Say why *said* may not be done; "" if it may."""
         if self.forge.read_permission(said.by) < Permission.WRITE:
             return "that takes the right to write to this repository"
-        known = {each.infra for each in review.infras}
+        known = set(review.names)
         if said.command.infra is not None and said.command.infra not in known:
             names = ", ".join(render_code(each) for each in sorted(known)) or "none"
             return f"this pull request touches no such infra; it touches: {names}"
@@ -153,7 +153,7 @@ class Responder:
         self, pull: PullRequest, review: PullReview, record: ReviewRecord, said: Said
     ) -> Answer:
         infra = said.command.infra
-        names = [infra] if infra else [each.infra for each in review.infras]
+        names = [infra] if infra else review.names
         match said.command.verb:
             case Verb.PLAN:
                 return self._plan(pull, review, record, said)

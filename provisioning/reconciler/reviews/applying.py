@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from provisioning.core.errors import Blocked, PlanChanged
 from provisioning.core.forges import Forge, State
 from provisioning.core.ids import CommitId
+from provisioning.core.reviews.drifts import DriftPlace
 from provisioning.core.reviews.findings import InfraReview, PullReview
 from provisioning.core.reviews.records import ReviewRecord
 from provisioning.core.values import Digest
@@ -48,6 +49,8 @@ class Applier:
             PlanChanged: If it is no longer what was shown.
         """
         number = review.pull.number
+        if review.drift:
+            return [self._put_back(review.drift, number)]
         if review.pull.merged:
             commit = self.read_base()
             request = Request(commit=commit, reason=f"pull request #{number}")
@@ -59,6 +62,17 @@ class Applier:
             )
         self._check(review, record)
         return self._apply_and_merge(review, infras)
+
+    def _put_back(self, drift: DriftPlace, number: int) -> Report:
+        """Apply what the branch asks for to the one resource; nothing of the pull request is."""
+        commit = self.read_base()
+        request = Request(
+            commit=commit,
+            reason=f"drift, pull request #{number}",
+            targets=(drift.id,),
+            corrects=frozenset({drift.id}),
+        )
+        return self.build_reconciler(drift.infra, commit).reconcile(request)
 
     def _check(self, review: PullReview, record: ReviewRecord | None) -> None:
         pull = review.pull

@@ -12,6 +12,7 @@ from provisioning.core.ids import CommitId
 from provisioning.core.records import Result, Run
 from provisioning.core.resources import Resource
 from provisioning.core.reviews.approvals import find_strays
+from provisioning.core.reviews.drifts import find_drift
 from provisioning.core.reviews.findings import Exposure, InfraReview, PullReview
 from provisioning.core.reviews.records import ReviewRecord, list_places
 from provisioning.core.reviews.statics import compare_manifests
@@ -60,7 +61,8 @@ class Inspector:
 
     def inspect(self, pull: PullRequest, record: ReviewRecord | None) -> PullReview:
         """Look at *pull*, open or merged, of which *record* is remembered."""
-        found = PullReview(pull=pull, applies_first=self.applies_first)
+        drift = find_drift(pull) if pull.is_open else None
+        found = PullReview(pull=pull, applies_first=self.applies_first, drift=drift)
         if pull.base_branch != self.branch:
             return replace(found, is_foreign=True, problem=f"it is not for {self.branch}")
         if pull.merged:
@@ -117,7 +119,10 @@ class Inspector:
 
     def is_trusted(self, pull: PullRequest) -> bool:
         """Tell whether what *pull* brings may be planned in full."""
-        return not pull.is_fork and self.forge.read_permission(pull.author) >= Permission.WRITE
+        if pull.is_fork:
+            return False
+        is_ours = pull.author == self.forge.read_login()
+        return is_ours or self.forge.read_permission(pull.author) >= Permission.WRITE
 
     def _list_exposures(self, changes: Iterable[FileChange]) -> Iterator[Exposure]:
         for change in changes:

@@ -12,6 +12,7 @@ from provisioning.gitstore.reviews import ReviewLog
 from provisioning.reconciler.prospects import Report
 from provisioning.reconciler.reviews.answering import Responder
 from provisioning.reconciler.reviews.applying import Applier
+from provisioning.reconciler.reviews.drifting import Drifter
 from provisioning.reconciler.reviews.looking import Inspector
 from provisioning.reconciler.reviews.publishing import Publisher
 
@@ -29,6 +30,7 @@ class Reviewer:
     applier: Applier
     responder: Responder
     publisher: Publisher
+    drifter: Drifter
 
     def review(self, number: int) -> PullReview:
         """Review one pull request, and those that change the same resources.
@@ -54,7 +56,7 @@ class Reviewer:
         found = self.inspector.inspect(pull, record)
         if found.is_foreign:
             raise Blocked(f"#{number}: {found.headline}", hint="`provisioning review` lists others")
-        names = [each.infra for each in found.infras]
+        names = list(found.names)
         if infra is not None and infra not in names:
             touched = ", ".join(names) or "none"
             raise InvalidArgument(
@@ -63,6 +65,7 @@ class Reviewer:
         try:
             return self.applier.apply(found, record, [infra] if infra else names)
         finally:
+            self._keep_drift(found)
             self._review(number)
 
     def review_merged(self) -> list[PullReview]:
@@ -101,11 +104,19 @@ class Reviewer:
             return found
         said = self.responder.respond(pull, found, record)
         if said != record:
+            self._keep_drift(found)
             pull = self.forge.read_pull(number)
             self.reviews.fetch(self.inspector.branch, number)
-            found = self.inspector.inspect(pull, said)
+            again = self.inspector.inspect(pull, said)
+            if again.is_foreign:  # what was asked for has closed it
+                return found
+            found = again
         self.publisher.publish(found, said)
         return found
+
+    def _keep_drift(self, review: PullReview) -> None:
+        if review.drift:
+            self.drifter.keep_infra(review.drift.infra)
 
 
 def _list_unaware(found: Mapping[int, PullReview]) -> list[int]:

@@ -1,8 +1,11 @@
 import os
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -96,3 +99,130 @@ def render_files():
         )
 
     return render
+
+
+# At Gitea: two people, their pull requests, and the reconciler between them
+
+MOTD = """\
+apiVersion: provisioning/v1
+kind: File
+metadata: {name: motd}
+spec: {path: motd, content: "hello\\n"}
+"""
+
+REVIEW, ANSWER = "<!-- provisioning:review -->", "<!-- provisioning:answer -->"
+
+
+@dataclass
+class Hosted:
+    """A workspace at Gitea, its people, and their pull requests."""
+
+    shop: Any
+    gitea: Any
+    repository: str
+    tokens: dict
+    numbers: Any
+
+    def call(self, who, method, path, body=None, expected=range(200, 300)):
+        status, data = self.gitea.call(
+            method, f"/repos/{self.repository}{path}", body, token=self.tokens[who]
+        )
+        assert status in expected, (status, data)
+        return data
+
+    def run(self, *arguments, expected=0, **more):
+        return self.shop.run(*arguments, expected=expected, **more)
+
+    def push(self, branch, files, *, base="main", force=False):
+        """Commit *files* (None removes) on a branch from *base*, and push it."""
+        self.shop.git("fetch", "--quiet", self.url, "main")
+        self.shop.git("checkout", "--quiet", "-B", branch, "FETCH_HEAD" if base == "main" else base)
+        for name, text in files.items():
+            path = self.shop.folder / name
+            path.unlink() if text is None else self.shop.write(text, name)
+        self.shop.git("add", "-A")
+        self.shop.git("commit", "--quiet", "-m", "change")
+        more = ["--force"] if force else []
+        self.shop.git("push", "--quiet", *more, self.url, f"HEAD:{branch}")
+
+    @property
+    def url(self):
+        return self.gitea.get_git_url(self.repository)
+
+    def open(self, files, who="ana"):
+        """Open a pull request of *who* with *files*; return its number."""
+        branch = f"topic{next(self.numbers)}"
+        self.push(branch, files)
+        body = {"head": branch, "base": "main", "title": "Change"}
+        return self.call(who, "POST", "/pulls", body)["number"]
+
+    def read(self, pull):
+        return self.call("ops", "GET", f"/pulls/{pull}")
+
+    def merge(self, pull, who="ben"):
+        """Merge it, once Gitea has found out whether that can be done."""
+        path, body = f"/pulls/{pull}/merge", {"Do": "merge"}
+        deadline = time.monotonic() + 60
+        while True:
+            told = self.call(who, "POST", path, body, expected=(*range(200, 300), 405))
+            if "try again later" not in str(told):
+                assert self.read(pull)["merged"], told
+                return
+            assert time.monotonic() < deadline, told
+            time.sleep(0.2)
+
+    def say(self, pull, who, text):
+        return self.call(who, "POST", f"/issues/{pull}/comments", {"body": text})["id"]
+
+    def list_comments(self, pull, marker=""):
+        found = self.call("ops", "GET", f"/issues/{pull}/comments")
+        return [each["body"] for each in found if each["body"].startswith(marker)]
+
+    def get_comment(self, pull):
+        (comment,) = self.list_comments(pull, REVIEW)
+        return comment
+
+    def list_answers(self, pull):
+        return self.list_comments(pull, ANSWER)
+
+    def get_answer(self, pull):
+        return self.list_answers(pull)[-1]
+
+    def list_statuses(self, commit):
+        found = self.call("ops", "GET", f"/commits/{commit}/statuses")
+        newest_last = sorted(found, key=lambda each: each["id"])
+        return {each["context"]: each["status"] for each in newest_last}
+
+    def get_statuses(self, pull):
+        return self.list_statuses(self.read(pull)["head"]["sha"])
+
+
+@pytest.fixture
+def hosted(shop, gitea, people):
+    repository = gitea.create_repository(auto_init=False)
+    token = shop.home / "gitea-token"
+    token.parent.mkdir(exist_ok=True)
+    token.write_text(f"{gitea.token}\n")
+    token.chmod(0o600)
+    settings = shop.folder / "config/provisioning.yaml"
+    more = f"""
+lock: {{backend: gitea}}
+forge: {{kind: gitea, url: "{gitea.url}", repository: {repository}, token_file: gitea-token}}
+"""
+    settings.write_text(settings.read_text(encoding="utf-8") + more)
+    shop.commit(MOTD)
+    made = Hosted(shop, gitea, repository, people, count())
+    shop.git("push", "--quiet", made.url, "HEAD:main")
+    for name in ("ana", "ben"):
+        made.call("ops", "PUT", f"/collaborators/{name}", {"permission": "write"})
+    shop.run("apply", "--yes")
+    return made
+
+
+@pytest.fixture(scope="session")
+def people(gitea_server):
+    """Ana and Ben may write, Eve may not; ops is the reconciler."""
+    tokens = {"ops": gitea_server.token}
+    for name in ("ana", "ben", "eve"):
+        tokens[name] = gitea_server.create_token(gitea_server.create_user(name))
+    return tokens
