@@ -134,7 +134,7 @@ class Responder:
         if said.command.infra is not None and said.command.infra not in known:
             names = ", ".join(render_code(each) for each in sorted(known)) or "none"
             return f"this pull request touches no such infra; it touches: {names}"
-        if said.command.verb not in {Verb.APPROVE, Verb.APPLY}:
+        if said.command.verb not in {Verb.APPROVE, Verb.APPLY} or review.drift:
             return ""
         if (
             said.by == pull.author

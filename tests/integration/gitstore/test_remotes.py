@@ -5,6 +5,7 @@ import pytest
 
 from provisioning.core.errors import HeadMoved, RemoteRefused, RemoteUnreachable
 
+DRIFT = "refs/heads/provisioning-drift/web/File-motd"
 REF = "refs/heads/provisioning/web"
 MAIN = "refs/heads/main"
 
@@ -206,6 +207,25 @@ def test_nothing_but_our_branches_is_pushed(served_by_file, connect, write):
     with pytest.raises(AssertionError, match="does not follow"):
         remote.push(REF, write(remote, None, "2"), new)
     assert (served_by_file.read(MAIN), served_by_file.read(REF)) == (main, new)
+
+
+def test_a_drift_s_branch_is_written_anew_and_deleted(served_by_file, connect, write):
+    """It needs no ancestry, but who read another head than is there changes nothing."""
+    one, other = connect(served_by_file.url), connect(served_by_file.url)
+    first, second = write(one, None, "1"), write(one, None, "2")
+    one.push(DRIFT, first, None)
+    other.fetch(DRIFT)
+    one.push(DRIFT, second, first)
+    assert served_by_file.read(DRIFT) == second
+    with pytest.raises(HeadMoved):
+        other.push(DRIFT, write(other, None, "3"), first)
+    with pytest.raises(HeadMoved):
+        other.delete(DRIFT, first)
+    assert served_by_file.read(DRIFT) == second
+    one.delete(DRIFT, second)
+    assert served_by_file.read(DRIFT) is one.mirror.read_ref(DRIFT) is None
+    with pytest.raises(AssertionError, match="not ours"):
+        one.delete(REF, first)
 
 
 def test_lock_that_is_taken_there_is_a_lost_race(served_by_file, connect, write):
