@@ -26,11 +26,11 @@ Points = dict[int, float]
 
 
 def read_points(page: str, before: str, after: str) -> Points:
-    """Return the seconds in the rows of *page* that are called *before*, a size, and *after*."""
+    """Return the processor's seconds in the rows of *page* called *before*, a size, and *after*."""
     found = {}
     for size in SIZES:
         name = re.escape(f"| {before}{size:,}{after} | ")
-        row = re.search(name + r"([0-9.]+) s", page)
+        row = re.search(name + r"[^|]*\(([0-9.]+) s CPU\)", page)
         if row:
             found[size] = float(row[1])
     return found
@@ -60,7 +60,8 @@ def render_picture(series: list[Points]) -> str:
     for size in SIZES:
         x, y = place(size, LEAST)
         parts.append(f'<text x="{x}" y="{y + 18}" text-anchor="middle">{size:,}</text>')
-    parts.append(f'<text x="{LEFT}" y="{HEIGHT - 8}">resources</text>')
+    unit = "resources; seconds of the processor, for Terraform by the clock"
+    parts.append(f'<text x="{LEFT}" y="{HEIGHT - 8}">{unit}</text>')
     for points, (label, colour) in zip(series, LINES, strict=True):
         places = [place(size, seconds) for size, seconds in points.items()]
         if not places:
