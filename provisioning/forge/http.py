@@ -80,7 +80,7 @@ class Api:
         self.url = url.rstrip("/")
         self._token = token
         self._timeout = timeout
-        self._sleep = sleep
+        self.sleep = sleep
         self._mutex = threading.Lock()
         self._client: httpx2.Client | None = None
 
@@ -152,7 +152,7 @@ class Api:
                 is_safe = method == "GET" or isinstance(exc, _Throttled)
                 if attempt == ATTEMPTS or not is_safe:
                     raise
-                self._sleep(min(exc.retry_after or 2.0**attempt, LONGEST_PAUSE))
+                self.sleep(min(exc.retry_after or 2.0**attempt, LONGEST_PAUSE))
         raise AssertionError  # the last attempt returns or raises
 
     def _exchange(

@@ -21,6 +21,9 @@ RECENT = 50
 
 _MISSING = frozenset({http.HTTPStatus.NOT_FOUND})
 _EXISTS = frozenset({http.HTTPStatus.CONFLICT})
+_PAUSES = (0.5, 1.0, 2.0, 4.0)
+"""Seconds between tries to merge what Gitea still looks at."""
+
 _UNMERGED = frozenset({http.HTTPStatus.METHOD_NOT_ALLOWED, http.HTTPStatus.CONFLICT})
 _PERMISSIONS = {
     "read": Permission.READ,
@@ -60,8 +63,18 @@ class GiteaPulls:
     def list_merged_pulls(self) -> list[PullRequest]:
         """See `Forge.list_merged_pulls`."""
         path = f"{self._path}/pulls"
-        found = self._api.read(path, state="closed", sort="recentupdate", page=1, limit=RECENT)
-        pulls = [parse_pull(each) for each in found.data]
+        query: dict[str, str | int] = {
+            "state": "closed",
+            "sort": "recentupdate",
+            "page": 1,
+            "limit": RECENT,
+        }
+        reply = self._api.send("GET", path, query=query, accepted=_MISSING)
+        if reply.status in _MISSING:  # Gitea has not noticed the first push yet
+            if self._api.read(self._path).data["empty"]:
+                return []
+            reply = self._api.read(path, **query)
+        pulls = [parse_pull(each) for each in reply.data]
         merged = [each for each in pulls if each.merged]
         return sorted(merged, key=lambda each: (each.merged_at, each.number))
 
@@ -89,7 +102,11 @@ class GiteaPulls:
         """See `Forge.merge_pull`."""
         body = {"Do": "merge", "head_commit_id": head}
         path = f"{self._path}/pulls/{number}/merge"
-        reply = self._api.send("POST", path, body, accepted=_UNMERGED)
+        for pause in (*_PAUSES, 0.0):
+            reply = self._api.send("POST", path, body, accepted=_UNMERGED)
+            if not pause or "try again" not in reply.message.lower():
+                break
+            self._api.sleep(pause)
         if reply.status == http.HTTPStatus.CONFLICT:
             raise HeadMoved(f"#{number} is no longer at {head[:10]}: {reply.message}")
         if reply.status in _UNMERGED:

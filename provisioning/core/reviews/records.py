@@ -96,7 +96,8 @@ def parse_review(data: bytes) -> ReviewRecord:
     except UNDECODABLE as exc:
         raise StateLogDamaged(
             f"{REVIEW} of a review cannot be read: {exc}",
-            hint="delete its branch below provisioning-reviews/; it is written again",
+            hint="an administrator deletes its branch below provisioning-reviews/; "
+            "it is written again",
         ) from exc
     if record.format > FORMAT:
         raise StateLogDamaged(

@@ -97,7 +97,8 @@ class Responder:
                 record = answer.record
             answers.append(_join(comment, texts))
         record = msgspec.structs.replace(record, answered=spoken[-1][0].id)
-        self.reviews.append(record, {}, f"answer #{pull.number}: {len(answers)} comments")
+        count = f"{len(answers)} comment{'s' * (len(answers) != 1)}"
+        self.reviews.append(record, {}, f"answer #{pull.number}: {count}")
         for text in answers:
             self.forge.create_comment(pull.number, self.redact(text))
         return record
@@ -144,6 +145,8 @@ class Responder:
             return "somebody else than the author must say yes"
         owners = find_owners(self.rules(), _list_paths(review, said.command.infra))
         people = {each for each in owners if "/" not in each}
+        if owners and not people:
+            return "CODEOWNERS names only teams for this, and who is in them is not known here"
         if people and said.by not in people:
             names = ", ".join(render_code(each) for each in sorted(people))
             return f"CODEOWNERS names {names} for this"

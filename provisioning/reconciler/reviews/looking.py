@@ -79,7 +79,8 @@ class Inspector:
         merge = self.repository.merge(base, pull.head)
         if merge.commit is None:
             count = len(merge.conflicts)
-            return replace(found, problem=f"it conflicts with {self.branch} in {count} files")
+            files = f"{count} file{'s' * (count != 1)}"
+            return replace(found, problem=f"it conflicts with {self.branch} in {files}")
         try:
             changes = list(self._walk_changes(base, merge.commit))
         except ProvisioningError as exc:

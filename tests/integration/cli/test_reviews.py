@@ -87,7 +87,7 @@ def test_the_plan_is_that_of_the_merge(hosted):
     rival = hosted.open(edit("mine\n"))
     hosted.push("main", edit("theirs\n"))
     hosted.run("review", "--pr", str(rival), expected=3)
-    assert "it conflicts with main in 1 files" in hosted.get_comment(rival)
+    assert "it conflicts with main in 1 file" in hosted.get_comment(rival)
     assert hosted.get_statuses(rival)["provisioning"] == "failure"
 
 
@@ -100,7 +100,7 @@ def test_what_nobody_read_waits_for_a_yes(hosted):
     assert "not as reviewed in" in hosted.run("reconcile", expected=3)
     assert hosted.shop.live() == {"motd": "hello\n"}
     comment = hosted.get_comment(pull)
-    assert "wait for a yes" in comment
+    assert "waits for a yes" in comment
     assert "+       sneaked in" in comment
     assert "provisioning/waiting" not in comment
     merged = hosted.read(pull)["merge_commit_sha"]
