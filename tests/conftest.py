@@ -8,6 +8,7 @@ import os
 import re
 import shlex
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -19,6 +20,10 @@ from urllib.request import urlopen
 
 import pytest
 from gitea_server import GiteaServer
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell's background job ignores it, and so would every process that a test interrupts.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
@@ -157,7 +162,7 @@ def run_gitea(tmp_path_factory, **options):
 
 @pytest.fixture
 def gitea(gitea_server):
-    """The server; its tests carry the marks `peer("gitea")` and `xdist_group("gitea")`."""
+    """The server; its tests carry the mark `peer("gitea")` and that of an `xdist_group`."""
     return gitea_server
 
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-pytestmark = [pytest.mark.peer("gitea"), pytest.mark.xdist_group("gitea")]
+pytestmark = [pytest.mark.peer("gitea"), pytest.mark.xdist_group("gitea-drift")]
 
 GONE = "<!-- provisioning:drift -->"
 

@@ -16,7 +16,7 @@ from gitea_proxy import Fault, FaultyProxy
 
 CALL, PUSH = r"^POST /api/v1/.*/contents", r"^POST .*/git-receive-pack"
 
-pytestmark = [pytest.mark.peer("gitea"), pytest.mark.xdist_group("gitea")]
+pytestmark = [pytest.mark.peer("gitea"), pytest.mark.xdist_group("gitea-lock")]
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = [pytest.mark.peer("gitea"), pytest.mark.xdist_group("gitea")]
+pytestmark = [pytest.mark.peer("gitea"), pytest.mark.xdist_group("gitea-reviews")]
 
 FILE = """\
 apiVersion: provisioning/v1
@@ -71,7 +71,7 @@ def read_all(hosted, pull):
     head = hosted.read(pull)["head"]["sha"]
     return (
         hosted.shop.git("ls-remote", hosted.url),
-        hosted.call("ops", "GET", f"/issues/{pull}/timeline"),
+        hosted.call("ops", "GET", f"/issues/{pull}/comments"),
         hosted.call("ops", "GET", f"/commits/{head}/statuses"),
     )
 

@@ -22,7 +22,7 @@ from provisioning.forge.tokens import TokenFile
 from provisioning.gitstore.contents import ContentsStateLog
 from provisioning.gitstore.remote import Remote
 
-pytestmark = [pytest.mark.peer("gitea"), pytest.mark.xdist_group("gitea")]
+pytestmark = [pytest.mark.peer("gitea"), pytest.mark.xdist_group("gitea-faults")]
 
 PROTECTION = {"rule_name": "provisioning/**", "enable_push": False}
 

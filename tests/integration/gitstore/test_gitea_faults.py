@@ -26,7 +26,7 @@ from provisioning.gitstore.contents import ContentsStateLog
 from provisioning.gitstore.remote import Remote
 from provisioning.gitstore.statelog import GitStateLog
 
-pytestmark = [pytest.mark.peer("gitea"), pytest.mark.xdist_group("gitea")]
+pytestmark = [pytest.mark.peer("gitea"), pytest.mark.xdist_group("gitea-faults")]
 
 PATIENCE = 4.0
 """Seconds after which a client of these tests gives up."""

@@ -140,7 +140,7 @@ WRONG = {
     "unknown policy": (
         VALUE + "lifecycle:\n  drift: corect\n",
         5,
-        "lifecycle.drift: must be one of ignore, detect, correct",
+        "lifecycle.drift: must be one of ignore, detect, pr, correct",
         "'correct'",
     ),
     "policy is a boolean": (
