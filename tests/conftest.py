@@ -20,6 +20,10 @@ from urllib.request import urlopen
 
 import pytest
 from gitea_server import GiteaServer
+from hypothesis import settings
+
+settings.register_profile("whole machine busy", deadline=None)
+settings.load_profile("whole machine busy")  # a test never judges how long something took
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell's background job ignores it, and so would every process that a test interrupts.
