@@ -213,6 +213,7 @@ forge: {{kind: gitea, url: "{gitea.url}", repository: {repository}, token_file: 
     shop.commit(MOTD)
     made = Hosted(shop, gitea, repository, people, count())
     shop.git("push", "--quiet", made.url, "HEAD:main")
+    gitea.wait_for_push(repository)
     for name in ("ana", "ben"):
         made.call("ops", "PUT", f"/collaborators/{name}", {"permission": "write"})
     shop.run("apply", "--yes")

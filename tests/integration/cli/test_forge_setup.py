@@ -47,6 +47,7 @@ forge:
     settings.write_text(settings.read_text(encoding="utf-8") + more)
     shop.commit()
     shop.git("push", "--quiet", gitea.get_git_url(shop.repository), "main")
+    gitea.wait_for_push(shop.repository)
     return shop
 
 
