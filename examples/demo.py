@@ -32,10 +32,16 @@ def say(text: str) -> None:
     print(f"\n\033[1m# {text}\033[0m", flush=True)
 
 
-def run(*command: str, expected: int = 0, folder: Path = SHOP) -> None:
-    """Show a command, run it, and stop the demo if it does not end as expected."""
+def run(*command: str, expected: int = 0, folder: Path = SHOP, last: int | None = None) -> None:
+    """Show a command, run it, and stop the demo if it does not end as expected.
+
+    Of a long output only the *last* lines are shown.
+    """
     print(f"\033[2m$ {' '.join(command)}\033[0m", flush=True)
-    done = subprocess.run(command, cwd=folder, env=ENVIRONMENT, check=False)
+    sink = subprocess.PIPE if last else None
+    done = subprocess.run(command, cwd=folder, env=ENVIRONMENT, check=False, stdout=sink, text=True)
+    if last:
+        print("  …", *done.stdout.splitlines()[-last:], sep="\n", flush=True)
     if done.returncode != expected:
         raise SystemExit(f"the demo failed: {command[0]} exited with {done.returncode}")
 
@@ -158,7 +164,7 @@ def clean_up() -> None:
     (SHOP / "infra/web").mkdir(parents=True)
     (SHOP / "infra/web/.keep").touch()
     commit("Nothing any more")
-    run("provisioning", "reconcile", "web", expected=3)
+    run("provisioning", "reconcile", "web", expected=3, last=7)
     subprocess.run(
         ["provisioning", "reconcile", "web", "--allow", "emptied"],
         cwd=SHOP,
