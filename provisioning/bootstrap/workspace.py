@@ -8,16 +8,15 @@ import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from provisioning.bootstrap.scopes import Outlooks, build_scope
 from provisioning.config.home import Home, find_home
 from provisioning.config.layers import WORKSPACE_FILE, Layers, load_layers
-from provisioning.config.scope import Scope
 from provisioning.config.workspace import find_workspace
 from provisioning.core.budgets import Budget
 from provisioning.core.errors import (
@@ -27,20 +26,17 @@ from provisioning.core.errors import (
     Source,
 )
 from provisioning.core.ids import CommitId
-from provisioning.core.interpolation import Reference
 from provisioning.core.kinds import Kind
 from provisioning.core.leases import Judgement, judge_lock
 from provisioning.core.pacing import Limits, RetryPolicy
 from provisioning.core.providers import Provider
 from provisioning.core.records import Holder, Lock
 from provisioning.core.redaction import Redactor
-from provisioning.core.references import Outlook
 from provisioning.core.resources import Resource
 from provisioning.core.reviews.approvals import Reviewed
 from provisioning.core.reviews.drifts import DRIFTS
 from provisioning.core.statelog import OURS, LogView
 from provisioning.core.sweeps import Needs, compute_needs
-from provisioning.core.values import Tree
 from provisioning.gitstore.holders import is_gone, read_boot, read_holder
 from provisioning.gitstore.repository import Repository, open_repository
 from provisioning.gitstore.sightings import observe_lock
@@ -59,7 +55,6 @@ if TYPE_CHECKING:
     from provisioning.forge.tokens import TokenFile
     from provisioning.gitstore.remote import Remote
     from provisioning.reconciler.checkouts import Checkout
-    from provisioning.secrets.values import SecretFiles
 
 ReadReviewed = Callable[[LogView, CommitId], Reviewed | None]
 
@@ -78,7 +73,7 @@ class Workspace:
     flags: Sequence[str]
     _layers: dict[tuple[CommitId | None, str | None], Layers] = field(default_factory=dict)
     redactor: Redactor = field(default_factory=Redactor)
-    _outlooks: dict[tuple[str, CommitId | None], dict[str, Outlook]] = field(default_factory=dict)
+    outlooks: Outlooks = field(default_factory=dict)
 
     @cached_property
     def layers(self) -> Layers:
@@ -108,7 +103,7 @@ class Workspace:
         key = (commit, infra)
         if key not in self._layers:
             self._layers[key] = self._load(
-                lambda path: self.repository.read_file(commit, self._prefix + path), infra
+                lambda path: self.repository.read_file(commit, self.prefix + path), infra
             )
         return self._layers[key]
 
@@ -200,7 +195,7 @@ class Workspace:
         return self.remote.mirror if self.remote else open_repository(self.root)
 
     @cached_property
-    def _prefix(self) -> str:
+    def prefix(self) -> str:
         """The workspace's folder within its repository, "" or ending with a slash."""
         if self.remote:
             return ""
@@ -346,7 +341,7 @@ class Workspace:
 
     def _build_compiler(self, kinds: Mapping[str, Kind]) -> Compiler:
         cache = self.home.compiled / self.identifier
-        return Compiler(self.repository, kinds, cache, prefix=self._prefix)
+        return Compiler(self.repository, kinds, cache, prefix=self.prefix)
 
     def build_checkout(self, commit: CommitId) -> Checkout:
         """Join what *commit* can be asked; what it compiles is kept apart from what runs read."""
@@ -357,9 +352,9 @@ class Workspace:
         cache = self.home.compiled / self.identifier / "looks"
         return Checkout(
             repository=self.repository,
-            prefix=self._prefix,
+            prefix=self.prefix,
             commit=commit,
-            compiler=Compiler(self.repository, kinds, cache, prefix=self._prefix),
+            compiler=Compiler(self.repository, kinds, cache, prefix=self.prefix),
             kinds=kinds,
             load_layers=lambda infra: self.load_layers(commit, infra),
         )
@@ -389,7 +384,7 @@ class Workspace:
             compiler=self._build_compiler(kinds),
             kinds=kinds,
             providers=providers,
-            lookup=self._build_scope(layers, commit, infra),
+            lookup=build_scope(self, layers, commit, infra),
             key=self.home.read_fingerprint_key(),
             holder=self.holder,
             journals=self.home.checkpoints / self.identifier / infra,
@@ -423,75 +418,12 @@ class Workspace:
         )
         return lambda view, commit: consent.read_reviewed(log, view, commit)
 
-    def _read_outlooks(self, infra: str) -> dict[str, Outlook]:
-        """Return what the state log of *infra* recorded, for references from another one."""
-        log = self.build_log(infra)
-        view = log.read_local()
-        key = infra, view.head
-        if key not in self._outlooks:
-            records = log.read_records(view).values()
-            self._outlooks[key] = {
-                each.id: Outlook(each.id, {**each.spec, **each.attributes}) for each in records
-            }
-        return self._outlooks[key]
-
     def _build_providers(self, layers: Layers) -> list[Provider]:
         from provisioning.providers.local.provider import LocalProvider
 
         root = self.root / str(layers.get("local.root").value)
         allow = [Path(str(each)) for each in layers.get("local.allow").value]
         return [LocalProvider(root=root, allow=allow, home=self.home.path)]
-
-    def _build_lookup(
-        self, commit: CommitId, infra: str
-    ) -> Callable[[Reference, Source | None], Tree]:
-        """Build what answers `secrets`; nothing of them is loaded before one is asked for."""
-        files: list[SecretFiles] = []
-
-        def read(reference: Reference, source: Source | None) -> Tree:
-            if not files:
-                files.append(self._build_secrets(commit, infra))
-            return files[0](reference, source)
-
-        return read
-
-    def _build_secrets(self, commit: CommitId, infra: str) -> SecretFiles:
-        from provisioning.secrets.keys.keyring import EnvironmentKeyring
-        from provisioning.secrets.values import FOLDER, SecretFiles
-
-        def read(path: str) -> bytes | None:
-            return self.repository.read_file(commit, self._prefix + path)
-
-        def list_names(folder: str) -> list[str]:
-            return [
-                each.name for each in self.repository.read_folder(commit, self._prefix + folder)
-            ]
-
-        return SecretFiles(
-            folders=(f"infra/{infra}", FOLDER),
-            read=read,
-            list_names=list_names,
-            keyring=EnvironmentKeyring(environ=self.environ),
-            redactor=self.redactor,
-        )
-
-    def _build_scope(self, layers: Layers, commit: CommitId, infra: str) -> Scope:
-        now = datetime.now(UTC)
-        return Scope(
-            layers=layers,
-            environ=self.environ,
-            facts={
-                "paths": {
-                    "base": str(self.root),
-                    "home": str(self.home.path),
-                    "infra": str(self.root / "infra" / infra),
-                },
-                "now": {"date": now.date().isoformat(), "time": now.time().isoformat("seconds")},
-                "git": {"branch": self.branch, "commit": commit},
-            },
-            read_outlooks=self._read_outlooks,
-            read_secret=self._build_lookup(commit, infra),
-        )
 
 
 def _build_settings(layers: Layers) -> Settings:

@@ -1,0 +1,90 @@
+"""Joins what the interpolations of an infra are answered with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from provisioning.config.layers import Layers
+from provisioning.config.scope import Scope
+from provisioning.core.errors import Source
+from provisioning.core.ids import CommitId
+from provisioning.core.interpolation import Reference
+from provisioning.core.references import Outlook
+from provisioning.core.values import Tree
+
+if TYPE_CHECKING:
+    from provisioning.bootstrap.workspace import Workspace
+    from provisioning.secrets.values import SecretFiles
+
+Outlooks = dict[tuple[str, CommitId | None], dict[str, Outlook]]
+"""What state logs recorded, by infra and head; what is read once is not read again."""
+
+
+def build_scope(workspace: Workspace, layers: Layers, commit: CommitId, infra: str) -> Scope:
+    """Join what answers the interpolations of *infra* at *commit*."""
+    now = datetime.now(UTC)
+    return Scope(
+        layers=layers,
+        environ=workspace.environ,
+        facts={
+            "paths": {
+                "base": str(workspace.root),
+                "home": str(workspace.home.path),
+                "infra": str(workspace.root / "infra" / infra),
+            },
+            "now": {"date": now.date().isoformat(), "time": now.time().isoformat("seconds")},
+            "git": {"branch": workspace.branch, "commit": commit},
+        },
+        read_outlooks=lambda other: _read_outlooks(workspace, other),
+        read_secret=_build_lookup(workspace, commit, infra),
+    )
+
+
+def _read_outlooks(workspace: Workspace, infra: str) -> dict[str, Outlook]:
+    """Return what the state log of *infra* recorded, for references from another one."""
+    log = workspace.build_log(infra)
+    view = log.read_local()
+    key = infra, view.head
+    if key not in workspace.outlooks:
+        records = log.read_records(view).values()
+        workspace.outlooks[key] = {
+            each.id: Outlook(each.id, {**each.spec, **each.attributes}) for each in records
+        }
+    return workspace.outlooks[key]
+
+
+def _build_lookup(
+    workspace: Workspace, commit: CommitId, infra: str
+) -> Callable[[Reference, Source | None], Tree]:
+    """Build what answers `secrets`; nothing of them is loaded before one is asked for."""
+    files: list[SecretFiles] = []
+
+    def read(reference: Reference, source: Source | None) -> Tree:
+        if not files:
+            files.append(_build_secrets(workspace, commit, infra))
+        return files[0](reference, source)
+
+    return read
+
+
+def _build_secrets(workspace: Workspace, commit: CommitId, infra: str) -> SecretFiles:
+    from provisioning.secrets.keys.keyring import EnvironmentKeyring
+    from provisioning.secrets.values import FOLDER, SecretFiles
+
+    repository, prefix = workspace.repository, workspace.prefix
+
+    def read(path: str) -> bytes | None:
+        return repository.read_file(commit, prefix + path)
+
+    def list_names(folder: str) -> list[str]:
+        return [each.name for each in repository.read_folder(commit, prefix + folder)]
+
+    return SecretFiles(
+        folders=(f"infra/{infra}", FOLDER),
+        read=read,
+        list_names=list_names,
+        keyring=EnvironmentKeyring(environ=workspace.environ),
+        redactor=workspace.redactor,
+    )
