@@ -86,6 +86,29 @@ def compute_reach(starts: Iterable[Node], edges: Mapping[Node, Collection[Node]]
     return reached
 
 
+def open_rings(
+    dependencies: Mapping[Node, Collection[Node]], preferred: Iterable[Node]
+) -> dict[Node, tuple[Node, ...]]:
+    """Return *dependencies* without those that close a ring.
+
+    Of a ring, what the nodes named first in *preferred* depend on stays.
+    """
+    opened: dict[Node, tuple[Node, ...]] = {}
+    for node in preferred:
+        needs = dependencies.get(node, ())
+        opened[node] = tuple(need for need in needs if node not in compute_reach([need], opened))
+    return opened
+
+
+def has_ring(dependencies: Mapping[Node, Collection[Node]]) -> bool:
+    """Tell whether there is no order in which each node follows all it depends on."""
+    try:
+        compute_order(dependencies)
+    except DependencyCycle:
+        return True
+    return False
+
+
 def invert(edges: Mapping[Node, Collection[Node]]) -> dict[Node, list[Node]]:
     """Return the graph with every edge turned round."""
     inverted: dict[Node, list[Node]] = {}

@@ -25,6 +25,11 @@ KIND = re.compile(r"[A-Z][A-Za-z0-9]{0,62}\Z")
 _NUMBER = re.compile(r"[0-9]{1,18}\Z")
 
 
+def get_number(run: RunId) -> int:
+    """Return the number of *run*, which is its fencing token: later runs have higher ones."""
+    return int(run.partition("-")[0])
+
+
 def build_resource_id(kind: str, name: str) -> ResourceId:
     """Join *kind* and *name*."""
     return ResourceId(f"{kind}/{name}")

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias
 
-from provisioning.core.graph import compute_order, compute_reach, invert
-from provisioning.core.ids import ResourceId
+from provisioning.core.graph import compute_order, compute_reach, has_ring, invert, open_rings
+from provisioning.core.ids import ResourceId, get_number
 from provisioning.core.plans import Plan, PlannedChange
 from provisioning.core.records import Action
 
@@ -80,7 +80,7 @@ def compute_operations(plan: Plan) -> tuple[Operation, ...]:
 
 
 def _compute_graph(makes: Changes, removes: Changes) -> dict[Node, set[Node]]:
-    built_on = {name: _get_recorded_needs(each) for name, each in {**makes, **removes}.items()}
+    built_on = _compute_built_on({**makes, **removes})
     users = invert(built_on)
     old_first = _compute_old_first(makes, removes, users)
     hurried = compute_reach([name for name in old_first if name in removes], users)
@@ -127,8 +127,22 @@ def _get_desired_needs(change: PlannedChange, makes: Changes) -> list[ResourceId
     return [need for need in needs if need in makes]
 
 
-def _get_recorded_needs(change: PlannedChange) -> tuple[ResourceId, ...]:
-    return change.record.depends_on if change.record else ()
+def _compute_built_on(changes: Changes) -> Mapping[ResourceId, Collection[ResourceId]]:
+    """Return what each was built on when it was applied last.
+
+    Records are of different runs. Two resources that changed sides meanwhile each say to stand on
+    the other; the newer record tells.
+    """
+    built_on = {
+        name: change.record.depends_on if change.record else () for name, change in changes.items()
+    }
+    if not has_ring(built_on):
+        return built_on
+    return open_rings(built_on, sorted(changes, key=lambda name: _get_age(changes[name])))
+
+
+def _get_age(change: PlannedChange) -> tuple[int, ResourceId]:
+    return -get_number(change.record.run) if change.record else 0, change.id
 
 
 def _compute_old_first(

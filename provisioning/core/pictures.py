@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from provisioning.core.conditions import Condition
-from provisioning.core.ids import ResourceId
+from provisioning.core.graph import has_ring, open_rings
+from provisioning.core.ids import ResourceId, get_number
 from provisioning.core.interpolation import Reference, parse_text
 from provisioning.core.records import Record
 from provisioning.core.resources import Resource
@@ -60,7 +61,23 @@ def compute_picture(views: Mapping[str, View]) -> Picture:
                 nodes[need] = Node(
                     name=need, condition=Condition.PENDING, message=message, needs=()
                 )
-    return dict(sorted(nodes.items()))
+    return dict(sorted(_open_leaving(nodes, views).items()))
+
+
+def _open_leaving(nodes: Mapping[Name, Node], views: Mapping[str, View]) -> Picture:
+    """Take from what is leaving the needs that close a ring: records are of different runs."""
+    needs = {name: node.needs for name, node in nodes.items()}
+    if not has_ring(needs):
+        return nodes
+    leaving = [name for name in nodes if _is_leaving(name, views)]
+    leaving.sort(key=lambda name: (-get_number(views[name[0]].records[name[1]].run), name))
+    opened = open_rings(needs, [*sorted(nodes.keys() - leaving), *leaving])
+    return {**nodes, **{name: replace(nodes[name], needs=opened[name]) for name in leaving}}
+
+
+def _is_leaving(name: Name, views: Mapping[str, View]) -> bool:
+    infra, resource = name
+    return infra in views and resource in views[infra].records.keys() - views[infra].desired.keys()
 
 
 def focus_picture(picture: Picture, infra: str) -> Picture:

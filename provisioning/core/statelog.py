@@ -27,7 +27,7 @@ from typing import Any
 import msgspec
 
 from provisioning.core.errors import StateLogDamaged
-from provisioning.core.ids import CommitId, RunId
+from provisioning.core.ids import CommitId, RunId, get_number
 from provisioning.core.records import FORMAT, Begin, Lock, Result, Run, Suspensions
 from provisioning.core.values import UNDECODABLE
 
@@ -216,7 +216,7 @@ def is_own(view: LogView, run: RunId) -> bool:
     fence, which only ever rises, tells.
     """
     holder = view.lock.run if view.lock else view.begin.run if view.begin else None
-    return holder == run and view.fence == int(run.partition("-")[0])
+    return holder == run and view.fence == get_number(run)
 
 
 def parse_view(head: CommitId | None, files: Mapping[str, bytes | None]) -> LogView:

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from provisioning.core.errors import DependencyCycle, Source
-from provisioning.core.graph import compute_order, compute_reach
+from provisioning.core.graph import compute_order, compute_reach, has_ring, open_rings
 
 
 def test_each_node_follows_what_it_depends_on():
@@ -49,3 +49,13 @@ def test_a_ring_of_what_has_no_place_is_told_by_its_names():
         compute_order({"a": ["b"], "b": ["a"]})
     assert caught.value.hint == "remove one of these references:\n  a\n  b"
     assert caught.value.source is None
+
+
+def test_a_ring_is_opened_where_it_matters_least():
+    """What is named first keeps what it depends on; what is no ring stays as it is."""
+    ring = {"a": ["b"], "b": ["c"], "c": ["a", "d"], "d": [], "e": ["a"]}
+    assert has_ring(ring)
+    opened = open_rings(ring, ["c", "b", "a", "d", "e"])
+    assert opened == {"a": (), "b": ("c",), "c": ("a", "d"), "d": (), "e": ("a",)}
+    assert not has_ring(opened)
+    assert open_rings({"a": ["a"]}, ["a"]) == {"a": ()}

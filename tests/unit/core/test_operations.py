@@ -142,3 +142,18 @@ def test_who_needs_the_new_base_cannot_let_go_of_the_middle_in_time(tmp_path):
         "create Thing/base",
         "update Thing/user",
     ]
+
+
+def test_records_that_stand_on_each_other_have_an_order(tmp_path):
+    """Each says to be built on the other, for they are of different runs: the newer one tells."""
+    box = Sandbox(tmp_path)
+    box.reconcile(box.commits.commit(thing("a"), thing("c", "Thing/a")))
+    box.reconcile(box.commits.commit(thing("a", "Thing/c", size=1), thing("c")))
+    records = box.log.read_records(box.log.read())
+    assert records["Thing/a"].depends_on == ("Thing/c",)
+    assert records["Thing/c"].depends_on == ("Thing/a",)
+    commit = box.commits.commit(thing("x"))
+    steps = [f"{each.step} {each.change.id}" for each in compute_operations(box.look(commit).plan)]
+    assert steps.index("delete Thing/a") < steps.index("delete Thing/c")
+    box.reconcile(commit)
+    assert box.look(commit).plan.changes == ()
