@@ -9,7 +9,8 @@ import msgspec
 
 from provisioning.core.errors import InvalidConfiguration
 from provisioning.core.ids import CommitId
-from provisioning.core.resources import Resource
+from provisioning.core.plans import Plan
+from provisioning.core.resources import DriftPolicy, Resource
 from provisioning.core.reviews.codeowners import PLACES, OwnerRule, parse_codeowners
 from provisioning.core.reviews.findings import Exposure
 from provisioning.core.statelog import LogView
@@ -95,6 +96,14 @@ def build_reviewer(workspace: Workspace) -> Reviewer:
             redact=workspace.redactor.redact,
         ),
     )
+
+
+def is_drift_told(workspace: Workspace, plan: Plan) -> bool:
+    """Tell whether a pull request about drift is wanted, or is there."""
+    if workspace.forge is None:
+        return False
+    is_wanted = any(each.policy is DriftPolicy.PR for each in plan.drifted)
+    return is_wanted or workspace.has_drift_branches(plan.infra)
 
 
 class _Desk:

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from provisioning.bootstrap.workspace import Workspace
     from provisioning.secrets.values import SecretFiles
 
-Outlooks = dict[tuple[str, CommitId | None], dict[str, Outlook]]
-"""What state logs recorded, by infra and head; what is read once is not read again."""
+Outlooks = dict[str, tuple[CommitId | None, dict[str, Outlook]]]
+"""What the state log of each infra recorded at a head; what is read once is not read again."""
 
 
 def build_scope(workspace: Workspace, layers: Layers, commit: CommitId, infra: str) -> Scope:
@@ -46,13 +46,14 @@ def _read_outlooks(workspace: Workspace, infra: str) -> dict[str, Outlook]:
     """Return what the state log of *infra* recorded, for references from another one."""
     log = workspace.build_log(infra)
     view = log.read_local()
-    key = infra, view.head
-    if key not in workspace.outlooks:
+    known = workspace.outlooks.get(infra)
+    if known is None or known[0] != view.head:
         records = log.read_records(view).values()
-        workspace.outlooks[key] = {
+        found: dict[str, Outlook] = {
             each.id: Outlook(each.id, {**each.spec, **each.attributes}) for each in records
         }
-    return workspace.outlooks[key]
+        known = workspace.outlooks[infra] = view.head, found
+    return known[1]
 
 
 def _build_lookup(

@@ -53,10 +53,20 @@ if TYPE_CHECKING:
     from provisioning.forge.gitea import Gitea
     from provisioning.forge.http import Api
     from provisioning.forge.tokens import TokenFile
-    from provisioning.gitstore.remote import Remote
+    from provisioning.gitstore.remote import Exchange, Remote
     from provisioning.reconciler.checkouts import Checkout
 
 ReadReviewed = Callable[[LogView, CommitId], Reviewed | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Lasting:
+    """What outlives one opening of a workspace: providers know their children, pools stay open."""
+
+    redactor: Redactor = field(default_factory=Redactor)
+    providers: dict[tuple[str, ...], Provider] = field(default_factory=dict)
+    apis: dict[tuple[str, str], Api] = field(default_factory=dict)
+    listener: Callable[[Exchange], None] | None = None
 
 
 @dataclass
@@ -72,8 +82,13 @@ class Workspace:
     environ: Mapping[str, str]
     flags: Sequence[str]
     _layers: dict[tuple[CommitId | None, str | None], Layers] = field(default_factory=dict)
-    redactor: Redactor = field(default_factory=Redactor)
+    lasting: Lasting = field(default_factory=Lasting)
     outlooks: Outlooks = field(default_factory=dict)
+
+    @property
+    def redactor(self) -> Redactor:
+        """Knows every secret that was read for this workspace."""
+        return self.lasting.redactor
 
     @cached_property
     def layers(self) -> Layers:
@@ -142,12 +157,13 @@ class Workspace:
             url, token = self.forge.git_url, self._token
         if not url:
             return None
-        from provisioning.gitstore.remote import Remote
+        from provisioning.gitstore.remote import Remote, ignore_exchange
 
         is_relative = ":" not in str(url) and not str(url).startswith(("/", "-"))
         address = str((self.root / str(url)).resolve()) if is_relative else str(url)
         name = hashlib.sha256(address.encode()).hexdigest()[:32]
-        return Remote(address, self.home.mirrors / f"{name}.git", token=token)
+        folder, listener = self.home.mirrors / f"{name}.git", self.lasting.listener
+        return Remote(address, folder, token=token, listener=listener or ignore_exchange)
 
     @cached_property
     def forge(self) -> Gitea | None:
@@ -163,7 +179,10 @@ class Workspace:
         """The forge's API."""
         from provisioning.forge.http import Api
 
-        return Api(self._read_forge("url"), self._token)
+        apis, key = self.lasting.apis, (self._read_forge("url"), self._read_forge("token_file"))
+        if key not in apis:
+            apis[key] = Api(key[0], self._token)
+        return apis[key]
 
     def _read_forge(self, key: str) -> str:
         value = self.layers.get(f"forge.{key}").value
@@ -423,7 +442,10 @@ class Workspace:
 
         root = self.root / str(layers.get("local.root").value)
         allow = [Path(str(each)) for each in layers.get("local.allow").value]
-        return [LocalProvider(root=root, allow=allow, home=self.home.path)]
+        providers, key = self.lasting.providers, (str(root), *(str(each) for each in allow))
+        if key not in providers:
+            providers[key] = LocalProvider(root=root, allow=allow, home=self.home.path)
+        return [providers[key]]
 
 
 def _build_settings(layers: Layers) -> Settings:

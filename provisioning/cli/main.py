@@ -18,6 +18,7 @@ COMMANDS = {
     "plan": ("provisioning.cli.runs:plan", "Show what would change and why, field by field."),
     "apply": ("provisioning.cli.runs:apply", "Show the plan, ask, and apply exactly that."),
     "reconcile": ("provisioning.cli.runs:reconcile", "Fetch, plan, gate, apply and record."),
+    "serve": ("provisioning.cli.serving:serve", "Keep every infra equal to Git, until stopped."),
     "review": ("provisioning.cli.reviews:review", "Show pull requests what they would do."),
     "forge": ("provisioning.cli.forge:forge", "Set the repository up at its forge, and check it."),
     "status": ("provisioning.cli.states:status", "Tell whether each infra is as Git wants it."),

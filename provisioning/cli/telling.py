@@ -9,7 +9,6 @@ import click
 
 if TYPE_CHECKING:
     from provisioning.bootstrap import Workspace
-    from provisioning.core.plans import Plan
     from provisioning.reconciler.prospects import Prospect, Report
 
 
@@ -20,8 +19,10 @@ def tell_forge(workspace: Workspace, reports: Sequence[Report], *, narrowed: boo
     """
     if workspace.forge is None:
         return
+    from provisioning.bootstrap.reviews import is_drift_told
+
     looks = [] if narrowed else [each.prospect for each in reports]
-    looks = [each for each in looks if _tells_of_drift(workspace, each.plan)]
+    looks = [each for each in looks if is_drift_told(workspace, each.plan)]
     is_news = any(each.run or each.prospect.verdicts for each in reports)
     if not looks and not is_news:
         return
@@ -32,14 +33,6 @@ def tell_forge(workspace: Workspace, reports: Sequence[Report], *, narrowed: boo
     except ProvisioningError as exc:
         note = f"note: the forge was not told: {exc.message}; `provisioning review` tells it later"
         click.echo(click.style(note, fg="yellow"), err=True)
-
-
-def _tells_of_drift(workspace: Workspace, plan: Plan) -> bool:
-    """Tell whether a pull request about drift is wanted, or is there."""
-    from provisioning.core.resources import DriftPolicy
-
-    is_wanted = any(each.policy is DriftPolicy.PR for each in plan.drifted)
-    return is_wanted or workspace.has_drift_branches(plan.infra)
 
 
 def _tell(workspace: Workspace, looks: Sequence[Prospect], *, is_news: bool) -> None:

@@ -44,6 +44,11 @@ class Home:
         """Since when locks were seen, and this machine's own lock files."""
         return self.path / "orchestrator" / "data" / "locks"
 
+    @property
+    def control(self) -> Path:
+        """The control socket of the service."""
+        return self.path / "services" / "state" / "serve.sock"
+
     def read_fingerprint_key(self) -> bytes:
         """Return the key of this user's fingerprints; make it when it is first needed.
 

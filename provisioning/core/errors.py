@@ -115,11 +115,15 @@ class HeadMoved(ProvisioningError):
 
 
 class LockHeld(ProvisioningError):
-    """Somebody else holds the infra's lock."""
+    """Somebody else holds the infra's lock.
+
+    `remaining` is in seconds, if it expires then unless it is renewed.
+    """
 
     code = "lock-held"
     retryable = True
     exit_code = 4
+    remaining: float | None = None
 
 
 class Fenced(ProvisioningError):

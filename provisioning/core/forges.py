@@ -78,6 +78,7 @@ class PullRequest:
     url: str
     merged: CommitId | None = None
     merged_at: str = ""
+    updated_at: str = ""
     body: str = ""
     labels: frozenset[str] = frozenset()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias, runtime_checkable
 
@@ -188,3 +188,28 @@ class Probes(Protocol):
 
     def get_probe_timeout(self, kind: str, attributes: Mapping[str, Tree]) -> float:
         """Return the seconds after which waiting has failed; 0 if there is nothing to probe."""
+
+
+class Watch(Protocol):
+    """Notices, without being asked, that resources may have changed. Any thread may call."""
+
+    def follow(self, owner: str, targets: Sequence[Target]) -> None:
+        """Notice what happens to *targets*, and to no others of *owner* (`<workspace id>/<infra>`).
+
+        What cannot be watched is left out: whoever follows looks now and then in any case.
+        """
+
+    def close(self) -> None:
+        """Notice nothing any more."""
+
+
+@runtime_checkable
+class Watches(Protocol):
+    """The optional ability to notice changes as they happen."""
+
+    def open_watch(self, notify: Callable[[str], None]) -> Watch:
+        """Call *notify* with the owner whenever one of its resources may have changed.
+
+        It is called from a thread of the watch, and must not block for long. One change may be
+        told several times, and changes of our own are told too.
+        """

@@ -21,12 +21,26 @@ def compute_needs(desired: Mapping[str, Collection[Resource]]) -> dict[str, dict
     Raises:
         DependencyCycle: If they refer to each other in a ring; the message is `a -> b -> a`.
     """
-    needs: dict[str, dict[str, Source]] = {}
-    for infra, resources in desired.items():
-        found = (pair for each in resources for pair in _list_infras(each))
-        needs[infra] = {
-            other: source for other, source in found if other != infra and other in desired
+    return join_needs({infra: find_named(resources) for infra, resources in desired.items()})
+
+
+def find_named(resources: Collection[Resource]) -> dict[str, Source]:
+    """Return every infra that *resources* name, each with the place of one such reference."""
+    return {other: source for each in resources for other, source in _list_infras(each)}
+
+
+def join_needs(named: Needs) -> dict[str, dict[str, Source]]:
+    """Return of *named*, which is what each infra names, those that are infras and not itself.
+
+    Raises:
+        DependencyCycle: If they refer to each other in a ring; the message is `a -> b -> a`.
+    """
+    needs = {
+        infra: {
+            other: source for other, source in others.items() if other != infra and other in named
         }
+        for infra, others in named.items()
+    }
     _check_rings(needs)
     return needs
 

@@ -210,6 +210,7 @@ def parse_pull(data: Mapping[str, Any]) -> PullRequest:
         url=str(data["html_url"]),
         merged=CommitId(data["merge_commit_sha"]) if is_merged else None,
         merged_at=str(data["merged_at"] or ""),
+        updated_at=str(data["updated_at"] or ""),
         body=str(data["body"] or ""),
         labels=frozenset(each["name"] for each in data["labels"] or ()),
     )

@@ -5,6 +5,9 @@ from __future__ import annotations
 import base64
 import os
 import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from provisioning.core.errors import (
@@ -59,11 +62,25 @@ SHOWN = 4
 """Lines of a remote's answer that a message repeats."""
 
 
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One exchange with a remote: the Git command, what it took, and whether it was a yes."""
+
+    command: str
+    seconds: float
+    is_done: bool
+
+
+def ignore_exchange(exchange: Exchange) -> None:
+    """Listen to nothing."""
+    del exchange
+
+
 class Remote:
     """The repository at *url*, and its private mirror below *mirror*.
 
     *token* is a forge's, for an address of the web, or reads it anew for each exchange; it is in
-    no argument and no file.
+    no argument and no file. *listener* is told of each exchange, from the thread that made it.
     """
 
     def __init__(
@@ -73,8 +90,10 @@ class Remote:
         *,
         timeout: float = EXCHANGE_TIMEOUT,
         token: str | Token = "",
+        listener: Callable[[Exchange], None] = ignore_exchange,
     ) -> None:
         self._token = token
+        self._listener = listener
         self.url = check_url(url)
         self.shown = mask_password(url)
         self._folder = mirror
@@ -204,7 +223,11 @@ class Remote:
     def _ask(self, *arguments: str) -> Answer:
         token = self._token if isinstance(self._token, str) else self._token()
         environ = authorise(self.url, token) if token else {}
-        return run_git(self._folder, *arguments, timeout=self._timeout, environ=environ)
+        began = time.monotonic()
+        answer = run_git(self._folder, *arguments, timeout=self._timeout, environ=environ)
+        seconds = time.monotonic() - began
+        self._listener(Exchange(arguments[0], seconds, is_done=answer.status == 0))
+        return answer
 
     def _describe(self, what: str, answer: Answer) -> ProvisioningError:
         if REFUSED.search(answer.error):

@@ -26,7 +26,11 @@ class EventKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """One event: which run, which resource if it is about one, and a sentence's worth of text."""
+    """One event: which run, which resource if it is about one, and a sentence's worth of text.
+
+    Of an operation it tells the `provider`, whether the provider `is_throttled`, and at the end
+    the `outcome`.
+    """
 
     kind: EventKind
     infra: str
@@ -36,6 +40,9 @@ class Event:
     seconds: float = 0.0
     done: int = 0
     total: int = 0
+    provider: str = ""
+    outcome: str = ""
+    is_throttled: bool = False
 
 
 Listener: TypeAlias = Callable[[Event], None]

@@ -261,7 +261,9 @@ class Executor:
             self._paces[provider] = self._get_pace(provider).with_throttle()
         delay = self._limits.retries.compute_delay(error, task.attempt)
         if delay is not None and not self._halted:
-            self._tell(EventKind.OPERATION_RETRIED, task.operation, error.message, seconds=delay)
+            is_throttled = isinstance(error, ProviderThrottled)
+            event = self._build_event(EventKind.OPERATION_RETRIED, task.operation, error.message)
+            self._listener(replace(event, seconds=delay, is_throttled=is_throttled))
             task.attempt += 1
             heapq.heappush(self._delayed, (self._now() + delay, task.operation.number, task))
             return
@@ -337,7 +339,8 @@ class Executor:
         seconds = self._now() - task.began if task else 0.0
         self._ended[operation.number] = replace(ended, seconds=seconds)
         text = ended.error.message if ended.error else ended.reason
-        self._tell(EventKind.OPERATION_ENDED, operation, text or ended.outcome, seconds=seconds)
+        event = self._build_event(EventKind.OPERATION_ENDED, operation, text or ended.outcome)
+        self._listener(replace(event, seconds=seconds, outcome=ended.outcome))
         for number in self._followers.get(operation.number, ()):
             if number in self._ended:
                 continue
@@ -349,20 +352,19 @@ class Executor:
             if not self._waits[number]:
                 heapq.heappush(self._ready, number)
 
-    def _tell(
-        self, kind: EventKind, operation: Operation, text: str = "", seconds: float = 0.0
-    ) -> None:
-        self._listener(
-            Event(
-                kind=kind,
-                infra=self._hands.desired.infra,
-                run=self._hands.run,
-                id=operation.change.id,
-                text=text or operation.step,
-                seconds=seconds,
-                done=len(self._ended),
-                total=len(self._operations),
-            )
+    def _tell(self, kind: EventKind, operation: Operation, text: str = "") -> None:
+        self._listener(self._build_event(kind, operation, text))
+
+    def _build_event(self, kind: EventKind, operation: Operation, text: str) -> Event:
+        return Event(
+            kind=kind,
+            infra=self._hands.desired.infra,
+            run=self._hands.run,
+            id=operation.change.id,
+            text=text or operation.step,
+            done=len(self._ended),
+            total=len(self._operations),
+            provider=operation.change.provider,
         )
 
 

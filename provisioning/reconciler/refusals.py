@@ -28,11 +28,13 @@ def describe_held(infra: str, lock: Lock, judgement: Judgement) -> LockHeld:
     what = f"run {lock.run.partition('-')[0]}" if lock.run else "a hold"
     left = judgement.remaining
     end = "it does not expire" if left is None else f"it expires in {left:.0f} s unless renewed"
-    return LockHeld(
+    error = LockHeld(
         f"{infra} is locked by {lock.holder} since {lock.acquired_at}, "
         f"for {what} ({lock.reason}); {end}",
         hint=f"wait, or see `provisioning lock explain {infra}`",
     )
+    error.remaining = left
+    return error
 
 
 def describe_unrecorded(run: Run, cause: ProvisioningError, journal: Path) -> ProvisioningError:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -36,6 +36,7 @@ from provisioning.providers.local.kinds import (
 if TYPE_CHECKING:
     from provisioning.providers.local.paths import Roots
     from provisioning.providers.local.processes import Processes
+    from provisioning.providers.local.watching import LocalWatch
 
 
 class Served(Protocol):
@@ -161,6 +162,12 @@ class LocalProvider:
         if kind != PROCESS.name or not attributes.get("ready"):
             return 0.0
         return float(attributes.get("timeout", READY_SECONDS))
+
+    def open_watch(self, notify: Callable[[str], None]) -> LocalWatch:
+        """Watch files and directories by inotify(7), and processes by pidfd_open(2)."""
+        from provisioning.providers.local.watching import LocalWatch
+
+        return LocalWatch(self._roots, notify)
 
     def _get(self, kind: str) -> Served:
         if kind not in self._served:

@@ -1,0 +1,236 @@
+"""Joins what the long-running service keeps its workspaces with."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from provisioning.bootstrap.reviews import build_reviewer, is_drift_told
+from provisioning.bootstrap.workspace import Lasting, Workspace
+from provisioning.config.home import find_home
+from provisioning.config.layers import Layers
+from provisioning.config.workspace import find_workspace
+from provisioning.core.errors import ProvisioningError, Source
+from provisioning.core.ids import CommitId
+from provisioning.core.redaction import Redactor
+from provisioning.core.sweeps import Needs, find_named, join_needs
+from provisioning.core.work import Urgency
+from provisioning.forge.pulls import GiteaPulls
+from provisioning.gitstore.remote import Exchange
+from provisioning.gitstore.reverting import list_changed_paths
+from provisioning.reconciler.prospects import Report
+from provisioning.reconciler.serving.crew import Crew
+from provisioning.reconciler.serving.keeper import Keeper, Touched
+from provisioning.reconciler.serving.news import Exchanged, Tell
+from provisioning.reconciler.serving.schedule import Rhythm, Schedule
+from provisioning.reconciler.serving.service import Service
+from provisioning.reconciler.serving.statuses import Statuses
+from provisioning.reconciler.stopping import Stop
+
+if TYPE_CHECKING:
+    from provisioning.core.forges import PullRequest
+    from provisioning.reconciler.reviews.reviewer import Reviewer
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What is remembered from one opening to the next, only to spare looks.
+
+    `named` is, for each infra, its folder's id and the infras that it names; `pulls` are the
+    open pull requests as they were seen, each with the base branch's commit.
+    """
+
+    named: dict[str, tuple[str, dict[str, Source]]] = field(default_factory=dict)
+    pulls: dict[int, tuple[PullRequest, CommitId | None]] = field(default_factory=dict)
+
+
+@dataclass
+class ServedWorkspace(Workspace):
+    """A workspace that a service keeps; its settings are those of when it was opened."""
+
+    memory: Memory = field(default_factory=Memory)
+
+    @property
+    def patience(self) -> float:
+        """Seconds without a sign of life after which a worker counts as hung."""
+        return float(self.layers.get("serve.patience").value)
+
+    @property
+    def poll_interval(self) -> float:
+        """Seconds between two looks for news; a local branch is read each second."""
+        return float(self.layers.get("serve.poll").value) if self.remote else 1.0
+
+    def find_touched(self, old: CommitId | None, new: CommitId) -> Touched:
+        """Return what differs between two commits; without *old*, from the first parent."""
+        if old is None:
+            parents = self.repository.read_commit(new).parents
+            if not parents:
+                return Touched(frozenset(self.list_infras(new)), is_shared=True)
+            old = parents[0]
+        infras: set[str] = set()
+        is_shared = False
+        for path in list_changed_paths(self.repository, old, new):
+            if not path.startswith(self.prefix):
+                continue
+            below = path.removeprefix(self.prefix)
+            parts = below.split("/")
+            if parts[0] == "infra" and len(parts) > 2:  # noqa: PLR2004
+                infras.add(parts[1])
+            else:
+                is_shared = True
+        return Touched(frozenset(infras), is_shared)
+
+    def read_needs(self, commit: CommitId, infras: Collection[str]) -> Needs:
+        """Return which of *infras* refer to which; what did not change is not read again."""
+        folders = self._list_folders(commit)
+        named = {infra: self._read_named(commit, infra, folders.get(infra, "")) for infra in infras}
+        for infra in self.memory.named.keys() - named.keys():
+            del self.memory.named[infra]
+        return join_needs(named)
+
+    def _list_folders(self, commit: CommitId) -> dict[str, str]:
+        entries = self.repository.read_folder(commit, f"{self.prefix}infra")
+        return {each.name: each.id for each in entries if each.is_folder}
+
+    def _read_named(self, commit: CommitId, infra: str, folder: str) -> dict[str, Source]:
+        known = self.memory.named.get(infra)
+        if known is None or known[0] != folder:
+            known = folder, self._find_named(commit, infra) if self._may_name(folder) else {}
+            self.memory.named[infra] = known
+        return known[1]
+
+    def _may_name(self, folder: str) -> bool:
+        """Tell whether any file below *folder* may refer to an infra: most do not."""
+        if not folder:
+            return False
+        files = self.repository.walk_files(folder)
+        return any(b"infra." in self.repository.read_blob(each.blob, each.path) for each in files)
+
+    def _find_named(self, commit: CommitId, infra: str) -> dict[str, Source]:
+        try:
+            return find_named(self.compile(commit, infra))
+        except ProvisioningError:  # its own cycle tells what is wrong with it
+            return {}
+
+    def read_rhythms(self, commit: CommitId, infras: Iterable[str]) -> dict[str, Rhythm]:
+        """Return how often each of *infras* is looked at."""
+        general = _build_rhythm(self.load_layers(commit, None))
+        own = {
+            infra
+            for infra, folder in self._list_folders(commit).items()
+            if any(each.name == "config.toml" for each in self.repository.read_tree(folder))
+        }
+        return {
+            infra: _build_rhythm(self.load_layers(commit, infra)) if infra in own else general
+            for infra in infras
+        }
+
+    def find_reviews(self) -> list[int]:
+        """Return the open pull requests that are not as they were when this was asked last."""
+        if self.forge is None:
+            return []
+        base = self.repository.read_ref(f"refs/heads/{self.branch}")
+        pulls = {each.number: (each, base) for each in self._build_pulls().list_open_pulls()}
+        before = dict(self.memory.pulls)
+        self.memory.pulls.clear()
+        self.memory.pulls.update(pulls)
+        return [number for number, seen in pulls.items() if before.get(number) != seen]
+
+    def build_reviewer(self) -> Reviewer:
+        """Join what reviews pull requests."""
+        return build_reviewer(self)
+
+    def build_statuses(self, name: str, tell: Tell) -> Statuses | None:
+        """Join what tells the forge of commits; None where there is no forge."""
+        if self.forge is None:
+            return None
+        return Statuses(name, self._build_pulls, self.redactor.redact, tell)
+
+    def _build_pulls(self) -> GiteaPulls:
+        assert self.forge is not None  # noqa: S101  whoever asks has looked
+        return GiteaPulls(self.api, self.forge.repository)
+
+    def read_hook_secret(self) -> str:
+        """Return the secret by which webhooks are signed.
+
+        Raises:
+            InvalidConfiguration: If there is none.
+        """
+        return self.build_token_file("webhook_secret_file").read()
+
+    def tell_drift(self, report: Report) -> None:
+        """Tell the forge of what drifted and waits there for an answer."""
+        if not is_drift_told(self, report.prospect.plan):
+            return
+        from provisioning.reconciler.reviews.drifting import build_found
+
+        build_reviewer(self).drifter.keep([build_found(report.prospect)])
+
+
+def _build_rhythm(layers: Layers) -> Rhythm:
+    cron = layers.get("serve.cron")
+    return Rhythm(
+        interval=float(layers.get("serve.sweep").value),
+        cron=None if cron.value is None else str(cron.value),
+        zone=str(layers.get("serve.timezone").value),
+        source=cron.origin.source,
+    )
+
+
+def build_service(
+    folders: Sequence[str], flags: Sequence[str], tell: Tell, redactor: Redactor
+) -> Service:
+    """Join a service that keeps the workspaces at *folders*.
+
+    Raises:
+        WorkspaceNotFound: If one of them is none.
+        InvalidConfiguration: If the settings of the first one are broken.
+    """
+    roots = [find_workspace(Path(each)) for each in folders]
+    stop = Stop()
+    openers = [_build_opener(root, flags, tell, redactor) for root in roots]
+    first = openers[0]()
+    crew = Crew(size=first.sweep_width, patience=first.patience, tell=tell)
+    schedule = Schedule(lambda key: crew.add(key, Urgency.SWEEP, "sweep"))
+    names = _name_all(roots)
+    keepers = {
+        name: Keeper(name, opener, crew, schedule, tell, stop)
+        for name, opener in zip(names, openers, strict=True)
+    }
+    return Service(keepers=keepers, crew=crew, schedule=schedule, stop=stop)
+
+
+def _name_all(roots: Sequence[Path]) -> list[str]:
+    """Return a name for each workspace: its folder's, and a number where two are alike."""
+    names: list[str] = []
+    for root in roots:
+        alike = sum(name.rpartition("-")[0] == root.name or name == root.name for name in names)
+        names.append(f"{root.name}-{alike + 1}" if alike else root.name)
+    return names
+
+
+def _build_opener(
+    root: Path, flags: Sequence[str], tell: Tell, redactor: Redactor
+) -> Callable[[], ServedWorkspace]:
+    def hear(exchange: Exchange) -> None:
+        tell(
+            Exchanged(
+                operation=exchange.command, seconds=exchange.seconds, is_done=exchange.is_done
+            )
+        )
+
+    lasting, memory = Lasting(redactor, listener=hear), Memory()
+    home = find_home(os.environ)
+
+    def open_anew() -> ServedWorkspace:
+        find_workspace(root)
+        workspace = ServedWorkspace(
+            root, home, dict(os.environ), flags, lasting=lasting, memory=memory
+        )
+        assert workspace.identifier  # noqa: S101  it raises if there is none
+        return workspace
+
+    return open_anew

@@ -1,0 +1,72 @@
+"""A running service, in words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+GOOD = frozenset({"applied", "unchanged"})
+
+
+def render_status(shape: dict[str, Any]) -> str:
+    """Return how a service and every infra of it stand."""
+    lines = [
+        click.style("ready", fg="green") if shape["ready"] else click.style("not ready", fg="red")
+    ]
+    lines += [f"  {each}" for each in shape["troubles"]]
+    if shape["paused"]:
+        lines.append("  everything is paused; `provisioning serve resume` ends that")
+    lines += [f"  {each} is paused" for each in shape["pausedInfras"]]
+    lines += [f"  working on {each['key']}: {each['reason']}" for each in shape["running"]]
+    if shape["queued"]:
+        lines.append(f"  {shape['queued']} queued; `provisioning serve queue` lists them")
+    for workspace in shape["workspaces"]:
+        commit = (workspace["commit"] or "not read yet")[:10]
+        lines.append(f"\n{click.style(workspace['workspace'], bold=True)}  at {commit}")
+        lines += [_render_infra(each) for each in workspace["infras"]]
+    return "\n".join(lines)
+
+
+def _render_infra(shape: dict[str, Any]) -> str:
+    result = shape["result"]
+    if "sentence" not in shape:
+        return f"  {shape['infra']}: not looked at yet"
+    colour = "green" if result in GOOD else "red"
+    again = shape["retryInSeconds"]
+    rest = f"; again in {again:.0f} s" if again is not None else ""
+    ago = f" ({shape['secondsAgo']:.0f} s ago{rest})"
+    return f"  {click.style(result, fg=colour)}  {shape['sentence']}{ago}"
+
+
+def render_queue(work: list[dict[str, Any]]) -> str:
+    """Return a line for each piece of work."""
+    if not work:
+        return "nothing is queued"
+    lines = []
+    for each in work:
+        rest = each["reason"]
+        if each["waitsFor"]:
+            rest += f"; waits for {each['waitsFor']}"
+        if each["dueInSeconds"] is not None:
+            rest += f"; again in {each['dueInSeconds']:.0f} s, after {each['failures']} failures"
+        lines.append(
+            f"{each['standing']:<8} {each['urgency']:<7} {each['seconds']:>7.1f} s  "
+            f"{each['key']}  {rest}"
+        )
+    return "\n".join(lines)
+
+
+def render_event(shape: dict[str, Any]) -> str | None:
+    """Return an event of a cycle as a line; None for what goes without saying."""
+    match shape["action"]:
+        case "cycle-begun":
+            return f"{shape['infra']}: looking at {shape['commit'][:10]}"
+        case "cycle-ended":
+            hint = f"\n  hint: {shape['hint']}" if shape.get("hint") else ""
+            return f"{shape['sentence']}{hint}"
+        case "operation-ended" | "operation-waiting" | "operation-retried":
+            return f"  {shape['id']}: {shape['text']}"
+        case "taken-over" | "replanned":
+            return f"  {shape['text']}"
+    return None

@@ -1,0 +1,45 @@
+"""How long a service waits before it tries again what came out badly. Pure."""
+
+from __future__ import annotations
+
+from provisioning.core.errors import (
+    LockHeld,
+    ProviderThrottled,
+    ProvisioningError,
+    RemoteUnreachable,
+)
+
+FIRST = 2.0
+"""Seconds before the first try after a failure; each further one doubles it."""
+
+LONGEST = 300.0
+
+LOCK_LOOK = 10.0
+"""Seconds between two looks at a lock that somebody else holds, at most."""
+
+LOCK_MARGIN = 0.5
+"""Seconds after a lock's end at which it is looked at again."""
+
+
+def compute_backoff(failures: int, jitter: float) -> float:
+    """Return the seconds to wait after *failures* in a row.
+
+    Args:
+        failures: How many, from 1.
+        jitter: A random number from 0 to 1, so that many do not come back at the same time.
+    """
+    pause = min(LONGEST, FIRST * 2.0 ** min(failures - 1, 16))
+    return pause * (0.8 + 0.4 * jitter)
+
+
+def compute_retry(error: ProvisioningError, failures: int, jitter: float) -> float | None:
+    """Return in how many seconds to try again after *error*; None if only a change can help."""
+    if isinstance(error, LockHeld):
+        left = LOCK_LOOK if error.remaining is None else error.remaining + LOCK_MARGIN
+        return min(LOCK_LOOK, left)
+    if not error.retryable:
+        return None
+    pause = compute_backoff(failures, jitter)
+    if isinstance(error, RemoteUnreachable | ProviderThrottled) and error.retry_after is not None:
+        return max(pause, error.retry_after)
+    return pause

@@ -1,0 +1,56 @@
+"""What a webhook hints at. It is never believed: it only says where to look. Pure."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TypeAlias
+
+REVIEWABLE = frozenset({"pull_request", "issue_comment", "pull_request_comment"})
+"""The first words of the events that are about a pull request; Gitea puts others behind them."""
+
+
+@dataclass(frozen=True, slots=True)
+class PushHint:
+    """Somebody pushed to a branch."""
+
+    branch: str
+
+
+@dataclass(frozen=True, slots=True)
+class PullHint:
+    """Something happened to a pull request."""
+
+    number: int
+
+
+Hint: TypeAlias = PushHint | PullHint
+
+
+class UnreadableHook(ValueError):
+    """The body is not what the event should carry."""
+
+
+def parse_hook(event: str, body: bytes) -> Hint | None:
+    """Return what a delivery of Gitea hints at; None if it is about nothing of ours.
+
+    Args:
+        event: The header `X-Gitea-Event`.
+        body: The body as it was sent, of which the signature was checked.
+
+    Raises:
+        UnreadableHook: If it is no JSON, or of another shape.
+    """
+    is_review = any(event == each or event.startswith(f"{each}_") for each in REVIEWABLE)
+    if event != "push" and not is_review:
+        return None
+    try:
+        data = json.loads(body)
+        if event == "push":
+            return PushHint(str(data["ref"]).removeprefix("refs/heads/"))
+        if event == "issue_comment" and not data["is_pull"]:
+            return None
+        about = data.get("pull_request") or data["issue"]
+        return PullHint(int(about["number"]))
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as exc:
+        raise UnreadableHook(f"the body is not that of a {event!r} event") from exc

@@ -1,0 +1,298 @@
+"""What a service does next: a queue of keys, each at most once, the most urgent first. Pure.
+
+The queue holds identities and no contents: whoever takes a key looks at what is true then. So
+it can be thrown away and filled again from Git at any time.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import OrderedDict, deque
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum, StrEnum
+from typing import NamedTuple
+
+
+class Urgency(IntEnum):
+    """Why something is to be done, the most urgent first."""
+
+    REVIEW = 0
+    PUSH = 1
+    DRIFT = 2
+    SWEEP = 3
+
+
+class Topic(StrEnum):
+    """What a key is about."""
+
+    INFRA = "infra"
+    PULL = "pull request"
+    MERGES = "merged pull requests"
+
+
+class Key(NamedTuple):
+    """One thing that is worked on by one worker at a time: *name* is an infra's, or a number."""
+
+    workspace: str
+    topic: Topic
+    name: str
+
+    def __str__(self) -> str:
+        match self.topic:
+            case Topic.INFRA:
+                return f"{self.workspace}/{self.name}"
+            case Topic.PULL:
+                return f"{self.workspace}/#{self.name}"
+        return f"{self.workspace}/{self.topic}"
+
+
+class Standing(StrEnum):
+    """Where a key of the queue stands."""
+
+    READY = "ready"
+    DELAYED = "delayed"
+    WAITING = "waiting"
+    PAUSED = "paused"
+    RUNNING = "running"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """One key, taken or queued: since when, in seconds of the caller's clock, and why.
+
+    `failures` is how often in a row it came out badly; `due` is when it may be taken.
+    """
+
+    key: Key
+    urgency: Urgency
+    since: float
+    reason: str
+    standing: Standing
+    failures: int = 0
+    due: float = 0.0
+    waits_for: Key | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How work ended: whether what needs it may go on, and in how many seconds to try again."""
+
+    is_good: bool
+    retry: float | None = None
+
+
+@dataclass(slots=True)
+class _Entry:
+    urgency: Urgency
+    since: float
+    reason: str
+    standing: Standing = Standing.READY
+    due: float = 0.0
+    waits_for: Key | None = None
+    again: _Entry | None = None
+
+
+@dataclass(slots=True)
+class WorkQueue:
+    """Every method takes `now`, in seconds of one clock that never goes back."""
+
+    is_paused: bool = False
+    _entries: dict[Key, _Entry] = field(default_factory=dict)
+    _lanes: dict[Urgency, OrderedDict[str, deque[Key]]] = field(
+        default_factory=lambda: {each: OrderedDict() for each in Urgency}
+    )
+    _delayed: list[tuple[float, Key]] = field(default_factory=list)
+    _failures: dict[Key, int] = field(default_factory=dict)
+    _bad: set[Key] = field(default_factory=set)
+    _paused: set[Key] = field(default_factory=set)
+    _needs: dict[Key, Collection[Key]] = field(default_factory=dict)
+    _waiting: set[Key] = field(default_factory=set)
+
+    # Filling
+
+    def add(self, key: Key, urgency: Urgency, reason: str, now: float) -> None:
+        """Ask for *key*; what is queued already becomes as urgent as this, and stays one.
+
+        A key that is being worked on is taken once more after that. One that failed and waits
+        is taken at once if this is a push or a review: what it failed on may have changed.
+        """
+        entry = self._entries.get(key)
+        if entry is None:
+            self._entries[key] = _Entry(urgency, now, reason)
+            self._line_up(key, urgency)
+            return
+        if entry.standing is Standing.RUNNING:
+            again = entry.again
+            if again is None or urgency < again.urgency:
+                entry.again = _Entry(urgency, again.since if again else now, reason)
+            return
+        if urgency < entry.urgency:
+            entry.urgency, entry.reason = urgency, reason
+            if entry.standing is Standing.READY:
+                self._line_up(key, urgency)
+        if entry.standing is Standing.DELAYED and urgency <= Urgency.PUSH:
+            self._failures.pop(key, None)
+            self._make_ready(key, entry)
+
+    def set_needs(self, workspace: str, needs: Mapping[Key, Collection[Key]]) -> None:
+        """Let each key of *workspace* wait while one of those it needs is queued or came out badly.
+
+        Keys that are in no map need nothing.
+        """
+        self._needs = {key: it for key, it in self._needs.items() if key.workspace != workspace}
+        self._needs.update(needs)
+        self._wake_waiting()
+
+    def forget(self, keys: Collection[Key]) -> None:
+        """Drop *keys*, which are no more; what is being worked on ends as it does."""
+        for key in keys:
+            entry = self._entries.get(key)
+            if entry is not None and entry.standing is not Standing.RUNNING:
+                del self._entries[key]
+            self._failures.pop(key, None)
+            self._bad.discard(key)
+        self._wake_waiting()
+
+    # Emptying
+
+    def take(self, now: float) -> Work | None:
+        """Take the most urgent key that is due; among workspaces in turn. None if there is none."""
+        while self._delayed and self._delayed[0][0] <= now:
+            due, key = heapq.heappop(self._delayed)
+            entry = self._entries.get(key)
+            if entry is not None and entry.standing is Standing.DELAYED and entry.due == due:
+                self._make_ready(key, entry)
+        if self.is_paused:
+            return None
+        for urgency in Urgency:
+            found = self._pull(urgency)
+            if found is not None:
+                entry = self._entries[found]
+                entry.standing = Standing.RUNNING
+                return self._build_work(found, entry)
+        return None
+
+    def end(self, key: Key, ending: Ending, now: float) -> None:
+        """Let go of *key*, which was taken."""
+        entry = self._entries.pop(key)
+        if ending.is_good:
+            self._failures.pop(key, None)
+            self._bad.discard(key)
+        else:
+            self._failures[key] = self._failures.get(key, 0) + 1
+            self._bad.add(key)
+        if entry.again is not None:
+            self._entries[key] = entry.again
+            self._line_up(key, entry.again.urgency)
+        elif ending.retry is not None:
+            entry.due = now + ending.retry
+            entry.standing = Standing.DELAYED
+            self._entries[key] = entry
+            heapq.heappush(self._delayed, (entry.due, key))
+        self._wake_waiting(key)
+
+    def get_wake(self) -> float | None:
+        """Return when the next delayed key is due; None if none is delayed."""
+        return self._delayed[0][0] if self._delayed else None
+
+    def list_users(self, key: Key) -> list[Key]:
+        """Return the keys that need *key*."""
+        return [each for each, needs in self._needs.items() if key in needs]
+
+    def get_failures(self, key: Key) -> int:
+        """Return how often in a row *key* came out badly."""
+        return self._failures.get(key, 0)
+
+    # Pausing
+
+    def pause(self, key: Key | None) -> None:
+        """Take nothing any more; with *key*, only not that one."""
+        if key is None:
+            self.is_paused = True
+        else:
+            self._paused.add(key)
+
+    def resume(self, key: Key | None) -> None:
+        """End a pause; without *key*, every one."""
+        self.is_paused = self.is_paused and key is not None
+        ended = set(self._paused) if key is None else {key}
+        self._paused -= ended
+        for each in ended:
+            entry = self._entries.get(each)
+            if entry is not None and entry.standing is Standing.PAUSED:
+                self._make_ready(each, entry)
+
+    @property
+    def paused(self) -> frozenset[Key]:
+        """The keys that are paused by themselves."""
+        return frozenset(self._paused)
+
+    # Looking
+
+    def list_work(self) -> list[Work]:
+        """Return everything that is queued or being worked on, the most urgent first."""
+        found = [self._build_work(key, entry) for key, entry in self._entries.items()]
+        return sorted(found, key=lambda each: (each.urgency, each.since, each.key))
+
+    def _build_work(self, key: Key, entry: _Entry) -> Work:
+        return Work(
+            key=key,
+            urgency=entry.urgency,
+            since=entry.since,
+            reason=entry.reason,
+            standing=entry.standing,
+            failures=self._failures.get(key, 0),
+            due=entry.due,
+            waits_for=entry.waits_for,
+        )
+
+    # Lanes: for each urgency, and in it for each workspace, who comes next
+
+    def _line_up(self, key: Key, urgency: Urgency) -> None:
+        self._lanes[urgency].setdefault(key.workspace, deque()).append(key)
+
+    def _make_ready(self, key: Key, entry: _Entry) -> None:
+        entry.standing, entry.waits_for = Standing.READY, None
+        self._line_up(key, entry.urgency)
+
+    def _pull(self, urgency: Urgency) -> Key | None:
+        """Return the next key of *urgency*; a place that a key has left behind is passed over."""
+        lanes = self._lanes[urgency]
+        for workspace in list(lanes):
+            lane = lanes[workspace]
+            while lane:
+                key = lane.popleft()
+                if self._is_next(key, urgency):
+                    lanes.move_to_end(workspace)
+                    return key
+            del lanes[workspace]
+        return None
+
+    def _is_next(self, key: Key, urgency: Urgency) -> bool:
+        entry = self._entries.get(key)
+        if entry is None or entry.standing is not Standing.READY or entry.urgency != urgency:
+            return False
+        if key in self._paused:
+            entry.standing = Standing.PAUSED
+            return False
+        entry.waits_for = next(self._list_obstacles(key), None)
+        if entry.waits_for is not None:
+            entry.standing = Standing.WAITING
+            self._waiting.add(key)
+            return False
+        return True
+
+    def _list_obstacles(self, key: Key) -> Iterator[Key]:
+        needs = self._needs.get(key, ())
+        return (each for each in needs if each in self._entries or each in self._bad)
+
+    def _wake_waiting(self, ended: Key | None = None) -> None:
+        """Let those try again that waited for *ended*, or for anything."""
+        for key in list(self._waiting):
+            entry = self._entries.get(key)
+            if entry is None or entry.standing is not Standing.WAITING:
+                self._waiting.discard(key)
+            elif ended in {None, entry.waits_for}:
+                self._waiting.discard(key)
+                self._make_ready(key, entry)

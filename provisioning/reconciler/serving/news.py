@@ -1,0 +1,170 @@
+"""What the service tells whoever listens: logs, metrics, and those who watch it live."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from provisioning.core.errors import ProvisioningError
+from provisioning.core.ids import CommitId
+from provisioning.core.work import Key, Work
+from provisioning.reconciler.events import Event
+from provisioning.reconciler.prospects import Report
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fetched:
+    """A workspace was read: the commit found, and how many infras it has and changed."""
+
+    workspace: str
+    commit: CommitId
+    seconds: float
+    is_new: bool
+    infras: int
+    touched: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FetchFailed:
+    """A workspace could not be read; it is tried again in *retry* seconds."""
+
+    workspace: str
+    error: ProvisioningError
+    retry: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfigurationKept:
+    """A workspace's settings are broken; it goes on with the last good ones."""
+
+    workspace: str
+    error: ProvisioningError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CycleBegun:
+    """A worker took up an infra, at a commit."""
+
+    work: Work
+    commit: CommitId
+    waited: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CycleTold:
+    """Something happened within a run."""
+
+    key: Key
+    event: Event
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CycleEnded:
+    """A cycle is over: with a report, or an error.
+
+    Args:
+        work: What was asked for.
+        commit: The desired state it worked towards.
+        looked: Seconds of compile, observe, plan and gate.
+        seconds: Seconds of all.
+        since_asked: Seconds from when it was first asked for.
+        retry: In how many seconds it is tried again, if it is.
+        report: What it found and did.
+        error: Why it could not.
+    """
+
+    work: Work
+    commit: CommitId
+    looked: float
+    seconds: float
+    since_asked: float
+    retry: float | None
+    report: Report | None = None
+    error: ProvisioningError | None = None
+
+    @property
+    def result(self) -> str:
+        """The conclusion, or the code of the error."""
+        if self.report is not None:
+            return str(self.report.conclusion)
+        return self.error.code if self.error else "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reviewed:
+    """Pull requests were reviewed, or could not be."""
+
+    work: Work
+    seconds: float
+    retry: float | None
+    error: ProvisioningError | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Defect:
+    """Something raised what is no error of ours; *trace* is its traceback."""
+
+    key: Key | None
+    trace: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerHung:
+    """A worker has given no sign of life for *seconds*; another takes its place."""
+
+    work: Work
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForgeUntold:
+    """The forge could not be told something; it is told later."""
+
+    workspace: str
+    error: ProvisioningError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exchanged:
+    """A remote was asked something: `fetch`, `push` or `ls-remote`."""
+
+    operation: str
+    seconds: float
+    is_done: bool
+
+
+News: TypeAlias = (
+    Fetched
+    | Exchanged
+    | FetchFailed
+    | ConfigurationKept
+    | CycleBegun
+    | CycleTold
+    | CycleEnded
+    | Reviewed
+    | Defect
+    | WorkerHung
+    | ForgeUntold
+)
+
+Tell: TypeAlias = Callable[[News], None]
+"""Is called from any thread, must not block, and raises nothing."""
+
+
+def describe_cycle(ended: CycleEnded) -> str:
+    """Say in one plain sentence what a cycle did."""
+    name, commit = ended.work.key.name, ended.commit[:10]
+    if ended.report is None:
+        return f"{name}: {ended.error}"
+    report = ended.report
+    if report.run is None:
+        plan = report.prospect.plan
+        count = len(plan.blocked) + len(report.prospect.verdicts)
+        rest = f", {count} blocked" if count else ""
+        return f"{name}: nothing done at {commit}, {len(plan.unchanged)} unchanged{rest}"
+    counts: dict[str, int] = {}
+    for change in report.run.changes:
+        counts[change.outcome] = counts.get(change.outcome, 0) + 1
+    story = ", ".join(f"{count} {outcome}" for outcome, count in counts.items()) or "no changes"
+    return f"{name}: run {report.run.number} {report.run.result} at {commit}: {story}"

@@ -1,0 +1,132 @@
+"""When each infra is looked at for drift: at an interval, or at times of a calendar."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.triggers.cron import CronTrigger
+from apscheduler.triggers.interval import IntervalTrigger
+
+from provisioning.core.errors import InvalidConfiguration, Source
+from provisioning.core.work import Key, Topic
+
+JITTER = 0.1
+"""The share of an interval by which a tick may come early or late."""
+
+LEAP = 5.0
+"""Seconds by which the wall clock may part from the monotonic one before that is a jump."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rhythm:
+    """How often one infra is looked at: each *interval* seconds, or as *cron* says in *zone*."""
+
+    interval: float
+    cron: str | None = None
+    zone: str = "UTC"
+    source: Source | None = None
+
+
+class Schedule:
+    """Ticks for every infra; a tick that was missed comes once, however many were.
+
+    The ticks of one interval are spread evenly: each infra has a moment of its own in it, which
+    follows from its name.
+    """
+
+    def __init__(self, tick: Callable[[Key], None]) -> None:
+        self._tick = tick
+        self._rhythms: dict[Key, Rhythm] = {}
+        self._scheduler = BackgroundScheduler(
+            timezone=UTC,
+            executors={"default": ThreadPoolExecutor(1)},
+            job_defaults={"coalesce": True, "misfire_grace_time": None, "max_instances": 3},
+        )
+        self._closed = threading.Event()
+
+    def start(self) -> None:
+        """Begin to tick."""
+        self._scheduler.start()
+        threading.Thread(target=self._watch_clock, name="clock", daemon=True).start()
+
+    def close(self) -> None:
+        """Tick no more."""
+        self._closed.set()
+        self._scheduler.shutdown(wait=False)
+
+    def plan(self, workspace: str, rhythms: Mapping[str, Rhythm]) -> None:
+        """Tick for the infras of *workspace* that have a rhythm, and for no other of it."""
+        wanted = {Key(workspace, Topic.INFRA, infra): each for infra, each in rhythms.items()}
+        for key in [each for each in self._rhythms if each.workspace == workspace]:
+            if wanted.get(key) != self._rhythms[key]:
+                del self._rhythms[key]
+                self._scheduler.remove_job(str(key))
+        for key, rhythm in wanted.items():
+            if key not in self._rhythms:
+                self._rhythms[key] = rhythm
+                self._add(key, rhythm)
+
+    def get_next(self, key: Key) -> datetime | None:
+        """Return when *key* ticks next."""
+        job = self._scheduler.get_job(str(key))
+        return job.next_run_time if job else None
+
+    def _add(self, key: Key, rhythm: Rhythm) -> None:
+        trigger = build_trigger(key, rhythm, datetime.now(UTC))
+        self._scheduler.add_job(
+            self._tick, trigger, args=(key,), id=str(key), replace_existing=True
+        )
+
+    def _watch_clock(self) -> None:
+        """Compute every tick anew where the clock was set, or the machine slept."""
+        apart = time.time() - time.monotonic()
+        while not self._closed.wait(LEAP):
+            now = time.time() - time.monotonic()
+            if abs(now - apart) > LEAP:
+                for key, rhythm in list(self._rhythms.items()):
+                    self._add(key, rhythm)
+                apart = now
+
+
+def build_trigger(key: Key, rhythm: Rhythm, now: datetime) -> Any:
+    """Build APScheduler's trigger for *rhythm*.
+
+    Raises:
+        InvalidConfiguration: If the calendar or its time zone is none.
+    """
+    if rhythm.cron is not None:
+        try:
+            return CronTrigger.from_crontab(rhythm.cron, timezone=_find_zone(rhythm))
+        except ValueError as exc:
+            raise InvalidConfiguration(
+                f"serve.cron is {rhythm.cron!r}: {exc}",
+                hint="write five fields, as in '*/15 2-4 * * mon-fri'",
+                source=rhythm.source,
+            ) from exc
+    share = int.from_bytes(hashlib.sha256(str(key).encode()).digest()[:6]) / 2**48
+    return IntervalTrigger(
+        seconds=max(1, round(rhythm.interval)),
+        start_date=now + timedelta(seconds=rhythm.interval * share),
+        jitter=rhythm.interval * JITTER,
+        timezone=UTC,
+    )
+
+
+def _find_zone(rhythm: Rhythm) -> tzinfo:
+    try:
+        return ZoneInfo(rhythm.zone)
+    except (KeyError, ValueError, OSError) as exc:
+        raise InvalidConfiguration(
+            f"serve.timezone is {rhythm.zone!r}, and there is no such time zone",
+            hint="write a name as in Europe/Berlin",
+            source=rhythm.source,
+        ) from exc

@@ -1,0 +1,113 @@
+"""The service: keepers of workspaces, one crew and one schedule for all of them."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from provisioning.core.errors import InvalidArgument
+from provisioning.core.work import Ending, Key, Urgency, Work
+from provisioning.reconciler.serving.crew import Crew
+from provisioning.reconciler.serving.keeper import Keeper
+from provisioning.reconciler.serving.schedule import Schedule
+from provisioning.reconciler.stopping import Stop
+
+ALIVE = 30.0
+"""Seconds without a beat of the supervisor after which the service counts as dead."""
+
+
+@dataclass(slots=True)
+class Service:
+    """Everything that runs. *stop* ends the runs in hand after the operations in hand."""
+
+    keepers: Mapping[str, Keeper]
+    crew: Crew
+    schedule: Schedule
+    stop: Stop
+    ended: threading.Event = field(default_factory=threading.Event)
+    is_draining: bool = False
+
+    def start(self) -> None:
+        """Begin; returns at once."""
+        self.crew.start(self._work)
+        self.schedule.start()
+        for each in self.keepers.values():
+            each.start()
+
+    def _work(self, work: Work) -> Ending:
+        return self.keepers[work.key.workspace].work(work)
+
+    def close(self, seconds: float) -> bool:
+        """Stop: what is in hand is finished within *seconds*; tell whether it was."""
+        self.stop.request()
+        self.schedule.close()
+        self.crew.close()
+        is_done = self.crew.join(seconds)
+        for each in self.keepers.values():
+            each.close()
+        return is_done
+
+    def drain(self) -> None:
+        """Take nothing new, let the runs in hand come to their end, and end then."""
+        self.is_draining = True
+        self.crew.close()
+        threading.Thread(target=self._await_drained, name="drain", daemon=True).start()
+
+    def _await_drained(self) -> None:
+        while not self.crew.join(ALIVE):
+            pass
+        self.ended.set()
+
+    def reload(self) -> None:
+        """Read the settings of every workspace again."""
+        for each in self.keepers.values():
+            each.reload()
+
+    def reconcile(self, key: Key) -> None:
+        """Look at an infra now, and before others."""
+        keeper = self.keepers[key.workspace]
+        keeper.hint()
+        self.crew.add(key, Urgency.PUSH, "asked for")
+
+    def find_key(self, name: str) -> Key:
+        """Return the key of the infra *name*, `workspace/infra` or, if it is unique, `infra`.
+
+        Raises:
+            InvalidArgument: If there is none, or more than one.
+        """
+        workspace, slash, infra = name.rpartition("/")
+        found = [
+            keeper.get_key(infra)
+            for keeper in self.keepers.values()
+            if infra in keeper.infras and (not slash or keeper.name == workspace)
+        ]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            names = ", ".join(str(each) for each in found)
+            raise InvalidArgument(
+                f"several workspaces have an infra {infra!r}", hint=f"write one of {names}"
+            )
+        raise InvalidArgument(
+            f"no infra {name!r} is kept", hint="`provisioning serve status` lists those that are"
+        )
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the supervisor of the workers is."""
+        return self.crew.now() - self.crew.beat < ALIVE
+
+    def list_troubles(self) -> list[str]:
+        """Return what keeps the service from its work, a sentence each; none if it is ready."""
+        troubles = ["it is draining"] if self.is_draining else []
+        for each in self.keepers.values():
+            health = each.health
+            if health.error is not None:
+                troubles.append(f"{each.name}: {health.error}")
+            elif each.commit is None:
+                troubles.append(f"{each.name} is being read for the first time")
+            if health.settings_error is not None:
+                troubles.append(f"{each.name}: its settings are broken: {health.settings_error}")
+        hung = (f"{each.key}: its worker hangs" for each in self.crew.list_hung())
+        return [*troubles, *hung]

@@ -1,0 +1,158 @@
+"""The process of a service: opens the doors, starts the work, and ends when it is told to."""
+
+from __future__ import annotations
+
+import gc
+import signal
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from provisioning.bootstrap.serving import build_service
+from provisioning.core.redaction import Redactor
+from provisioning.reconciler.serving.news import News
+from provisioning.reconciler.serving.service import Service
+from provisioning.service.bus import Bus
+from provisioning.service.hooks import HookReply, Hooks
+from provisioning.service.listening import Doors, bind_control, bind_public
+from provisioning.service.logs import build_log, log_news
+from provisioning.service.metrics import Metrics
+from provisioning.service.shapes import shape_news
+from provisioning.service.systemd import Notifier
+from provisioning.service.web import build_control, build_public
+
+LOOK = 1.0
+"""Seconds between two looks at how the service is."""
+
+PATIENCE = 100.0
+"""Seconds that the runs in hand get to finish what is in hand, when the service is to stop."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """How to serve.
+
+    Args:
+        folders: The workspaces.
+        flags: Settings, `key=value`.
+        socket: The control socket.
+        listen: The network's door, `HOST:PORT`; None for none.
+        log_json: Log as JSON, else as `key=value`.
+        log_level: The least level that is logged.
+    """
+
+    folders: Sequence[str]
+    flags: Sequence[str]
+    socket: Path
+    listen: str | None
+    log_json: bool
+    log_level: str
+
+
+def serve(options: Options) -> int:
+    """Serve until told to stop; return the exit code.
+
+    SIGTERM and SIGINT stop it, finishing what is in hand; a second one ends it at once. SIGHUP
+    reads the settings again.
+
+    Raises:
+        InvalidArgument: If a door cannot be opened.
+        WorkspaceNotFound: If a folder is no workspace.
+    """
+    redactor = Redactor()
+    log = build_log(as_json=options.log_json, level=options.log_level, redact=redactor.redact)
+    bus, metrics = Bus(), Metrics()
+
+    def tell(news: News) -> None:
+        log_news(log, news)
+        metrics.note(news)
+        bus.send(shape_news(news))
+
+    def note_hook(name: str, reply: HookReply) -> None:
+        metrics.note_hook(reply)
+        write = log.info if reply.status < HTTPStatus.BAD_REQUEST else log.warning
+        write(reply.text, action="hook", workspace=name, status=int(reply.status))
+
+    service = build_service(options.folders, options.flags, tell, redactor)
+    metrics.watch(service)
+    public = bind_public(options.listen) if options.listen else None
+    control = bind_control(options.socket)
+    redact = redactor.redact
+    hooks = Hooks(service.keepers)
+    doors = Doors(bus.attach)
+    doors.add(build_control(service, bus, metrics.render, redact), control)
+    if public:
+        app = build_public(service, hooks, metrics.render, note_hook, redact)
+        doors.add_public(app, public)
+    try:
+        return _Process(service, doors, log).run(public.getsockname() if public else None)
+    finally:
+        options.socket.unlink(missing_ok=True)
+
+
+class _Process:
+    """Signals, systemd, and the main thread, which only waits."""
+
+    def __init__(self, service: Service, doors: Doors, log: Any) -> None:
+        self._service = service
+        self._doors = doors
+        self._log = log
+        self._notifier = Notifier()
+        self._ends = service.ended
+        self._reloads = threading.Event()
+
+    def run(self, address: object) -> int:
+        handlers = {
+            signal.SIGTERM: self._end,
+            signal.SIGINT: self._end,
+            signal.SIGHUP: self._reload,
+        }
+        before = {number: signal.signal(number, each) for number, each in handlers.items()}
+        try:
+            self._doors.open()
+            self._log.info("serving", action="serving", address=address)
+            self._service.start()
+            gc.freeze()
+            self._wait()
+            return 0 if self._close() else 1
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _wait(self) -> None:
+        is_ready = False
+        beat = min(LOOK, self._notifier.watchdog or LOOK)
+        while not self._ends.wait(beat):
+            if self._reloads.is_set():
+                self._reloads.clear()
+                self._notifier.send_reloading()
+                self._service.reload()
+                is_ready = False
+            troubles = self._service.list_troubles()
+            if not is_ready and not troubles:
+                is_ready = True
+                self._notifier.send(READY=1)
+            if self._service.is_alive:
+                status = "; ".join(troubles)[:200] or "keeping everything equal to Git"
+                self._notifier.send(WATCHDOG=1, STATUS=status.replace("\n", " "))
+
+    def _close(self) -> bool:
+        self._notifier.send(STOPPING=1)
+        self._log.info("stopping: finishing what is in hand", action="stopping")
+        is_done = self._service.close(PATIENCE)
+        self._doors.close()
+        self._log.info("stopped", action="stopped", finished=is_done)
+        return is_done
+
+    def _end(self, _signal: int, _frame: FrameType | None) -> None:
+        if self._ends.is_set():
+            signal.signal(_signal, signal.SIG_DFL)
+            signal.raise_signal(_signal)
+        self._ends.set()
+
+    def _reload(self, _signal: int, _frame: FrameType | None) -> None:
+        self._reloads.set()

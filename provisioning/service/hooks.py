@@ -1,0 +1,82 @@
+"""Takes in webhooks: signed, small, and each delivery once."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import threading
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+
+from provisioning.core.errors import ProvisioningError
+from provisioning.core.hooks import PullHint, PushHint, UnreadableHook, parse_hook
+from provisioning.reconciler.serving.keeper import Keeper
+
+LIMIT = 4 << 20
+"""Bytes of the largest body that is read; Gitea's own are some 10 KiB."""
+
+REMEMBERED = 10_000
+"""Deliveries that are remembered, so that a copy of one is refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class HookReply:
+    """What is answered, and what the log says of it; neither tells why a signature is wrong."""
+
+    status: HTTPStatus
+    text: str
+
+
+@dataclass(slots=True)
+class Hooks:
+    """The webhooks of every workspace, by its name."""
+
+    keepers: Mapping[str, Keeper]
+    _seen: OrderedDict[str, None] = field(default_factory=OrderedDict)
+    _mutex: threading.Lock = field(default_factory=threading.Lock)
+
+    def take(self, name: str, headers: Mapping[str, str], body: bytes) -> HookReply:
+        """Take in one delivery to the workspace *name*."""
+        keeper = self.keepers.get(name)
+        if keeper is None:
+            return HookReply(HTTPStatus.NOT_FOUND, f"no workspace {name!r} is kept here")
+        try:
+            secret = keeper.read_hook_secret()
+        except ProvisioningError as exc:
+            return HookReply(HTTPStatus.SERVICE_UNAVAILABLE, f"{name}: {exc.code}")
+        if not is_signed(body, headers.get("x-gitea-signature", ""), secret):
+            return HookReply(
+                HTTPStatus.FORBIDDEN, "the signature is not by the secret of this hook"
+            )
+        delivery = headers.get("x-gitea-delivery", "")
+        if not delivery or not self._is_first(f"{name}/{delivery}"):
+            return HookReply(HTTPStatus.CONFLICT, "this delivery came before")
+        try:
+            hint = parse_hook(headers.get("x-gitea-event", ""), body)
+        except UnreadableHook as exc:
+            return HookReply(HTTPStatus.BAD_REQUEST, str(exc))
+        match hint:
+            case PushHint(branch) if branch == keeper.branch:
+                keeper.hint()
+                return HookReply(HTTPStatus.ACCEPTED, f"looking at {branch}")
+            case PullHint(number):
+                keeper.review(number)
+                return HookReply(HTTPStatus.ACCEPTED, f"looking at #{number}")
+        return HookReply(HTTPStatus.OK, "nothing to do")
+
+    def _is_first(self, delivery: str) -> bool:
+        with self._mutex:
+            if delivery in self._seen:
+                return False
+            self._seen[delivery] = None
+            while len(self._seen) > REMEMBERED:
+                self._seen.popitem(last=False)
+            return True
+
+
+def is_signed(body: bytes, signature: str, secret: str) -> bool:
+    """Tell whether *signature* is the hexadecimal HMAC-SHA256 of *body*; in constant time."""
+    wanted = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+    return hmac.compare_digest(wanted.encode(), signature.encode("utf-8", "replace"))
