@@ -38,8 +38,10 @@ crash-matrix: $(STAMP) ## Cut real runs off at every effect (EVERY=n: each n-th 
 simulate: $(STAMP) ## Play N histories of lock and state log on an unreliable server
 	$(BIN)/python tests/simulation/machine/run.py --histories $(or $(N),10000)
 
-soak: $(STAMP) ## Let 6 processes race N times for a lock at a real Gitea, which fails meanwhile
-	$(BIN)/python tests/peers/gitea/contests.py --contests $(or $(N),1000) --kills 20 --faults 100
+soak: $(STAMP) ## Hurt two services for S seconds, and let 6 processes race N times for a lock
+	$(if $(N),,$(BIN)/python tests/soak/run.py --seconds $(or $(S),600) \
+	  --write docs/explanation/service-soak.md)
+	$(if $(S),,$(BIN)/python tests/peers/gitea/contests.py --contests $(or $(N),1000) --kills 20 --faults 100)
 
 fuzz: $(STAMP) ## Fuzz every parser of outside bytes for S seconds
 	@$(BIN)/python -m pip install --quiet --group fuzz

@@ -65,6 +65,9 @@ class Circumstances:
     kinds: Mapping[str, Kind] = field(default_factory=dict)
 
 
+REWOUND = "rewound"
+"""The code of the gate that refuses a commit which does not follow the one applied last."""
+
 Gate = Callable[[Plan, Circumstances], Verdict | None]
 
 
@@ -83,7 +86,7 @@ def check_rewound(plan: Plan, now: Circumstances) -> Verdict | None:
     if now.descends or now.applied is None or not plan.changes:
         return None
     return Verdict(
-        code="rewound",
+        code=REWOUND,
         reason=f"commit {plan.commit[:10]} does not follow {now.applied[:10]}, "
         "which was applied last",
     )

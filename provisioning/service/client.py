@@ -6,6 +6,7 @@ import http.client
 import json
 import socket
 from collections.abc import Iterator
+from contextlib import contextmanager
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from urllib.parse import urlencode
 from provisioning.core.errors import InvalidArgument, RemoteUnreachable
 
 TIMEOUT = 30.0
-"""Seconds that an answer may take to begin, and between two lines of a stream nothing at all."""
+"""Seconds that an answer may take; a stream has no limit."""
 
 
 class _Connection(http.client.HTTPConnection):
@@ -24,8 +25,12 @@ class _Connection(http.client.HTTPConnection):
 
     def connect(self) -> None:
         self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(self._socket_path)
+        try:
+            self.sock.settimeout(self.timeout)
+            self.sock.connect(self._socket_path)
+        except OSError:
+            self.sock.close()
+            raise
 
 
 class Client:
@@ -36,38 +41,44 @@ class Client:
 
     def ask(self, route: str) -> Any:
         """Look at *route*; return the JSON."""
-        return json.loads(self._open("GET", route, {}, TIMEOUT).read())
+        with self._open("GET", route, {}, TIMEOUT) as reply:
+            return json.loads(reply.read())
 
     def order(self, route: str, **query: str) -> Any:
         """Tell the service to do *route*; return what it answered."""
-        return json.loads(self._open("POST", route, query, TIMEOUT).read())
+        with self._open("POST", route, query, TIMEOUT) as reply:
+            return json.loads(reply.read())
 
     def stream(self, method: str, route: str, **query: str) -> Iterator[dict[str, Any]]:
         """Yield each event of *route* as it comes, until the service ends it."""
-        reply = self._open(method, route, query, None)
-        while line := reply.readline():
-            yield json.loads(line)
+        with self._open(method, route, query, None) as reply:
+            while line := reply.readline():
+                yield json.loads(line)
 
+    @contextmanager
     def _open(
         self, method: str, route: str, query: dict[str, str], timeout: float | None
-    ) -> http.client.HTTPResponse:
+    ) -> Iterator[http.client.HTTPResponse]:
         connection = _Connection(self._path, timeout)
         try:
             connection.request(method, f"/{route}?{urlencode(query)}")
             reply = connection.getresponse()
+            if reply.status != HTTPStatus.OK:
+                raise _read_refusal(reply)
+            yield reply
         except (OSError, http.client.HTTPException) as exc:
             raise RemoteUnreachable(
                 f"no service answers at {self._path}: {exc}",
                 hint="`provisioning serve` starts one; name another socket with --socket",
             ) from exc
-        if reply.status != HTTPStatus.OK:
-            self._refuse(reply)
-        return reply
+        finally:
+            connection.close()
 
-    def _refuse(self, reply: http.client.HTTPResponse) -> None:
-        text = reply.read().decode(errors="replace")
-        try:
-            told = json.loads(text)
-        except ValueError:
-            told = {"message": text.strip() or str(reply.status), "hint": None}
-        raise InvalidArgument(str(told["message"]), hint=told["hint"])
+
+def _read_refusal(reply: http.client.HTTPResponse) -> InvalidArgument:
+    text = reply.read().decode(errors="replace")
+    try:
+        told = json.loads(text)
+    except ValueError:
+        told = {"message": text.strip() or str(reply.status), "hint": None}
+    return InvalidArgument(str(told["message"]), hint=told["hint"])

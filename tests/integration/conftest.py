@@ -1,16 +1,15 @@
-"""Real Git servers on the loopback: sshd, and `git http-backend` behind a small server."""
+"""Real Git servers on the loopback: sshd, and `git http-backend`."""
 
 import getpass
 import os
 import shutil
 import socket
 import subprocess
-import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from git_http_server import GitHttpServer
 
 SSHD = "/usr/sbin/sshd"
 
@@ -85,70 +84,15 @@ def over_ssh(tmp_path, hub, monkeypatch):
         server.wait(timeout=10)
 
 
-class Backend(BaseHTTPRequestHandler):
-    """Answers by `git http-backend`, as a web server does by CGI (RFC 3875)."""
-
-    root = ""
-    protocol_version = "HTTP/1.0"
-
-    def log_message(self, *_):
-        """Stay silent."""
-
-    def do_GET(self):
-        self.answer(b"")
-
-    def do_POST(self):
-        length = self.headers.get("Content-Length")
-        self.answer(self.rfile.read(int(length)) if length else self.read_chunks())
-
-    def read_chunks(self):
-        body = b""
-        while size := int(self.rfile.readline().strip() or b"0", 16):
-            body += self.rfile.read(size)
-            self.rfile.readline()
-        return body
-
-    def answer(self, body):
-        path, _, query = self.path.partition("?")
-        environment = os.environ | {
-            "GIT_PROJECT_ROOT": self.root,
-            "GIT_HTTP_EXPORT_ALL": "1",
-            "PATH_INFO": path,
-            "QUERY_STRING": query,
-            "REQUEST_METHOD": self.command,
-            "CONTENT_TYPE": self.headers.get("Content-Type", ""),
-            "CONTENT_LENGTH": str(len(body)),
-            "HTTP_CONTENT_ENCODING": self.headers.get("Content-Encoding", ""),
-            "GIT_PROTOCOL": self.headers.get("Git-Protocol", ""),
-            "REMOTE_USER": "ana",
-        }
-        done = subprocess.run(
-            ["git", "http-backend"], input=body, env=environment, capture_output=True, check=False
-        )
-        head, _, content = done.stdout.partition(b"\r\n\r\n")
-        lines = [line.split(": ", 1) for line in head.decode().splitlines()]
-        headers = dict(lines)
-        self.send_response(int(headers.pop("Status", "200").split()[0]))
-        for key, value in headers.items():
-            self.send_header(key, value)
-        self.end_headers()
-        self.wfile.write(content)
-
-
 @pytest.fixture
 def over_http(hub):
     """The hub's URL over a real HTTP Git server."""
     require("git")
-    handler = type("Served", (Backend,), {"root": str(hub.parent)})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
+    server = GitHttpServer(hub.parent)
     try:
-        yield f"http://127.0.0.1:{server.server_address[1]}/{hub.name}"
+        yield f"{server.url}/{hub.name}"
     finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+        server.stop()
 
 
 @pytest.fixture(params=["file", "ssh", "http"])

@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, Protocol
 
 from provisioning.core.backoff import compute_backoff, compute_retry
 from provisioning.core.errors import InvalidConfiguration, ProvisioningError
+from provisioning.core.gates import REWOUND
 from provisioning.core.ids import CommitId
 from provisioning.core.providers import Target, Watch, Watches
+from provisioning.core.statelog import LogView
 from provisioning.core.sweeps import Needs
 from provisioning.core.work import Ending, Key, Topic, Urgency, Work
 from provisioning.reconciler.cycle import Reconciler
@@ -359,11 +361,14 @@ class Keeper:
                 infra, state.commit, stop=self._stop, listener=self._listen(work.key)
             )
             request = Request(commit=state.commit, reason=work.reason)
-            prospect = reconciler.look(request, reconciler.log.read_local())
+            view = reconciler.log.read_local()
+            self._watch(state.workspace, reconciler, view)
+            prospect = reconciler.look(request, view)
             looked = self._crew.now() - began
             self._crew.sign(work.key)
             report = reconciler.reconcile(request, prospect)
-            self._watch(state.workspace, reconciler)
+            if report.run is not None:
+                self._watch_anew(state.workspace, reconciler, work.key)
         except ProvisioningError as exc:
             error = exc
         retry = self._compute_retry(work, report, error)
@@ -425,6 +430,8 @@ class Keeper:
         report = ended.report
         if report is None:
             return
+        if any(each.code == REWOUND for each in report.prospect.verdicts):
+            self.hint()  # another service may have applied what we have not heard of yet
         if report.run is not None:
             with self._crew.open_queue() as queue:
                 users = queue.list_users(ended.work.key)
@@ -462,9 +469,15 @@ class Keeper:
 
     # Watching
 
-    def _watch(self, workspace: KeptWorkspace, reconciler: Reconciler) -> None:
+    def _watch_anew(self, workspace: KeptWorkspace, reconciler: Reconciler, key: Key) -> None:
+        """Follow what a run has made, and look once more at what may have changed before that."""
+        self._watch(workspace, reconciler, reconciler.log.read_local())
+        if self._watches:
+            self._crew.add(key, Urgency.DRIFT, "watched from now on")
+
+    def _watch(self, workspace: KeptWorkspace, reconciler: Reconciler, view: LogView) -> None:
         """Let the providers that can watch follow what is recorded, if that is not what it was."""
-        records = reconciler.log.open_records(reconciler.log.read_local())
+        records = reconciler.log.open_records(view)
         infra = reconciler.infra
         with self._watching:
             if self._followed.get(infra) == records.id:

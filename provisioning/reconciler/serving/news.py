@@ -160,8 +160,10 @@ def describe_cycle(ended: CycleEnded) -> str:
     report = ended.report
     if report.run is None:
         plan = report.prospect.plan
-        count = len(plan.blocked) + len(report.prospect.verdicts)
-        rest = f", {count} blocked" if count else ""
+        reasons = [*(f"{each.code}: {each.reason}" for each in report.prospect.verdicts),
+                   *(f"{each.id} is blocked: {each.reason}" for each in plan.blocked)]  # fmt: skip
+        more = f" (and {len(reasons) - 1} more)" if len(reasons) > 1 else ""
+        rest = f"; {reasons[0]}{more}" if reasons else ""
         return f"{name}: nothing done at {commit}, {len(plan.unchanged)} unchanged{rest}"
     counts: dict[str, int] = {}
     for change in report.run.changes:

@@ -105,7 +105,7 @@ class Service:
             health = each.health
             if health.error is not None:
                 troubles.append(f"{each.name}: {health.error}")
-            elif each.commit is None:
+            elif health.read_at is None:
                 troubles.append(f"{each.name} is being read for the first time")
             if health.settings_error is not None:
                 troubles.append(f"{each.name}: its settings are broken: {health.settings_error}")

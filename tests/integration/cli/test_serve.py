@@ -1,0 +1,310 @@
+"""`provisioning serve`, as a process of its own with real Git."""
+
+import json
+import os
+import signal
+import socket
+import stat
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from running_service import RunningService
+
+FILE = """\
+apiVersion: provisioning/v1
+kind: File
+metadata: {{name: {name}}}
+spec: {{path: {path}, content: "{content}"}}
+"""
+
+
+@pytest.fixture
+def serve(shop):
+    """Start services of the shop's workspace; every one is stopped at the end."""
+    made = []
+
+    def start(*flags, home=None, folders=(), waits=True):
+        folder = home or shop.home
+        service = RunningService(folders or [shop.folder], folder, shop.environment, flags)
+        made.append(service)
+        service.start(waits=waits)
+        return service
+
+    yield start
+    for each in made:
+        each.stop()
+
+
+def read(shop, name):
+    path = shop.folder / "live" / name
+    return path.read_text() if path.exists() else None
+
+
+def test_a_commit_is_applied_and_drift_is_healed(shop, serve):
+    """Push and look: the change is there, and so it stays, whatever somebody does to it."""
+    service = serve()
+    service.wait(lambda: read(shop, "etc/motd"), "the first apply")
+    shop.commit(FILE.format(name="a", path="a", content="one"), "infra/api/a.yaml")
+    service.wait(lambda: read(shop, "a") == "one", "the commit to be applied")
+    service.wait_idle()
+    (shop.folder / "live/a").write_text("by hand")
+    service.wait(lambda: read(shop, "a") == "one", "the edit to be healed")
+    service.wait_idle()
+    (shop.folder / "live/a").unlink()
+    service.wait(lambda: read(shop, "a") == "one", "the file to be made again")
+    service.wait_idle()
+    healed = [each for each in service.read_log("cycle-ended") if each["urgency"] == "drift"]
+    assert [each["result"] for each in healed if each.get("run")] == ["applied", "applied"]
+    assert service.stop() == 0
+
+
+def test_only_what_a_commit_touches_is_looked_at(shop, serve):
+    """P11: a push to one infra is no work for another."""
+    shop.commit(FILE.format(name="a", path="a", content="one"), "infra/api/a.yaml")
+    service = serve()
+    service.wait_idle()
+    shop.commit(FILE.format(name="a", path="a", content="two"), "infra/api/a.yaml")
+    service.wait(lambda: read(shop, "a") == "two", "the commit to be applied")
+    service.wait_idle()
+    pushed = [
+        each["infra"] for each in service.read_log("cycle-begun") if each["urgency"] == "push"
+    ]
+    assert set(pushed) == {"api"}
+
+
+def test_a_managed_process_that_dies_is_started_again(shop, serve):
+    """The end of a process is noticed at once, by its descriptor."""
+    shop.commit(
+        "apiVersion: provisioning/v1\nkind: Process\nmetadata: {name: job}\n"
+        "spec: {command: [/bin/sleep, '4711'], restart: always}\n",
+        "infra/job/job.yaml",
+    )
+    service = serve()
+    service.wait_idle()
+    (first,) = find_sleeps("4711")
+    os.kill(first, signal.SIGKILL)
+    (second,) = service.wait(lambda: find_sleeps("4711") - {first}, "the process to be back")
+    assert service.stop() == 0
+    assert find_sleeps("4711") == {second}, "it outlives the service"
+    os.kill(second, signal.SIGKILL)
+
+
+def find_sleeps(argument):
+    found = set()
+    for each in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            if each.read_bytes().split(b"\0")[:2] == [b"/bin/sleep", argument.encode()]:
+                found.add(int(each.parent.name))
+        except OSError:
+            continue
+    return found
+
+
+def test_what_needs_another_infra_waits_for_it(shop, serve):
+    """An infra is applied after those whose outputs it reads, and again when these change."""
+    value = "apiVersion: provisioning/v1\nkind: Value\nmetadata: {{name: v}}\nspec: {{input: {}}}\n"
+    shop.write(value.format("one"), "infra/zoo/v.yaml")
+    shop.commit(
+        FILE.format(name="a", path="a", content="{{infra.zoo.Value/v.output}}"),
+        "infra/api/a.yaml",
+    )
+    service = serve()
+    service.wait(lambda: read(shop, "a") == "one", "both to be applied")
+    service.wait_idle()
+    shop.commit(value.format("two"), "infra/zoo/v.yaml")
+    service.wait(lambda: read(shop, "a") == "two", "the change to arrive")
+    ended = [each for each in service.read_log("cycle-ended") if each["infra"] in {"api", "zoo"}]
+    assert {each["result"] for each in ended} <= {"applied", "unchanged"}
+
+
+def test_killed_at_any_time_it_goes_on(shop, serve, render_files):
+    """P2: nothing is lost with the process: what it knew is in Git."""
+    service = serve()
+    for round_ in range(5):
+        shop.commit(render_files(range(30), content=f"{round_} "), "infra/api/a.yaml")
+        time.sleep(0.3 * round_)
+        service.kill()
+        service.start(waits=False)
+    service.wait(lambda: read(shop, "d/29.txt") == "4 29", "the last commit to be applied")
+    service.wait_idle()
+    assert service.stop() == 0
+    assert shop.run("fsck").count("linear, fenced, complete") == 2
+
+
+def test_a_thousand_pushes_in_a_minute(shop, serve):
+    """Only the newest counts; what comes while a cycle runs makes one more, not a thousand."""
+    service = serve()
+    service.wait_idle()
+    before = len(service.read_log("cycle-begun"))
+    stream = "".join(
+        f"commit refs/heads/main\ncommitter A <a@b> {1800000000 + number} +0000\ndata 1\nx\n"
+        f"{'from refs/heads/main^0' + chr(10) if not number else ''}"
+        f"M 100644 inline infra/api/a.yaml\ndata {len(text)}\n{text}\n"
+        for number in range(1000)
+        for text in [FILE.format(name="a", path="a", content=f"push {number}")]
+    )
+    command = ["git", "-C", str(shop.folder), "fast-import", "--quiet", "--force"]
+    subprocess.run(command, input=stream.encode(), env=shop.environment, check=True)
+    commits = shop.git("rev-list", "--reverse", "main").split()
+    for each in [*commits[1::50], commits[-1]]:
+        shop.git("update-ref", "refs/heads/main", each)
+        time.sleep(0.01)
+    service.wait(lambda: read(shop, "a") == "push 999", "the newest to be applied")
+    service.wait_idle()
+    assert len(service.read_log("cycle-begun")) - before < 60
+
+
+def test_paused_resumed_asked_and_drained(shop, serve):
+    """What the commands of `serve` do, and what they print."""
+    service = serve()
+    service.wait_idle()
+
+    def ask(*words, expected=0):
+        return shop.run("serve", *words, "--socket", str(service.home / "s"), expected=expected)
+
+    assert "ready" in ask("status")
+    assert ask("queue") == "nothing is queued\n"
+    assert ask("pause", "web") == "paused: shop/web\n"
+    (shop.folder / "live/etc/motd").write_text("by hand")
+    service.wait(lambda: "paused" in ask("queue"), "the work to be paused")
+    assert "shop/web is paused" in ask("status")
+    assert read(shop, "etc/motd") == "by hand"
+    assert ask("resume") == "resumed: all\n"
+    service.wait(lambda: read(shop, "etc/motd") != "by hand", "the healing")
+    told = ask("reconcile", "web")
+    assert told.splitlines()[0].startswith("web: looking at")
+    assert "nothing done at" in told.splitlines()[-1]
+    assert "no infra 'nope' is kept" in ask("reconcile", "nope", expected=1)
+    status = json.loads(ask("status", "-o", "json"))
+    (infra,) = status["workspaces"][0]["infras"]
+    assert (infra["infra"], infra["result"]) == ("web", "unchanged")
+    assert infra["nextSweep"] is not None
+    assert "draining" in ask("drain")
+    assert service.process.wait(30) == 0
+    assert "no service answers" in ask("status", expected=1)
+
+
+def test_broken_settings_keep_the_last_good_ones(shop, serve):
+    """A broken file is told, and changes nothing; the next good one counts."""
+    service = serve()
+    service.wait_idle()
+    settings = shop.folder / "config/provisioning.yaml"
+    good = settings.read_text()
+    settings.write_text(good + "nonsense: [\n")
+    service.send(signal.SIGHUP)
+    service.wait(lambda: service.read_log("settings-kept"), "the complaint")
+    assert "settings are broken" in service.get("/readyz")[1]
+    (shop.folder / "live/etc/motd").write_text("by hand")
+    service.wait(lambda: read(shop, "etc/motd") != "by hand", "the healing")
+    shop.commit(good + "serve: {sweep: 3}\n", "config/provisioning.yaml")
+    service.wait(lambda: service.ask("status")["ready"], "the service to be ready again")
+    service.wait(
+        lambda: [each for each in service.read_log("cycle-begun") if each["reason"] == "sweep"],
+        "the new rhythm",
+    )
+
+
+def test_a_broken_manifest_stops_its_own_infra_alone(shop, serve):
+    """The others go on, and the status says what is wrong and where."""
+    shop.commit("kind: [nonsense\n", "infra/api/a.yaml")
+    service = serve()
+    service.wait(lambda: read(shop, "etc/motd"), "the other infra")
+    service.wait(lambda: service.get_result("api") == "invalid-manifest", "the complaint")
+    told = shop.run("serve", "status", "--socket", str(service.home / "s"))
+    assert "infra/api/a.yaml:1" in told
+    shop.commit(FILE.format(name="a", path="a", content="one"), "infra/api/a.yaml")
+    service.wait(lambda: read(shop, "a") == "one", "the mended one")
+
+
+def test_a_remote_that_does_not_answer(shop, serve, over_http, hub):
+    """`readyz` tells, the files are healed no more, and all is well when it is back."""
+    settings = shop.folder / "config/provisioning.yaml"
+    settings.write_text(
+        f"{settings.read_text()}\nremote: {over_http}\n".replace("remote: null", "")
+    )
+    shop.commit()
+    shop.git("push", "--quiet", hub.as_uri(), "main")
+    service = serve("serve.poll=1")
+    service.wait(lambda: read(shop, "etc/motd"), "the first apply")
+    moved = hub.with_name("away.git")
+    hub.rename(moved)
+    service.wait(lambda: service.get("/readyz")[0] == 503, "the trouble to be told")
+    assert service.get("/healthz")[0] == 200
+    moved.rename(hub)
+    service.wait(lambda: service.get("/readyz")[0] == 200, "the service to be ready again")
+
+
+def test_a_workspace_deleted_under_it(shop, serve, tmp_path):
+    """The other workspace goes on, and the trouble is told."""
+    other = tmp_path / "other"
+    shop.git("clone", "--quiet", str(shop.folder), str(other))
+    text = (other / "config/provisioning.yaml").read_text()
+    (other / "config/provisioning.yaml").write_text(text.replace("id: ", "id: other-"))
+    shop.git("-C", str(other), "commit", "--quiet", "-am", "another id")
+    service = serve(folders=[other, shop.folder])
+    service.wait_idle()
+    other.rename(tmp_path / "gone")
+    service.wait(lambda: service.read_log("fetch-failed"), "the trouble to be told")
+    (shop.folder / "live/etc/motd").write_text("by hand")
+    service.wait(lambda: read(shop, "etc/motd") != "by hand", "the healing")
+
+
+def test_the_control_socket_is_its_owners_alone(shop, serve):
+    """Nobody else may tell a service what to do."""
+    service = serve()
+    assert stat.S_IMODE((service.home / "s").stat().st_mode) == 0o600
+
+
+def test_a_second_one_at_the_same_socket_is_refused(shop, serve):
+    """The first goes on; a socket that a dead one left is no obstacle."""
+    service = serve()
+    told = shop.run("serve", "--socket", str(service.home / "s"), expected=1)
+    assert "listens at" in told
+    service.kill()
+    service.start()
+    assert service.ask("status")["ready"]
+
+
+def test_a_port_in_use_is_told(shop):
+    """P9: one clear error, and nothing was begun."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        told = shop.run("serve", "--listen", address, expected=1)
+    assert f"{address} cannot be listened at: Address already in use" in told
+    assert "write HOST:PORT" in shop.run("serve", "--listen", "nonsense", expected=1)
+    assert read(shop, "etc/motd") is None
+
+
+def test_systemd_is_told_what_it_wants_to_know(shop, serve, tmp_path):
+    """Type=notify with a watchdog: ready, signs of life, reloading, stopping."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(tmp_path / "n"))
+        manager.settimeout(30)
+        words = {"NOTIFY_SOCKET": str(tmp_path / "n"), "WATCHDOG_USEC": "400000"}
+        shop.environment.update(words)
+        service = serve()
+        said = set()
+
+        def hear(word):
+            while word not in said:
+                said.update(line.split("=")[0] for line in manager.recv(4096).decode().split("\n"))
+
+        hear("READY")
+        hear("WATCHDOG")
+        service.send(signal.SIGHUP)
+        hear("RELOADING")
+        said.discard("READY")
+        hear("READY")
+        service.send(signal.SIGTERM)
+        hear("STOPPING")
+
+
+def test_the_unit_is_one_that_systemd_takes(shop):
+    """Hardened, restarted, and with processes that outlive it."""
+    unit = shop.run("serve", "unit", "--listen", "127.0.0.1:8080")
+    assert "Type=notify" in unit
+    assert "KillMode=process" in unit
+    assert f"--workspace {shop.folder}" in unit
+    assert str(shop.folder) in unit[unit.index("ReadWritePaths") :]
