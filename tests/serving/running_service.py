@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
@@ -124,3 +125,13 @@ class RunningService:
         self.send(signal.SIGCONT)
         self.send(signal.SIGTERM)
         return self.process.wait(seconds)
+
+
+def read_files(folder: Path) -> dict[str, str]:
+    """Return the text of every file below *folder*, which may be changing, by its path."""
+    found = {}
+    for each in folder.rglob("*") if folder.is_dir() else ():
+        with suppress(OSError):
+            if each.is_file():
+                found[str(each.relative_to(folder))] = each.read_text(errors="replace")
+    return found

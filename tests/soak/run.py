@@ -24,7 +24,7 @@ from pathlib import Path
 sys.path[:0] = [str(Path(__file__).parents[1] / each) for each in ("peers/git_http", "serving")]
 
 from git_http_server import NONE, GitHttpServer, Mishap  # noqa: E402
-from running_service import PROGRAM, RunningService  # noqa: E402
+from running_service import PROGRAM, RunningService, read_files  # noqa: E402
 
 INFRAS, FILES = 20, 5
 TTL, SLEEP = 10, 14
@@ -215,8 +215,7 @@ class World:
         """Return what is not as Git says."""
         wanted = {f"{infra}/{name}": text for infra, files in self.model.files.items()
                   for name, text in files.items()}  # fmt: skip
-        there = {str(each.relative_to(self.live)): each.read_text()
-                 for each in self.live.rglob("*") if each.is_file()}  # fmt: skip
+        there = read_files(self.live)
         wrongs = [f"{name} is leaked" for name in there.keys() - wanted.keys()]
         wrongs += [f"{name} is lost" for name in wanted.keys() - there.keys()]
         wrongs += [f"{name} is not as written" for name in wanted.keys() & there.keys()
@@ -347,7 +346,7 @@ def render_report(
         "",
         "Written by `make soak S=SECONDS`. Two services with homes of their own keep one workspace",
         f"of {INFRAS} infras over one Git server, and are hurt at random. Then nothing is hurt any",
-        "more, and a judge that knows what was committed looks at files, processes, logs and locks.",
+        "more, and a judge that knows what was committed looks at files, processes, logs, locks.",
         "",
         f"Seed {seed}, {seconds:.0f} s, lock ttl {TTL} s, 5 % of Git's answers late or lost.",
         "",

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from running_service import RunningService
+from running_service import RunningService, read_files
 
 TTL = 10
 
@@ -47,8 +47,7 @@ def publish(shop, hub, text, name="infra/api/a.yaml"):
 def judge(shop, services, wanted):
     for each in services:
         each.wait_idle(120)
-    there = {each.name: each.read_text() for each in (shop.shared / "d").iterdir()}
-    assert there == wanted
+    assert read_files(shop.shared / "d") == wanted
     for each in services:
         assert each.stop() == 0
     assert shop.run("fsck").count("linear, fenced, complete") == 2
@@ -63,16 +62,12 @@ def test_two_never_both_apply(shop, hub, pair, render_files):
         publish(shop, hub, render_files(range(20), content=f"{number} "))
         wanted = {f"{name}.txt": f"{number} {name}" for name in range(20)}
         pair[0].wait(
-            lambda wanted=wanted: read_folder(shop.shared / "d") == wanted, "the push to be applied"
+            lambda wanted=wanted: read_files(shop.shared / "d") == wanted, "the push to be applied"
         )
     judge(shop, pair, wanted)
     runs = [each["run"] for service in pair for each in service.read_log("cycle-ended")
             if each.get("run")]  # fmt: skip
     assert len(runs) == len(set(runs))
-
-
-def read_folder(folder):
-    return {each.name: each.read_text() for each in folder.iterdir()} if folder.exists() else {}
 
 
 def test_killed_in_the_middle(shop, hub, pair, render_files):
@@ -88,7 +83,7 @@ def test_killed_in_the_middle(shop, hub, pair, render_files):
         victim.kill()
         victim.start(waits=False)
     wanted = {f"{name}.txt": f"3 {name}" for name in range(40)}
-    pair[0].wait(lambda: read_folder(shop.shared / "d") == wanted, "the last push", 120)
+    pair[0].wait(lambda: read_files(shop.shared / "d") == wanted, "the last push", 120)
     judge(shop, pair, wanted)
 
 
