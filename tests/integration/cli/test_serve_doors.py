@@ -23,9 +23,11 @@ def service(shop):
     secret.write_text(SECRET)
     secret.chmod(0o600)
     running = RunningService([shop.folder], shop.home, shop.environment)
-    running.start()
-    yield running
-    assert running.stop() == 0
+    try:
+        running.start()
+        yield running
+    finally:
+        assert running.stop() == 0
 
 
 def deliver(service, body, *, event="push", secret=SECRET, delivery="d1", name="shop"):
