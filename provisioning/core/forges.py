@@ -155,7 +155,11 @@ class Forge(Protocol):
         """Return the comments of a pull request, oldest first."""
 
     def list_pushes(self, number: int) -> list[Push]:
-        """Return the pushes to a pull request, oldest first."""
+        """Return the pushes to a pull request, oldest first, that which opened it too.
+
+        A forge may note one a while after it came: then it seems to be younger than what was
+        said meanwhile, and never older.
+        """
 
     def create_comment(self, number: int, body: str) -> Comment:
         """Comment on a pull request."""

@@ -24,6 +24,9 @@ _EXISTS = frozenset({http.HTTPStatus.CONFLICT})
 _PAUSES = (0.5, 1.0, 2.0, 4.0)
 """Seconds between tries to merge what Gitea still looks at."""
 
+_MOVED = "out of date"
+"""How Gitea says that a branch moved before a merge; a conflict has the same status."""
+
 _UNMERGED = frozenset({http.HTTPStatus.METHOD_NOT_ALLOWED, http.HTTPStatus.CONFLICT})
 _PERMISSIONS = {
     "read": Permission.READ,
@@ -107,12 +110,13 @@ class GiteaPulls:
             if not pause or "try again" not in reply.message.lower():
                 break
             self._api.sleep(pause)
-        if reply.status == http.HTTPStatus.CONFLICT:
+        if reply.status == http.HTTPStatus.CONFLICT and _MOVED in reply.message:
             raise HeadMoved(f"#{number} is no longer at {head[:10]}: {reply.message}")
         if reply.status in _UNMERGED:
             raise RemoteRefused(
                 f"#{number} cannot be merged: {reply.message}",
-                hint="does the protection of its branch ask for more approvals or checks?",
+                hint="does it conflict with its branch, or does the branch's protection ask for "
+                "more approvals or checks?",
             )
 
     def create_pull(self, head: str, base: str, title: str, body: str) -> None:
