@@ -11,7 +11,9 @@ from provisioning.core.errors import InvalidConfiguration
 from provisioning.core.ids import CommitId
 from provisioning.core.resources import Resource
 from provisioning.core.reviews.codeowners import PLACES, OwnerRule, parse_codeowners
+from provisioning.core.reviews.commands import Verb
 from provisioning.core.reviews.findings import Exposure
+from provisioning.core.reviews.speakers import Speakers, exclude_author
 from provisioning.core.statelog import LogView
 from provisioning.forge.pulls import GiteaPulls
 from provisioning.gitstore.drifts import DriftBranches
@@ -29,6 +31,7 @@ from provisioning.secrets.exposures import find_exposed
 
 if TYPE_CHECKING:
     from provisioning.bootstrap.workspace import Workspace
+    from provisioning.config.layers import Layers
 
 
 def build_reviewer(workspace: Workspace) -> Reviewer:
@@ -79,7 +82,7 @@ def build_reviewer(workspace: Workspace) -> Reviewer:
             apply=applier.apply,
             hold=desk.hold,
             release=desk.release,
-            may_approve_own=not requires_reviews,
+            speakers=_read_speakers(settings, requires_reviews=requires_reviews),
             redact=workspace.redactor.redact,
         ),
         publisher=Publisher(forge=forge, reviews=reviews, redact=workspace.redactor.redact),
@@ -95,6 +98,18 @@ def build_reviewer(workspace: Workspace) -> Reviewer:
             redact=workspace.redactor.redact,
         ),
     )
+
+
+def _read_speakers(settings: Layers, *, requires_reviews: bool) -> dict[Verb, Speakers]:
+    """Return who may say what; where reviews are required, nobody says yes to their own change."""
+    found: dict[Verb, Speakers] = {
+        verb: Speakers(settings.get(f"commands.{verb}").value)
+        for verb in Verb
+        if verb is not Verb.HELP
+    }
+    if requires_reviews:
+        found[Verb.APPROVE] = exclude_author(found[Verb.APPROVE])
+    return found
 
 
 class _Desk:

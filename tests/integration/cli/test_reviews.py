@@ -248,6 +248,28 @@ def test_code_owners_say_yes(hosted):
     assert hosted.shop.live() == {"motd": "other\n"}
 
 
+@pytest.mark.parametrize(
+    ("mode", "by", "told"),
+    [
+        ("cicd", "ben", "nobody may say that here, by the setting `commands.apply`"),
+        ("enterprise", "ana", "somebody else than the author must say that"),
+        ("enterprise", "ben", "applied in run 2"),
+    ],
+)
+def test_the_mode_says_who_may_apply(hosted, mode, by, told):
+    """Ana's change: in a pipeline nobody applies by a comment, in an enterprise not she herself."""
+    settings = hosted.shop.folder / "config/provisioning.yaml"
+    text = settings.read_text(encoding="utf-8").replace("mode: solo", f"mode: {mode}")
+    hosted.push("main", {"config/provisioning.yaml": text})
+    pull = hosted.open(edit("new\n"))
+    hosted.run("review")
+    hosted.merge(pull)
+    hosted.say(pull, by, "/provisioning apply")
+    hosted.run("review")
+    assert told in hosted.get_answer(pull)
+    assert hosted.shop.live() == {"motd": "new\n" if "applied" in told else "hello\n"}
+
+
 SECRET = "AKIA" + "ABCDEFGHIJKLMNOP"
 
 
