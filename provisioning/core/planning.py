@@ -11,7 +11,7 @@ from provisioning.core.ids import ResourceId
 from provisioning.core.ignoring import leave_ignored
 from provisioning.core.interpolation import Reference
 from provisioning.core.kinds import Kind
-from provisioning.core.ownership import Ownership
+from provisioning.core.ownership import Ownership, describe_standing
 from provisioning.core.plans import BlockedResource, Drifted, Plan, PlannedChange, Risk
 from provisioning.core.providers import Absent, Observation, Present, Unreadable
 from provisioning.core.records import Action, Record
@@ -342,16 +342,13 @@ class _Planner:
         return any(name is not None and self.ownership.is_ours(name, live) for name in others)
 
     def _block_foreign(self, resource: Resource, live: Present) -> None:
-        owner = f"bears the mark of {live.mark.owner}" if live.mark else "was not made by us"
-        self._block(
-            resource.id,
-            f"what stands in its place {owner}",
-            resource.source,
-            hint="move it out of the way, give the resource another place, or take it over: "
-            "`provisioning import`"
-            if live.mark is None
-            else "move it out of the way, or give the resource another place",
-        )
+        name = self.ownership.find_own(live)
+        is_leaving = name not in self.desired.resources
+        old = self.recorded.find_old_name(resource, name) if is_leaving else None
+        standing = describe_standing(self.ownership, live, is_renamed=old is not None)
+        self._block(resource.id, standing.reason, resource.source, standing.hint)
+        if old is not None:
+            self._block(old.id, f"{resource.id} is to be in its place", old.source, standing.hint)
 
     # Entries
 

@@ -75,6 +75,14 @@ def _render_warnings(review: PullReview) -> Iterator[str]:
             "the new ones with `provisioning sops`."
         )
         yield render_block("\n".join(rows))
+    for old, new in review.renamed.items():
+        yield (
+            f"**{render_code(old)} is now {render_code(new)}, and takes nothing with it.** What an "
+            f"infra made stays that infra's: merged like this, it is to be deleted in "
+            f"{render_code(old)}, and made anew in {render_code(new)}. Keep the folder's name; or, "
+            f"where it may be made anew, remove {render_code(old)} by one pull request, and add "
+            f"{render_code(new)} by a later one."
+        )
     if not review.is_trusted and not review.pull.merged:
         yield (
             "Its author may not write to this repository, so only the manifests were compared: "
@@ -167,7 +175,8 @@ def _list_changes(plan: Plan) -> Iterator[str]:
     for change in plan.changes:
         yield "\n".join(_render_change(change))
     for blocked in plan.blocked:
-        yield f"- {blocked.id}  blocked: {blocked.reason}"
+        hint = f"\n      {blocked.hint}" if blocked.hint else ""
+        yield f"- {blocked.id}  blocked: {blocked.reason}{hint}"
     for drifted in plan.drifted:
         yield "\n".join(
             [f"! {drifted.id}  has drifted, and is left so", *render_fields(drifted.fields)]

@@ -130,6 +130,7 @@ class PullReview:
         problem: Why there is nothing more to tell, for instance a conflict.
         exposures: Secrets in plain text that it brings.
         overlaps: The other pull requests that change the same resources, and these.
+        renamed: The infras whose folder has a new name, and that name.
         is_trusted: Whether its author may write to the repository.
         is_foreign: Whether it is none of ours: closed, or for another branch.
         applies_first: Whether it is applied before it is merged.
@@ -141,6 +142,7 @@ class PullReview:
     problem: str = ""
     exposures: tuple[Exposure, ...] = ()
     overlaps: dict[int, tuple[str, ...]] = field(default_factory=dict)
+    renamed: dict[str, str] = field(default_factory=dict)
     is_trusted: bool = True
     is_foreign: bool = False
     applies_first: bool = False

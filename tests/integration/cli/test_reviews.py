@@ -309,6 +309,49 @@ def read_notifications(hosted, who):
         return json.load(answer)
 
 
+def test_a_renamed_infra_takes_nothing_with_it(hosted):
+    """It is told at once, by name; merged all the same, nothing is destroyed, made or hidden."""
+    pull = hosted.open({"infra/web/example.yaml": None, "infra/shop/a.yaml": make_file("motd", "")})
+    hosted.run("review", expected=3)
+    comment = hosted.get_comment(pull)
+    assert "**`web` is now `shop`, and takes nothing with it.**" in comment
+    assert "what stands in its place is File/motd of the infra web" in comment
+    assert "stopped by emptied" in comment
+    assert hosted.get_statuses(pull)["provisioning"] == "failure"
+    hosted.merge(pull)
+    told = hosted.run("reconcile", expected=3)
+    assert "leave it to web, or let it go there first" in told
+    assert hosted.shop.live() == {"motd": "hello\n"}
+    assert "File/motd" in hosted.run("get", "web")
+    after = hosted.get_comment(pull)
+    assert "not ready: shop, web" in after
+
+    back = hosted.open({"infra/shop/a.yaml": None} | edit("hello\n"))
+    hosted.run("review", "--pr", str(back))
+    hosted.merge(back)
+    assert "Nothing to do: 1 unchanged" in hosted.run("reconcile")
+    assert hosted.shop.live() == {"motd": "hello\n"}
+
+
+def test_a_renamed_resource_says_so(hosted):
+    """Undeclared it is neither deleted nor made, and the comment tells what to write."""
+    renamed = make_file("motd", "hello\n").replace("name: motd", "name: greeting")
+    pull = hosted.open({"infra/web/example.yaml": renamed})
+    hosted.run("review", expected=3)
+    assert "`moved: {from: File/motd}`" in hosted.get_comment(pull)
+    assert hosted.get_statuses(pull)["provisioning/web"] == "failure"
+    hosted.merge(pull)
+    hosted.run("reconcile", expected=3)
+    assert hosted.shop.live() == {"motd": "hello\n"}
+    mended = hosted.open({"infra/web/example.yaml": f"{renamed}moved: {{from: File/motd}}\n"})
+    hosted.run("review", "--pr", str(mended))
+    assert "moved from File/motd" in hosted.get_comment(mended)
+    hosted.merge(mended)
+    assert "1 updated" in hosted.run("reconcile")
+    assert "File/greeting" in hosted.run("get", "web")
+    assert hosted.shop.live() == {"motd": "hello\n"}
+
+
 def test_a_comment_is_a_closed_grammar(hosted, tmp_path):
     """Shell, floods and slips are answered, once, and run nothing."""
     pull = hosted.open(edit("new\n"))

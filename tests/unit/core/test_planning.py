@@ -216,13 +216,13 @@ BLOCKED = {
         record(),
         OTHERS,
         {},
-        "what stands in its place bears the mark of ws/other/Thing/a",
+        "what stands in its place is Thing/a of the infra other",
     ),
     "another's at first": (
         None,
         OTHERS,
         {},
-        "what stands in its place bears the mark of ws/other/Thing/a",
+        "what stands in its place is Thing/a of the infra other",
     ),
 }
 
@@ -333,6 +333,26 @@ def test_what_a_cut_off_move_left_is_found_when_the_move_is_taken_back():
     )
     (change,) = plan.changes
     assert (change.id, change.action, change.moved_from) == (A, Action.UPDATE, "Thing/b")
+
+
+def test_a_rename_that_nobody_declared_destroys_nothing():
+    """What is to go may be what is to come: both wait until somebody says which it is."""
+    plan = compute([thing("b")], [record()], {A: there(), "Thing/b": there()})
+    assert plan.changes == ()
+    assert [(each.id, each.reason) for each in plan.blocked] == [
+        (A, "Thing/b is to be in its place"),
+        ("Thing/b", "what stands in its place is Thing/a, which is no longer desired"),
+    ]
+    assert all("`moved: {from: Thing/a}`" in each.hint for each in plan.blocked)
+
+
+def test_what_has_another_s_place_is_told_whose_it_is():
+    """Two that are both desired keep what they have."""
+    plan = compute([thing(), thing("b")], [record()], {A: there(), "Thing/b": there()})
+    assert plan.unchanged == (A,)
+    assert [(each.id, each.reason) for each in plan.blocked] == [
+        ("Thing/b", "what stands in its place is Thing/a")
+    ]
 
 
 # Removals
