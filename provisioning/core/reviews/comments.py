@@ -190,7 +190,7 @@ def _render_change(change: PlannedChange) -> Iterator[str]:
         yield f"      {change.warning}"
     if change.moved_from:
         yield f"      moved from {change.moved_from}"
-    yield from render_fields(change.fields)
+    yield from render_fields(change.fields, marks_drift=True)
 
 
 def _render_difference(change: ManifestChange) -> Iterator[str]:
