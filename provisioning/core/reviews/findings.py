@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from provisioning.core.errors import ProvisioningError
 from provisioning.core.forges import PullRequest, State, Status
 from provisioning.core.gates import Verdict
-from provisioning.core.operations import compute_operations
+from provisioning.core.operations import Step, compute_operations
 from provisioning.core.plan_texts import describe_work
 from provisioning.core.plans import Plan, PlannedChange, Risk
 from provisioning.core.records import Result, Run
@@ -51,7 +51,8 @@ class InfraReview:
     @property
     def calls(self) -> int:
         """How many calls to providers the plan costs."""
-        return len(compute_operations(self.plan)) if self.plan else 0
+        operations = compute_operations(self.plan) if self.plan else ()
+        return sum(each.step not in {Step.ADOPT, Step.FORGET} for each in operations)
 
     @property
     def risk(self) -> Risk | None:

@@ -208,6 +208,13 @@ def test_what_the_manifest_asks_for_is_done_though_drift_is_ignored():
     assert [each.path for each in change.fields] == ["tags"]
 
 
+def test_a_secret_under_another_key_is_not_recorded_anew():
+    """Two machines that fingerprint by keys of their own do not take turns."""
+    desired, live = thing(spec={"password": "hunter2"}), there(spec={"password": "hunter2"})
+    kept = record(spec={"password": compute_fingerprint("hunter2", b"another machine's")})
+    assert compute([desired], [kept], {A: live}).unchanged == (A,)
+
+
 BLOCKED = {
     "unreadable": (record(), HIDDEN, {}, "it cannot be read: 403"),
     "not looked at": (record(), None, {}, "it cannot be read: nobody looked at it"),
@@ -496,7 +503,7 @@ def test_a_reference_to_what_changes_is_known_only_afterwards():
     fields = {each.path: each.after for each in plan.changes[1].fields}
     assert str(fields["link"]) == "(known after apply)"
     assert fields["input"] == 1
-    kept = record("user", {"link": "s-a", "input": 1})
+    kept = record("user", {"link": "s-a", "input": 1}, depends_on=(ResourceId(A),))
     live = {A: there(), user.id: there("user", {"link": "s-a", "input": 1})}
     plan = compute([thing(), user], [record(), kept], live)
     assert plan.unchanged == (A, user.id)
