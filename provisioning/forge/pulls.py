@@ -17,7 +17,7 @@ from provisioning.core.ids import CommitId
 from provisioning.forge.http import Api
 
 RECENT = 50
-"""How many merged pull requests are looked at, newest first."""
+"""How many closed pull requests are looked at, newest first."""
 
 _MISSING = frozenset({http.HTTPStatus.NOT_FOUND})
 _EXISTS = frozenset({http.HTTPStatus.CONFLICT})
@@ -63,8 +63,8 @@ class GiteaPulls:
         found = self._api.read_all(f"{self._path}/pulls", state="open", sort="oldest")
         return [parse_pull(each) for each in found]
 
-    def list_merged_pulls(self) -> list[PullRequest]:
-        """See `Forge.list_merged_pulls`."""
+    def list_closed_pulls(self) -> list[PullRequest]:
+        """See `Forge.list_closed_pulls`."""
         path = f"{self._path}/pulls"
         query: dict[str, str | int] = {
             "state": "closed",
@@ -78,8 +78,7 @@ class GiteaPulls:
                 return []
             reply = self._api.read(path, **query)
         pulls = [parse_pull(each) for each in reply.data]
-        merged = [each for each in pulls if each.merged]
-        return sorted(merged, key=lambda each: (each.merged_at, each.number))
+        return sorted(pulls, key=lambda each: (each.merged_at, each.number))
 
     def list_pushes(self, number: int) -> list[Push]:
         """See `Forge.list_pushes`."""

@@ -197,11 +197,11 @@ class MemoryForge:
         with self._enter():
             return [each.pull for each in self._hub.threads.values() if each.pull.is_open]
 
-    def list_merged_pulls(self) -> list[PullRequest]:
-        """See `Forge.list_merged_pulls`."""
+    def list_closed_pulls(self) -> list[PullRequest]:
+        """See `Forge.list_closed_pulls`."""
         with self._enter():
-            pulls = (each.pull for each in self._hub.threads.values())
-            return sorted((each for each in pulls if each.merged), key=lambda it: it.merged_at)
+            pulls = (each.pull for each in self._hub.threads.values() if not each.pull.is_open)
+            return sorted(pulls, key=lambda each: (each.merged_at, each.number))
 
     def create_pull(self, head: str, base: str, title: str, body: str) -> None:
         """See `Forge.create_pull`."""

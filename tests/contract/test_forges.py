@@ -87,18 +87,12 @@ class GiteaHub:
             api.close()
 
 
-@pytest.fixture(scope="session")
-def tokens(gitea_server):
-    people = {name: gitea_server.create_user(name) for name in ("ana", "ben", "eve")}
-    return {"ops": gitea_server.token} | {name: gitea_server.create_token(name) for name in people}
-
-
 @pytest.mark.peer("gitea")
 @pytest.mark.xdist_group("gitea-forge")
 class TestGitea(ForgeSuite):
     @pytest.fixture(autouse=True)
-    def _hosted(self, gitea, tokens):
-        self.server, self.tokens = gitea, tokens
+    def _hosted(self, gitea, people):
+        self.server, self.tokens = gitea, people
 
     def build_hub(self):
         hub = GiteaHub(self.server, self.server.create_repository(), self.tokens)

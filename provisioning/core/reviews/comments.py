@@ -61,6 +61,8 @@ def render_whole_plan(review: InfraReview) -> str:
 def _render_title(review: PullReview) -> str:
     pull = review.pull
     branch = render_code(pull.base_branch)
+    if pull.is_closed:
+        return f"### Closed: {review.headline}"
     if pull.merged:
         return f"### After the merge into {branch}: {review.headline}"
     commit = render_code(pull.head[:10])
@@ -209,13 +211,16 @@ def _render_overlaps(review: PullReview) -> Iterator[str]:
 
 
 def _render_way_on(review: PullReview) -> str:
+    kept = f"What was reviewed is on the branch `provisioning-reviews/{review.pull.number}`."
+    if review.pull.is_closed:
+        return f"{kept} Opened again, it is planned anew."
     if review.pull.merged:
         if review.state is State.PENDING:
             return (
                 "Shown is only what differs from the reviewed plan. "
                 f"Somebody who may can say `{WORD} {Verb.APPROVE}`."
             )
-        return f"What was reviewed is on the branch `provisioning-reviews/{review.pull.number}`."
+        return kept
     if review.drift:
         way = f"The merge accepts what is; `{WORD} {Verb.APPLY}` puts back what Git asks for."
     elif review.applies_first:

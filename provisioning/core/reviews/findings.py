@@ -133,7 +133,7 @@ class PullReview:
         overlaps: The other pull requests that change the same resources, and these.
         renamed: The infras whose folder has a new name, and that name.
         is_trusted: Whether its author may write to the repository.
-        is_foreign: Whether it is none of ours: closed, or for another branch.
+        is_foreign: Whether it is none of ours, for it is for another branch.
         applies_first: Whether it is applied before it is merged.
         drift: Which drift it is about, if it is one of those that we opened.
     """
@@ -157,7 +157,7 @@ class PullReview:
     @property
     def state(self) -> State:
         """Whether the whole may go on."""
-        if self.is_foreign:
+        if self.is_foreign or self.pull.is_closed:
             return State.SUCCESS
         if self.problem or self.exposures:
             return State.FAILURE

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -83,10 +83,7 @@ class Responder:
         Raises:
             HeadMoved: If somebody else dealt with it meanwhile.
         """
-        since = record.answered if record else 0
-        new = [each for each in self.forge.list_comments(pull.number) if each.id > since]
-        new = [each for each in new if not self._is_ours(each)]
-        spoken = [(each, commands) for each in new if (commands := parse_commands(each.body))]
+        spoken = list(self._list_spoken(pull.number, record))
         if not spoken:
             return record
         record = record or ReviewRecord(pull=pull.number, head=pull.head)
@@ -104,6 +101,21 @@ class Responder:
         for text in answers:
             self.forge.create_comment(pull.number, self.redact(text))
         return record
+
+    def is_asked(self, pull: int, record: ReviewRecord | None) -> bool:
+        """Tell whether something was said in *pull* that nobody has dealt with."""
+        return any(True for _ in self._list_spoken(pull, record))
+
+    def _list_spoken(
+        self, pull: int, record: ReviewRecord | None
+    ) -> Iterator[tuple[Comment, tuple[Command | Misread, ...]]]:
+        """Yield what was said since the last time, with the commands in it."""
+        since = record.answered if record else 0
+        for comment in self.forge.list_comments(pull):
+            is_new = comment.id > since and not self._is_ours(comment)
+            commands = parse_commands(comment.body) if is_new else ()
+            if commands:
+                yield comment, commands
 
     def _is_ours(self, comment: Comment) -> bool:
         return comment.body.startswith((MARKER, ANSWER))
@@ -133,6 +145,8 @@ class Responder:
         """Say why *said* may not be done; "" if it may."""
         if self.forge.read_permission(said.by) < Permission.WRITE:
             return "that takes the right to write to this repository"
+        if pull.is_closed:
+            return "it is closed: open it again, and say it then"
         known = set(review.names)
         if said.command.infra is not None and said.command.infra not in known:
             names = ", ".join(render_code(each) for each in sorted(known)) or "none"

@@ -61,15 +61,15 @@ class Inspector:
     applies_first: bool
 
     def inspect(self, pull: PullRequest, record: ReviewRecord | None) -> PullReview:
-        """Look at *pull*, open or merged, of which *record* is remembered."""
+        """Look at *pull*, of which *record* is remembered."""
         drift = find_drift(pull) if pull.is_open else None
         found = PullReview(pull=pull, applies_first=self.applies_first, drift=drift)
         if pull.base_branch != self.branch:
             return replace(found, is_foreign=True, problem=f"it is not for {self.branch}")
         if pull.merged:
             return self._inspect_merged(found, pull.merged, record)
-        if not pull.is_open:
-            return replace(found, is_foreign=True, problem="it was closed")
+        if pull.is_closed:
+            return replace(found, problem="nothing of it is applied")
         return self._inspect_open(found, record)
 
     # Open

@@ -309,6 +309,60 @@ def read_notifications(hosted, who):
         return json.load(answer)
 
 
+def test_a_closed_pull_request_says_so(hosted):
+    """Its comment tells no plan any more, its label goes; opened again it is planned anew."""
+    pull = hosted.open({"infra/web/example.yaml": None})
+    hosted.run("forge", "setup", "--yes")
+    hosted.run("review", expected=3)
+    assert [each["name"] for each in hosted.read(pull)["labels"]] == ["provisioning/destructive"]
+    statuses = hosted.get_statuses(pull)
+    hosted.call("ana", "PATCH", f"/pulls/{pull}", {"state": "closed"})
+    hosted.run("review")
+    assert "### Closed: nothing of it is applied" in hosted.get_comment(pull)
+    assert "delete" not in hosted.get_comment(pull)
+    assert hosted.read(pull)["labels"] == []
+    assert hosted.get_statuses(pull) == statuses
+    before = read_all(hosted, pull)
+    assert "no open pull request" in hosted.run("review")
+    assert read_all(hosted, pull) == before
+
+    hosted.say(pull, "ben", "/provisioning apply")
+    hosted.run("review")
+    assert "it is closed: open it again" in hosted.get_answer(pull)
+    assert "#1: nothing of it is applied" in hosted.run("apply", "--pr", str(pull), expected=3)
+    hosted.call("ana", "PATCH", f"/pulls/{pull}", {"state": "open"})
+    hosted.run("review", expected=3)
+    assert "delete File/motd" in hosted.get_comment(pull)
+    hosted.call("ana", "PATCH", f"/pulls/{pull}", {"state": "closed"})
+    hosted.run("review")
+    assert "### Closed" in hosted.get_comment(pull)
+
+
+def test_what_nobody_reviewed_is_closed_in_silence(hosted):
+    """There is no comment to be mended."""
+    pull = hosted.open(edit("new\n"))
+    hosted.call("ana", "PATCH", f"/pulls/{pull}", {"state": "closed"})
+    hosted.run("review")
+    hosted.run("review", "--pr", str(pull))
+    assert hosted.list_comments(pull) == []
+
+
+def test_what_is_done_still_answers(hosted):
+    """Of a merged and applied pull request, also one that nobody reviewed; each once."""
+    pull, unread = hosted.open(edit("new\n")), hosted.open({"README.md": "a shop\n"})
+    hosted.merge(unread)
+    hosted.run("review", "--pr", str(pull))
+    hosted.merge(pull)
+    hosted.run("reconcile")
+    for number in (pull, unread):
+        hosted.say(number, "ben", "/provisioning help")
+    assert f"#{pull}  success" in hosted.run("review")
+    hosted.run("review")
+    for number in (pull, unread):
+        (answer,) = hosted.list_answers(number)
+        assert "| Say | to | Who may |" in answer
+
+
 def test_a_renamed_infra_takes_nothing_with_it(hosted):
     """It is told at once, by name; merged all the same, nothing is destroyed, made or hidden."""
     pull = hosted.open({"infra/web/example.yaml": None, "infra/shop/a.yaml": make_file("motd", "")})

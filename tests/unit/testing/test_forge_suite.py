@@ -46,8 +46,8 @@ class Reversed(MemoryForge):
     def list_open_pulls(self):
         return super().list_open_pulls()[::-1]
 
-    def list_merged_pulls(self):
-        return super().list_merged_pulls()[::-1]
+    def list_closed_pulls(self):
+        return super().list_closed_pulls()[::-1]
 
     def list_comments(self, number):
         return super().list_comments(number)[::-1]
@@ -92,9 +92,9 @@ class Trusting(MemoryForge):
 class Blurred(MemoryForge):
     """Takes silence for nothing, and a lost race for a no."""
 
-    def list_merged_pulls(self):
+    def list_closed_pulls(self):
         try:
-            return super().list_merged_pulls()
+            return super().list_closed_pulls()
         except (RemoteUnreachable, RemoteRefused):
             return []
 

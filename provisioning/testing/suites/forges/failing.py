@@ -66,7 +66,7 @@ def _list_calls(
     yield "read_login", forge.read_login
     yield "read_pull", lambda: forge.read_pull(number)
     yield "list_open_pulls", forge.list_open_pulls
-    yield "list_merged_pulls", forge.list_merged_pulls
+    yield "list_closed_pulls", forge.list_closed_pulls
     yield "list_comments", lambda: forge.list_comments(number)
     yield "list_pushes", lambda: forge.list_pushes(number)
     yield "list_statuses", lambda: forge.list_statuses(head)
