@@ -12,7 +12,9 @@ from provisioning.core.ids import CommitId
 from provisioning.core.plans import Plan
 from provisioning.core.resources import DriftPolicy, Resource
 from provisioning.core.reviews.codeowners import PLACES, OwnerRule, parse_codeowners
+from provisioning.core.reviews.commands import Verb
 from provisioning.core.reviews.findings import Exposure
+from provisioning.core.reviews.speakers import Speakers, exclude_author
 from provisioning.core.statelog import LogView
 from provisioning.forge.pulls import GiteaPulls
 from provisioning.gitstore.drifts import DriftBranches
@@ -30,6 +32,7 @@ from provisioning.secrets.exposures import find_exposed
 
 if TYPE_CHECKING:
     from provisioning.bootstrap.workspace import Workspace
+    from provisioning.config.layers import Layers
 
 
 def build_reviewer(workspace: Workspace) -> Reviewer:
@@ -80,7 +83,7 @@ def build_reviewer(workspace: Workspace) -> Reviewer:
             apply=applier.apply,
             hold=desk.hold,
             release=desk.release,
-            may_approve_own=not requires_reviews,
+            speakers=_read_speakers(settings, requires_reviews=requires_reviews),
             redact=workspace.redactor.redact,
         ),
         publisher=Publisher(forge=forge, reviews=reviews, redact=workspace.redactor.redact),
@@ -104,6 +107,18 @@ def is_drift_told(workspace: Workspace, plan: Plan) -> bool:
         return False
     is_wanted = any(each.policy is DriftPolicy.PR for each in plan.drifted)
     return is_wanted or workspace.has_drift_branches(plan.infra)
+
+
+def _read_speakers(settings: Layers, *, requires_reviews: bool) -> dict[Verb, Speakers]:
+    """Return who may say what; where reviews are required, nobody says yes to their own change."""
+    found: dict[Verb, Speakers] = {
+        verb: Speakers(settings.get(f"commands.{verb}").value)
+        for verb in Verb
+        if verb is not Verb.HELP
+    }
+    if requires_reviews:
+        found[Verb.APPROVE] = exclude_author(found[Verb.APPROVE])
+    return found
 
 
 class _Desk:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from provisioning.config.modes import MODES
 from provisioning.core.ids import NAME
 from provisioning.core.interpolation import is_templated
+from provisioning.core.reviews.commands import WORD, Verb
+from provisioning.core.reviews.speakers import Speakers
 from provisioning.core.values import Tree
 
 
@@ -26,7 +28,7 @@ class Layer(StrEnum):
 
 ANYWHERE = frozenset(Layer)
 BEFORE_INFRA = frozenset({Layer.USER, Layer.WORKSPACE, Layer.OVERRIDE})
-"""Where a setting may stand that decides which further files are read."""
+"""Where a setting may stand that decides which further values are read."""
 
 IN_WORKSPACE = frozenset({Layer.WORKSPACE, Layer.OVERRIDE})
 ONLY_WORKSPACE = frozenset({Layer.WORKSPACE})
@@ -39,7 +41,7 @@ class Setting:
     Args:
         key: Its dotted name.
         type: `str`, `int`, `float`, `list` or `dict`; a `float` takes whole numbers too.
-        default: Its value if no layer says one.
+        default: Its value if no layer says one, and the mode does not either.
         doc: One sentence for people.
         choices: The values it may have, if not any.
         optional: It may be null.
@@ -78,8 +80,10 @@ SETTINGS: tuple[Setting, ...] = (
         key="mode",
         type=str,
         default="solo",
-        choices=("solo", "multi-user", "cicd", "enterprise"),
-        doc="How the workspace is run.",
+        choices=tuple(MODES),
+        named=True,
+        layers=BEFORE_INFRA,
+        doc="How the workspace is run; a mode changes defaults of other settings.",
     ),
     Setting(
         key="environment",
@@ -190,6 +194,23 @@ SETTINGS: tuple[Setting, ...] = (
         choices=("after-merge", "before-merge"),
         layers=IN_WORKSPACE,
         doc="Whether a merge applies, or an apply merges.",
+    ),
+    *(
+        Setting(
+            key=f"commands.{verb}",
+            type=str,
+            default=speakers.value,
+            choices=tuple(each.value for each in Speakers),
+            layers=IN_WORKSPACE,
+            doc=f"Who may say `{WORD} {verb}` in a pull request.",
+        )
+        for verb, speakers in (
+            (Verb.PLAN, Speakers.WRITERS),
+            (Verb.APPLY, Speakers.OWNERS),
+            (Verb.APPROVE, Speakers.OWNERS),
+            (Verb.HOLD, Speakers.WRITERS),
+            (Verb.UNLOCK, Speakers.WRITERS),
+        )
     ),
     Setting(
         key="executor.parallelism",
@@ -351,45 +372,3 @@ def has_interpolation(setting: Setting, value: Tree) -> bool:
     texts = value if isinstance(value, list) else [value]
     found = any(isinstance(each, str) and is_templated(each) for each in texts)
     return found and not setting.named
-
-
-_REFERENCE_HEAD = """\
-# Settings
-
-Later layers win, maps merge by key, and lists replace:
-
-1. defaults
-2. user: `~/.provisioning/config.user.toml`
-3. workspace: `config/provisioning.yaml`
-4. environment: `config/<environment>-defaults.toml`
-5. infra: `infra/<name>/config.toml`
-6. environment variables (`PROVISIONING_LOCK__TTL=30`, two underscores for a dot), then flags
-   (`-c lock.ttl=30`); a list or a map is written as JSON: `-c 'local.allow=["/srv"]'`
-
-`provisioning config explain KEY` shows what each layer says, with file and line.
-`PROVISIONING_HOME` moves `~/.provisioning`; it is no setting.
-
-A value may hold `{{env.NAME}}`, `{{config.KEY}}` and `{{paths.home}}`; below `values` also
-`{{paths.base}}`, `{{paths.infra}}`, `{{now.date}}`, `{{now.time}}`, `{{git.branch}}`,
-`{{git.commit}}` and `{{secrets.…}}`, which are filled in when a manifest names the value.
-
-| Key | Value | Default | Where | Meaning |
-| --- | --- | --- | --- | --- |
-"""
-
-
-def render_reference() -> str:
-    """Return `docs/reference/settings.md`."""
-    rows = [
-        f"| `{each.key}` | {describe_expected(each)} | `{json.dumps(each.default)}` "
-        f"| {_describe_layers(each)} | {each.doc} |\n"
-        for each in SETTINGS
-    ]
-    return _REFERENCE_HEAD + "".join(rows)
-
-
-def _describe_layers(setting: Setting) -> str:
-    """Say in which layers *setting* may stand, in their order."""
-    if setting.layers == ANYWHERE:
-        return "anywhere"
-    return ", ".join(each for each in Layer if each in setting.layers)

@@ -11,9 +11,11 @@ from provisioning.core.ids import ResourceId
 from provisioning.core.ignoring import leave_ignored
 from provisioning.core.interpolation import Reference
 from provisioning.core.kinds import Kind
-from provisioning.core.ownership import Ownership
+from provisioning.core.ownership import Ownership, describe_standing
 from provisioning.core.plans import BlockedResource, Drifted, Plan, PlannedChange, Risk
 from provisioning.core.providers import Absent, Observation, Present, Unreadable
+from provisioning.core.reasons import BEHIND, explain_change
+from provisioning.core.recording import is_behind
 from provisioning.core.records import Action, Record
 from provisioning.core.references import (
     Outlook,
@@ -185,10 +187,11 @@ class _Planner:
         fields = leave_ignored(resource.lifecycle, fields)
         fields = self._apply_drift_policy(resource, fields)
         origin = self._find_origin(resource, record, live)
-        reason = self._explain(resource, kind, record, live, fields, origin)
+        is_corrected = self._get_policy(resource) is DriftPolicy.CORRECT
+        reason = explain_change(kind, record, live, fields, origin, is_corrected=is_corrected)
         if not reason:
             self._settle(resource, spec, live.attributes)
-            self.unchanged.append(resource.id)
+            self._catch_up(resource, kind, spec, record, live)
             return
         if any(each.replaces for each in fields):
             self._plan_replacement(resource, kind, spec, record, live, fields, origin)
@@ -211,6 +214,22 @@ class _Planner:
             live=live,
             moved_from=origin,
             heals=origin is None and all(each.cause is Cause.DRIFT for each in fields),
+        )
+
+    def _catch_up(
+        self,
+        resource: Resource,
+        kind: Kind,
+        spec: dict[str, Tree],
+        record: Record | None,
+        live: Present,
+    ) -> None:
+        """Let the record of what needs no change say what Git asks for."""
+        if record is None or not is_behind(record, resource, kind, spec, self.key):
+            self.unchanged.append(resource.id)
+            return
+        self._change(
+            resource, Action.ADOPT, BEHIND, fields=(), record=record, live=live, heals=True
         )
 
     def _plan_replacement(
@@ -250,41 +269,6 @@ class _Planner:
             old_first=_goes_first(resource, kind),
             heals=origin is None and all(each.cause is Cause.DRIFT for each in fields),
         )
-
-    def _explain(
-        self,
-        resource: Resource,
-        kind: Kind,
-        record: Record | None,
-        live: Present,
-        fields: tuple[FieldChange, ...],
-        origin: ResourceId | None,
-    ) -> str:
-        """Say why there is something to do; nothing to say, nothing to do."""
-        if record is None:
-            return "it was made by a run that was cut off"
-        if origin:
-            return f"it was {origin}"
-        if fields:
-            causes = {each.cause for each in fields}
-            if causes == {Cause.DRIFT}:
-                return "it was changed outside of Git"
-            return (
-                "the manifest changed"
-                if Cause.MANIFEST in causes
-                else "what it refers to may change"
-            )
-        if live.is_littered:
-            return "a run that was cut off left something unfinished beside it"
-        if record.error:
-            return f"the last run did not finish it: {record.error}"
-        if (
-            live.mark is None
-            and not kind.recorded_only
-            and self._get_policy(resource) is DriftPolicy.CORRECT
-        ):
-            return "its ownership mark is gone"
-        return ""
 
     def _apply_drift_policy(
         self, resource: Resource, fields: tuple[FieldChange, ...]
@@ -342,16 +326,13 @@ class _Planner:
         return any(name is not None and self.ownership.is_ours(name, live) for name in others)
 
     def _block_foreign(self, resource: Resource, live: Present) -> None:
-        owner = f"bears the mark of {live.mark.owner}" if live.mark else "was not made by us"
-        self._block(
-            resource.id,
-            f"what stands in its place {owner}",
-            resource.source,
-            hint="move it out of the way, give the resource another place, or take it over: "
-            "`provisioning import`"
-            if live.mark is None
-            else "move it out of the way, or give the resource another place",
-        )
+        name = self.ownership.find_own(live)
+        is_leaving = name not in self.desired.resources
+        old = self.recorded.find_old_name(resource, name) if is_leaving else None
+        standing = describe_standing(self.ownership, live, is_renamed=old is not None)
+        self._block(resource.id, standing.reason, resource.source, standing.hint)
+        if old is not None:
+            self._block(old.id, f"{resource.id} is to be in its place", old.source, standing.hint)
 
     # Entries
 

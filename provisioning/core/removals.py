@@ -45,11 +45,13 @@ def compute_removals(
         live: What the providers answered.
         kinds: The kinds of all providers.
         ownership: Tells what is ours.
-        blocked: What of the desired is blocked.
+        blocked: What is blocked so far.
     """
     changes: list[PlannedChange] = []
     stuck = dict(blocked)
     for record in _find_gone(desired, recorded):
+        if record.id in blocked:
+            continue
         is_proven = record.id in recorded.records
         seen = live.current.get(record.id, UNSEEN)
         found = _plan_removal(record, kinds.get(record.kind), seen, ownership, is_proven=is_proven)

@@ -64,6 +64,12 @@ class RecordedState:
             if each.moved_from and each.id not in self.records
         }
 
+    def find_old_name(self, resource: Resource, name: ResourceId | None) -> Record | None:
+        """Return the record of *name*, if *resource* is new and may be it under a new name."""
+        old = self.records.get(name) if name else None
+        is_new = resource.id not in self.records
+        return old if old and is_new and old.kind == resource.kind else None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LiveState:

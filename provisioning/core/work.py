@@ -28,7 +28,7 @@ class Topic(StrEnum):
 
     INFRA = "infra"
     PULL = "pull request"
-    MERGES = "merged pull requests"
+    CLOSED = "closed pull requests"
 
 
 class Key(NamedTuple):

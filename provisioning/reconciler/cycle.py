@@ -162,6 +162,7 @@ class Reconciler:
             judgement=self.judge(view.lock) if view.lock else None,
             reviewed=now.reviewed,
             journals=journals,
+            settling=sight.settling,
         )
 
     @property
@@ -323,11 +324,15 @@ class Reconciler:
             raise execution.fenced
         run = self._build_run(request, lease, execution)
         kept = compute_kept(prospect.recorded, prospect.live, execution, self.owner)
+        records = {**execution.records, **kept}
         try:
-            lease.record(run, {**execution.records, **kept})
+            view = lease.record(run, records)
         except ProvisioningError as exc:
             raise describe_unrecorded(run, exc, journal.path) from exc
         remove_journals([*prospect.journals, journal.path])
+        if prospect.settling and run.result is Result.DONE:
+            after = self.log.open_records(view)
+            prospect.settling.keep_after(prospect.recorded, prospect.plan, records, after)
         self._tell(EventKind.RUN_RECORDED, f"run {run.number} {run.result}")
         return run
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
@@ -20,19 +20,15 @@ from provisioning.core.providers import Provider
 from provisioning.core.records import Begin, Record
 from provisioning.core.references import Lookup
 from provisioning.core.resources import Resource
-from provisioning.core.settlements import (
-    SettledFile,
-    Settlement,
-    compute_settlement,
-    count_desired,
-)
+from provisioning.core.settlements import SettledFile, Settlement, count_desired
 from provisioning.core.states import DesiredState, LiveState, RecordedState
 from provisioning.core.targets import compute_places
 from provisioning.core.values import compute_digest, compute_fingerprint
 from provisioning.gitstore.recorded import Records
-from provisioning.gitstore.settled import load_settlement, save_settlement
+from provisioning.gitstore.settled import load_settlement
 from provisioning.reconciler.observing import observe_live
 from provisioning.reconciler.recovery import compute_unfinished
+from provisioning.reconciler.settling import Settling, is_worthwhile
 
 
 class Manifest(Protocol):
@@ -61,7 +57,8 @@ class Sight:
     """What one look saw, and the plan that follows from it.
 
     The three states hold all that the plan changes, and all that this depends on; what is
-    settled may be missing. The two counts are of everything there is.
+    settled may be missing. The two counts are of everything there is. `settling` keeps what is
+    settled once the plan is done; None if the next look finds out as easily by itself.
     """
 
     plan: Plan
@@ -70,6 +67,7 @@ class Sight:
     live: LiveState
     desired_count: int
     recorded_count: int
+    settling: Settling | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,26 +189,17 @@ class Eyes:
                     for path, found in files.items()
                 },
             )
-            self._keep(base, {*desired.resources, *every}, resources, sight)
+            settling = self._settle(base, {*desired.resources, *every}, resources)
+            settling.keep(recorded, plan)
+            return replace(sight, settling=settling)
         return sight
 
-    def _keep(
-        self,
-        base: Settlement,
-        seen: set[ResourceId],
-        resources: Iterable[Resource],
-        sight: Sight,
-    ) -> None:
-        settlement = compute_settlement(
-            base,
-            seen,
-            resources=resources,
-            recorded=sight.recorded,
-            plan=sight.plan,
-            kinds=self.kinds,
+    def _settle(
+        self, base: Settlement, seen: Collection[ResourceId], resources: Iterable[Resource]
+    ) -> Settling:
+        return Settling(
+            base=base, seen=seen, resources=tuple(resources), kinds=self.kinds, path=self.settlement
         )
-        if is_worthwhile(settlement, len(settlement.unsettled)):
-            save_settlement(self.settlement, settlement)
 
     # Only what may have changed
 
@@ -254,7 +243,7 @@ class Eyes:
             recorded_count=base.recorded,
         )
         if base != known and not plan.changes:
-            self._keep(base, seen, scope.values(), sight)
+            self._settle(base, seen, scope.values()).keep(sight.recorded, sight.plan)
         return sight
 
     def _look_at(
@@ -279,11 +268,6 @@ class Eyes:
             desired_count=len(scope),
             recorded_count=len(kept),
         )
-
-
-def is_worthwhile(settlement: Settlement, unsettled: int) -> bool:
-    """Tell whether leaving out what is settled spares more than it costs."""
-    return unsettled < len(settlement.settled)
 
 
 def _list_resources(manifests: Iterable[Manifest]) -> Iterator[Resource]:

@@ -18,6 +18,7 @@ from provisioning.core.reviews.approvals import Reviewed
 from provisioning.core.statelog import LogView
 from provisioning.core.states import DesiredState, LiveState, RecordedState
 from provisioning.core.values import Digest
+from provisioning.reconciler.settling import Settling
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +45,8 @@ class Request:
 class Prospect:
     """Everything a look at the three states gave; nothing has been changed by it.
 
-    The states hold what the plan changes and what this depends on: see `looking.Sight`.
+    The states hold what the plan changes and what this depends on: see `looking.Sight`, also
+    for `settling`.
     """
 
     plan: Plan
@@ -56,6 +58,7 @@ class Prospect:
     judgement: Judgement | None
     reviewed: Reviewed | None = None
     journals: list[Path] = field(default_factory=list)
+    settling: Settling | None = None
 
     @property
     def has_work(self) -> bool:

@@ -66,7 +66,7 @@ class Consent:
         return run.base
 
     def _list_records(self, since: CommitId | None, commit: CommitId) -> Iterator[ReviewRecord]:
-        for pull in self.forge.list_merged_pulls():
+        for pull in self.forge.list_closed_pulls():
             if pull.base_branch != self.branch or not self._lies_between(pull, since, commit):
                 continue
             record = self.reviews.read(pull.number)

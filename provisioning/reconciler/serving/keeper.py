@@ -440,7 +440,7 @@ class Keeper:
         if self._statuses is not None:
             self._tell_drift(workspace, report)
             if report.run is not None or report.prospect.verdicts:
-                key = Key(self.name, Topic.MERGES, "")
+                key = Key(self.name, Topic.CLOSED, "")
                 self._crew.add(key, Urgency.REVIEW, f"{ended.work.key.name} was applied")
 
     def _tell_drift(self, workspace: KeptWorkspace, report: Report) -> None:
@@ -459,7 +459,7 @@ class Keeper:
             if work.key.topic is Topic.PULL:
                 reviewer.review(int(work.key.name))
             else:
-                reviewer.review_merged()
+                reviewer.review_closed()
         except ProvisioningError as exc:
             error = exc
             retry = compute_retry(exc, work.failures + 1, random.random())  # noqa: S311

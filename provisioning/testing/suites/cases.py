@@ -161,7 +161,7 @@ def find_differences(kind: Kind, spec: Mapping[str, Tree], seen: Mapping[str, Tr
 
 
 def expect(holds: object, rule: str, got: object = None) -> None:
-    """Blame the provider for breaking *rule* unless it *holds*."""
+    """Blame whoever is tried for breaking *rule* unless it *holds*."""
     if not holds:
         raise AssertionError(f"{rule}; got {got!r}" if got is not None else rule)
 
