@@ -7,7 +7,7 @@ import os
 import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from provisioning.bootstrap.scopes import Outlooks, build_scope
+from provisioning.bootstrap.settings import build_settings
 from provisioning.config.home import Home, find_home
 from provisioning.config.layers import WORKSPACE_FILE, Layers, load_layers
 from provisioning.config.workspace import find_workspace
-from provisioning.core.budgets import Budget
 from provisioning.core.errors import (
     InvalidConfiguration,
     ProvisioningError,
@@ -28,7 +28,6 @@ from provisioning.core.errors import (
 from provisioning.core.ids import CommitId
 from provisioning.core.kinds import Kind
 from provisioning.core.leases import Judgement, judge_lock
-from provisioning.core.pacing import Limits, RetryPolicy
 from provisioning.core.providers import Provider
 from provisioning.core.records import Holder, Lock
 from provisioning.core.redaction import Redactor
@@ -45,7 +44,6 @@ from provisioning.reconciler.compiling import Compiler
 from provisioning.reconciler.cycle import Reconciler
 from provisioning.reconciler.events import Event, Listener
 from provisioning.reconciler.leasing import Clocks, render_time
-from provisioning.reconciler.prospects import Settings
 from provisioning.reconciler.stopping import Stop
 
 if TYPE_CHECKING:
@@ -370,9 +368,11 @@ class Workspace:
     ) -> Reconciler:
         """Join the reconciler of *infra* with the settings of *commit*.
 
-        *asks_for_reviews* is false for the look that is itself a review.
+        *asks_for_reviews* is false for the look that is itself a review: what it shows waits for
+        no window.
         """
         layers = self.load_layers(commit, infra)
+        settings = build_settings(layers)
         providers = {each.name: each for each in self._build_providers(layers)}
         kinds = {kind.name: kind for each in providers.values() for kind in each.describe()}
         log = self.build_log(infra, layers)
@@ -394,7 +394,7 @@ class Workspace:
             if asks_for_reviews
             else _ask_for_nothing,
             nonce=lambda: secrets.token_bytes(3),
-            settings=_build_settings(layers),
+            settings=settings if asks_for_reviews else replace(settings, windows=()),
             stop=stop or Stop(),
             is_superseded=self.is_superseded,
             listener=listener or _ignore,
@@ -424,26 +424,6 @@ class Workspace:
         root = self.root / str(layers.get("local.root").value)
         allow = [Path(str(each)) for each in layers.get("local.allow").value]
         return [LocalProvider(root=root, allow=allow, home=self.home.path)]
-
-
-def _build_settings(layers: Layers) -> Settings:
-    def get(key: str) -> float:
-        return float(layers.get(key).value)
-
-    return Settings(
-        lock_ttl=None if layers.get("lock.backend").value == "none" else get("lock.ttl"),
-        timeout=get("executor.timeout"),
-        limits=Limits(
-            parallelism=int(get("executor.parallelism")),
-            per_provider=int(get("executor.per_provider")),
-            retries=RetryPolicy(attempts=int(get("executor.attempts"))),
-        ),
-        budget=Budget(
-            deletions=layers.get("budget.deletions").value,
-            share=layers.get("budget.share").value,
-            dependants=layers.get("budget.dependants").value,
-        ),
-    )
 
 
 def _ignore(event: Event) -> None:

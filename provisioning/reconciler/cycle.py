@@ -186,6 +186,7 @@ class Reconciler:
         applied = (view.run.base or view.run.commit) if view.run else None
         commit = sight.desired.commit
         asks_for_news = any(not each.heals for each in plan.changes)
+        time = self.clocks.wall()
         return Circumstances(
             applied=applied,
             descends=applied is None
@@ -194,10 +195,12 @@ class Reconciler:
             desired=sight.desired_count,
             recorded=sight.recorded_count,
             reviewed=self.read_reviewed(view, commit) if asks_for_news else None,
-            suspended=get_suspension(view.suspended, render_time(self.clocks.wall())),
+            suspended=get_suspension(view.suspended, render_time(time)),
             budget=self.settings.budget,
             dependants=self._count_dependants(view, plan),
             kinds=self.kinds,
+            windows=self.settings.windows,
+            time=time,
         )
 
     def _count_dependants(self, view: LogView, plan: Plan) -> Mapping[ResourceId, int]:

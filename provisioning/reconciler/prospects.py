@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from provisioning.core.budgets import UNLIMITED, Budget
 from provisioning.core.gates import Verdict
@@ -18,6 +19,9 @@ from provisioning.core.reviews.approvals import Reviewed
 from provisioning.core.statelog import LogView
 from provisioning.core.states import DesiredState, LiveState, RecordedState
 from provisioning.core.values import Digest
+
+if TYPE_CHECKING:
+    from provisioning.core.windows import Window
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,10 +100,12 @@ class Settings:
     """What a cycle is told by the configuration.
 
     `lock_ttl` is in seconds, None for the lock backend that keeps no lock; `timeout` is the
-    seconds one call to a provider may take; `budget` is what a run may take away unasked.
+    seconds one call to a provider may take; `budget` is what a run may take away unasked;
+    `windows` say when it may change something.
     """
 
     lock_ttl: float | None
     timeout: float
     limits: Limits
     budget: Budget = UNLIMITED
+    windows: tuple[Window, ...] = ()
