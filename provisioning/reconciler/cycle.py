@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from provisioning.core.errors import HeadMoved, LockHeld, ProvisioningError
+from provisioning.core.fights import REACH, hold_contested
 from provisioning.core.gates import Circumstances, compute_verdicts
 from provisioning.core.ids import CommitId, ResourceId, RunId
 from provisioning.core.kinds import Kind
@@ -151,6 +152,8 @@ class Reconciler:
 
             plan = narrow_plan(plan, request.targets, request.excludes)
         plan = hold_back(plan, view.suspended, render_time(self.clocks.wall()))
+        history = self.log.read_history(REACH)
+        plan = hold_contested(plan, history, view.suspended, request.corrects)
         now = self._read_circumstances(view, sight, plan)
         return Prospect(
             plan=plan,

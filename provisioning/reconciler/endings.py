@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import msgspec
 
 from provisioning.core.errors import Fenced, ProvisioningError
+from provisioning.core.fights import list_healed
 from provisioning.core.ids import ResourceId
 from provisioning.core.operations import Operation, Step
 from provisioning.core.plans import PlannedChange
@@ -104,6 +105,7 @@ def _compute_change(change: PlannedChange, parts: Mapping[Step, Ended]) -> Chang
         error=end.error.message.removeprefix(f"{change.id}: ") if end.error else None,
         hint=end.error.hint if end.error else None,
         seconds=round(sum(each.seconds for each in parts.values()), 3),
+        healed=list_healed(change) if worst is None else (),
     )
 
 
