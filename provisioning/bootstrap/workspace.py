@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from provisioning.bootstrap.scopes import Outlooks, build_scope
+from provisioning.bootstrap.scopes import Outlooks, build_lookup, build_scope
 from provisioning.bootstrap.settings import build_settings
 from provisioning.config.home import Home, find_home
 from provisioning.config.layers import WORKSPACE_FILE, Layers, load_layers
@@ -338,8 +338,16 @@ class Workspace:
         )
 
     def _build_compiler(self, kinds: Mapping[str, Kind]) -> Compiler:
-        cache = self.home.compiled / self.identifier
-        return Compiler(self.repository, kinds, cache, prefix=self.prefix)
+        return self._join_compiler(kinds, self.home.compiled / self.identifier)
+
+    def _join_compiler(self, kinds: Mapping[str, Kind], cache: Path) -> Compiler:
+        return Compiler(
+            self.repository,
+            kinds,
+            cache,
+            prefix=self.prefix,
+            build_lookup=lambda commit, infra: build_lookup(self, commit, infra),
+        )
 
     def build_checkout(self, commit: CommitId) -> Checkout:
         """Join what *commit* can be asked; what it compiles is kept apart from what runs read."""
@@ -352,7 +360,7 @@ class Workspace:
             repository=self.repository,
             prefix=self.prefix,
             commit=commit,
-            compiler=Compiler(self.repository, kinds, cache, prefix=self.prefix),
+            compiler=self._join_compiler(kinds, cache),
             kinds=kinds,
             load_layers=lambda infra: self.load_layers(commit, infra),
         )

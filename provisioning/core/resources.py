@@ -64,6 +64,7 @@ class Resource(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_default
 
     `references` are the ids that its interpolations name, `depends_on` those that it
     lists; both order the work. `lines` tells the line of each key at the top of `spec`.
+    `given` are the settings that decide, by `when` and `forEach`, whether it is there.
     """
 
     id: ResourceId
@@ -79,6 +80,7 @@ class Resource(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_default
     moved_from: ResourceId | None = None
     templated: tuple[Templated, ...] = ()
     lines: dict[str, int] = {}
+    given: tuple[str, ...] = ()
 
     @property
     def dependencies(self) -> tuple[ResourceId, ...]:

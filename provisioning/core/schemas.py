@@ -17,6 +17,9 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _TEMPLATE = {"type": "string", "pattern": r"\{\{.*\}\}"}
 """What may stand in place of any value."""
 
+_EACH = {"type": "string", "pattern": r"\{\{\s*each\."}
+"""What may stand in an id where the manifest has a `forEach`."""
+
 
 def compute_schema(kinds: Sequence[Kind]) -> dict[str, Any]:
     """Return the schema of a manifest of any of *kinds*."""
@@ -33,7 +36,8 @@ def _compute_manifest(kind: Kind, definitions: dict[str, Any]) -> dict[str, Any]
         "provider": {"const": kind.provider},
         **{name: _admit_template(each) for name, each in spec.get("properties", {}).items()},
     }
-    identifier = {"type": "string", "pattern": f"^{KIND.pattern[:-2]}/{NAME.pattern[:-2]}$"}
+    written = {"type": "string", "pattern": f"^{KIND.pattern[:-2]}/{NAME.pattern[:-2]}$"}
+    identifier = {"anyOf": [written, _EACH]}
     return {
         "title": kind.name,
         "description": kind.summary,
@@ -48,6 +52,8 @@ def _compute_manifest(kind: Kind, definitions: dict[str, Any]) -> dict[str, Any]
             "lifecycle": _compute_lifecycle(),
             "dependsOn": {"type": "array", "items": identifier},
             "moved": _compute_object({"from": identifier}, required=["from"]),
+            "forEach": _TEMPLATE,
+            "when": {"anyOf": [{"type": "boolean"}, _TEMPLATE, _compute_comparison()]},
         },
     }
 
@@ -61,12 +67,17 @@ def _admit_template(schema: dict[str, Any]) -> dict[str, Any]:
 
 def _compute_metadata() -> dict[str, Any]:
     labels = {"type": "object", "additionalProperties": {"type": "string"}}
-    name = {"type": "string", "pattern": f"^{NAME.pattern[:-2]}$"}
+    name = {"anyOf": [{"type": "string", "pattern": f"^{NAME.pattern[:-2]}$"}, _EACH]}
     return _compute_object({"name": name, "labels": labels}, required=["name"])
 
 
+def _compute_comparison() -> dict[str, Any]:
+    lists = {"in": {"type": "array"}, "notIn": {"type": "array"}}
+    return _compute_object({"value": {}, **lists}, required=["value"])
+
+
 def _compute_lifecycle() -> dict[str, Any]:
-    duration = {"type": "string", "pattern": "^[0-9]{1,9}[smh]$"}
+    duration = {"type": "string", "pattern": "^[0-9]{1,9}[smhd]$"}
     return _compute_object(
         {
             "protect": {"type": "boolean"},

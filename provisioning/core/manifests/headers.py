@@ -14,7 +14,17 @@ from provisioning.core.manifests.reviews import Review, name_type, suggest
 from provisioning.core.resources import API_VERSION, Lifecycle
 from provisioning.core.values import Path, Tree
 
-_KEYS = ["apiVersion", "kind", "metadata", "spec", "lifecycle", "dependsOn", "moved"]
+_KEYS = [
+    "apiVersion",
+    "kind",
+    "metadata",
+    "spec",
+    "lifecycle",
+    "dependsOn",
+    "moved",
+    "when",
+    "forEach",
+]
 _NAME_HINT = "a name has up to 63 small letters, digits, - and _, as in web-1"
 _LIST_HINT = "write dependsOn: [Kind/name]"
 
