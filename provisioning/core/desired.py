@@ -37,7 +37,8 @@ def compute_desired(
         InvalidWorkspace: If several things are wrong.
         DependencyCycle: If there is no order to apply them in.
     """
-    by_id, problems = _index(resources)
+    declared, problems = _index(resources)
+    by_id = {name: each for name, each in declared.items() if each.removed is None}
     resolved: dict[ResourceId, Resource] = {}
     left: dict[str, Tree] = {}
     reads: dict[str, Tree] = {}
@@ -73,6 +74,7 @@ def compute_desired(
         secrets=left,
         has_secrets=has_secrets or bool(left),
         reads=reads,
+        removed={name: each for name, each in declared.items() if each.removed is not None},
     )
 
 
@@ -92,14 +94,23 @@ def _index(
     for resource in sorted(resources, key=lambda each: (each.source.file, each.source.line)):
         first = by_id.setdefault(resource.id, resource)
         if first is not resource:
-            problems.append(
-                InvalidManifest(
-                    f"{resource.id} is defined twice, first at {first.source}",
-                    hint="rename one of the two",
-                    source=resource.source,
-                )
-            )
+            problems.append(_describe_twin(first, resource))
     return by_id, problems
+
+
+def _describe_twin(first: Resource, second: Resource) -> InvalidManifest:
+    if first.removed is second.removed:
+        return InvalidManifest(
+            f"{second.id} is defined twice, first at {first.source}",
+            hint="rename one of the two",
+            source=second.source,
+        )
+    gone, there = (first, second) if first.removed else (second, first)
+    return InvalidManifest(
+        f"{gone.id} is declared to be removed, and is still defined at {there.source}",
+        hint="remove `removed`, or the definition",
+        source=gone.source,
+    )
 
 
 def _find_dangling(

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+import msgspec
+
 from provisioning.core.graph import compute_reach, invert
 from provisioning.core.ids import ResourceId
 from provisioning.core.kinds import Kind
@@ -12,7 +14,7 @@ from provisioning.core.ownership import Ownership
 from provisioning.core.plans import BlockedResource, PlannedChange, Risk
 from provisioning.core.providers import Absent, Observation, Present, Unreadable
 from provisioning.core.records import Action, Record
-from provisioning.core.resources import DeletePolicy
+from provisioning.core.resources import DeletePolicy, Resource
 from provisioning.core.states import DesiredState, LiveState, RecordedState
 
 UNSEEN = Unreadable("nobody looked at it")
@@ -49,7 +51,8 @@ def compute_removals(
     """
     changes: list[PlannedChange] = []
     stuck = dict(blocked)
-    for record in _find_gone(desired, recorded):
+    gone = _find_gone(desired, recorded)
+    for record in (_declare(each, desired.removed.get(each.id)) for each in gone):
         is_proven = record.id in recorded.records
         seen = live.current.get(record.id, UNSEEN)
         found = _plan_removal(record, kinds.get(record.kind), seen, ownership, is_proven=is_proven)
@@ -70,6 +73,14 @@ def _find_gone(desired: DesiredState, recorded: RecordedState) -> Iterator[Recor
     for name, record in sorted({**begun, **recorded.records}.items()):
         if name not in desired.resources and name not in moved and name not in half:
             yield record
+
+
+def _declare(record: Record, removed: Resource | None) -> Record:
+    """Return *record* with what Git says of its end, if it says so."""
+    if removed is None or removed.removed is None:
+        return record
+    lifecycle = msgspec.structs.replace(record.lifecycle, on_delete=removed.removed)
+    return msgspec.structs.replace(record, lifecycle=lifecycle, source=removed.source)
 
 
 def _plan_removal(

@@ -17,6 +17,8 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _TEMPLATE = {"type": "string", "pattern": r"\{\{.*\}\}"}
 """What may stand in place of any value."""
 
+_ID = {"type": "string", "pattern": f"^{KIND.pattern[:-2]}/{NAME.pattern[:-2]}$"}
+
 _EACH = {"type": "string", "pattern": r"\{\{\s*each\."}
 """What may stand in an id where the manifest has a `forEach`."""
 
@@ -25,8 +27,23 @@ def compute_schema(kinds: Sequence[Kind]) -> dict[str, Any]:
     """Return the schema of a manifest of any of *kinds*."""
     definitions: dict[str, Any] = {}
     manifests = [_compute_manifest(kind, definitions) for kind in kinds]
-    shape = manifests[0] if len(manifests) == 1 else {"oneOf": manifests}
+    shape = manifests[0] if len(manifests) == 1 else {"oneOf": [*manifests, _compute_removed()]}
     return {"$schema": DIALECT, **shape, **({"$defs": definitions} if definitions else {})}
+
+
+def _compute_removed() -> dict[str, Any]:
+    removed = {"from": _ID, "onDelete": {"enum": list(DeletePolicy)}}
+    return {
+        "title": "removed",
+        "description": "A resource that is declared to be gone.",
+        **_compute_object(
+            {
+                "apiVersion": {"const": API_VERSION},
+                "removed": _compute_object(removed, required=[*removed]),
+            },
+            required=["apiVersion", "removed"],
+        ),
+    }
 
 
 def _compute_manifest(kind: Kind, definitions: dict[str, Any]) -> dict[str, Any]:
@@ -36,8 +53,7 @@ def _compute_manifest(kind: Kind, definitions: dict[str, Any]) -> dict[str, Any]
         "provider": {"const": kind.provider},
         **{name: _admit_template(each) for name, each in spec.get("properties", {}).items()},
     }
-    written = {"type": "string", "pattern": f"^{KIND.pattern[:-2]}/{NAME.pattern[:-2]}$"}
-    identifier = {"anyOf": [written, _EACH]}
+    identifier = {"anyOf": [_ID, _EACH]}
     return {
         "title": kind.name,
         "description": kind.summary,

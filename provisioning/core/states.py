@@ -22,7 +22,7 @@ class DesiredState:
     dependency exists, and `order` has each resource after those it depends on. `secrets` are
     those that stand in one text with something that is not known yet, by their references;
     `has_secrets` tells whether there is any secret at all. `reads` are the values of all
-    interpolations that were resolved.
+    interpolations that were resolved. `removed` are declared to be gone.
     """
 
     infra: str
@@ -33,6 +33,7 @@ class DesiredState:
     secrets: Mapping[str, Tree] = field(default_factory=dict, repr=False)
     has_secrets: bool = False
     reads: Mapping[str, Tree] = field(default_factory=dict, repr=False)
+    removed: Mapping[ResourceId, Resource] = field(default_factory=dict)
 
     def build_redactor(self) -> Redactor:
         """Return what removes this state's secrets from texts."""

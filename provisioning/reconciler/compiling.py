@@ -98,7 +98,7 @@ class Compiler:
         return sorted(each.name for each in entries if each.is_folder and NAME.match(each.name))
 
     def compile(self, commit: CommitId, infra: str) -> list[Resource]:
-        """Return the resources of every manifest of *infra* at *commit*.
+        """Return the resources that the manifests of *infra* at *commit* ask for.
 
         Raises:
             InvalidArgument: If there is no such infra.
@@ -106,7 +106,7 @@ class Compiler:
             InvalidWorkspace: If several things are.
         """
         manifests = self.read_manifests(commit, infra).values()
-        return [resource for each in manifests for resource in each.read()]
+        return [it for each in manifests for it in each.read() if it.removed is None]
 
     def read_manifests(self, commit: CommitId, infra: str) -> dict[str, Manifest]:
         """Compile the manifests of *infra* at *commit* that are new; return all, by path.
@@ -195,11 +195,12 @@ class Compiler:
         return compile_manifest(data, file, self._kinds, lookup)
 
     def compile_text(self, data: bytes, path: str, commit: CommitId) -> tuple[Resource, ...]:
-        """Return the resources of *data*, as if it stood at *path* of the workspace at *commit*."""
+        """Return what *data* asks for, as if it stood at *path* of the workspace at *commit*."""
         from provisioning.core.manifests.compiling import compile_manifest
 
         infra = PurePosixPath(path).parts[1]
-        return compile_manifest(data, path, self._kinds, self._build_lookup(commit, infra))
+        found = compile_manifest(data, path, self._kinds, self._build_lookup(commit, infra))
+        return tuple(each for each in found if each.removed is None)
 
     def read_files(self, commit: CommitId, desired: DesiredState) -> dict[str, bytes]:
         """Return the workspace files that the specs of *desired* name.

@@ -25,6 +25,7 @@ from provisioning.core.settlements import (
     Settlement,
     compute_settlement,
     count_desired,
+    settle_file,
 )
 from provisioning.core.states import DesiredState, LiveState, RecordedState
 from provisioning.core.targets import compute_places
@@ -187,8 +188,7 @@ class Eyes:
                 records=records.id,
                 recorded=len(every),
                 files={
-                    path: SettledFile(manifests[path].blob, tuple(each.id for each in found))
-                    for path, found in files.items()
+                    path: settle_file(manifests[path].blob, found) for path, found in files.items()
                 },
             )
             self._keep(base, {*desired.resources, *every}, resources, sight)
@@ -312,7 +312,7 @@ class _News:
                 continue
             gone.update(old.ids if old else ())
             resources = tuple(manifest.read())
-            files[path] = SettledFile(manifest.blob, tuple(each.id for each in resources))
+            files[path] = settle_file(manifest.blob, resources)
             found.update((each.id, each) for each in resources)
             count += len(resources)
         for path in known.files.keys() - manifests.keys():

@@ -9,7 +9,7 @@ from provisioning.core.errors import InvalidWorkspace, ProvisioningError
 from provisioning.core.ids import ResourceId
 from provisioning.core.kinds import Kind
 from provisioning.core.manifests.documents import Document
-from provisioning.core.manifests.headers import read_header
+from provisioning.core.manifests.headers import read_header, read_removed
 from provisioning.core.manifests.instances import Instance, list_instances
 from provisioning.core.manifests.reviews import Review, name_type
 from provisioning.core.manifests.specs import read_spec
@@ -82,9 +82,11 @@ def _compile_instance(instance: Instance, kinds: Mapping[str, Kind]) -> Resource
     if not isinstance(tree, dict):
         review.report((), f"a manifest is a map, not {name_type(tree)}", _BEGIN)
         return None
-    if not tree.keys() & {"apiVersion", "kind"}:
+    if not tree.keys() & {"apiVersion", "kind", "removed"}:
         review.report((), "this is not a manifest: it has no apiVersion and no kind", _BEGIN)
         return None
+    if "removed" in tree:
+        return read_removed(review, tree, kinds)
     header = read_header(review, tree, kinds)
     if header.kind is None:
         return None

@@ -11,7 +11,7 @@ from provisioning.core.interpolation import find_templated
 from provisioning.core.kinds import Kind
 from provisioning.core.manifests.lifecycles import read_lifecycle
 from provisioning.core.manifests.reviews import Review, name_type, suggest
-from provisioning.core.resources import API_VERSION, Lifecycle
+from provisioning.core.resources import API_VERSION, DeletePolicy, Lifecycle, Resource
 from provisioning.core.values import Path, Tree
 
 _KEYS = [
@@ -129,6 +129,35 @@ def _read_moved(review: Review, tree: dict[str, Tree]) -> ResourceId | None:
             "a resource keeps its kind; only its name can be moved",
         )
     return origin
+
+
+def read_removed(
+    review: Review, tree: dict[str, Tree], kinds: Mapping[str, Kind]
+) -> Resource | None:
+    """Read a document that declares a resource to be gone, and report what is wrong with it."""
+    review.refuse_unknown((), tree, ["apiVersion", "removed"])
+    _check_api_version(review, tree)
+    removed = review.get_map(("removed",), tree["removed"])
+    review.refuse_unknown(("removed",), removed, ["from", "onDelete"])
+    name = _read_id(review, ("removed", "from"), removed.get("from"))
+    kind = kinds.get(name.partition("/")[0]) if name else None
+    if name and kind is None:
+        word = name.partition("/")[0]
+        review.report(("removed", "from"), f"there is no kind {word!r}", suggest(word, kinds))
+    choices = {str(each): each for each in DeletePolicy}
+    policy = choices.get(str(removed.get("onDelete")))
+    if policy is None:
+        review.report(("removed", "onDelete"), "must be retain or delete", "say what becomes of it")
+    if name is None or kind is None or policy is None:
+        return None
+    return Resource(
+        id=name,
+        kind=kind.name,
+        provider=kind.provider,
+        source=review.build_source(),
+        spec={},
+        removed=policy,
+    )
 
 
 def _read_id(review: Review, path: Path, text: Tree) -> ResourceId | None:
