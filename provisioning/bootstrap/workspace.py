@@ -44,6 +44,7 @@ from provisioning.reconciler.compiling import Compiler
 from provisioning.reconciler.cycle import Reconciler
 from provisioning.reconciler.events import Event, Listener
 from provisioning.reconciler.leasing import Clocks, render_time
+from provisioning.reconciler.neighbours import Neighbourhood
 from provisioning.reconciler.stopping import Stop
 
 if TYPE_CHECKING:
@@ -397,6 +398,9 @@ class Workspace:
             holder=self.holder,
             journals=self.home.checkpoints / self.identifier / infra,
             settlement=self.home.settled / self.identifier / f"{infra}.msgpack",
+            neighbours=Neighbourhood(
+                infra=infra, claims=self._build_compiler(kinds), open_log=self.build_log
+            ),
             judge=lambda lock: self.judge(infra, lock),
             read_reviewed=self._build_consent(log, layers)
             if asks_for_reviews

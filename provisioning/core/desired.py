@@ -50,7 +50,7 @@ def compute_desired(
 
     for resource in by_id.values():
         problems += _find_dangling(resource, by_id)
-        problems += _find_moves(resource, by_id)
+        problems += _find_moves(resource, by_id, infra)
         if not resource.templated:
             resolved[resource.id] = resource
             continue
@@ -139,9 +139,17 @@ def _locate_reference(resource: Resource, target: ResourceId) -> Source:
 
 
 def _find_moves(
-    resource: Resource, known: Mapping[ResourceId, Resource]
+    resource: Resource, known: Mapping[ResourceId, Resource], infra: str
 ) -> list[ProvisioningError]:
-    if resource.moved_from is None or resource.moved_from not in known:
+    if resource.moved_infra == infra:
+        return [
+            InvalidManifest(
+                f"{resource.id} says it was in {infra}, where it is",
+                hint="leave `infra` out of `moved`",
+                source=resource.source,
+            )
+        ]
+    if resource.moved_infra or resource.moved_from is None or resource.moved_from not in known:
         return []
     return [
         InvalidManifest(

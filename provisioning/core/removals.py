@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import msgspec
 
 from provisioning.core.graph import compute_reach, invert
+from provisioning.core.handovers import Handover
 from provisioning.core.ids import ResourceId
 from provisioning.core.kinds import Kind
 from provisioning.core.ownership import Ownership
@@ -55,7 +56,12 @@ def compute_removals(
     for record in (_declare(each, desired.removed.get(each.id)) for each in gone):
         is_proven = record.id in recorded.records
         seen = live.current.get(record.id, UNSEEN)
-        found = _plan_removal(record, kinds.get(record.kind), seen, ownership, is_proven=is_proven)
+        handover = recorded.handovers.get(record.id) if is_proven else None
+        found = (
+            _plan_handover(record, handover)
+            if handover
+            else _plan_removal(record, kinds.get(record.kind), seen, ownership, is_proven=is_proven)
+        )
         if isinstance(found, BlockedResource):
             stuck[found.id] = found
         elif found is not None:
@@ -67,12 +73,36 @@ def compute_removals(
 
 def _find_gone(desired: DesiredState, recorded: RecordedState) -> Iterator[Record]:
     wanted = desired.resources.values()
-    moved = {each.moved_from for each in wanted if each.id not in recorded.records}
+    moved = {
+        each.moved_from
+        for each in wanted
+        if each.id not in recorded.records and each.moved_infra is None
+    }
     half = {new for old, new in recorded.half_moved.items() if old in desired.resources}
     begun = {each.id: each for each in recorded.unfinished}
     for name, record in sorted({**begun, **recorded.records}.items()):
         if name not in desired.resources and name not in moved and name not in half:
             yield record
+
+
+def _plan_handover(record: Record, handover: Handover) -> PlannedChange | BlockedResource:
+    infra = handover.infra
+    if handover.is_taken:
+        return _build(record, Action.FORGET, f"it is {handover.name} of {infra} now")
+    if handover.name is None:
+        return BlockedResource(
+            id=record.id,
+            reason=f"{infra} cannot be read, and may ask for it",
+            source=record.source,
+            hint=f"`provisioning validate {infra}` tells what is wrong",
+        )
+    return BlockedResource(
+        id=record.id,
+        reason=f"it is to be {handover.name} of {infra}, which has not taken it yet",
+        source=handover.source,
+        hint=f"`provisioning reconcile {infra}` takes it",
+        awaits=infra,
+    )
 
 
 def _declare(record: Record, removed: Resource | None) -> Record:

@@ -17,6 +17,7 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _TEMPLATE = {"type": "string", "pattern": r"\{\{.*\}\}"}
 """What may stand in place of any value."""
 
+_NAME = {"type": "string", "pattern": f"^{NAME.pattern[:-2]}$"}
 _ID = {"type": "string", "pattern": f"^{KIND.pattern[:-2]}/{NAME.pattern[:-2]}$"}
 
 _EACH = {"type": "string", "pattern": r"\{\{\s*each\."}
@@ -67,7 +68,7 @@ def _compute_manifest(kind: Kind, definitions: dict[str, Any]) -> dict[str, Any]
             "spec": spec,
             "lifecycle": _compute_lifecycle(),
             "dependsOn": {"type": "array", "items": identifier},
-            "moved": _compute_object({"from": identifier}, required=["from"]),
+            "moved": _compute_object({"from": identifier, "infra": _NAME}, required=["from"]),
             "forEach": _TEMPLATE,
             "when": {"anyOf": [{"type": "boolean"}, _TEMPLATE, _compute_comparison()]},
         },
@@ -83,7 +84,7 @@ def _admit_template(schema: dict[str, Any]) -> dict[str, Any]:
 
 def _compute_metadata() -> dict[str, Any]:
     labels = {"type": "object", "additionalProperties": {"type": "string"}}
-    name = {"anyOf": [{"type": "string", "pattern": f"^{NAME.pattern[:-2]}$"}, _EACH]}
+    name = {"anyOf": [_NAME, _EACH]}
     return _compute_object({"name": name, "labels": labels}, required=["name"])
 
 

@@ -22,12 +22,14 @@ _encoder = msgspec.msgpack.Encoder()
 class CompiledFile(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """One manifest file: the blob it was, and the resources in it, unpacked when they are read.
 
-    `reads` are the digests of the settings that decided which resources are in it.
+    `reads` are the digests of the settings that decided which resources are in it; `claims` tells
+    that one of them comes from another infra.
     """
 
     blob: BlobId
     packed: msgspec.Raw
     reads: dict[str, Digest] = {}
+    claims: bool = False
 
     @property
     def identity(self) -> BlobId:
@@ -47,7 +49,8 @@ def pack_file(
     blob: BlobId, resources: tuple[Resource, ...], reads: dict[str, Digest]
 ) -> CompiledFile:
     """Return the file of *blob* with its *resources*, which are there because of *reads*."""
-    return CompiledFile(blob, msgspec.Raw(_encoder.encode(resources)), reads)
+    claims = any(each.moved_infra for each in resources)
+    return CompiledFile(blob, msgspec.Raw(_encoder.encode(resources)), reads, claims)
 
 
 class Snapshot(msgspec.Struct, frozen=True):

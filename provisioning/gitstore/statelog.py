@@ -34,6 +34,9 @@ class StateLog(Protocol):
             StateLogDamaged: If a file is of no known format.
         """
 
+    def read_local(self) -> LogView:
+        """Return the log as it was when it was last fetched."""
+
     def read_at(self, head: CommitId | None) -> LogView:
         """Return the log as it stood when *head* was its newest entry."""
 
@@ -83,7 +86,7 @@ class GitStateLog:
         return self.read_local()
 
     def read_local(self) -> LogView:
-        """Return the log as it was when it was last fetched."""
+        """See `StateLog.read_local`."""
         return read_view(self._repository, self._repository.read_ref(self._ref))
 
     def read_at(self, head: CommitId | None) -> LogView:

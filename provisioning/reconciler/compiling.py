@@ -108,6 +108,17 @@ class Compiler:
         manifests = self.read_manifests(commit, infra).values()
         return [it for each in manifests for it in each.read() if it.removed is None]
 
+    def list_claims(self, commit: CommitId, infra: str) -> list[Resource]:
+        """Return what *infra* asks for at *commit* that comes from another one.
+
+        Raises:
+            InvalidManifest: If one thing is wrong with the manifests.
+            InvalidWorkspace: If several things are.
+        """
+        manifests = self.read_manifests(commit, infra).values()
+        claiming = (each.read() for each in manifests if each.file.claims)
+        return [resource for found in claiming for resource in found if resource.moved_infra]
+
     def read_manifests(self, commit: CommitId, infra: str) -> dict[str, Manifest]:
         """Compile the manifests of *infra* at *commit* that are new; return all, by path.
 

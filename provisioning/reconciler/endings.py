@@ -118,7 +118,7 @@ def _compute_records(
     if change.action in {Action.DELETE, Action.FORGET}:
         return {change.id: None} if end.is_good else {}
     records: dict[ResourceId, Record | None] = {change.id: end.record} if end.record else {}
-    if end.record and change.moved_from:
+    if end.record and change.moved_from and not change.moved_infra:
         records[change.moved_from] = None
     return records
 
@@ -128,7 +128,7 @@ def _compute_replacement(
 ) -> dict[ResourceId, Record | None]:
     if removed.is_good:
         origin: dict[ResourceId, Record | None] = {}
-        if change.moved_from:
+        if change.moved_from and not change.moved_infra:
             origin[change.moved_from] = None
         return {**origin, change.id: made.record}
     if made.record is None or change.record is None:

@@ -105,6 +105,7 @@ def replay_run(reconciler: Reconciler, log: StateLog, begun: Begun) -> Replay:
         records = log.read_records(view)
         unfinished = compute_unfinished(records, view.begin, ())
         recorded = RecordedState(head=view.head, records=records, unfinished=unfinished)
+        recorded = remembering.eyes.meet(desired, recorded)
         live = restore_live(
             begin.inputs,
             compute_places(desired, recorded, reconciler.kinds),

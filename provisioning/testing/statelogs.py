@@ -50,6 +50,10 @@ class MemoryStateLog:
         entries = self._branch.entries
         return entries[-1].commit.view if entries else LogView()
 
+    def read_local(self) -> LogView:
+        """See `StateLog.read_local`; nothing is fetched."""
+        return self.read()
+
     def read_at(self, head: CommitId | None) -> LogView:
         """See `StateLog.read_at`."""
         found = self._find(LogView(head=head)) if head else None

@@ -104,6 +104,7 @@ def _compile_instance(instance: Instance, kinds: Mapping[str, Kind]) -> Resource
         depends_on=header.depends_on,
         references=spec.references,
         moved_from=header.moved_from,
+        moved_infra=header.moved_infra,
         templated=spec.templated,
         lines=spec.lines,
         given=instance.given,

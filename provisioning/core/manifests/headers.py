@@ -39,6 +39,7 @@ class Header:
     lifecycle: Lifecycle
     depends_on: tuple[ResourceId, ...]
     moved_from: ResourceId | None
+    moved_infra: str | None
 
 
 def read_header(review: Review, tree: dict[str, Tree], kinds: Mapping[str, Kind]) -> Header:
@@ -50,13 +51,15 @@ def read_header(review: Review, tree: dict[str, Tree], kinds: Mapping[str, Kind]
     metadata = review.get_map(("metadata",), tree.get("metadata"))
     review.refuse_unknown(("metadata",), metadata, ["name", "labels"])
     name = _read_name(review, metadata)
+    moved = review.get_map(("moved",), tree.get("moved"))
     return Header(
         kind=kind,
         id=build_resource_id(kind.name, name) if kind and name else None,
         labels=_read_labels(review, metadata),
         lifecycle=read_lifecycle(review, tree, kind),
         depends_on=_read_depends_on(review, tree),
-        moved_from=_read_moved(review, tree),
+        moved_from=_read_origin(review, tree, moved),
+        moved_infra=_read_origin_infra(review, moved),
     )
 
 
@@ -115,11 +118,12 @@ def _read_depends_on(review: Review, tree: dict[str, Tree]) -> tuple[ResourceId,
     return tuple(dict.fromkeys(each for each in read if each))
 
 
-def _read_moved(review: Review, tree: dict[str, Tree]) -> ResourceId | None:
+def _read_origin(
+    review: Review, tree: dict[str, Tree], moved: dict[str, Tree]
+) -> ResourceId | None:
     if tree.get("moved") is None:
         return None
-    moved = review.get_map(("moved",), tree["moved"])
-    review.refuse_unknown(("moved",), moved, ["from"])
+    review.refuse_unknown(("moved",), moved, ["from", "infra"])
     origin = _read_id(review, ("moved", "from"), moved.get("from"))
     kind = tree.get("kind")
     if origin and origin.partition("/")[0] != kind:
@@ -129,6 +133,14 @@ def _read_moved(review: Review, tree: dict[str, Tree]) -> ResourceId | None:
             "a resource keeps its kind; only its name can be moved",
         )
     return origin
+
+
+def _read_origin_infra(review: Review, moved: dict[str, Tree]) -> str | None:
+    infra = moved.get("infra")
+    if infra is None or (isinstance(infra, str) and NAME.match(infra)):
+        return infra
+    review.report(("moved", "infra"), "must be the name of an infra", "write that of its folder")
+    return None
 
 
 def read_removed(
