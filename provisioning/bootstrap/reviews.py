@@ -21,6 +21,7 @@ from provisioning.gitstore.drifts import DriftBranches
 from provisioning.gitstore.reviews import ReviewLog
 from provisioning.reconciler.cycle import Reconciler
 from provisioning.reconciler.holding import hold_lock, release_lock
+from provisioning.reconciler.proposing import Proposer
 from provisioning.reconciler.prospects import Prospect, Request
 from provisioning.reconciler.reviews.answering import Responder
 from provisioning.reconciler.reviews.applying import Applier
@@ -33,6 +34,7 @@ from provisioning.secrets.exposures import find_exposed
 if TYPE_CHECKING:
     from provisioning.bootstrap.workspace import Workspace
     from provisioning.config.layers import Layers
+    from provisioning.gitstore.remote import Remote
 
 
 def build_reviewer(workspace: Workspace) -> Reviewer:
@@ -41,13 +43,8 @@ def build_reviewer(workspace: Workspace) -> Reviewer:
     Raises:
         InvalidConfiguration: If the workspace is at no forge.
     """
-    if workspace.forge is None or workspace.remote is None:
-        raise InvalidConfiguration(
-            "forge.kind is not set, so there are no pull requests",
-            hint="set forge.kind, url, repository and token_file in config/provisioning.yaml",
-        )
-    forge = GiteaPulls(workspace.api, workspace.forge.repository)
-    reviews = ReviewLog(workspace.remote, workspace.holder.user)
+    forge, remote = _join_pulls(workspace)
+    reviews = ReviewLog(remote, workspace.holder.user)
     desk = _Desk(workspace)
     settings = workspace.load_layers(workspace.read_commit(), None)
     requires_reviews = settings.get("review.policy").value == "pull-request"
@@ -89,7 +86,7 @@ def build_reviewer(workspace: Workspace) -> Reviewer:
         publisher=Publisher(forge=forge, reviews=reviews, redact=workspace.redactor.redact),
         drifter=Drifter(
             forge=forge,
-            branches=DriftBranches(workspace.remote, workspace.holder.user),
+            branches=DriftBranches(remote, workspace.holder.user),
             repository=workspace.repository,
             branch=workspace.branch,
             list_infras=workspace.list_infras,
@@ -119,6 +116,25 @@ def _read_speakers(settings: Layers, *, requires_reviews: bool) -> dict[Verb, Sp
     if requires_reviews:
         found[Verb.APPROVE] = exclude_author(found[Verb.APPROVE])
     return found
+
+
+def build_proposer(workspace: Workspace) -> Proposer:
+    """Join what proposes commits as pull requests.
+
+    Raises:
+        InvalidConfiguration: If the workspace is at no forge.
+    """
+    forge, remote = _join_pulls(workspace)
+    return Proposer(forge=forge, publish=remote.publish, branch=workspace.branch)
+
+
+def _join_pulls(workspace: Workspace) -> tuple[GiteaPulls, Remote]:
+    if workspace.forge is None or workspace.remote is None:
+        raise InvalidConfiguration(
+            "forge.kind is not set, so there are no pull requests",
+            hint="set forge.kind, url, repository and token_file in config/provisioning.yaml",
+        )
+    return GiteaPulls(workspace.api, workspace.forge.repository), workspace.remote
 
 
 class _Desk:

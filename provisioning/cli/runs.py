@@ -93,7 +93,7 @@ def plan(
         print_shape(shapes[0] if infra else shapes, output)
     if out:
         _save(prospects, out, request)
-    if any(each.verdicts or each.plan.blocked for each in prospects):
+    if any(each.verdicts or each.plan.is_stuck for each in prospects):
         return BLOCKED
     return PENDING if exit_code and any(each.plan.changes for each in prospects) else 0
 

@@ -32,6 +32,8 @@ BEFORE_INFRA = frozenset({Layer.USER, Layer.WORKSPACE, Layer.OVERRIDE})
 
 IN_WORKSPACE = frozenset({Layer.WORKSPACE, Layer.OVERRIDE})
 ONLY_WORKSPACE = frozenset({Layer.WORKSPACE})
+IN_COMMITS = frozenset({Layer.WORKSPACE, Layer.ENVIRONMENT, Layer.INFRA})
+"""Where a setting may stand that nobody gets around without a commit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -316,6 +318,14 @@ SETTINGS: tuple[Setting, ...] = (
         doc="Seconds without a sign of life after which `serve` gives a worker's place to another.",
     ),
     Setting(
+        key="windows",
+        type=dict,
+        default={},
+        doc="When runs may change something, and when not: for each name `cron`, `duration`, "
+        "`zone` and `effect`, which is allow, freeze or off.",
+        layers=IN_COMMITS,
+    ),
+    Setting(
         key="values",
         type=dict,
         default={},
@@ -325,13 +335,17 @@ SETTINGS: tuple[Setting, ...] = (
 
 BY_KEY: Mapping[str, Setting] = {each.key: each for each in SETTINGS}
 
+MAPS = frozenset(each.key for each in SETTINGS if each.type is dict)
+"""The keys below which any may stand."""
+
 GROUPS = frozenset(key.rpartition(".")[0] for key in BY_KEY if "." in key)
 """The keys that only hold others."""
 
 
 def get_setting(key: str) -> Setting | None:
     """Return the setting that *key* is, or lies below; None if there is none."""
-    return BY_KEY.get("values" if key.startswith("values.") else key)
+    first = key.partition(".")[0]
+    return BY_KEY.get(first if first in MAPS else key)
 
 
 def describe_expected(setting: Setting) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from provisioning.core.ids import ResourceId, build_owner
 from provisioning.core.providers import Present
+from provisioning.core.resources import Resource
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,14 @@ class Ownership:
         if live.mark is None or not live.mark.owner.startswith(f"{self.workspace}/"):
             return None
         return live.mark.owner.split("/")[1]
+
+    def was_ours(
+        self, resource: Resource, live: Present, others: Collection[ResourceId] = ()
+    ) -> bool:
+        """Tell whether *live* bears the mark of what *resource* is moved from, or of *others*."""
+        before = Ownership(self.workspace, resource.moved_infra or self.infra)
+        is_moved = resource.moved_from is not None and before.is_ours(resource.moved_from, live)
+        return is_moved or any(self.is_ours(each, live) for each in others)
 
 
 def describe_standing(ownership: Ownership, live: Present, *, is_renamed: bool) -> Standing:

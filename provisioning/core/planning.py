@@ -119,7 +119,11 @@ class _Planner:
         if is_secret:
             self.secretive.add(resource.id)
         spec = expand_spec(kind, written, self.desired.files, is_secret=is_secret)
-        record = self._get_record(resource)
+        origin = self.recorded.origins.get(resource.id)
+        if origin is not None and origin.trouble:
+            self._block(resource.id, origin.trouble, resource.source, origin.hint)
+            return
+        record = self.recorded.find(resource)
         observation = self._get_observation(resource, record)
         match observation:
             case Unreadable(reason):
@@ -131,18 +135,12 @@ class _Planner:
             case Present():
                 self._plan_update(resource, kind, spec, record, observation)
 
-    def _get_record(self, resource: Resource) -> Record | None:
-        records = self.recorded.records
-        if resource.id in records or resource.moved_from is None:
-            return records.get(resource.id)
-        return records.get(resource.moved_from)
-
     def _get_observation(self, resource: Resource, record: Record | None) -> Observation:
         """Return what is there; a run that was cut off may have left it under another id."""
         seen = self.live.current.get(resource.id, UNSEEN)
         other = self.live.elsewhere.get(resource.id)
-        is_half_moved = record and (record.id != resource.id or resource.id in self.half_moved)
-        return other if isinstance(seen, Absent) and is_half_moved and other else seen
+        is_moving = resource.id not in self.recorded.records or resource.id in self.half_moved
+        return other if isinstance(seen, Absent) and record and is_moving and other else seen
 
     def _look_up(self, reference: Reference, source: Source) -> Tree:
         if reference.resource is None:
@@ -158,6 +156,7 @@ class _Planner:
             )
             self._settle(resource, record.spec, record.attributes)
             return
+        known = self.recorded.records.get(resource.id)
         fields = compute_diff(kind, spec, None, {}, self.key)
         self.outlooks[resource.id] = compute_outlook_before(
             resource.id, kind, spec, None, frozenset()
@@ -168,10 +167,9 @@ class _Planner:
             "it is gone" if record is not None else "it is new",
             fields=fields,
             record=record,
-            moved_from=record.id if record is not None and record.id != resource.id else None,
-            heals=record is not None
-            and record.id == resource.id
-            and not compute_diff(kind, spec, record.spec, record.attributes, self.key),
+            moved_from=record.id if record and not known else None,
+            heals=known is not None
+            and not compute_diff(kind, spec, known.spec, known.attributes, self.key),
         )
 
     def _plan_update(
@@ -188,7 +186,10 @@ class _Planner:
         fields = self._apply_drift_policy(resource, fields)
         origin = self._find_origin(resource, record, live)
         is_corrected = self._get_policy(resource) is DriftPolicy.CORRECT
-        reason = explain_change(kind, record, live, fields, origin, is_corrected=is_corrected)
+        old = f"{origin} of {resource.moved_infra}" if resource.moved_infra else origin
+        reason = explain_change(
+            kind, record, live, fields, origin and old, is_corrected=is_corrected
+        )
         if not reason:
             self._settle(resource, spec, live.attributes)
             self._catch_up(resource, kind, spec, record, live)
@@ -315,15 +316,15 @@ class _Planner:
         """Return the id that the resource is to be moved from; None if it has its own already."""
         if record is None:
             return None
-        if record.id != resource.id:
+        if resource.id not in self.recorded.records:
             return record.id
         is_marked = self._bears_other(resource, live)
         return self.half_moved.get(resource.id, resource.moved_from) if is_marked else None
 
     def _bears_other(self, resource: Resource, live: Present) -> bool:
         """Tell whether *live* bears our mark under the other id of a move."""
-        others = (resource.moved_from, self.half_moved.get(resource.id))
-        return any(name is not None and self.ownership.is_ours(name, live) for name in others)
+        half = self.half_moved.get(resource.id)
+        return self.ownership.was_ours(resource, live, {half} if half else ())
 
     def _block_foreign(self, resource: Resource, live: Present) -> None:
         name = self.ownership.find_own(live)
@@ -369,6 +370,7 @@ class _Planner:
                 record=record,
                 live=live,
                 moved_from=moved_from,
+                moved_infra=resource.moved_infra if moved_from else None,
                 old_first=old_first,
                 heals=heals,
             )

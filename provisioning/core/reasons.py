@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from provisioning.core.diffs import Cause, FieldChange
-from provisioning.core.ids import ResourceId
 from provisioning.core.kinds import Kind
 from provisioning.core.providers import Present
 from provisioning.core.records import Record
@@ -19,7 +18,7 @@ def explain_change(
     record: Record | None,
     live: Present,
     fields: Sequence[FieldChange],
-    origin: ResourceId | None,
+    origin: str | None,
     *,
     is_corrected: bool,
 ) -> str:
@@ -30,7 +29,7 @@ def explain_change(
         record: What was recorded last.
         live: What is there.
         fields: What is to change of it.
-        origin: The id that it is to be moved from.
+        origin: What it is to be moved from.
         is_corrected: Whether its drift is put back.
     """
     if record is None:

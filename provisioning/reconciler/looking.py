@@ -20,12 +20,13 @@ from provisioning.core.providers import Provider
 from provisioning.core.records import Begin, Record
 from provisioning.core.references import Lookup
 from provisioning.core.resources import Resource
-from provisioning.core.settlements import SettledFile, Settlement, count_desired
+from provisioning.core.settlements import SettledFile, Settlement, count_desired, settle_file
 from provisioning.core.states import DesiredState, LiveState, RecordedState
 from provisioning.core.targets import compute_places
 from provisioning.core.values import compute_digest, compute_fingerprint
 from provisioning.gitstore.recorded import Records
 from provisioning.gitstore.settled import load_settlement
+from provisioning.reconciler.neighbours import Neighbours
 from provisioning.reconciler.observing import observe_live
 from provisioning.reconciler.recovery import compute_unfinished
 from provisioning.reconciler.settling import Settling, is_worthwhile
@@ -50,6 +51,13 @@ class Manifests(Protocol):
 
     def read_files(self, commit: CommitId, desired: DesiredState) -> Mapping[str, bytes]:
         """Return the workspace files that the specs of *desired* name."""
+
+
+class History(Protocol):
+    """Knows the commits of the workspace."""
+
+    def is_ancestor(self, old: CommitId, new: CommitId) -> bool:
+        """Tell whether *new* is *old* or follows it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +91,7 @@ class Eyes:
         lookup: Answers interpolations that are not about resources.
         key: The key of fingerprints.
         settlement: The file that keeps what is settled; it may vanish at any time.
+        neighbours: Tells of the other infras.
         corrects: The resources whose drift is corrected, whatever their manifests say.
     """
 
@@ -94,6 +103,7 @@ class Eyes:
     lookup: Lookup
     key: bytes
     settlement: Path
+    neighbours: Neighbours
     corrects: frozenset[ResourceId] = frozenset()
 
     def look(
@@ -139,6 +149,19 @@ class Eyes:
         desired = compute_desired(self.infra, commit, resources, self.kinds, self.lookup)
         return replace(desired, files=self.compiler.read_files(commit, desired))
 
+    def meet(self, desired: DesiredState, recorded: RecordedState) -> RecordedState:
+        """Return *recorded* with what other infras know of what moves."""
+        wanted, records = desired.resources, recorded.records
+        coming = [it for name, it in wanted.items() if it.moved_infra and name not in records]
+        going = records.keys() - wanted.keys()
+        if not coming and not going:
+            return recorded
+        return replace(
+            recorded,
+            origins=self.neighbours.find_origins(desired.commit, coming),
+            handovers=self.neighbours.find_handovers(desired.commit, going),
+        )
+
     def _observe(self, desired: DesiredState, recorded: RecordedState) -> tuple[LiveState, Plan]:
         places = compute_places(desired, recorded, self.kinds)
         owner = f"{self.workspace}/{self.infra}"
@@ -170,6 +193,7 @@ class Eyes:
         unfinished = compute_unfinished(every, begin, journalled)
         recorded = RecordedState(head=records.head, records=every, unfinished=unfinished)
         desired = self._compute_desired(commit, resources)
+        recorded = self.meet(desired, recorded)
         live, plan = self._observe(desired, recorded)
         sight = Sight(
             plan=plan,
@@ -185,8 +209,7 @@ class Eyes:
                 records=records.id,
                 recorded=len(every),
                 files={
-                    path: SettledFile(manifests[path].blob, tuple(each.id for each in found))
-                    for path, found in files.items()
+                    path: settle_file(manifests[path].blob, found) for path, found in files.items()
                 },
             )
             settling = self._settle(base, {*desired.resources, *every}, resources)
@@ -259,6 +282,7 @@ class Eyes:
         unfinished = compute_unfinished(kept, None, ())
         recorded = RecordedState(head=records.head, records=kept, unfinished=unfinished)
         desired = self._compute_desired(commit, scope.values())
+        recorded = self.meet(desired, recorded)
         live, plan = self._observe(desired, recorded)
         return Sight(
             plan=plan,
@@ -296,7 +320,7 @@ class _News:
                 continue
             gone.update(old.ids if old else ())
             resources = tuple(manifest.read())
-            files[path] = SettledFile(manifest.blob, tuple(each.id for each in resources))
+            files[path] = settle_file(manifest.blob, resources)
             found.update((each.id, each) for each in resources)
             count += len(resources)
         for path in known.files.keys() - manifests.keys():

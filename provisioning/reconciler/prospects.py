@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from provisioning.core.budgets import UNLIMITED, Budget
 from provisioning.core.gates import Verdict
@@ -19,6 +20,9 @@ from provisioning.core.statelog import LogView
 from provisioning.core.states import DesiredState, LiveState, RecordedState
 from provisioning.core.values import Digest
 from provisioning.reconciler.settling import Settling
+
+if TYPE_CHECKING:
+    from provisioning.core.windows import Window
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,10 +103,12 @@ class Settings:
     """What a cycle is told by the configuration.
 
     `lock_ttl` is in seconds, None for the lock backend that keeps no lock; `timeout` is the
-    seconds one call to a provider may take; `budget` is what a run may take away unasked.
+    seconds one call to a provider may take; `budget` is what a run may take away unasked;
+    `windows` say when it may change something.
     """
 
     lock_ttl: float | None
     timeout: float
     limits: Limits
     budget: Budget = UNLIMITED
+    windows: tuple[Window, ...] = ()

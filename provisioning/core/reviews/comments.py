@@ -190,8 +190,8 @@ def _render_change(change: PlannedChange) -> Iterator[str]:
     yield f"{SIGNS[change.action]} {change.action} {change.id}  {change.reason}{where}"
     if change.warning:
         yield f"      {change.warning}"
-    if change.moved_from:
-        yield f"      moved from {change.moved_from}"
+    if change.origin:
+        yield f"      moved from {change.origin}"
     yield from render_fields(change.fields, marks_drift=True)
 
 

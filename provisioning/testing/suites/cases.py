@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Any
 from uuid import uuid4
@@ -97,6 +97,14 @@ class Trial:
     def update(self, spec: Mapping[str, Tree]) -> Call:
         """Update what is there to *spec*, and return the call that did."""
         call = self.build_call(spec, self.look())
+        self._made.append(call)
+        self.provider.update(call)
+        return call
+
+    def take(self, other: Trial) -> Call:
+        """Update what *other* has, as moved from its owner, and return the call that did."""
+        origin = "/".join(other.owner.split("/")[:2])
+        call = replace(self.build_call(self.case.spec, other.look()), origin=origin)
         self._made.append(call)
         self.provider.update(call)
         return call
