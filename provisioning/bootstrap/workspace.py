@@ -34,6 +34,7 @@ from provisioning.core.redaction import Redactor
 from provisioning.core.resources import Resource
 from provisioning.core.reviews.approvals import Reviewed
 from provisioning.core.reviews.drifts import DRIFTS
+from provisioning.core.reviews.records import REVIEWS
 from provisioning.core.statelog import OURS, LogView
 from provisioning.core.sweeps import Needs, compute_needs
 from provisioning.gitstore.holders import is_gone, read_boot, read_holder
@@ -230,7 +231,8 @@ class Workspace:
         """
         ref = f"refs/heads/{self.branch}"
         if self.remote:
-            self.remote.fetch(ref, f"{OURS}*", f"{DRIFTS}*")
+            reviews = [f"{REVIEWS}*"] if self.forge else []
+            self.remote.fetch(ref, f"{OURS}*", f"{DRIFTS}*", *reviews)
         commit = self.repository.read_ref(ref)
         if commit is None:
             raise RepositoryUnusable(
