@@ -63,11 +63,6 @@ class ServedWorkspace(Workspace):
         """Seconds without a sign of life after which a worker counts as hung."""
         return float(self.layers.get("serve.patience").value)
 
-    @property
-    def poll_interval(self) -> float:
-        """Seconds between two looks for news; a local branch is read each second."""
-        return float(self.layers.get("serve.poll").value) if self.remote else 1.0
-
     def find_touched(self, old: CommitId | None, new: CommitId) -> Touched:
         """Return what differs between two commits; without *old*, from the first parent."""
         if old is None:

@@ -144,9 +144,9 @@ class Workspace:
         return str(self.layers.get("branch").value)
 
     @property
-    def watch_interval(self) -> float:
-        """Seconds between two rounds of watching."""
-        return float(self.layers.get("watch.interval").value)
+    def poll_interval(self) -> float:
+        """Seconds between two looks for news; a local branch is read each second."""
+        return float(self.layers.get("serve.poll").value) if self.remote else 1.0
 
     @cached_property
     def remote(self) -> Remote | None:

@@ -275,13 +275,6 @@ SETTINGS: tuple[Setting, ...] = (
         doc="How many infras `reconcile` works on at once.",
     ),
     Setting(
-        key="watch.interval",
-        type=float,
-        default=30,
-        minimum=1,
-        doc="Seconds between two rounds of `reconcile --watch`.",
-    ),
-    Setting(
         key="serve.poll",
         type=float,
         default=30,

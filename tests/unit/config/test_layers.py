@@ -64,10 +64,10 @@ def test_later_layers_win(load, without, value, origin):
 
 def test_workspace_wins_over_user(load, tmp_path):
     """The workspace wins over the user, who wins over the defaults."""
-    both = load({WORKSPACE: "lock: {ttl: 60}"}, user="lock.ttl = 50\nwatch.interval = 5")
+    both = load({WORKSPACE: "lock: {ttl: 60}"}, user="lock.ttl = 50\nserve.sweep = 5")
     assert both.get("lock.ttl").value == 60
-    assert both.get("watch.interval").value == 5
-    assert str(both.get("watch.interval").origin) == f"{tmp_path}/config.user.toml:2"
+    assert both.get("serve.sweep").value == 5
+    assert str(both.get("serve.sweep").origin) == f"{tmp_path}/config.user.toml:2"
 
 
 def test_maps_merge_and_lists_replace(load):
@@ -95,8 +95,8 @@ def test_map_and_leaf_replace_each_other(load_workspace, low, high, merged):
 
 def test_environment_is_chosen_by_a_flag(load):
     """A flag chooses the environment whose file is read."""
-    files = {"config/test-defaults.toml": "watch.interval = 3"}
-    assert load(files, flags=["environment=test"]).get("watch.interval").value == 3
+    files = {"config/test-defaults.toml": "serve.sweep = 3"}
+    assert load(files, flags=["environment=test"]).get("serve.sweep").value == 3
 
 
 @pytest.mark.parametrize(

@@ -144,7 +144,7 @@ def test_long_chain_is_refused(resolve):
     [
         ('local: {root: "{{env.BASE}}/live"}', "local.root", "/srv/live"),
         ('lock: {ttl: "{{env.TTL}}"}', "lock.ttl", 60),
-        ('lock: {ttl: "{{config.watch.interval}}"}', "lock.ttl", 30),
+        ('lock: {ttl: "{{config.serve.poll}}"}', "lock.ttl", 30),
         ('lock: {backend: "{{env.BACKEND}}"}', "lock.backend", "none"),
         ('local: {allow: ["{{env.BASE}}", /x]}', "local.allow", ["/srv", "/x"]),
         ('local: {root: "{{git.branch}}"}', "local.root", "main"),
