@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 from provisioning.bootstrap.reviews import build_reviewer, is_drift_told
 from provisioning.bootstrap.workspace import Lasting, Workspace
 from provisioning.config.home import find_home
-from provisioning.config.layers import Layers
+from provisioning.config.layers import WORKSPACE_FILE, Layers
 from provisioning.config.workspace import find_workspace
-from provisioning.core.errors import ProvisioningError
+from provisioning.core.errors import ProvisioningError, RepositoryUnusable
 from provisioning.core.ids import CommitId
 from provisioning.core.redaction import Redactor
 from provisioning.core.resources import Resource
@@ -72,7 +72,7 @@ class ServedWorkspace(Workspace):
             old = parents[0]
         infras: set[str] = set()
         is_shared = False
-        for path in list_changed_paths(self.repository, old, new):
+        for path in self._list_changed(old, new):
             if not path.startswith(self.prefix):
                 continue
             below = path.removeprefix(self.prefix)
@@ -82,6 +82,12 @@ class ServedWorkspace(Workspace):
             else:
                 is_shared = True
         return Touched(frozenset(infras), is_shared)
+
+    def _list_changed(self, old: CommitId, new: CommitId) -> list[str]:
+        try:
+            return list_changed_paths(self.repository, old, new)
+        except RepositoryUnusable:  # the old one is gone: the branch was written anew
+            return [f"{self.prefix}{WORKSPACE_FILE}"]
 
     def read_needs(self, commit: CommitId, infras: Collection[str]) -> Needs:
         """Return which of *infras* refer to which; what did not change is not read again."""

@@ -305,7 +305,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         key="serve.patience",
         type=float,
-        default=900,
+        default=120,
         minimum=1,
         layers=BEFORE_INFRA,
         doc="Seconds without a sign of life after which `serve` gives a worker's place to another.",

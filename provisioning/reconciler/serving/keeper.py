@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 import threading
+import traceback
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
@@ -29,6 +30,7 @@ from provisioning.reconciler.serving.news import (
     CycleBegun,
     CycleEnded,
     CycleTold,
+    Defect,
     Fetched,
     FetchFailed,
     ForgeUntold,
@@ -126,7 +128,6 @@ class Last:
     sentence: str
     due: float | None
     good_at: float | None
-    error: ProvisioningError | None
 
 
 @dataclass(slots=True)
@@ -137,6 +138,10 @@ class Health:
     error: ProvisioningError | None = None
     settings_error: ProvisioningError | None = None
     infras: dict[str, Last] = field(default_factory=dict)
+
+
+HEARD = 1.0
+"""Seconds in which a newer commit is heard of, that a run was interrupted for."""
 
 
 class Keeper:
@@ -228,9 +233,18 @@ class Keeper:
 
     def _look_for_ever(self) -> None:
         while not self._stop.is_requested:
-            pause = self._look_for_news()
+            try:
+                pause = self._look_for_news()
+            except Exception:  # noqa: BLE001  a defect must not end the looking
+                self._tell(Defect(key=None, trace=traceback.format_exc()))
+                pause = self._count_failure()
             self._hint.wait(pause)
             self._hint.clear()
+
+    def _count_failure(self) -> float:
+        """Return the seconds after which to look again."""
+        self._failures += 1
+        return compute_backoff(self._failures, random.random())  # noqa: S311
 
     def _look_for_news(self) -> float:
         """Look once; return the seconds after which to look again."""
@@ -241,9 +255,8 @@ class Keeper:
             self._take_in(workspace, commit, began)
             self._ask_for_reviews()
         except ProvisioningError as exc:
-            self._failures += 1
             self.health.error = exc
-            pause = compute_backoff(self._failures, random.random())  # noqa: S311
+            pause = self._count_failure()
             self._tell(FetchFailed(workspace=self.name, error=exc, retry=pause))
             return pause
         self._failures = 0
@@ -398,7 +411,6 @@ class Keeper:
             sentence=describe_cycle(ended),
             due=None if ended.retry is None else now + ended.retry,
             good_at=now if is_good else before.good_at if before else None,
-            error=ended.error,
         )
 
     def _listen(self, key: Key) -> Callable[[Event], None]:
@@ -416,7 +428,8 @@ class Keeper:
             return compute_retry(error, work.failures + 1, jitter)
         match report.conclusion if report else None:
             case Conclusion.INTERRUPTED:
-                return None if self._stop.is_requested else 0.0
+                self.hint()  # a newer commit has come
+                return None if self._stop.is_requested else HEARD
             case Conclusion.FAILED:
                 return compute_backoff(work.failures + 1, jitter)
             case Conclusion.BLOCKED if report and report.prospect.plan.blocked:
