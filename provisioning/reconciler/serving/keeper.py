@@ -354,7 +354,7 @@ class Keeper:
         if state is None or infra not in state.infras:
             return Ending(is_good=True)
         began = self._crew.now()
-        self._tell(CycleBegun(work=work, commit=state.commit, waited=began - work.since))
+        self._tell(CycleBegun(work=work, commit=state.commit, waited=began - work.ready_since))
         report, error, looked = None, None, 0.0
         try:
             reconciler = state.workspace.build_reconciler(
