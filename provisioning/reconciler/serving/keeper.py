@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 import threading
+import traceback
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
@@ -29,6 +30,7 @@ from provisioning.reconciler.serving.news import (
     CycleBegun,
     CycleEnded,
     CycleTold,
+    Defect,
     Fetched,
     FetchFailed,
     ForgeUntold,
@@ -165,6 +167,7 @@ class Keeper:
         self._watching = threading.Lock()
         self._hint = threading.Event()
         self._reopens = threading.Event()
+        self._looked = threading.Event()
         self._failures = 0
         self._thread = threading.Thread(target=self._look_for_ever, name="keeper", daemon=True)
 
@@ -181,6 +184,7 @@ class Keeper:
     def reload(self) -> None:
         """Read the settings again, and look for news."""
         self._reopens.set()
+        self._looked.clear()
         self._hint.set()
 
     def close(self) -> None:
@@ -216,6 +220,11 @@ class Keeper:
             raise InvalidConfiguration(f"{self.name} has not been read yet", hint="try again soon")
         return self._state.workspace.read_hook_secret()
 
+    @property
+    def has_looked(self) -> bool:
+        """Whether it has looked since it began, or was told to reload; however that went."""
+        return self._looked.is_set()
+
     def get_key(self, infra: str) -> Key:
         """Return the key of *infra*."""
         return Key(self.name, Topic.INFRA, infra)
@@ -229,6 +238,8 @@ class Keeper:
     def _look_for_ever(self) -> None:
         while not self._stop.is_requested:
             pause = self._look_for_news()
+            if not self._reopens.is_set():
+                self._looked.set()
             self._hint.wait(pause)
             self._hint.clear()
 
@@ -240,15 +251,23 @@ class Keeper:
             commit = workspace.read_commit()
             self._take_in(workspace, commit, began)
             self._ask_for_reviews()
-        except ProvisioningError as exc:
+        except Exception as exc:  # noqa: BLE001  a defect must not end the looking for ever
             self._failures += 1
-            self.health.error = exc
             pause = compute_backoff(self._failures, random.random())  # noqa: S311
-            self._tell(FetchFailed(workspace=self.name, error=exc, retry=pause))
+            self._tell_failure(exc, pause)
             return pause
         self._failures = 0
         self.health.error, self.health.read_at = None, self._crew.now()
         return workspace.poll_interval
+
+    def _tell_failure(self, exc: Exception, pause: float) -> None:
+        if isinstance(exc, ProvisioningError):
+            self.health.error = exc
+            self._tell(FetchFailed(workspace=self.name, error=exc, retry=pause))
+        else:
+            self.health.error = ProvisioningError(f"a defect of provisioning: {exc!r}")
+            trace = "".join(traceback.format_exception(exc))
+            self._tell(Defect(key=None, trace=trace))
 
     def _open(self) -> KeptWorkspace:
         """Return the workspace, opened anew if that was asked for."""

@@ -98,6 +98,11 @@ class Service:
         """Whether the supervisor of the workers is."""
         return self.crew.now() - self.crew.beat < ALIVE
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether every workspace was looked at since the start, or the last reload."""
+        return all(each.has_looked for each in self.keepers.values())
+
     def list_troubles(self) -> list[str]:
         """Return what keeps the service from its work, a sentence each; none if it is ready."""
         troubles = ["it is draining"] if self.is_draining else []
