@@ -195,14 +195,19 @@ def reconcile(infra: str, socket: str | None, output: str) -> int:
 
 @serve.command()
 @click.option(
-    "-w", "--workspace", "folders", multiple=True, type=click.Path(file_okay=False, exists=True)
+    "-w",
+    "--workspace",
+    "folders",
+    multiple=True,
+    type=click.Path(file_okay=False, exists=True),
+    help="As of `serve`.",
 )
 @click.option("--listen", metavar="HOST:PORT", help="As of `serve`.")
 @pass_session
 def unit(session: Session, folders: Sequence[str], listen: str | None) -> None:
-    """Print a hardened systemd unit for a service of these workspaces."""
+    """Print a hardened systemd unit for a service of these workspaces, run as who asks."""
     import os
-    import shutil
+    import pwd
 
     from provisioning.bootstrap import open_workspace
     from provisioning.config.home import find_home
@@ -210,16 +215,31 @@ def unit(session: Session, folders: Sequence[str], listen: str | None) -> None:
 
     workspaces = [open_workspace(each, session.flags) for each in folders or (session.folder,)]
     roots = [each.root for each in workspaces]
-    program = shutil.which(sys.argv[0]) or sys.argv[0]
-    command = [str(Path(program).absolute()), "serve", "--log-format", "json"]
+    command = [*_find_program(), *(word for each in session.flags for word in ("-c", each))]
+    command += ["serve", "--log-format", "json"]
     for root in roots:
         command += ["--workspace", str(root)]
     command += ["--listen", listen] if listen else []
     home = find_home(os.environ).path
-    allowed = [
-        Path(str(path)) for each in workspaces for path in each.layers.get("local.allow").value
-    ]
-    click.echo(render_unit(command, roots, home, [home, *roots, *allowed]), nl=False)
+    writable = [home, *roots]
+    for each in workspaces:
+        writable.append(each.root / str(each.layers.get("local.root").value))
+        writable += [Path(str(path)) for path in each.layers.get("local.allow").value]
+    user = pwd.getpwuid(os.getuid()).pw_name
+    click.echo(render_unit(command, roots, home, _drop_inner(writable), user), nl=False)
+
+
+def _find_program() -> list[str]:
+    """Return the words that run this program from anywhere."""
+    import shutil
+
+    program = shutil.which(sys.argv[0])
+    return [str(Path(program).absolute())] if program else [sys.executable, "-m", "provisioning"]
+
+
+def _drop_inner(folders: Sequence[Path]) -> list[Path]:
+    """Return *folders* without those that lie in another of them."""
+    return [each for each in folders if not set(each.parents).intersection(folders)]
 
 
 def _name(infra: str | None) -> dict[str, str]:

@@ -73,6 +73,11 @@ class Work:
     due: float = 0.0
     waits_for: Key | None = None
 
+    @property
+    def ready_since(self) -> float:
+        """Since when it may be taken: a retry counts from when it was due."""
+        return max(self.since, self.due)
+
 
 @dataclass(frozen=True, slots=True)
 class Ending:
@@ -133,6 +138,7 @@ class WorkQueue:
                 self._line_up(key, urgency)
         if entry.standing is Standing.DELAYED and urgency <= Urgency.PUSH:
             self._failures.pop(key, None)
+            entry.due = now
             self._make_ready(key, entry)
 
     def set_needs(self, workspace: str, needs: Mapping[Key, Collection[Key]]) -> None:

@@ -124,18 +124,18 @@ class _Process:
                 signal.signal(number, handler)
 
     def _wait(self) -> None:
-        is_ready = False
+        is_told = False
         beat = min(LOOK, self._notifier.watchdog or LOOK)
         while not self._ends.wait(beat):
             if self._reloads.is_set():
                 self._reloads.clear()
                 self._notifier.send_reloading()
                 self._service.reload()
-                is_ready = False
-            troubles = self._service.list_troubles()
-            if not is_ready and not troubles:
-                is_ready = True
+                is_told = False
+            if not is_told and self._service.has_begun:
+                is_told = True
                 self._notifier.send(READY=1)
+            troubles = self._service.list_troubles()
             if self._service.is_alive:
                 status = "; ".join(troubles)[:200] or "keeping everything equal to Git"
                 self._notifier.send(WATCHDOG=1, STATUS=status.replace("\n", " "))

@@ -28,6 +28,38 @@ from provisioning.reconciler.serving.news import (
 )
 from provisioning.reconciler.serving.service import Service
 from provisioning.service.hooks import HookReply
+from provisioning.service.measures import (
+    BUILD,
+    CYCLE_SECONDS,
+    CYCLES,
+    DEFECTS,
+    DRIFT_SECONDS,
+    EXCHANGE_SECONDS,
+    FENCED,
+    FETCH_FAILURES,
+    FETCHES,
+    HOOKS,
+    HUNG,
+    INFRA_READY,
+    INFRA_SUCCESS,
+    INFRAS,
+    LOCK_SECONDS,
+    MEASURES,
+    OPEN,
+    OPERATIONS,
+    PUSH_SECONDS,
+    QUEUE_DEPTH,
+    QUEUE_OLDEST,
+    READY,
+    RETRIES,
+    THROTTLES,
+    UNTOLD,
+    WORKERS,
+    WORKERS_BUSY,
+    WORKSPACE_READ,
+    Form,
+    Measure,
+)
 
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800)
 """The bounds of every histogram of seconds."""
@@ -38,52 +70,33 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self._cycles = self._count("cycles", "Cycles that ended.", "workspace", "result")
-        self._cycle_seconds = self._time("cycle", "What a cycle took.", "phase", "result")
-        self._pushed = self._time("push_to_applied", "From hearing of a push to its run's record.")
-        self._drifted = self._time("drift", "From noticing a change to the record of its healing.")
-        self._lock_waits = self._time("lock_wait", "From finding a lock held to passing it.")
-        self._fenced = self._count("fenced_writes", "Writes refused because the lock was lost.")
-        self._calls = self._count(
-            "operations", "Operations of runs that ended.", "provider", "outcome"
+        self._counters = {
+            each: Counter(each.name, each.told, each.labels, registry=self.registry)
+            for each in MEASURES
+            if each.form is Form.COUNTER
+        }
+        self._histograms = {
+            each: Histogram(
+                each.name, each.told, each.labels, buckets=SECONDS, registry=self.registry
+            )
+            for each in MEASURES
+            if each.form is Form.HISTOGRAM
+        }
+        self._open = Gauge(OPEN.name, OPEN.told, registry=self.registry)
+        Gauge(BUILD.name, BUILD.told, BUILD.labels, registry=self.registry).labels(__version__).set(
+            1
         )
-        self._retries = self._count(
-            "operation_retries", "Calls to providers that were made again.", "provider"
-        )
-        self._throttles = self._count(
-            "provider_throttles", "Calls that a provider asked to be fewer.", "provider"
-        )
-        self._open = Gauge(
-            "provisioning_operations_open",
-            "Operations begun in a journal and not ended.",
-            registry=self.registry,
-        )
-        self._fetches = self._count("fetches", "Looks for news that went well.", "workspace")
-        self._fetch_failures = self._count(
-            "fetch_failures", "Looks for news that did not.", "workspace", "code"
-        )
-        self._exchanges = self._time(
-            "git_exchange", "Exchanges with remotes.", "operation", "result"
-        )
-        self._untold = self._count("forge_failures", "Words the forge did not take.", "workspace")
-        self._hooks = self._count("hooks", "Webhooks, by what was answered.", "status")
-        self._hung = self._count("workers_hung", "Workers that hung and were replaced.")
-        self._defects = self._count("defects", "Errors that are defects of this program.")
-        info = Gauge(
-            "provisioning_build_info", "The version; always 1.", ["version"], registry=self.registry
-        )
-        info.labels(__version__).set(1)
         ProcessCollector(registry=self.registry)
         self._held_since: dict[Key, float] = {}
         self._begun: set[tuple[Key, str]] = set()
 
-    def _count(self, name: str, told: str, *labels: str) -> Counter:
-        return Counter(f"provisioning_{name}", told, labels, registry=self.registry)
+    def _count(self, measure: Measure, *labels: str) -> None:
+        counter = self._counters[measure]
+        (counter.labels(*labels) if labels else counter).inc()
 
-    def _time(self, name: str, told: str, *labels: str) -> Histogram:
-        return Histogram(
-            f"provisioning_{name}_seconds", told, labels, buckets=SECONDS, registry=self.registry
-        )
+    def _time(self, measure: Measure, seconds: float, *labels: str) -> None:
+        histogram = self._histograms[measure]
+        (histogram.labels(*labels) if labels else histogram).observe(seconds)
 
     def watch(self, service: Service) -> None:
         """Look up the queue and the infras of *service* whenever Prometheus asks."""
@@ -95,7 +108,7 @@ class Metrics:
 
     def note_hook(self, reply: HookReply) -> None:
         """Count a webhook."""
-        self._hooks.labels(str(int(reply.status))).inc()
+        self._count(HOOKS, str(int(reply.status)))
 
     @singledispatchmethod
     def note(self, news: News) -> None:
@@ -103,30 +116,30 @@ class Metrics:
 
     @note.register
     def _(self, news: Fetched) -> None:
-        self._fetches.labels(news.workspace).inc()
+        self._count(FETCHES, news.workspace)
 
     @note.register
     def _(self, news: FetchFailed) -> None:
-        self._fetch_failures.labels(news.workspace, news.error.code).inc()
+        self._count(FETCH_FAILURES, news.workspace, news.error.code)
 
     @note.register
     def _(self, news: Exchanged) -> None:
         result = "done" if news.is_done else "failed"
-        self._exchanges.labels(news.operation, result).observe(news.seconds)
+        self._time(EXCHANGE_SECONDS, news.seconds, news.operation, result)
 
     @note.register
     def _(self, news: ForgeUntold) -> None:
-        self._untold.labels(news.workspace).inc()
+        self._count(UNTOLD, news.workspace)
 
     @note.register
     def _(self, news: WorkerHung) -> None:
         del news
-        self._hung.inc()
+        self._count(HUNG)
 
     @note.register
     def _(self, news: Defect) -> None:
         del news
-        self._defects.inc()
+        self._count(DEFECTS)
 
     @note.register
     def _(self, news: CycleTold) -> None:
@@ -135,34 +148,34 @@ class Metrics:
             case EventKind.OPERATION_BEGUN:
                 self._begun.add((news.key, str(event.id)))
             case EventKind.OPERATION_RETRIED:
-                self._retries.labels(event.provider).inc()
+                self._count(RETRIES, event.provider)
                 if event.is_throttled:
-                    self._throttles.labels(event.provider).inc()
+                    self._count(THROTTLES, event.provider)
             case EventKind.OPERATION_ENDED:
                 self._begun.discard((news.key, str(event.id)))
-                self._calls.labels(event.provider, event.outcome).inc()
+                self._count(OPERATIONS, event.provider, event.outcome)
         self._open.set(len(self._begun))
 
     @note.register
     def _(self, news: CycleEnded) -> None:
         key = news.work.key
-        self._cycles.labels(key.workspace, news.result).inc()
-        self._cycle_seconds.labels("look", news.result).observe(news.looked)
-        self._cycle_seconds.labels("apply", news.result).observe(news.seconds - news.looked)
+        self._count(CYCLES, key.workspace, news.result)
+        self._time(CYCLE_SECONDS, news.looked, "look", news.result)
+        self._time(CYCLE_SECONDS, news.seconds - news.looked, "apply", news.result)
         self._begun = {each for each in self._begun if each[0] != key}
         self._open.set(len(self._begun))
         if isinstance(news.error, Fenced):
-            self._fenced.inc()
+            self._count(FENCED)
         now = time.monotonic()
         if isinstance(news.error, LockHeld):
             self._held_since.setdefault(key, now)
         elif (since := self._held_since.pop(key, None)) is not None:
-            self._lock_waits.observe(now - since)
+            self._time(LOCK_SECONDS, now - since)
         if news.report is not None and news.report.run is not None:
             if news.work.urgency is Urgency.PUSH:
-                self._pushed.observe(news.since_asked)
+                self._time(PUSH_SECONDS, news.since_asked)
             elif news.work.urgency is Urgency.DRIFT:
-                self._drifted.observe(news.since_asked)
+                self._time(DRIFT_SECONDS, news.since_asked)
 
 
 class _Standings(Collector):
@@ -173,6 +186,7 @@ class _Standings(Collector):
 
     def collect(self) -> Iterable[Metric]:
         """Look it up."""
+        yield _build_gauge(READY, float(not self._service.list_troubles()))
         yield from self._collect_queue()
         yield from self._collect_infras()
 
@@ -181,9 +195,7 @@ class _Standings(Collector):
         with crew.open_queue() as queue:
             work = queue.list_work()
         now = crew.now()
-        depth = GaugeMetricFamily(
-            "provisioning_queue_depth", "Keys that are queued.", labels=["urgency", "standing"]
-        )
+        depth = _build_gauge(QUEUE_DEPTH)
         counts: dict[tuple[str, str], int] = {
             (urgency.name.lower(), str(standing)): 0 for urgency in Urgency for standing in Standing
         }
@@ -192,35 +204,14 @@ class _Standings(Collector):
         for labels, count in counts.items():
             depth.add_metric(list(labels), count)
         yield depth
-        ready = [now - each.since for each in work if each.standing is Standing.READY]
-        yield GaugeMetricFamily(
-            "provisioning_queue_oldest_seconds",
-            "Since when the oldest key is ready and no worker has taken it.",
-            value=max(ready, default=0.0),
-        )
-        busy = sum(each.standing is Standing.RUNNING for each in work)
-        yield GaugeMetricFamily("provisioning_workers_busy", "Workers at work.", value=busy)
-        yield GaugeMetricFamily("provisioning_workers", "Workers in all.", value=crew.size)
+        ready = [now - each.ready_since for each in work if each.standing is Standing.READY]
+        yield _build_gauge(QUEUE_OLDEST, max(ready, default=0.0))
+        yield _build_gauge(WORKERS_BUSY, sum(each.standing is Standing.RUNNING for each in work))
+        yield _build_gauge(WORKERS, crew.size)
 
     def _collect_infras(self) -> Iterator[Metric]:
-        ready = GaugeMetricFamily(
-            "provisioning_infra_ready",
-            "1 if the last cycle of an infra came out well, 0 if not.",
-            labels=["workspace", "infra"],
-        )
-        success = GaugeMetricFamily(
-            "provisioning_infra_last_success_timestamp_seconds",
-            "When a cycle of an infra came out well last.",
-            labels=["workspace", "infra"],
-        )
-        read = GaugeMetricFamily(
-            "provisioning_workspace_last_read_timestamp_seconds",
-            "When a workspace was looked at for news last, and that went well.",
-            labels=["workspace"],
-        )
-        kept = GaugeMetricFamily(
-            "provisioning_infras", "Infras that are kept.", labels=["workspace"]
-        )
+        ready, success = _build_gauge(INFRA_READY), _build_gauge(INFRA_SUCCESS)
+        read, kept = _build_gauge(WORKSPACE_READ), _build_gauge(INFRAS)
         offset = time.time() - self._service.crew.now()
         for keeper in self._service.keepers.values():
             kept.add_metric([keeper.name], len(keeper.infras))
@@ -233,44 +224,7 @@ class _Standings(Collector):
         yield from (ready, success, read, kept)
 
 
-_REFERENCE_HEAD = """\
-# Metrics
-
-`provisioning serve --listen HOST:PORT` tells them at `/metrics`, in the format of Prometheus. A
-counter ends in `_total` there, and a histogram in `_bucket`, `_sum` and `_count`. The process's own
-`process_…` are told as well. `examples/observability/` has a dashboard and alerts.
-
-| Metric | Type | Labels | Meaning |
-| --- | --- | --- | --- |
-"""
-
-
-def render_reference(metrics: Metrics) -> str:
-    """Return `docs/reference/metrics.md`, of *metrics* that watch a service."""
-    rows = []
-    for each in metrics.registry.collect():
-        if each.name.startswith("provisioning_"):
-            labels = ", ".join(f"`{name}`" for name in LABELS.get(each.name, ())) or "none"
-            rows.append(f"| `{each.name}` | {each.type} | {labels} | {each.documentation} |\n")
-    return _REFERENCE_HEAD + "".join(sorted(rows))
-
-
-LABELS = {
-    "provisioning_build_info": ("version",),
-    "provisioning_cycle_seconds": ("phase", "result"),
-    "provisioning_cycles": ("workspace", "result"),
-    "provisioning_fetch_failures": ("workspace", "code"),
-    "provisioning_fetches": ("workspace",),
-    "provisioning_forge_failures": ("workspace",),
-    "provisioning_git_exchange_seconds": ("operation", "result"),
-    "provisioning_hooks": ("status",),
-    "provisioning_infra_last_success_timestamp_seconds": ("workspace", "infra"),
-    "provisioning_infra_ready": ("workspace", "infra"),
-    "provisioning_infras": ("workspace",),
-    "provisioning_operation_retries": ("provider",),
-    "provisioning_operations": ("provider", "outcome"),
-    "provisioning_provider_throttles": ("provider",),
-    "provisioning_queue_depth": ("urgency", "standing"),
-    "provisioning_workspace_last_read_timestamp_seconds": ("workspace",),
-}
-"""The labels of each metric, for people; a test holds them against what is told."""
+def _build_gauge(measure: Measure, value: float | None = None) -> GaugeMetricFamily:
+    return GaugeMetricFamily(
+        measure.name, measure.told, value, None if value is not None else measure.labels
+    )

@@ -2,33 +2,35 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
 _UNIT = """\
-# Written by `provisioning serve unit`. Put it into /etc/systemd/system/provisioning.service, or,
-# for a user, into ~/.config/systemd/user; then `systemctl enable --now provisioning`.
+# Written by `provisioning serve unit`. Put it into /etc/systemd/system/provisioning.service; then
+# `systemctl daemon-reload` and `systemctl enable --now provisioning`.
 [Unit]
 Description=provisioning: keeps {what} equal to Git
-Documentation=man:provisioning(1)
 After=network-online.target
 Wants=network-online.target
 
 [Service]
-Type=notify-reload
+Type=notify
 NotifyAccess=main
+User={user}
 ExecStart={command}
-Environment=PROVISIONING_HOME={home}
+ExecReload=/bin/kill -HUP $MAINPID
+Environment={home}
 WorkingDirectory={folder}
 Restart=always
 RestartSec=2
 WatchdogSec=60
+TimeoutStartSec=300
 TimeoutStopSec=120
-# Processes that the service keeps outlive it, and are found again when it is back.
+# Processes that the service keeps outlive it, and are found again when it is back. What is below
+# holds for them, too; what they write to /tmp goes when the service ends.
 KillMode=process
 
-# It writes to these, and to nothing else; add each path of local.allow.
+# It writes to these, and to nothing else. Each must be there.
 ReadWritePaths={writable}
 ProtectSystem=strict
 PrivateTmp=yes
@@ -45,7 +47,6 @@ RestrictNamespaces=yes
 RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK
 LockPersonality=yes
 SystemCallArchitectures=native
-UMask=0077
 
 [Install]
 WantedBy=multi-user.target
@@ -53,7 +54,11 @@ WantedBy=multi-user.target
 
 
 def render_unit(
-    command: Sequence[str], folders: Sequence[Path], home: Path, writable: Sequence[Path]
+    command: Sequence[str],
+    folders: Sequence[Path],
+    home: Path,
+    writable: Sequence[Path],
+    user: str,
 ) -> str:
     """Return the unit that runs *command* for the workspaces at *folders*.
 
@@ -62,16 +67,26 @@ def render_unit(
         folders: The workspaces.
         home: The home of the product.
         writable: What the service writes to.
+        user: Whom it runs as.
     """
     return _UNIT.format(
-        what=", ".join(each.name for each in folders),
-        command=" ".join(_quote(each) for each in command),
-        home=_quote(str(home)),
-        folder=_quote(str(folders[0])),
-        writable=" ".join(_quote(str(each)) for each in writable),
+        what=_escape(", ".join(each.name for each in folders)),
+        user=_escape(user),
+        command=" ".join(_quote(each).replace("$", "$$") for each in command),
+        home=_quote(f"PROVISIONING_HOME={home}"),
+        folder=_escape(str(folders[0])),
+        writable=" ".join(_quote(str(each)) for each in dict.fromkeys(writable)),
     )
 
 
 def _quote(word: str) -> str:
-    """Quote a word for systemd, to which % and $ mean something: systemd.service(5)."""
-    return shlex.quote(word.replace("%", "%%").replace("$", "$$"))
+    """Quote a word for systemd, which has rules of its own: systemd.syntax(7)."""
+    escaped = _escape(word)
+    if escaped and not any(each in " \t'\"\\;" for each in escaped):
+        return escaped
+    return '"' + escaped.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _escape(text: str) -> str:
+    """Keep systemd from filling in its specifiers."""
+    return text.replace("%", "%%")

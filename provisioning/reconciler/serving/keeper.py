@@ -132,9 +132,13 @@ class Last:
 
 @dataclass(slots=True)
 class Health:
-    """How a workspace is: when it was last read well, and what is wrong, if anything is."""
+    """How a workspace is: when it was last read well, and what is wrong, if anything is.
+
+    `due` is when it is to be read next. Times are of the crew's clock, in seconds.
+    """
 
     read_at: float | None = None
+    due: float = 0.0
     error: ProvisioningError | None = None
     settings_error: ProvisioningError | None = None
     infras: dict[str, Last] = field(default_factory=dict)
@@ -170,6 +174,7 @@ class Keeper:
         self._watching = threading.Lock()
         self._hint = threading.Event()
         self._reopens = threading.Event()
+        self._looked = threading.Event()
         self._failures = 0
         self._thread = threading.Thread(target=self._look_for_ever, name="keeper", daemon=True)
 
@@ -186,6 +191,7 @@ class Keeper:
     def reload(self) -> None:
         """Read the settings again, and look for news."""
         self._reopens.set()
+        self._looked.clear()
         self._hint.set()
 
     def close(self) -> None:
@@ -221,6 +227,11 @@ class Keeper:
             raise InvalidConfiguration(f"{self.name} has not been read yet", hint="try again soon")
         return self._state.workspace.read_hook_secret()
 
+    @property
+    def has_looked(self) -> bool:
+        """Whether it has looked since it began, or was told to reload; however that went."""
+        return self._looked.is_set()
+
     def get_key(self, infra: str) -> Key:
         """Return the key of *infra*."""
         return Key(self.name, Topic.INFRA, infra)
@@ -233,11 +244,9 @@ class Keeper:
 
     def _look_for_ever(self) -> None:
         while not self._stop.is_requested:
-            try:
-                pause = self._look_for_news()
-            except Exception:  # noqa: BLE001  a defect must not end the looking
-                self._tell(Defect(key=None, trace=traceback.format_exc()))
-                pause = self._count_failure()
+            pause = self._look_for_news()
+            if not self._reopens.is_set():
+                self._looked.set()
             self._hint.wait(pause)
             self._hint.clear()
 
@@ -254,14 +263,23 @@ class Keeper:
             commit = workspace.read_commit()
             self._take_in(workspace, commit, began)
             self._ask_for_reviews()
-        except ProvisioningError as exc:
-            self.health.error = exc
+        except Exception as exc:  # noqa: BLE001  a defect must not end the looking for ever
             pause = self._count_failure()
-            self._tell(FetchFailed(workspace=self.name, error=exc, retry=pause))
+            self._tell_failure(exc, pause)
             return pause
         self._failures = 0
         self.health.error, self.health.read_at = None, self._crew.now()
+        self.health.due = self.health.read_at + workspace.poll_interval
         return workspace.poll_interval
+
+    def _tell_failure(self, exc: Exception, pause: float) -> None:
+        if isinstance(exc, ProvisioningError):
+            self.health.error = exc
+            self._tell(FetchFailed(workspace=self.name, error=exc, retry=pause))
+        else:
+            self.health.error = ProvisioningError(f"a defect of provisioning: {exc!r}")
+            trace = "".join(traceback.format_exception(exc))
+            self._tell(Defect(key=None, trace=trace))
 
     def _open(self) -> KeptWorkspace:
         """Return the workspace, opened anew if that was asked for."""
@@ -367,7 +385,7 @@ class Keeper:
         if state is None or infra not in state.infras:
             return Ending(is_good=True)
         began = self._crew.now()
-        self._tell(CycleBegun(work=work, commit=state.commit, waited=began - work.since))
+        self._tell(CycleBegun(work=work, commit=state.commit, waited=began - work.ready_since))
         report, error, looked = None, None, 0.0
         try:
             reconciler = state.workspace.build_reconciler(

@@ -6,6 +6,7 @@ import signal
 import socket
 import stat
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -301,10 +302,28 @@ def test_systemd_is_told_what_it_wants_to_know(shop, serve, tmp_path):
         hear("STOPPING")
 
 
-def test_the_unit_is_one_that_systemd_takes(shop):
-    """Hardened, restarted, and with processes that outlive it."""
-    unit = shop.run("serve", "unit", "--listen", "127.0.0.1:8080")
-    assert "Type=notify" in unit
-    assert "KillMode=process" in unit
-    assert f"--workspace {shop.folder}" in unit
-    assert str(shop.folder) in unit[unit.index("ReadWritePaths") :]
+def test_systemd_is_not_kept_waiting_by_what_is_broken(shop, serve, tmp_path):
+    """The other workspaces are kept, so it has started; `STATUS` and `readyz` tell the trouble."""
+    settings = shop.folder / "config/provisioning.yaml"
+    nowhere = tmp_path / "nowhere.git"
+    settings.write_text(settings.read_text().replace("remote: null", f"remote: {nowhere}"))
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(tmp_path / "n"))
+        manager.settimeout(30)
+        shop.environment["NOTIFY_SOCKET"] = str(tmp_path / "n")
+        service = serve(waits=False)
+        said = ""
+        while "READY=1" not in said or "STATUS=shop: " not in said:
+            said += manager.recv(4096).decode()
+    assert not service.ask("status")["ready"]
+
+
+def test_the_unit_lets_it_write_where_it_must(shop):
+    """Its home, the workspaces, and where their settings say that files may lie."""
+    settings = ["-c", "local.root=/srv/live", "-c", 'local.allow=["/srv/live/x", "/var/www"]']
+    unit = shop.run(*settings, "serve", "unit", "--listen", "127.0.0.1:8080")
+    assert "Type=notify\n" in unit
+    assert "KillMode=process\n" in unit
+    assert f"--workspace {shop.folder} --listen 127.0.0.1:8080\n" in unit
+    assert f"ReadWritePaths={shop.home} {shop.folder} /srv/live /var/www\n" in unit
+    assert f"{sys.executable} -m provisioning -c local.root=/srv/live -c " in unit

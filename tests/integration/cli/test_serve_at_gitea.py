@@ -39,7 +39,7 @@ def publish(hosted, text):
 
 
 def test_a_push_arrives_by_webhook_and_its_commit_tells(hosted, service):
-    """The change is applied, and the commit has a status of the infra with a link to the run."""
+    """The change is applied, and its commit has a status with a link to the run."""
     commit = publish(hosted, CHANGED)
     service.wait(lambda: read(hosted) == "changed\n", "the push to be applied")
     path = f"/commits/{commit}/statuses"

@@ -11,7 +11,10 @@ from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 from running_service import RunningService
+
+from provisioning.service.measures import MEASURES
 
 SECRET = "a-secret-of-the-hook"
 
@@ -117,3 +120,19 @@ def test_metrics_are_told_and_hold_no_secret(service):
     assert 'provisioning_infra_ready{infra="web",workspace="shop"} 1.0' in text
     assert SECRET not in text
     assert SECRET not in service.log.read_text()
+
+
+def test_what_is_told_is_what_the_reference_lists(service):
+    """Every metric of the table with its form and labels, and no other of ours."""
+    service.wait_idle()
+    told = {
+        each.name: each
+        for each in text_string_to_metric_families(service.get("/metrics")[1])
+        if each.name.startswith("provisioning_") and not each.name.endswith("_created")
+    }
+    assert {name: each.type for name, each in told.items()} == {
+        each.name: each.form for each in MEASURES
+    }
+    for measure in MEASURES:
+        for sample in told[measure.name].samples:
+            assert sample.labels.keys() - {"le"} == set(measure.labels), sample
