@@ -28,6 +28,8 @@ from running_service import PROGRAM, RunningService  # noqa: E402
 
 INFRAS, EACH = 1000, 10
 ROUNDS = 20
+SLEEP = 864000
+"""Seconds that the first process sleeps; each further one a second more, so that they differ."""
 
 
 class Bench:
@@ -176,44 +178,47 @@ def measure_raw(base: Path, count: int) -> float:
 
 
 def measure_healing(base: Path) -> list[tuple[str, str, str]]:
-    """Measure how long a broken file or a dead process stays so."""
-    bench = Bench(base / "healing", 1)
-    (bench.folder / "infra/i0000/job.yaml").write_text(
-        "apiVersion: provisioning/v1\nkind: Process\nmetadata: {name: job}\n"
-        "spec: {command: [/bin/sleep, '86401'], restart: always}\n"
-    )
+    """Measure how long a broken file or a dead process stays so; each in an infra of its own."""
+    bench = Bench(base / "healing", ROUNDS)
+    for number in range(ROUNDS):
+        (bench.folder / f"infra/i{number:04}/job.yaml").write_text(
+            "apiVersion: provisioning/v1\nkind: Process\nmetadata: {name: job}\n"
+            f"spec: {{command: [/bin/sleep, '{SLEEP + number}'], restart: always}}\n"
+        )
     bench.push()
     files, processes = [], []
-    with running(bench) as service:
-        service.wait_idle()
-        path = bench.folder / f"live/i0000/f{EACH - 1}"
-        for _ in range(ROUNDS):
-            path.write_text("by hand")
-            began = time.monotonic()
-            files.append(bench.wait_for(0, "first") - began)
+    try:
+        with running(bench) as service:
             service.wait_idle()
-        for _ in range(ROUNDS):
-            (before,) = find_sleeps()
-            os.kill(before, signal.SIGKILL)
-            began = time.monotonic()
-            while not find_sleeps() - {before}:
-                time.sleep(0.001)
-            processes.append(time.monotonic() - began)
-            service.wait_idle()
-    for pid in find_sleeps():
-        os.kill(pid, signal.SIGKILL)
+            for number in range(ROUNDS):
+                (bench.folder / f"live/i{number:04}/f{EACH - 1}").write_text("by hand")
+                began = time.monotonic()
+                files.append(bench.wait_for(number, "first") - began)
+                service.wait_idle()
+            for number in range(ROUNDS):
+                (before,) = find_sleeps(number)
+                os.kill(before, signal.SIGKILL)
+                began = time.monotonic()
+                while not find_sleeps(number) - {before}:
+                    time.sleep(0.001)
+                processes.append(time.monotonic() - began)
+                service.wait_idle()
+    finally:
+        for number in range(ROUNDS):
+            for pid in find_sleeps(number):
+                os.kill(pid, signal.SIGKILL)
     return [
         ("a file broken → healed, p95", f"{get_p95(files):.2f} s", "1 s"),
         ("a process broken → healed, p95", f"{get_p95(processes):.2f} s", "1 s"),
     ]
 
 
-def find_sleeps() -> set[int]:
-    """Return the processes that the benchmark lets run."""
-    found = set()
+def find_sleeps(number: int) -> set[int]:
+    """Return the processes that the benchmark lets run in an infra."""
+    found, words = set(), [b"/bin/sleep", str(SLEEP + number).encode()]
     for each in Path("/proc").glob("[0-9]*/cmdline"):
         try:
-            if each.read_bytes().split(b"\0")[:2] == [b"/bin/sleep", b"86401"]:
+            if each.read_bytes().split(b"\0")[:2] == words:
                 found.add(int(each.parent.name))
         except OSError:
             continue

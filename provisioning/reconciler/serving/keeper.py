@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-from provisioning.core.backoff import compute_backoff, compute_retry
+from provisioning.core.backoff import Healings, compute_backoff, compute_retry
 from provisioning.core.errors import InvalidConfiguration, ProvisioningError
 from provisioning.core.gates import REWOUND
 from provisioning.core.ids import CommitId
@@ -144,10 +144,6 @@ class Health:
     infras: dict[str, Last] = field(default_factory=dict)
 
 
-HEARD = 1.0
-"""Seconds in which a newer commit is heard of, that a run was interrupted for."""
-
-
 class Keeper:
     """Keeps one workspace; see the module. *name* is what its keys, logs and metrics call it."""
 
@@ -171,6 +167,7 @@ class Keeper:
         self._statuses: Statuses | None = None
         self._watches: dict[Watches, Watch] = {}
         self._followed: dict[str, str] = {}
+        self._healings: dict[str, Healings] = {}
         self._watching = threading.Lock()
         self._hint = threading.Event()
         self._reopens = threading.Event()
@@ -353,6 +350,8 @@ class Keeper:
             queue.forget([self.get_key(each) for each in gone])
         for each in gone:
             self.health.infras.pop(each, None)
+            self._healings.pop(each, None)
+            self._followed.pop(each, None)
         try:
             self._schedule.plan(self.name, workspace.read_rhythms(commit, infras))
         except ProvisioningError as exc:
@@ -399,7 +398,7 @@ class Keeper:
             self._crew.sign(work.key)
             report = reconciler.reconcile(request, prospect)
             if report.run is not None:
-                self._watch_anew(state.workspace, reconciler, work.key)
+                self._watch_anew(state.workspace, reconciler)
         except ProvisioningError as exc:
             error = exc
         retry = self._compute_retry(work, report, error)
@@ -445,10 +444,10 @@ class Keeper:
         if error is not None:
             return compute_retry(error, work.failures + 1, jitter)
         match report.conclusion if report else None:
-            case Conclusion.INTERRUPTED:
-                self.hint()  # a newer commit has come
-                return None if self._stop.is_requested else HEARD
-            case Conclusion.FAILED:
+            case Conclusion.INTERRUPTED if self._stop.is_requested:
+                return None
+            case Conclusion.INTERRUPTED | Conclusion.FAILED:
+                self.hint()  # a newer commit may have come
                 return compute_backoff(work.failures + 1, jitter)
             case Conclusion.BLOCKED if report and report.prospect.plan.blocked:
                 return compute_backoff(work.failures + 1, jitter)
@@ -464,6 +463,7 @@ class Keeper:
         if any(each.code == REWOUND for each in report.prospect.verdicts):
             self.hint()  # another service may have applied what we have not heard of yet
         if report.run is not None:
+            self._count_healing(ended.work)
             with self._crew.open_queue() as queue:
                 users = queue.list_users(ended.work.key)
             for each in users:
@@ -473,6 +473,11 @@ class Keeper:
             if report.run is not None or report.prospect.verdicts:
                 key = Key(self.name, Topic.CLOSED, "")
                 self._crew.add(key, Urgency.REVIEW, f"{ended.work.key.name} was applied")
+
+    def _count_healing(self, work: Work) -> None:
+        if work.urgency is Urgency.DRIFT:
+            healings = self._healings.get(work.key.name, Healings())
+            self._healings[work.key.name] = healings.spend(self._crew.now())
 
     def _tell_drift(self, workspace: KeptWorkspace, report: Report) -> None:
         try:
@@ -500,11 +505,11 @@ class Keeper:
 
     # Watching
 
-    def _watch_anew(self, workspace: KeptWorkspace, reconciler: Reconciler, key: Key) -> None:
+    def _watch_anew(self, workspace: KeptWorkspace, reconciler: Reconciler) -> None:
         """Follow what a run has made, and look once more at what may have changed before that."""
         self._watch(workspace, reconciler, reconciler.log.read_local())
         if self._watches:
-            self._crew.add(key, Urgency.DRIFT, "watched from now on")
+            self._ask_for_healing(reconciler.infra, "watched from now on")
 
     def _watch(self, workspace: KeptWorkspace, reconciler: Reconciler, view: LogView) -> None:
         """Let the providers that can watch follow what is recorded, if that is not what it was."""
@@ -532,5 +537,9 @@ class Keeper:
             return self._watches[provider]
 
     def _notice(self, owner: str) -> None:
-        infra = owner.partition("/")[2]
-        self._crew.add(self.get_key(infra), Urgency.DRIFT, "something changed")
+        self._ask_for_healing(owner.partition("/")[2], "something changed")
+
+    def _ask_for_healing(self, infra: str, reason: str) -> None:
+        """Ask for a look: at once, unless it was healed often of late."""
+        due = self._healings.get(infra, Healings()).get_due(self._crew.now())
+        self._crew.add(self.get_key(infra), Urgency.DRIFT, reason, due)

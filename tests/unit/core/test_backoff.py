@@ -2,7 +2,15 @@
 
 import pytest
 
-from provisioning.core.backoff import LOCK_LOOK, LONGEST, compute_backoff, compute_retry
+from provisioning.core.backoff import (
+    BURST,
+    LOCK_LOOK,
+    LONGEST,
+    REFILL,
+    Healings,
+    compute_backoff,
+    compute_retry,
+)
 from provisioning.core.errors import (
     Fenced,
     InvalidManifest,
@@ -41,3 +49,16 @@ def test_who_says_when_to_come_back_is_believed():
     """It is not asked sooner."""
     assert compute_retry(ProviderThrottled("slow down", retry_after=77.0), 1, 0.5) == 77
     assert compute_retry(RemoteUnreachable("away"), 3, 0.5) == 8
+
+
+def test_healing_is_at_once_until_it_is_often():
+    """A burst is free; then each waits for its share, and a calm while pays the burst again."""
+    healings, now = Healings(), 1000.0
+    for _ in range(BURST):
+        assert healings.get_due(now) == now
+        healings = healings.spend(now)
+    assert healings.get_due(now) == now + REFILL
+    healings = healings.spend(now + REFILL)
+    assert healings.get_due(now + REFILL) == pytest.approx(now + 2 * REFILL)
+    later = now + REFILL * 2 * BURST
+    assert healings.spend(later).get_due(later) == later

@@ -82,6 +82,30 @@ def test_what_failed_waits_and_counts(queue):
     ("urgency", "is_taken"),
     [(Urgency.REVIEW, True), (Urgency.PUSH, True), (Urgency.DRIFT, False), (Urgency.SWEEP, False)],
 )
+def test_what_comes_while_it_fails_ends_no_delay_either(queue, urgency, is_taken):
+    """A run that fails and leaves traces which are noticed must not run again for that."""
+    queue.add(key("a"), Urgency.SWEEP, "", 0)
+    work = queue.take(0)
+    queue.add(key("a"), urgency, "", 0)
+    queue.end(work.key, Ending(is_good=False, retry=100), 0)
+    assert (queue.take(1) is not None) == is_taken
+    assert is_taken or queue.take(100) is not None
+
+
+def test_what_is_not_due_yet_waits(queue):
+    """Unless something more urgent comes."""
+    queue.add(key("a"), Urgency.DRIFT, "", 0, due=10)
+    queue.add(key("b"), Urgency.DRIFT, "", 0, due=10)
+    assert queue.take(9) is None
+    queue.add(key("b"), Urgency.PUSH, "", 9)
+    assert take_all(queue, 9) == ["b"]
+    assert take_all(queue, 10) == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("urgency", "is_taken"),
+    [(Urgency.REVIEW, True), (Urgency.PUSH, True), (Urgency.DRIFT, False), (Urgency.SWEEP, False)],
+)
 def test_only_what_may_have_changed_it_ends_a_delay(queue, urgency, is_taken):
     """New inputs are a new chance; the next sweep is not."""
     queue.add(key("a"), Urgency.SWEEP, "", 0)
