@@ -207,7 +207,6 @@ def reconcile(infra: str, socket: str | None, output: str) -> int:
 def unit(session: Session, folders: Sequence[str], listen: str | None) -> None:
     """Print a hardened systemd unit for a service of these workspaces, run as who asks."""
     import os
-    import pwd
 
     from provisioning.bootstrap import open_workspace
     from provisioning.config.home import find_home
@@ -225,8 +224,7 @@ def unit(session: Session, folders: Sequence[str], listen: str | None) -> None:
     for each in workspaces:
         writable.append(each.root / str(each.layers.get("local.root").value))
         writable += [Path(str(path)) for path in each.layers.get("local.allow").value]
-    user = pwd.getpwuid(os.getuid()).pw_name
-    click.echo(render_unit(command, roots, home, _drop_inner(writable), user), nl=False)
+    click.echo(render_unit(command, roots, home, _drop_inner(writable), _find_user()), nl=False)
 
 
 def _find_program() -> list[str]:
@@ -235,6 +233,17 @@ def _find_program() -> list[str]:
 
     program = shutil.which(sys.argv[0])
     return [str(Path(program).absolute())] if program else [sys.executable, "-m", "provisioning"]
+
+
+def _find_user() -> str:
+    """Return the name of who asks, or the number where there is none."""
+    import os
+    import pwd
+
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return str(os.getuid())
 
 
 def _drop_inner(folders: Sequence[Path]) -> list[Path]:

@@ -68,7 +68,7 @@ class Client:
             yield reply
         except (OSError, http.client.HTTPException) as exc:
             raise RemoteUnreachable(
-                f"no service answers at {self._path}: {exc}",
+                f"no service answers at {self._path}: {getattr(exc, 'strerror', None) or exc}",
                 hint="`provisioning serve` starts one; name another socket with --socket",
             ) from exc
         finally:

@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 
@@ -12,7 +13,6 @@ import pytest
 from gitea_server import GiteaServer
 
 from provisioning.gitstore.remote import authorise
-from provisioning.providers.local.scanning import find_members
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [
@@ -76,12 +76,12 @@ def get_exit(expected):
 
 @pytest.fixture(autouse=True)
 def _stop_processes(tmp_path):
-    """A transcript that fails half-way leaves no process of its workspace running."""
+    """A transcript that fails half-way leaves no process running in its folder."""
     yield
-    for member in find_members(""):
-        cwd = Path(f"/proc/{member.seen.pid}/cwd")
-        if cwd.exists() and cwd.resolve().is_relative_to(tmp_path):
-            os.kill(member.seen.pid, signal.SIGKILL)
+    for cwd in Path("/proc").glob("[0-9]*/cwd"):
+        with suppress(OSError):
+            if cwd.readlink().is_relative_to(tmp_path):
+                os.kill(int(cwd.parent.name), signal.SIGKILL)
 
 
 def play(text, folder, environ=None, news=None):
@@ -124,6 +124,7 @@ def play(text, folder, environ=None, news=None):
 PEERS = {
     "keep-secrets": ["age-keygen"],
     "move-secrets-to-a-key-service": ["moto_server"],
+    "run-as-a-service": ["jq"],
 }
 """The programs that a document needs besides ours and Git."""
 

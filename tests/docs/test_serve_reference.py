@@ -1,0 +1,103 @@
+"""The page about the service says what the code says."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from pathlib import Path
+
+import click
+import pytest
+
+from provisioning.cli.serving import serve
+from provisioning.config.settings import SETTINGS
+from provisioning.core.work import Standing, Urgency
+from provisioning.reconciler.events import EventKind
+from provisioning.reconciler.prospects import Conclusion
+from provisioning.service import daemon, shapes
+from provisioning.service.web import build_control, build_public
+
+PAGE = (Path(__file__).parents[2] / "docs/reference/serve.md").read_text(encoding="utf-8")
+
+
+def list_actions():
+    """Return every action that the log knows."""
+    yield from EventKind
+    yield from re.findall(r'"action": "([\w-]+)"', inspect.getsource(shapes))
+    yield from re.findall(r'action="([\w-]+)"', inspect.getsource(daemon))
+
+
+def list_keys():
+    """Return every key of the JSON that the control door answers, and of the log."""
+    return set(re.findall(r'"([a-z]\w+)":', inspect.getsource(shapes))) - {"action"}
+
+
+def list_routes():
+    """Return every route of both doors, as it is written for people."""
+    for app in (build_public(*[None] * 5), build_control(*[None] * 4)):
+        for route in app.routes:
+            method = "POST" if "POST" in route.methods else "GET"
+            yield f"{method} {route.path}".replace("{workspace}", "WORKSPACE")
+
+
+@pytest.mark.parametrize("option", serve.params, ids=lambda each: each.name)
+def test_every_option_is_there(option):
+    """By each of its names."""
+    for name in option.opts:
+        assert f"`{name}" in PAGE
+
+
+@pytest.mark.parametrize("command", serve.commands.values(), ids=lambda each: each.name)
+def test_every_command_is_there(command):
+    """With its argument, and with the options that are not every command's."""
+    row = next(line for line in PAGE.splitlines() if line.startswith(f"| `{command.name}"))
+    for each in command.params:
+        if isinstance(each, click.Argument):
+            assert "INFRA" in row
+        elif each.opts[-1] not in {"--socket", "--output"}:
+            assert f"`{each.opts[-1]}`" in row
+
+
+@pytest.mark.parametrize("action", sorted(set(list_actions())))
+def test_every_action_of_the_log_has_a_row(action):
+    """One that nobody explains cannot be searched for."""
+    rows = [line for line in PAGE.splitlines() if line.startswith("|")]
+    assert any(f"`{action}`" in row.split("|")[1] for row in rows)
+
+
+@pytest.mark.parametrize("key", sorted(list_keys()))
+def test_every_key_is_there(key):
+    """In the log's table, or in the shape of an answer."""
+    assert f"`{key}`" in PAGE or f'"{key}"' in PAGE
+
+
+@pytest.mark.parametrize("route", sorted(set(list_routes())))
+def test_every_route_is_there(route):
+    """With its method."""
+    assert f"`{route}`" in PAGE or f"`{route}?infra=INFRA`" in PAGE
+
+
+@pytest.mark.parametrize(
+    "word",
+    [*(each.name.lower() for each in Urgency), *Standing, *(each.value for each in Conclusion)],
+)
+def test_every_word_of_an_answer_is_there(word):
+    """Urgencies, standings and conclusions."""
+    assert f"`{word}`" in PAGE
+
+
+@pytest.mark.parametrize("key", [each.key for each in SETTINGS if each.key.startswith("serve.")])
+def test_every_setting_is_named(key):
+    """What it means stands with all the others."""
+    assert f"`{key}`" in PAGE
+
+
+def test_no_option_is_promised_that_is_not_there():
+    """Every `--option` of the page is one of `serve`, or of a command of it."""
+    known = {
+        name
+        for command in (serve, *serve.commands.values())
+        for each in command.params
+        for name in each.opts
+    }
+    assert set(re.findall(r"`(?:-\w`, `)?(--[a-z-]+)", PAGE)) <= known
