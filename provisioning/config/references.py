@@ -13,7 +13,7 @@ from provisioning.config.settings import (
     Setting,
     describe_expected,
 )
-from provisioning.core.reviews.speakers import MEANINGS
+from provisioning.core.reviews.speakers import CALLED
 
 _SETTINGS_HEAD = """\
 # Settings
@@ -84,7 +84,7 @@ def render_modes() -> str:
         + " |\n"
         for key in keys
     ]
-    who = [f"| `{each}` | {meaning} |\n" for each, meaning in MEANINGS.items()]
+    who = [f"| `{each}` | {meaning} |\n" for each, meaning in CALLED.items()]
     return "".join(
         [
             _MODES_HEAD,

@@ -10,11 +10,15 @@ from provisioning.core.kinds import Kind
 from provisioning.core.records import Record
 from provisioning.core.resources import Resource
 from provisioning.core.secrecy import is_marked
-from provisioning.core.values import Tree, has_unknown
+from provisioning.core.values import Omitted, Tree, has_unknown, summarise
 
 
 def is_behind(
-    record: Record, resource: Resource, kind: Kind, spec: Mapping[str, Tree], key: bytes
+    record: Record,
+    resource: Resource,
+    kind: Kind,
+    spec: Mapping[str, Tree],
+    key: bytes,
 ) -> bool:
     """Tell whether *record* is not what a run that changes nothing would record now.
 
@@ -32,10 +36,25 @@ def is_behind(
         return True
     if {*record.depends_on} != {*resource.dependencies}:
         return True
-    if record.spec == spec:
+    stated = record.spec
+    names = [name for name in {**stated, **spec} if not _is_same(name, stated, spec)]
+    if not names:
         return False
-    fields = leave_ignored(resource.lifecycle, compute_diff(kind, spec, record.spec, {}, key))
+    wanted, old = ({name: it[name] for name in names if name in it} for it in (spec, stated))
+    fields = leave_ignored(resource.lifecycle, compute_diff(kind, wanted, old, {}, key))
     return any(map(_is_telling, fields))
+
+
+def _is_same(name: str, stated: Mapping[str, Tree], spec: Mapping[str, Tree]) -> bool:
+    """Tell whether the field is recorded just as it is asked for; nearly all are."""
+    if name not in stated or name not in spec:
+        return False
+    old, new = stated[name], spec[name]
+    return bool(old == (summarise(new) if _is_omitted(old, new) else new))
+
+
+def _is_omitted(old: Tree, new: Tree) -> bool:
+    return isinstance(old, Omitted) and isinstance(new, str | bytes)
 
 
 def _is_telling(field: FieldChange) -> bool:

@@ -24,7 +24,7 @@ class Speakers(StrEnum):
     NOBODY = "nobody"
 
 
-MEANINGS = {
+CALLED = {
     Speakers.WRITERS: "who may write",
     Speakers.OWNERS: "an owner who may write",
     Speakers.OTHERS: "an owner who may write, but for the author",

@@ -22,8 +22,7 @@ from provisioning.core.reviews.comments import MARKER
 from provisioning.core.reviews.findings import PullReview
 from provisioning.core.reviews.markdown import render_block, render_code
 from provisioning.core.reviews.records import Approval, ReviewRecord
-from provisioning.core.reviews.speakers import MEANINGS as WHO
-from provisioning.core.reviews.speakers import Speakers, find_refusal
+from provisioning.core.reviews.speakers import CALLED, Speakers, find_refusal
 from provisioning.gitstore.reviews import ReviewLog
 from provisioning.reconciler.prospects import Report
 from provisioning.reconciler.reviews.applying import GOOD
@@ -238,7 +237,8 @@ def _join(comment: Comment, texts: Sequence[str]) -> str:
 def render_help(speakers: Mapping[Verb, Speakers]) -> str:
     """Return the list of what can be said, and by whom."""
     rows = [
-        f"| `{WORD} {verb}` | {MEANINGS[verb]} | {WHO[each]} |" for verb, each in speakers.items()
+        f"| `{WORD} {verb}` | {MEANINGS[verb]} | {CALLED[each]} |"
+        for verb, each in speakers.items()
     ]
     return "\n".join(
         [

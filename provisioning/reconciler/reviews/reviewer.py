@@ -76,8 +76,10 @@ class Reviewer:
 
     def _list_settled(self) -> dict[int, bool]:
         """Return which of the pull requests closed of late are settled, or were never reviewed."""
-        self.reviews.fetch(self.inspector.branch)
-        pulls = [each.number for each in self.forge.list_closed_pulls()]
+        branch = self.inspector.branch
+        self.reviews.fetch(branch)
+        closed = self.forge.list_closed_pulls()
+        pulls = [each.number for each in closed if each.base_branch == branch]
         records = {number: self.reviews.read(number) for number in pulls}
         return {number: record is None or record.is_settled for number, record in records.items()}
 
@@ -120,7 +122,8 @@ class Reviewer:
             pull = self.forge.read_pull(number)
             self.reviews.fetch(self.inspector.branch, number)
             found = self.inspector.inspect(pull, said)
-        if said is not None or pull.is_open or pull.merged:
+        is_news = said is not None or not pull.is_closed
+        if is_news and not found.is_foreign:
             self.publisher.publish(found, said)
         return found
 
