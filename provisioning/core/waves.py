@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from provisioning.core.graph import compute_reach
+from provisioning.core.graph import compute_reach, invert
 from provisioning.core.operations import Operation, Step
 from provisioning.core.records import Action
 
@@ -21,14 +21,14 @@ def arrange_waves(operations: Sequence[Operation]) -> tuple[Operation, ...]:
     """Return *operations*, which are in an order they could run in, with the deletions in waves.
 
     A deletion that something which is made must wait for is in none, and neither is the half of a
-    replacement.
+    replacement. What waits for a deletion of a wave is last as well.
     """
     needs = {each.number: each.needs for each in operations}
     makings = (each.number for each in operations if each.step in MAKING)
     needed = compute_reach(makings, needs)
     waves = [each.number for each in operations if _deletes(each) and each.number not in needed]
     before = {number: waves[(place - 1) // 2] for place, number in enumerate(waves) if place}
-    last = frozenset(waves)
+    last = compute_reach(waves, invert(needs))
     return tuple(_arrange(each, before, is_last=each.number in last) for each in operations)
 
 

@@ -78,7 +78,7 @@ class Executor:
         self._now = clocks.monotonic
         self._workers: Workers[tuple[int, int], object] = Workers(limits.parallelism)
         self._ended: dict[int, Ended] = {}
-        self._earlier = sum(not each.is_last for each in operations)
+        self._earlier = {each.number for each in operations if not each.is_last}
         self._waits = {each.number: len(each.needs) for each in operations}
         self._followers: dict[int, list[int]] = {}
         for operation in operations:
@@ -338,7 +338,7 @@ class Executor:
     def _end(self, operation: Operation, ended: Ended, task: _Task | None = None) -> None:
         seconds = self._now() - task.began if task else 0.0
         self._ended[operation.number] = replace(ended, seconds=seconds)
-        self._earlier -= not operation.is_last
+        self._earlier.discard(operation.number)
         text = ended.error.message if ended.error else ended.reason
         self._tell(EventKind.OPERATION_ENDED, operation, text or ended.outcome, seconds=seconds)
         for number in self._followers.get(operation.number, ()):

@@ -48,14 +48,21 @@ def test_what_is_made_is_in_no_wave(box):
     assert {each.change.id for each in operations if each.is_last} == {"Thing/t1", "Thing/t2"}
 
 
+STEPS = [
+    (Step.DELETE, Action.DELETE),
+    (Step.CREATE, Action.CREATE),
+    (Step.DELETE, Action.REPLACE),
+    (Step.FORGET, Action.FORGET),
+]
+
+
 @given(st.integers(0, 40), st.data())
 def test_waves_never_close_a_ring(count, data):
     """Whatever is built on what, there is an order, and what is built on others goes first."""
     operations = []
     for number in range(1, count + 1):
         needs = data.draw(st.sets(st.integers(1, number - 1), max_size=3)) if number > 1 else set()
-        step = data.draw(st.sampled_from([Step.DELETE, Step.CREATE]))
-        action = Action.DELETE if step is Step.DELETE else Action.CREATE
+        step, action = data.draw(st.sampled_from(STEPS))
         change = type("Change", (), {"action": action, "leftover": 0})()
         operations.append(
             Operation(number=number, step=step, change=change, needs=tuple(sorted(needs)))
@@ -70,6 +77,7 @@ def test_waves_never_close_a_ring(count, data):
     if last:
         canary = min(last)
         assert all(canary in compute_reach([each], needs) for each in last)
+        assert arranged[canary - 1].change.action is Action.DELETE
 
 
 def fail_to_delete(monkeypatch, *names):
