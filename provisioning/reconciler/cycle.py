@@ -227,9 +227,10 @@ class Reconciler:
         if prospect.verdicts:
             return Report(conclusion=Conclusion.BLOCKED, prospect=prospect)
         from provisioning.core.operations import compute_operations
+        from provisioning.core.waves import arrange_waves
 
         self._check_lock(prospect)
-        operations = compute_operations(prospect.plan)
+        operations = arrange_waves(compute_operations(prospect.plan))
         lease = self._acquire(prospect, request, operations)
         try:
             run = self._run(prospect, request, operations, lease)
