@@ -23,7 +23,7 @@ Environment={home}
 WorkingDirectory={folder}
 Restart=always
 RestartSec=2
-WatchdogSec=60
+WatchdogSec=120
 TimeoutStartSec=300
 TimeoutStopSec=120
 # Processes that the service keeps outlive it, and are found again when it is back. What is below
