@@ -275,7 +275,8 @@ class Reconciler:
             run=run,
         )
         lease = Lease(self.log, prospect.view, lock or None, begin, self.clocks)
-        self._tell(EventKind.RUN_BEGUN, f"run {token}: {len(prospect.plan.changes)} changes")
+        count = len(prospect.plan.changes)
+        self._tell(EventKind.RUN_BEGUN, f"run {token}: {count} change{'s' * (count != 1)}", run)
         return lease
 
     def _compute_inputs(self, prospect: Prospect, request: Request) -> Inputs:
@@ -328,7 +329,7 @@ class Reconciler:
         except ProvisioningError as exc:
             raise describe_unrecorded(run, exc, journal.path) from exc
         remove_journals([*prospect.journals, journal.path])
-        self._tell(EventKind.RUN_RECORDED, f"run {run.number} {run.result}")
+        self._tell(EventKind.RUN_RECORDED, f"run {run.number} {run.result}", run.run)
         return run
 
     def _execute(
@@ -381,8 +382,8 @@ class Reconciler:
             base=request.base,
         )
 
-    def _tell(self, kind: EventKind, text: str) -> None:
-        self.listener(Event(kind=kind, infra=self.infra, text=text))
+    def _tell(self, kind: EventKind, text: str, run: RunId | None = None) -> None:
+        self.listener(Event(kind=kind, infra=self.infra, run=run, text=text))
 
 
 def _conclude(run: Run, prospect: Prospect) -> Conclusion:
