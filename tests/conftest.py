@@ -171,6 +171,15 @@ def gitea(gitea_server):
 
 
 @pytest.fixture(scope="session")
+def people(gitea_server):
+    """Ana and Ben may write, Eve may not; ops is the reconciler."""
+    tokens = {"ops": gitea_server.token}
+    for name in ("ana", "ben", "eve"):
+        tokens[name] = gitea_server.create_token(gitea_server.create_user(name))
+    return tokens
+
+
+@pytest.fixture(scope="session")
 def moto_server(tmp_path_factory):
     """Yield the address of a fake AWS of its own, started once for all tests of a process."""
     program = find_peer("moto_server")

@@ -12,13 +12,16 @@ from provisioning.core.ids import CommitId
 from provisioning.core.plans import Plan
 from provisioning.core.resources import DriftPolicy, Resource
 from provisioning.core.reviews.codeowners import PLACES, OwnerRule, parse_codeowners
+from provisioning.core.reviews.commands import Verb
 from provisioning.core.reviews.findings import Exposure
+from provisioning.core.reviews.speakers import Speakers, exclude_author
 from provisioning.core.statelog import LogView
 from provisioning.forge.pulls import GiteaPulls
 from provisioning.gitstore.drifts import DriftBranches
 from provisioning.gitstore.reviews import ReviewLog
 from provisioning.reconciler.cycle import Reconciler
 from provisioning.reconciler.holding import hold_lock, release_lock
+from provisioning.reconciler.proposing import Proposer
 from provisioning.reconciler.prospects import Prospect, Request
 from provisioning.reconciler.reviews.answering import Responder
 from provisioning.reconciler.reviews.applying import Applier
@@ -30,6 +33,8 @@ from provisioning.secrets.exposures import find_exposed
 
 if TYPE_CHECKING:
     from provisioning.bootstrap.workspace import Workspace
+    from provisioning.config.layers import Layers
+    from provisioning.gitstore.remote import Remote
 
 
 def build_reviewer(workspace: Workspace) -> Reviewer:
@@ -38,13 +43,8 @@ def build_reviewer(workspace: Workspace) -> Reviewer:
     Raises:
         InvalidConfiguration: If the workspace is at no forge.
     """
-    if workspace.forge is None or workspace.remote is None:
-        raise InvalidConfiguration(
-            "forge.kind is not set, so there are no pull requests",
-            hint="set forge.kind, url, repository and token_file in config/provisioning.yaml",
-        )
-    forge = GiteaPulls(workspace.api, workspace.forge.repository)
-    reviews = ReviewLog(workspace.remote, workspace.holder.user)
+    forge, remote = _join_pulls(workspace)
+    reviews = ReviewLog(remote, workspace.holder.user)
     desk = _Desk(workspace)
     settings = workspace.load_layers(workspace.read_commit(), None)
     requires_reviews = settings.get("review.policy").value == "pull-request"
@@ -80,13 +80,13 @@ def build_reviewer(workspace: Workspace) -> Reviewer:
             apply=applier.apply,
             hold=desk.hold,
             release=desk.release,
-            may_approve_own=not requires_reviews,
+            speakers=_read_speakers(settings, requires_reviews=requires_reviews),
             redact=workspace.redactor.redact,
         ),
         publisher=Publisher(forge=forge, reviews=reviews, redact=workspace.redactor.redact),
         drifter=Drifter(
             forge=forge,
-            branches=DriftBranches(workspace.remote, workspace.holder.user),
+            branches=DriftBranches(remote, workspace.holder.user),
             repository=workspace.repository,
             branch=workspace.branch,
             list_infras=workspace.list_infras,
@@ -104,6 +104,37 @@ def is_drift_told(workspace: Workspace, plan: Plan) -> bool:
         return False
     is_wanted = any(each.policy is DriftPolicy.PR for each in plan.drifted)
     return is_wanted or workspace.has_drift_branches(plan.infra)
+
+
+def _read_speakers(settings: Layers, *, requires_reviews: bool) -> dict[Verb, Speakers]:
+    """Return who may say what; where reviews are required, nobody says yes to their own change."""
+    found: dict[Verb, Speakers] = {
+        verb: Speakers(settings.get(f"commands.{verb}").value)
+        for verb in Verb
+        if verb is not Verb.HELP
+    }
+    if requires_reviews:
+        found[Verb.APPROVE] = exclude_author(found[Verb.APPROVE])
+    return found
+
+
+def build_proposer(workspace: Workspace) -> Proposer:
+    """Join what proposes commits as pull requests.
+
+    Raises:
+        InvalidConfiguration: If the workspace is at no forge.
+    """
+    forge, remote = _join_pulls(workspace)
+    return Proposer(forge=forge, publish=remote.publish, branch=workspace.branch)
+
+
+def _join_pulls(workspace: Workspace) -> tuple[GiteaPulls, Remote]:
+    if workspace.forge is None or workspace.remote is None:
+        raise InvalidConfiguration(
+            "forge.kind is not set, so there are no pull requests",
+            hint="set forge.kind, url, repository and token_file in config/provisioning.yaml",
+        )
+    return GiteaPulls(workspace.api, workspace.forge.repository), workspace.remote
 
 
 class _Desk:

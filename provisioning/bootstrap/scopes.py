@@ -11,7 +11,7 @@ from provisioning.config.scope import Scope
 from provisioning.core.errors import Source
 from provisioning.core.ids import CommitId
 from provisioning.core.interpolation import Reference
-from provisioning.core.references import Outlook
+from provisioning.core.references import Lookup, Outlook
 from provisioning.core.values import Tree
 
 if TYPE_CHECKING:
@@ -40,6 +40,19 @@ def build_scope(workspace: Workspace, layers: Layers, commit: CommitId, infra: s
         read_outlooks=lambda other: _read_outlooks(workspace, other),
         read_secret=_build_lookup(workspace, commit, infra),
     )
+
+
+def build_lookup(workspace: Workspace, commit: CommitId, infra: str) -> Lookup:
+    """Build what answers the interpolations of *infra* at *commit*, joined when the first comes."""
+    scopes: list[Scope] = []
+
+    def look_up(reference: Reference, source: Source) -> Tree:
+        if not scopes:
+            layers = workspace.load_layers(commit, infra)
+            scopes.append(build_scope(workspace, layers, commit, infra))
+        return scopes[0](reference, source)
+
+    return look_up
 
 
 def _read_outlooks(workspace: Workspace, infra: str) -> dict[str, Outlook]:

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 from provisioning.bootstrap.reviews import build_reviewer, is_drift_told
 from provisioning.bootstrap.workspace import Lasting, Workspace
 from provisioning.config.home import find_home
-from provisioning.config.layers import Layers
+from provisioning.config.layers import WORKSPACE_FILE, Layers
 from provisioning.config.workspace import find_workspace
-from provisioning.core.errors import ProvisioningError, Source
+from provisioning.core.errors import ProvisioningError, RepositoryUnusable
 from provisioning.core.ids import CommitId
 from provisioning.core.redaction import Redactor
-from provisioning.core.sweeps import Needs, find_named, join_needs
+from provisioning.core.resources import Resource
+from provisioning.core.sweeps import Needs, compute_needs, is_linked
 from provisioning.core.work import Urgency
 from provisioning.forge.pulls import GiteaPulls
 from provisioning.gitstore.remote import Exchange
@@ -35,15 +36,19 @@ if TYPE_CHECKING:
     from provisioning.reconciler.reviews.reviewer import Reviewer
 
 
+LINKS = (b"infra.", b"moved")
+"""Words without which no manifest links its infra to another one."""
+
+
 @dataclass(frozen=True, slots=True)
 class Memory:
     """What is remembered from one opening to the next, only to spare looks.
 
-    `named` is, for each infra, its folder's id and the infras that it names; `pulls` are the
-    open pull requests as they were seen, each with the base branch's commit.
+    `linked` is, for each infra, its folder's id and the resources that link it to others;
+    `pulls` are the open pull requests as they were seen, each with the base branch's commit.
     """
 
-    named: dict[str, tuple[str, dict[str, Source]]] = field(default_factory=dict)
+    linked: dict[str, tuple[str, list[Resource]]] = field(default_factory=dict)
     pulls: dict[int, tuple[PullRequest, CommitId | None]] = field(default_factory=dict)
 
 
@@ -58,11 +63,6 @@ class ServedWorkspace(Workspace):
         """Seconds without a sign of life after which a worker counts as hung."""
         return float(self.layers.get("serve.patience").value)
 
-    @property
-    def poll_interval(self) -> float:
-        """Seconds between two looks for news; a local branch is read each second."""
-        return float(self.layers.get("serve.poll").value) if self.remote else 1.0
-
     def find_touched(self, old: CommitId | None, new: CommitId) -> Touched:
         """Return what differs between two commits; without *old*, from the first parent."""
         if old is None:
@@ -72,7 +72,7 @@ class ServedWorkspace(Workspace):
             old = parents[0]
         infras: set[str] = set()
         is_shared = False
-        for path in list_changed_paths(self.repository, old, new):
+        for path in self._list_changed(old, new):
             if not path.startswith(self.prefix):
                 continue
             below = path.removeprefix(self.prefix)
@@ -83,37 +83,46 @@ class ServedWorkspace(Workspace):
                 is_shared = True
         return Touched(frozenset(infras), is_shared)
 
+    def _list_changed(self, old: CommitId, new: CommitId) -> list[str]:
+        try:
+            return list_changed_paths(self.repository, old, new)
+        except RepositoryUnusable:  # the old one is gone: the branch was written anew
+            return [f"{self.prefix}{WORKSPACE_FILE}"]
+
     def read_needs(self, commit: CommitId, infras: Collection[str]) -> Needs:
         """Return which of *infras* refer to which; what did not change is not read again."""
         folders = self._list_folders(commit)
-        named = {infra: self._read_named(commit, infra, folders.get(infra, "")) for infra in infras}
-        for infra in self.memory.named.keys() - named.keys():
-            del self.memory.named[infra]
-        return join_needs(named)
+        desired = {
+            infra: self._read_linked(commit, infra, folders.get(infra, "")) for infra in infras
+        }
+        for infra in self.memory.linked.keys() - desired.keys():
+            del self.memory.linked[infra]
+        return compute_needs(desired)
 
     def _list_folders(self, commit: CommitId) -> dict[str, str]:
         entries = self.repository.read_folder(commit, f"{self.prefix}infra")
         return {each.name: each.id for each in entries if each.is_folder}
 
-    def _read_named(self, commit: CommitId, infra: str, folder: str) -> dict[str, Source]:
-        known = self.memory.named.get(infra)
+    def _read_linked(self, commit: CommitId, infra: str, folder: str) -> list[Resource]:
+        known = self.memory.linked.get(infra)
         if known is None or known[0] != folder:
-            known = folder, self._find_named(commit, infra) if self._may_name(folder) else {}
-            self.memory.named[infra] = known
+            found = self._find_linked(commit, infra) if self._may_be_linked(folder) else []
+            known = self.memory.linked[infra] = folder, found
         return known[1]
 
-    def _may_name(self, folder: str) -> bool:
-        """Tell whether any file below *folder* may refer to an infra: most do not."""
+    def _may_be_linked(self, folder: str) -> bool:
+        """Tell whether any file below *folder* may link it to another infra: most do not."""
         if not folder:
             return False
         files = self.repository.walk_files(folder)
-        return any(b"infra." in self.repository.read_blob(each.blob, each.path) for each in files)
+        texts = (self.repository.read_blob(each.blob, each.path) for each in files)
+        return any(word in text for text in texts for word in LINKS)
 
-    def _find_named(self, commit: CommitId, infra: str) -> dict[str, Source]:
+    def _find_linked(self, commit: CommitId, infra: str) -> list[Resource]:
         try:
-            return find_named(self.compile(commit, infra))
+            return [each for each in self.compile(commit, infra) if is_linked(each)]
         except ProvisioningError:  # its own cycle tells what is wrong with it
-            return {}
+            return []
 
     def read_rhythms(self, commit: CommitId, infras: Iterable[str]) -> dict[str, Rhythm]:
         """Return how often each of *infras* is looked at."""

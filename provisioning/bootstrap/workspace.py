@@ -7,18 +7,18 @@ import os
 import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from provisioning.bootstrap.scopes import Outlooks, build_scope
+from provisioning.bootstrap.scopes import Outlooks, build_lookup, build_scope
+from provisioning.bootstrap.settings import build_settings
 from provisioning.config.home import Home, find_home
 from provisioning.config.layers import WORKSPACE_FILE, Layers, load_layers
 from provisioning.config.workspace import find_workspace
-from provisioning.core.budgets import Budget
 from provisioning.core.errors import (
     InvalidConfiguration,
     ProvisioningError,
@@ -28,13 +28,13 @@ from provisioning.core.errors import (
 from provisioning.core.ids import CommitId
 from provisioning.core.kinds import Kind
 from provisioning.core.leases import Judgement, judge_lock
-from provisioning.core.pacing import Limits, RetryPolicy
 from provisioning.core.providers import Provider
 from provisioning.core.records import Holder, Lock
 from provisioning.core.redaction import Redactor
 from provisioning.core.resources import Resource
 from provisioning.core.reviews.approvals import Reviewed
 from provisioning.core.reviews.drifts import DRIFTS
+from provisioning.core.reviews.records import REVIEWS
 from provisioning.core.statelog import OURS, LogView
 from provisioning.core.sweeps import Needs, compute_needs
 from provisioning.gitstore.holders import is_gone, read_boot, read_holder
@@ -45,7 +45,7 @@ from provisioning.reconciler.compiling import Compiler
 from provisioning.reconciler.cycle import Reconciler
 from provisioning.reconciler.events import Event, Listener
 from provisioning.reconciler.leasing import Clocks, render_time
-from provisioning.reconciler.prospects import Settings
+from provisioning.reconciler.neighbours import Neighbourhood
 from provisioning.reconciler.stopping import Stop
 
 if TYPE_CHECKING:
@@ -144,9 +144,9 @@ class Workspace:
         return str(self.layers.get("branch").value)
 
     @property
-    def watch_interval(self) -> float:
-        """Seconds between two rounds of watching."""
-        return float(self.layers.get("watch.interval").value)
+    def poll_interval(self) -> float:
+        """Seconds between two looks for news; a local branch is read each second."""
+        return float(self.layers.get("serve.poll").value) if self.remote else 1.0
 
     @cached_property
     def remote(self) -> Remote | None:
@@ -231,7 +231,8 @@ class Workspace:
         """
         ref = f"refs/heads/{self.branch}"
         if self.remote:
-            self.remote.fetch(ref, f"{OURS}*", f"{DRIFTS}*")
+            reviews = [f"{REVIEWS}*"] if self.forge else []
+            self.remote.fetch(ref, f"{OURS}*", f"{DRIFTS}*", *reviews)
         commit = self.repository.read_ref(ref)
         if commit is None:
             raise RepositoryUnusable(
@@ -359,8 +360,16 @@ class Workspace:
         )
 
     def _build_compiler(self, kinds: Mapping[str, Kind]) -> Compiler:
-        cache = self.home.compiled / self.identifier
-        return Compiler(self.repository, kinds, cache, prefix=self.prefix)
+        return self._join_compiler(kinds, self.home.compiled / self.identifier)
+
+    def _join_compiler(self, kinds: Mapping[str, Kind], cache: Path) -> Compiler:
+        return Compiler(
+            self.repository,
+            kinds,
+            cache,
+            prefix=self.prefix,
+            build_lookup=lambda commit, infra: build_lookup(self, commit, infra),
+        )
 
     def build_checkout(self, commit: CommitId) -> Checkout:
         """Join what *commit* can be asked; what it compiles is kept apart from what runs read."""
@@ -373,7 +382,7 @@ class Workspace:
             repository=self.repository,
             prefix=self.prefix,
             commit=commit,
-            compiler=Compiler(self.repository, kinds, cache, prefix=self.prefix),
+            compiler=self._join_compiler(kinds, cache),
             kinds=kinds,
             load_layers=lambda infra: self.load_layers(commit, infra),
         )
@@ -389,9 +398,11 @@ class Workspace:
     ) -> Reconciler:
         """Join the reconciler of *infra* with the settings of *commit*.
 
-        *asks_for_reviews* is false for the look that is itself a review.
+        *asks_for_reviews* is false for the look that is itself a review: what it shows waits for
+        no window.
         """
         layers = self.load_layers(commit, infra)
+        settings = build_settings(layers)
         providers = {each.name: each for each in self._build_providers(layers)}
         kinds = {kind.name: kind for each in providers.values() for kind in each.describe()}
         log = self.build_log(infra, layers)
@@ -408,12 +419,15 @@ class Workspace:
             holder=self.holder,
             journals=self.home.checkpoints / self.identifier / infra,
             settlement=self.home.settled / self.identifier / f"{infra}.msgpack",
+            neighbours=Neighbourhood(
+                infra=infra, claims=self._build_compiler(kinds), open_log=self.build_log
+            ),
             judge=lambda lock: self.judge(infra, lock),
             read_reviewed=self._build_consent(log, layers)
             if asks_for_reviews
             else _ask_for_nothing,
             nonce=lambda: secrets.token_bytes(3),
-            settings=_build_settings(layers),
+            settings=settings if asks_for_reviews else replace(settings, windows=()),
             stop=stop or Stop(),
             is_superseded=self.is_superseded,
             listener=listener or _ignore,
@@ -446,26 +460,6 @@ class Workspace:
         if key not in providers:
             providers[key] = LocalProvider(root=root, allow=allow, home=self.home.path)
         return [providers[key]]
-
-
-def _build_settings(layers: Layers) -> Settings:
-    def get(key: str) -> float:
-        return float(layers.get(key).value)
-
-    return Settings(
-        lock_ttl=None if layers.get("lock.backend").value == "none" else get("lock.ttl"),
-        timeout=get("executor.timeout"),
-        limits=Limits(
-            parallelism=int(get("executor.parallelism")),
-            per_provider=int(get("executor.per_provider")),
-            retries=RetryPolicy(attempts=int(get("executor.attempts"))),
-        ),
-        budget=Budget(
-            deletions=layers.get("budget.deletions").value,
-            share=layers.get("budget.share").value,
-            dependants=layers.get("budget.dependants").value,
-        ),
-    )
 
 
 def _ignore(event: Event) -> None:

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from provisioning.bootstrap import Workspace
     from provisioning.gitstore.happenings import Follower, Happening
 
-POLL = 0.5
-"""Seconds between two looks at a local repository."""
+LONGEST = 5.0
+"""Seconds between two looks, at most: somebody is watching."""
 
 
 @click.command()
@@ -48,7 +48,7 @@ def _follow(
     limit: int,
     output: str,
 ) -> int:
-    pause = workspace.watch_interval if workspace.remote else POLL
+    pause = min(workspace.poll_interval, LONGEST)
     try:
         while True:
             time.sleep(pause)

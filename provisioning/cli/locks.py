@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import re
-
 import click
 
 from provisioning.cli.session import Session, output_option, pass_session, print_shape
-
-DURATION = re.compile(r"(\d{1,9})([smhd])\Z")
-SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+from provisioning.core.spans import SPAN_HINT, parse_span
 
 
 class Duration(click.ParamType[float]):
@@ -23,10 +19,10 @@ class Duration(click.ParamType[float]):
         """Return the seconds."""
         if isinstance(value, float):
             return value
-        match = DURATION.match(str(value))
-        if match is None:
-            self.fail(f"{value!r} is not a duration; write 90s, 45m, 3h or 2d", param, ctx)
-        return float(match[1]) * SECONDS[match[2]]
+        span = parse_span(str(value))
+        if span is None:
+            self.fail(f"{value!r} is not a duration; {SPAN_HINT}", param, ctx)
+        return span.total
 
 
 @click.group()

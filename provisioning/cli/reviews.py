@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 def review(session: Session, number: int | None, *, exit_code: bool, output: str) -> int:
     """Plan every open pull request, answer what was said in it, and show it there.
 
-    Merged ones that still wait for a yes are looked at again, too, and what has drifted with
-    `drift: pr` gets a pull request of its own.
+    Closed ones are looked at again, too, if they still wait for a yes, do not tell yet what became
+    of them, or something was asked there. What has drifted with `drift: pr` gets a pull request of
+    its own.
     """
     from provisioning.bootstrap.reviews import build_reviewer
     from provisioning.cli.render.errors import render_error
@@ -52,4 +53,4 @@ def _show(found: list[PullReview]) -> None:
         for exposure in each.exposures:
             click.echo(f"  {exposure.file}:{exposure.line}: {exposure.what}")
     if not found:
-        click.echo("no open pull request")
+        click.echo("no open pull request, and nothing to answer")

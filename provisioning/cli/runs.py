@@ -93,7 +93,7 @@ def plan(
         print_shape(shapes[0] if infra else shapes, output)
     if out:
         _save(prospects, out, request)
-    if any(each.verdicts or each.plan.blocked for each in prospects):
+    if any(each.verdicts or each.plan.is_stuck for each in prospects):
         return BLOCKED
     return PENDING if exit_code and any(each.plan.changes for each in prospects) else 0
 
@@ -249,7 +249,6 @@ def _load_saved(plan_file: str | None, infra: str | None) -> SavedPlan | None:
 @infra_argument
 @allow_option
 @click.option("--all", "everything", is_flag=True, help="Every infra, as without INFRA.")
-@click.option("--watch", is_flag=True, help="Do it again and again, until stopped.")
 @click.option("--reason", default="reconcile", help="Why, for the state log.")
 @output_option
 @pass_session
@@ -259,7 +258,6 @@ def reconcile(
     allow: Sequence[str],
     *,
     everything: bool,
-    watch: bool,
     reason: str,
     output: str,
 ) -> int:
@@ -271,10 +269,6 @@ def reconcile(
 
     workspace = session.open_workspace()
     infra = None if everything else infra
-    if watch:
-        from provisioning.cli.watching import watch_workspace
-
-        return watch_workspace(workspace, infra, allow)
     commit = workspace.read_commit()
     request = Request(commit=commit, reason=reason, allow=allow)
     names = workspace.choose_infras(commit, infra)

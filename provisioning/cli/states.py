@@ -22,6 +22,7 @@ def status(session: Session, infra: str | None, output: str) -> int:
     """Tell whether INFRA (all by default) is as Git wants it, from the state log alone."""
     from provisioning.cli.render.states import render_status
     from provisioning.core.conditions import compute_status
+    from provisioning.core.fights import REACH, find_fights
     from provisioning.core.shapes import shape_status
     from provisioning.reconciler.leasing import render_time
 
@@ -34,7 +35,8 @@ def status(session: Session, infra: str | None, output: str) -> int:
         view = log.read()
         judgement = workspace.judge(name, view.lock) if view.lock else None
         records = log.read_records(view).values()
-        statuses.append(compute_status(name, commit, view, records, judgement, now))
+        fights = find_fights(log.read_history(REACH), view.suspended)
+        statuses.append(compute_status(name, commit, view, records, judgement, now, fights))
     if output == "text":
         click.echo("\n".join(map(render_status, statuses)) or "no infra yet; make infra/NAME")
     else:

@@ -43,4 +43,4 @@ def _tell(workspace: Workspace, looks: Sequence[Prospect], *, is_news: bool) -> 
     if looks:
         reviewer.drifter.keep([build_found(each) for each in looks])
     if is_news:
-        reviewer.review_merged()
+        reviewer.review_closed()

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from provisioning.cli.session import Session, output_option, pass_session, print_shape
+
+if TYPE_CHECKING:
+    from provisioning.bootstrap import Workspace
+    from provisioning.core.ids import RunId
+    from provisioning.reconciler.undoing import Undoing
 
 
 @click.command()
 @click.argument("names", nargs=-1, required=True, metavar="[INFRA] RUN")
 @click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--pr", is_flag=True, help="Open a pull request instead.")
 @output_option
 @pass_session
-def undo(session: Session, names: tuple[str, ...], output: str, *, yes: bool) -> int:
+def undo(session: Session, names: tuple[str, ...], output: str, *, yes: bool, pr: bool) -> int:
     """Bring back the desired state before RUN by a new commit on the branch.
 
     Shows the plan that the commit leads to, and asks. It applies nothing: the next run does.
@@ -46,10 +54,15 @@ def undo(session: Session, names: tuple[str, ...], output: str, *, yes: bool) ->
         click.echo(f"\nbrings back, as at {undoing.before[:10]}: {', '.join(undoing.paths)}")
         if undoing.shared:
             click.echo(f"other infras read these too: {', '.join(undoing.shared)}")
-    confirm(f"Commit this to {workspace.branch}?", yes=yes, command="undo")
-    workspace.advance(undoing.commit)
+    url = None
+    if pr:
+        url = _propose(workspace, infra, begun.begin.run, undoing, yes=yes)
+    else:
+        confirm(f"Commit this to {workspace.branch}?", yes=yes, command="undo")
+        workspace.advance(undoing.commit)
     if output == "text":
-        click.echo(f"{workspace.branch} is at {undoing.commit[:10]}; `provisioning apply {infra}`")
+        where = f"{workspace.branch} is at {undoing.commit[:10]}; `provisioning apply {infra}`"
+        click.echo(url or where)
     else:
         shape = {
             "infra": infra,
@@ -57,7 +70,22 @@ def undo(session: Session, names: tuple[str, ...], output: str, *, yes: bool) ->
             "commit": undoing.commit,
             "before": undoing.before,
             "paths": list(undoing.paths),
+            "url": url,
             "plan": shape_plan(prospect.plan),
         }
         print_shape(shape, output)
     return 0
+
+
+def _propose(workspace: Workspace, infra: str, run: RunId, undoing: Undoing, *, yes: bool) -> str:
+    """Open the pull request that undoes *run*, if none does; return its address."""
+    from provisioning.bootstrap.reviews import build_proposer
+    from provisioning.cli.asking import confirm
+
+    proposer = build_proposer(workspace)
+    pull = proposer.find(undoing.trailer)
+    if pull is None:
+        confirm(f"Open a pull request to {workspace.branch}?", yes=yes, command="undo")
+        name = f"undo-{infra}-{run.partition('-')[0]}"
+        pull = proposer.propose(name, undoing.commit, undoing.message)
+    return pull.url

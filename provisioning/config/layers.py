@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import reduce
 from pathlib import Path
 
+from provisioning.config.modes import MODES
 from provisioning.config.parsed import parse_once
 from provisioning.config.provenance import (
     Branch,
@@ -69,13 +70,17 @@ def load_layers(
     override = _load_overrides(environ, flags)
     cache = home / "cache" / "settings"
     user = home / "config.user.toml"
-    low = [
-        Loaded(Layer.DEFAULTS, "", _load_defaults()),
+    files = [
         _load_file(Layer.USER, str(user), _read_user(user), cache),
         _load_file(Layer.WORKSPACE, WORKSPACE_FILE, read(WORKSPACE_FILE), cache),
     ]
-    environment = _merge([*low, override])["environment"]
-    high = [_load_environment(environment, read, cache), _load_infra(infra, read, cache), override]
+    early = _merge([_load_defaults(), *files, override])
+    low = [_load_defaults(str(early["mode"].value)), *files]
+    high = [
+        _load_environment(early["environment"], read, cache),
+        _load_infra(infra, read, cache),
+        override,
+    ]
     layers = Layers((*low, *high), _merge([*low, *high]))
     known = dict(facts or {})
     known["paths"] = {"home": str(home), **known.get("paths", {})}
@@ -86,13 +91,17 @@ def _merge(stack: Sequence[Loaded]) -> Branch:
     return reduce(merge_branches, (each.tree for each in stack))
 
 
-def _load_defaults() -> Branch:
+def _load_defaults(mode: str = "") -> Loaded:
+    """Return the table's defaults, and over them those of *mode*."""
     origin = Origin(layer=Layer.DEFAULTS)
-    branches = (
+    branches = [
         nest(each.key, {} if each.type is dict else Value(each.default, origin))
         for each in SETTINGS
-    )
-    return reduce(merge_branches, branches)
+    ]
+    if mode:
+        origin = Origin(layer=Layer.DEFAULTS, name=f"mode {mode}")
+        branches += [nest(key, Value(it, origin)) for key, it in MODES[mode].defaults.items()]
+    return Loaded(Layer.DEFAULTS, "", reduce(merge_branches, branches))
 
 
 def _read_user(path: Path) -> bytes | None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from provisioning.config.settings import BY_KEY, GROUPS, SETTINGS, Layer
+from provisioning.config.settings import BY_KEY, GROUPS, MAPS, SETTINGS, Layer
 from provisioning.core.errors import InvalidConfiguration, Source
 from provisioning.core.values import Tree, find_nearest, read_at
 
@@ -73,7 +73,7 @@ class Layers:
         """Return the winning value of *key*.
 
         Raises:
-            KeyError: If *key* is no setting, and no value below `values`.
+            KeyError: If *key* is no setting, and no value below a map.
         """
         value = self.settled.get(key) or read_at(self.tree, tuple(key.split(".")))
         if not isinstance(value, Value):
@@ -82,7 +82,7 @@ class Layers:
 
     def list_keys(self) -> list[str]:
         """Return every key that has a value, in the order of the table."""
-        own = (f"values.{key}" for key, _ in list_leaves(self.tree["values"]))
+        own = (key for each in sorted(MAPS) for key, _ in list_leaves(self.tree[each], each))
         return [*(each.key for each in SETTINGS if each.type is not dict), *own]
 
     def merge(self) -> dict[str, Tree]:

@@ -10,6 +10,7 @@ import msgspec
 from provisioning.config.provenance import Branch, Origin, Value, describe_unknown
 from provisioning.config.settings import (
     GROUPS,
+    MAPS,
     Setting,
     describe_expected,
     get_setting,
@@ -55,8 +56,8 @@ class Reader:
                 hint="put maps into each other instead of a dot: `lock: {ttl: 60}`",
                 source=origin.source,
             )
-        is_own_map = place[0] == "values" and isinstance(tree, dict)
-        if key in GROUPS or key == "values" or is_own_map:
+        is_own_map = place[0] in MAPS and isinstance(tree, dict)
+        if key in GROUPS or key in MAPS or is_own_map:
             return self._read_map(tree, place)
         _check_entry(key, tree, origin)
         return Value(tree, origin)
@@ -77,7 +78,7 @@ def _check_entry(key: str, value: Tree, origin: Origin) -> None:
 
 
 def check_value(key: str, value: Tree, origin: Origin) -> None:
-    """Make sure that *value* fits the setting *key*; below `values` anything does.
+    """Make sure that *value* fits the setting *key*; below a map anything does.
 
     Raises:
         InvalidConfiguration: If it does not.

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from provisioning.config.modes import MODES
 from provisioning.core.ids import NAME
 from provisioning.core.interpolation import is_templated
+from provisioning.core.reviews.commands import WORD, Verb
+from provisioning.core.reviews.speakers import Speakers
 from provisioning.core.values import Tree
 
 
@@ -26,10 +28,12 @@ class Layer(StrEnum):
 
 ANYWHERE = frozenset(Layer)
 BEFORE_INFRA = frozenset({Layer.USER, Layer.WORKSPACE, Layer.OVERRIDE})
-"""Where a setting may stand that decides which further files are read."""
+"""Where a setting may stand that decides which further values are read."""
 
 IN_WORKSPACE = frozenset({Layer.WORKSPACE, Layer.OVERRIDE})
 ONLY_WORKSPACE = frozenset({Layer.WORKSPACE})
+IN_COMMITS = frozenset({Layer.WORKSPACE, Layer.ENVIRONMENT, Layer.INFRA})
+"""Where a setting may stand that nobody gets around without a commit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +43,7 @@ class Setting:
     Args:
         key: Its dotted name.
         type: `str`, `int`, `float`, `list` or `dict`; a `float` takes whole numbers too.
-        default: Its value if no layer says one.
+        default: Its value if no layer says one, and the mode does not either.
         doc: One sentence for people.
         choices: The values it may have, if not any.
         optional: It may be null.
@@ -78,8 +82,10 @@ SETTINGS: tuple[Setting, ...] = (
         key="mode",
         type=str,
         default="solo",
-        choices=("solo", "multi-user", "cicd", "enterprise"),
-        doc="How the workspace is run.",
+        choices=tuple(MODES),
+        named=True,
+        layers=BEFORE_INFRA,
+        doc="How the workspace is run; a mode changes defaults of other settings.",
     ),
     Setting(
         key="environment",
@@ -191,6 +197,23 @@ SETTINGS: tuple[Setting, ...] = (
         layers=IN_WORKSPACE,
         doc="Whether a merge applies, or an apply merges.",
     ),
+    *(
+        Setting(
+            key=f"commands.{verb}",
+            type=str,
+            default=speakers.value,
+            choices=tuple(each.value for each in Speakers),
+            layers=IN_WORKSPACE,
+            doc=f"Who may say `{WORD} {verb}` in a pull request.",
+        )
+        for verb, speakers in (
+            (Verb.PLAN, Speakers.WRITERS),
+            (Verb.APPLY, Speakers.OWNERS),
+            (Verb.APPROVE, Speakers.OWNERS),
+            (Verb.HOLD, Speakers.WRITERS),
+            (Verb.UNLOCK, Speakers.WRITERS),
+        )
+    ),
     Setting(
         key="executor.parallelism",
         type=int,
@@ -252,13 +275,6 @@ SETTINGS: tuple[Setting, ...] = (
         doc="How many infras `reconcile` works on at once.",
     ),
     Setting(
-        key="watch.interval",
-        type=float,
-        default=30,
-        minimum=1,
-        doc="Seconds between two rounds of `reconcile --watch`.",
-    ),
-    Setting(
         key="serve.poll",
         type=float,
         default=30,
@@ -289,10 +305,18 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         key="serve.patience",
         type=float,
-        default=900,
+        default=120,
         minimum=1,
         layers=BEFORE_INFRA,
         doc="Seconds without a sign of life after which `serve` gives a worker's place to another.",
+    ),
+    Setting(
+        key="windows",
+        type=dict,
+        default={},
+        doc="When runs may change something, and when not: for each name `cron`, `duration`, "
+        "`zone` and `effect`, which is allow, freeze or off.",
+        layers=IN_COMMITS,
     ),
     Setting(
         key="values",
@@ -304,13 +328,17 @@ SETTINGS: tuple[Setting, ...] = (
 
 BY_KEY: Mapping[str, Setting] = {each.key: each for each in SETTINGS}
 
+MAPS = frozenset(each.key for each in SETTINGS if each.type is dict)
+"""The keys below which any may stand."""
+
 GROUPS = frozenset(key.rpartition(".")[0] for key in BY_KEY if "." in key)
 """The keys that only hold others."""
 
 
 def get_setting(key: str) -> Setting | None:
     """Return the setting that *key* is, or lies below; None if there is none."""
-    return BY_KEY.get("values" if key.startswith("values.") else key)
+    first = key.partition(".")[0]
+    return BY_KEY.get(first if first in MAPS else key)
 
 
 def describe_expected(setting: Setting) -> str:
@@ -351,45 +379,3 @@ def has_interpolation(setting: Setting, value: Tree) -> bool:
     texts = value if isinstance(value, list) else [value]
     found = any(isinstance(each, str) and is_templated(each) for each in texts)
     return found and not setting.named
-
-
-_REFERENCE_HEAD = """\
-# Settings
-
-Later layers win, maps merge by key, and lists replace:
-
-1. defaults
-2. user: `~/.provisioning/config.user.toml`
-3. workspace: `config/provisioning.yaml`
-4. environment: `config/<environment>-defaults.toml`
-5. infra: `infra/<name>/config.toml`
-6. environment variables (`PROVISIONING_LOCK__TTL=30`, two underscores for a dot), then flags
-   (`-c lock.ttl=30`); a list or a map is written as JSON: `-c 'local.allow=["/srv"]'`
-
-`provisioning config explain KEY` shows what each layer says, with file and line.
-`PROVISIONING_HOME` moves `~/.provisioning`; it is no setting.
-
-A value may hold `{{env.NAME}}`, `{{config.KEY}}` and `{{paths.home}}`; below `values` also
-`{{paths.base}}`, `{{paths.infra}}`, `{{now.date}}`, `{{now.time}}`, `{{git.branch}}`,
-`{{git.commit}}` and `{{secrets.…}}`, which are filled in when a manifest names the value.
-
-| Key | Value | Default | Where | Meaning |
-| --- | --- | --- | --- | --- |
-"""
-
-
-def render_reference() -> str:
-    """Return `docs/reference/settings.md`."""
-    rows = [
-        f"| `{each.key}` | {describe_expected(each)} | `{json.dumps(each.default)}` "
-        f"| {_describe_layers(each)} | {each.doc} |\n"
-        for each in SETTINGS
-    ]
-    return _REFERENCE_HEAD + "".join(rows)
-
-
-def _describe_layers(setting: Setting) -> str:
-    """Say in which layers *setting* may stand, in their order."""
-    if setting.layers == ANYWHERE:
-        return "anywhere"
-    return ", ".join(each for each in Layer if each in setting.layers)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from provisioning.core.errors import (
     LockHeld,
     ProviderThrottled,
@@ -19,6 +21,35 @@ LOCK_LOOK = 10.0
 
 LOCK_MARGIN = 0.5
 """Seconds after a lock's end at which it is looked at again."""
+
+
+BURST = 5
+"""How often an infra is healed at once, one time after the other."""
+
+REFILL = 30.0
+"""Seconds after which it may be healed once more than that."""
+
+
+@dataclass(frozen=True, slots=True)
+class Healings:
+    """How often an infra may still be healed at once, as it was at a moment: a token bucket.
+
+    So a process that ends as soon as it is started, or somebody who edits in a loop, does not
+    fill the state log.
+    """
+
+    left: float = BURST
+    at: float = 0.0
+
+    def spend(self, now: float) -> Healings:
+        """Return what is left after one more."""
+        left = min(float(BURST), self.left + (now - self.at) / REFILL)
+        return Healings(max(left - 1.0, 0.0), now)
+
+    def get_due(self, now: float) -> float:
+        """Return when the next one may be; *now* or later."""
+        missing = 1.0 - (self.left + (now - self.at) / REFILL)
+        return now + max(missing, 0.0) * REFILL
 
 
 def compute_backoff(failures: int, jitter: float) -> float:

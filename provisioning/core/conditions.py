@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from types import MappingProxyType
 
+from provisioning.core.fights import Fight
 from provisioning.core.ids import CommitId, ResourceId
 from provisioning.core.leases import Judgement, Standing
 from provisioning.core.records import Lock, Record, Result, Run, Suspension
@@ -24,6 +26,8 @@ class Condition(StrEnum):
     """It is desired, and was never applied."""
     LEAVING = "leaving"
     """It is recorded, and no longer desired."""
+    CONTESTED = "contested"
+    """Something else changes it each time that a run puts it back."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,13 +77,17 @@ def compute_status(
     records: Iterable[Record],
     judgement: Judgement | None,
     now: str = "",
+    fights: Mapping[ResourceId, Fight] = MappingProxyType({}),
 ) -> InfraStatus:
     """Roll up what the state log says of *infra*, whose desired state is at *commit*.
 
-    A suspension that has ended at *now* (RFC 3339, UTC) does not count any more.
+    A suspension that has ended at *now* (RFC 3339, UTC) does not count any more. *fights* are
+    the resources that something else changes, too.
     """
     suspended = list_suspended(view.suspended, now)
-    found = (_compute_resource(each, suspended.get(each.id)) for each in records)
+    found = (
+        _compute_resource(each, suspended.get(each.id), fights.get(each.id)) for each in records
+    )
     resources = tuple(sorted(found, key=lambda each: each.id))
     return InfraStatus(
         infra=infra,
@@ -97,10 +105,14 @@ def compute_status(
     )
 
 
-def _compute_resource(record: Record, suspension: Suspension | None) -> ResourceStatus:
+def _compute_resource(
+    record: Record, suspension: Suspension | None, fight: Fight | None
+) -> ResourceStatus:
     if suspension is not None:
         message = describe_suspension(suspension)
         return ResourceStatus(id=record.id, condition=Condition.BLOCKED, message=message)
+    if fight is not None:
+        return ResourceStatus(id=record.id, condition=Condition.CONTESTED, message=str(fight))
     condition = Condition.STALLED if record.error else Condition.READY
     return ResourceStatus(id=record.id, condition=condition, message=record.error or "applied")
 

@@ -37,7 +37,8 @@ def compute_desired(
         InvalidWorkspace: If several things are wrong.
         DependencyCycle: If there is no order to apply them in.
     """
-    by_id, problems = _index(resources)
+    declared, problems = _index(resources)
+    by_id = {name: each for name, each in declared.items() if each.removed is None}
     resolved: dict[ResourceId, Resource] = {}
     left: dict[str, Tree] = {}
     reads: dict[str, Tree] = {}
@@ -49,7 +50,7 @@ def compute_desired(
 
     for resource in by_id.values():
         problems += _find_dangling(resource, by_id)
-        problems += _find_moves(resource, by_id)
+        problems += _find_moves(resource, by_id, infra)
         if not resource.templated:
             resolved[resource.id] = resource
             continue
@@ -73,6 +74,7 @@ def compute_desired(
         secrets=left,
         has_secrets=has_secrets or bool(left),
         reads=reads,
+        removed={name: each for name, each in declared.items() if each.removed is not None},
     )
 
 
@@ -92,14 +94,23 @@ def _index(
     for resource in sorted(resources, key=lambda each: (each.source.file, each.source.line)):
         first = by_id.setdefault(resource.id, resource)
         if first is not resource:
-            problems.append(
-                InvalidManifest(
-                    f"{resource.id} is defined twice, first at {first.source}",
-                    hint="rename one of the two",
-                    source=resource.source,
-                )
-            )
+            problems.append(_describe_twin(first, resource))
     return by_id, problems
+
+
+def _describe_twin(first: Resource, second: Resource) -> InvalidManifest:
+    if first.removed is second.removed:
+        return InvalidManifest(
+            f"{second.id} is defined twice, first at {first.source}",
+            hint="rename one of the two",
+            source=second.source,
+        )
+    gone, there = (first, second) if first.removed else (second, first)
+    return InvalidManifest(
+        f"{gone.id} is declared to be removed, and is still defined at {there.source}",
+        hint="remove `removed`, or the definition",
+        source=gone.source,
+    )
 
 
 def _find_dangling(
@@ -128,9 +139,17 @@ def _locate_reference(resource: Resource, target: ResourceId) -> Source:
 
 
 def _find_moves(
-    resource: Resource, known: Mapping[ResourceId, Resource]
+    resource: Resource, known: Mapping[ResourceId, Resource], infra: str
 ) -> list[ProvisioningError]:
-    if resource.moved_from is None or resource.moved_from not in known:
+    if resource.moved_infra == infra:
+        return [
+            InvalidManifest(
+                f"{resource.id} says it was in {infra}, where it is",
+                hint="leave `infra` out of `moved`",
+                source=resource.source,
+            )
+        ]
+    if resource.moved_infra or resource.moved_from is None or resource.moved_from not in known:
         return []
     return [
         InvalidManifest(

@@ -82,6 +82,11 @@ class PullRequest:
     body: str = ""
     labels: frozenset[str] = frozenset()
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether it was closed without a merge."""
+        return not self.is_open and self.merged is None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comment:
@@ -136,8 +141,8 @@ class Forge(Protocol):
     def list_open_pulls(self) -> list[PullRequest]:
         """Return the open ones, oldest first."""
 
-    def list_merged_pulls(self) -> list[PullRequest]:
-        """Return those merged of late, oldest merge first."""
+    def list_closed_pulls(self) -> list[PullRequest]:
+        """Return those closed of late: what was not merged, then merges, oldest first."""
 
     def create_pull(self, head: str, base: str, title: str, body: str) -> None:
         """Open a pull request from the branch *head* to *base*.
@@ -156,7 +161,11 @@ class Forge(Protocol):
         """Return the comments of a pull request, oldest first."""
 
     def list_pushes(self, number: int) -> list[Push]:
-        """Return the pushes to a pull request, oldest first."""
+        """Return the pushes to a pull request, oldest first, that which opened it too.
+
+        A forge may note one a while after it came: then it seems to be younger than what was
+        said meanwhile, and never older.
+        """
 
     def create_comment(self, number: int, body: str) -> Comment:
         """Comment on a pull request."""

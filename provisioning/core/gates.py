@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from provisioning.core.budgets import (
     SHORT,
@@ -20,6 +21,9 @@ from provisioning.core.records import Action, Suspension
 from provisioning.core.reviews.approvals import Reviewed, find_strays
 from provisioning.core.suspensions import describe_suspension
 from provisioning.core.values import Digest
+
+if TYPE_CHECKING:
+    from provisioning.core.windows import Window
 
 SHOWN = 5
 """How many resources a reason names."""
@@ -52,6 +56,7 @@ class Circumstances:
     `reviewed` is what pull requests showed, None where nobody asks for that.
     `suspended` is set while the infra is; `budget` is what a run may take away unasked;
     `dependants` tells how many rely on each resource that is replaced; `kinds` are all kinds.
+    `windows` say when something may be changed; `time` is in seconds since the epoch.
     """
 
     applied: CommitId | None
@@ -63,6 +68,8 @@ class Circumstances:
     budget: Budget = UNLIMITED
     dependants: Mapping[ResourceId, int] = field(default_factory=dict)
     kinds: Mapping[str, Kind] = field(default_factory=dict)
+    windows: tuple[Window, ...] = ()
+    time: float = 0.0
 
 
 REWOUND = "rewound"
@@ -123,6 +130,16 @@ def check_suspended(plan: Plan, now: Circumstances) -> Verdict | None:
     )
 
 
+def check_window(plan: Plan, now: Circumstances) -> Verdict | None:
+    """Refuse to change something while the infra is frozen, or outside of its windows."""
+    if not now.windows or not plan.changes:
+        return None
+    from provisioning.core.windows import describe_closure
+
+    reason = describe_closure(now.windows, now.time)
+    return Verdict(code="window", reason=reason, digest=plan.digest) if reason else None
+
+
 def check_budget(plan: Plan, now: Circumstances) -> Verdict | None:
     """Refuse to delete more than the infra's budget; what is emptied has its own gate."""
     reason = describe_overdraft(plan, now.recorded, now.budget) if now.desired else None
@@ -171,6 +188,7 @@ GATES: tuple[Gate, ...] = (
     check_protected,
     check_unreviewed,
     check_suspended,
+    check_window,
     check_budget,
     check_stateful,
     check_relied,

@@ -10,6 +10,17 @@ REVIEWABLE = frozenset({"pull_request", "issue_comment", "pull_request_comment"}
 """The first words of the events that are about a pull request; Gitea puts others behind them."""
 
 
+MISSHAPEN = (
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
+"""What reading a body of another shape raises."""
+
+
 @dataclass(frozen=True, slots=True)
 class PushHint:
     """Somebody pushed to a branch."""
@@ -52,5 +63,5 @@ def parse_hook(event: str, body: bytes) -> Hint | None:
             return None
         about = data.get("pull_request") or data["issue"]
         return PullHint(int(about["number"]))
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as exc:
+    except MISSHAPEN as exc:
         raise UnreadableHook(f"the body is not that of a {event!r} event") from exc

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from provisioning.core.interpolation import Reference
 from provisioning.core.kinds import Kind
 from provisioning.core.pictures import Name, list_needs, list_references
 from provisioning.core.resources import Resource
@@ -91,17 +90,18 @@ def _find_direct(
     for (infra, key), cause in touched.keys.items():
         if infra in {name[0], ""} and key.startswith(f"{resource.provider}."):
             return Impact(name=name, cause=cause, why=f"is made under config.{key}")
-    for reference in list_references(resource):
+    for reference in (*map(str, list_references(resource)), *resource.given):
         for read in _list_read(reference, settings.get(name[0], {})):
             if by := _find_cause(name[0], read, touched):
                 return Impact(name=name, cause=by, why=f"reads {reference}")
     return None
 
 
-def _list_read(reference: Reference, settings: Mapping[str, Collection[str]]) -> Iterator[str]:
-    yield str(reference)
-    if reference.namespace == "config":
-        yield from settings.get(".".join(reference.steps), ())
+def _list_read(reference: str, settings: Mapping[str, Collection[str]]) -> Iterator[str]:
+    yield reference
+    namespace, _, key = reference.partition(".")
+    if namespace == "config":
+        yield from settings.get(key, ())
 
 
 def _find_cause(infra: str, read: str, touched: Touched) -> str | None:

@@ -102,9 +102,7 @@ def _list_deviating(plan: Plan, recorded: RecordedState, live: LiveState) -> Ite
 
 def _find_record(name: ResourceId, desired: DesiredState, recorded: RecordedState) -> Record | None:
     resource = desired.resources.get(name)
-    if name in recorded.records or resource is None or resource.moved_from is None:
-        return recorded.records.get(name)
-    return recorded.records.get(resource.moved_from)
+    return recorded.find(resource) if resource else recorded.records.get(name)
 
 
 class _Scribe:

@@ -25,12 +25,16 @@ class Step(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
-    """One step of a change, and the numbers of the operations that must have succeeded first."""
+    """One step of a change, and the numbers of the operations that must have succeeded first.
+
+    `is_last` tells that it begins when all that are not have ended, however they did.
+    """
 
     number: int
     step: Step
     change: PlannedChange
     needs: tuple[int, ...]
+    is_last: bool = False
 
 
 MAKE, REMOVE, CLEAN = "make", "remove", "clean"

@@ -11,9 +11,11 @@ from provisioning.core.ids import ResourceId
 from provisioning.core.ignoring import leave_ignored
 from provisioning.core.interpolation import Reference
 from provisioning.core.kinds import Kind
-from provisioning.core.ownership import Ownership
+from provisioning.core.ownership import Ownership, describe_standing
 from provisioning.core.plans import BlockedResource, Drifted, Plan, PlannedChange, Risk
 from provisioning.core.providers import Absent, Observation, Present, Unreadable
+from provisioning.core.reasons import BEHIND, explain_change
+from provisioning.core.recording import is_behind
 from provisioning.core.records import Action, Record
 from provisioning.core.references import (
     Outlook,
@@ -117,7 +119,11 @@ class _Planner:
         if is_secret:
             self.secretive.add(resource.id)
         spec = expand_spec(kind, written, self.desired.files, is_secret=is_secret)
-        record = self._get_record(resource)
+        origin = self.recorded.origins.get(resource.id)
+        if origin is not None and origin.trouble:
+            self._block(resource.id, origin.trouble, resource.source, origin.hint)
+            return
+        record = self.recorded.find(resource)
         observation = self._get_observation(resource, record)
         match observation:
             case Unreadable(reason):
@@ -129,18 +135,12 @@ class _Planner:
             case Present():
                 self._plan_update(resource, kind, spec, record, observation)
 
-    def _get_record(self, resource: Resource) -> Record | None:
-        records = self.recorded.records
-        if resource.id in records or resource.moved_from is None:
-            return records.get(resource.id)
-        return records.get(resource.moved_from)
-
     def _get_observation(self, resource: Resource, record: Record | None) -> Observation:
         """Return what is there; a run that was cut off may have left it under another id."""
         seen = self.live.current.get(resource.id, UNSEEN)
         other = self.live.elsewhere.get(resource.id)
-        is_half_moved = record and (record.id != resource.id or resource.id in self.half_moved)
-        return other if isinstance(seen, Absent) and is_half_moved and other else seen
+        is_moving = resource.id not in self.recorded.records or resource.id in self.half_moved
+        return other if isinstance(seen, Absent) and record and is_moving and other else seen
 
     def _look_up(self, reference: Reference, source: Source) -> Tree:
         if reference.resource is None:
@@ -156,6 +156,7 @@ class _Planner:
             )
             self._settle(resource, record.spec, record.attributes)
             return
+        known = self.recorded.records.get(resource.id)
         fields = compute_diff(kind, spec, None, {}, self.key)
         self.outlooks[resource.id] = compute_outlook_before(
             resource.id, kind, spec, None, frozenset()
@@ -166,10 +167,9 @@ class _Planner:
             "it is gone" if record is not None else "it is new",
             fields=fields,
             record=record,
-            moved_from=record.id if record is not None and record.id != resource.id else None,
-            heals=record is not None
-            and record.id == resource.id
-            and not compute_diff(kind, spec, record.spec, record.attributes, self.key),
+            moved_from=record.id if record and not known else None,
+            heals=known is not None
+            and not compute_diff(kind, spec, known.spec, known.attributes, self.key),
         )
 
     def _plan_update(
@@ -185,10 +185,14 @@ class _Planner:
         fields = leave_ignored(resource.lifecycle, fields)
         fields = self._apply_drift_policy(resource, fields)
         origin = self._find_origin(resource, record, live)
-        reason = self._explain(resource, kind, record, live, fields, origin)
+        is_corrected = self._get_policy(resource) is DriftPolicy.CORRECT
+        old = f"{origin} of {resource.moved_infra}" if resource.moved_infra else origin
+        reason = explain_change(
+            kind, record, live, fields, origin and old, is_corrected=is_corrected
+        )
         if not reason:
             self._settle(resource, spec, live.attributes)
-            self.unchanged.append(resource.id)
+            self._catch_up(resource, kind, spec, record, live)
             return
         if any(each.replaces for each in fields):
             self._plan_replacement(resource, kind, spec, record, live, fields, origin)
@@ -211,6 +215,22 @@ class _Planner:
             live=live,
             moved_from=origin,
             heals=origin is None and all(each.cause is Cause.DRIFT for each in fields),
+        )
+
+    def _catch_up(
+        self,
+        resource: Resource,
+        kind: Kind,
+        spec: dict[str, Tree],
+        record: Record | None,
+        live: Present,
+    ) -> None:
+        """Let the record of what needs no change say what Git asks for."""
+        if record is None or not is_behind(record, resource, kind, spec, self.key):
+            self.unchanged.append(resource.id)
+            return
+        self._change(
+            resource, Action.ADOPT, BEHIND, fields=(), record=record, live=live, heals=True
         )
 
     def _plan_replacement(
@@ -250,41 +270,6 @@ class _Planner:
             old_first=_goes_first(resource, kind),
             heals=origin is None and all(each.cause is Cause.DRIFT for each in fields),
         )
-
-    def _explain(
-        self,
-        resource: Resource,
-        kind: Kind,
-        record: Record | None,
-        live: Present,
-        fields: tuple[FieldChange, ...],
-        origin: ResourceId | None,
-    ) -> str:
-        """Say why there is something to do; nothing to say, nothing to do."""
-        if record is None:
-            return "it was made by a run that was cut off"
-        if origin:
-            return f"it was {origin}"
-        if fields:
-            causes = {each.cause for each in fields}
-            if causes == {Cause.DRIFT}:
-                return "it was changed outside of Git"
-            return (
-                "the manifest changed"
-                if Cause.MANIFEST in causes
-                else "what it refers to may change"
-            )
-        if live.is_littered:
-            return "a run that was cut off left something unfinished beside it"
-        if record.error:
-            return f"the last run did not finish it: {record.error}"
-        if (
-            live.mark is None
-            and not kind.recorded_only
-            and self._get_policy(resource) is DriftPolicy.CORRECT
-        ):
-            return "its ownership mark is gone"
-        return ""
 
     def _apply_drift_policy(
         self, resource: Resource, fields: tuple[FieldChange, ...]
@@ -331,27 +316,24 @@ class _Planner:
         """Return the id that the resource is to be moved from; None if it has its own already."""
         if record is None:
             return None
-        if record.id != resource.id:
+        if resource.id not in self.recorded.records:
             return record.id
         is_marked = self._bears_other(resource, live)
         return self.half_moved.get(resource.id, resource.moved_from) if is_marked else None
 
     def _bears_other(self, resource: Resource, live: Present) -> bool:
         """Tell whether *live* bears our mark under the other id of a move."""
-        others = (resource.moved_from, self.half_moved.get(resource.id))
-        return any(name is not None and self.ownership.is_ours(name, live) for name in others)
+        half = self.half_moved.get(resource.id)
+        return self.ownership.was_ours(resource, live, {half} if half else ())
 
     def _block_foreign(self, resource: Resource, live: Present) -> None:
-        owner = f"bears the mark of {live.mark.owner}" if live.mark else "was not made by us"
-        self._block(
-            resource.id,
-            f"what stands in its place {owner}",
-            resource.source,
-            hint="move it out of the way, give the resource another place, or take it over: "
-            "`provisioning import`"
-            if live.mark is None
-            else "move it out of the way, or give the resource another place",
-        )
+        name = self.ownership.find_own(live)
+        is_leaving = name not in self.desired.resources
+        old = self.recorded.find_old_name(resource, name) if is_leaving else None
+        standing = describe_standing(self.ownership, live, is_renamed=old is not None)
+        self._block(resource.id, standing.reason, resource.source, standing.hint)
+        if old is not None:
+            self._block(old.id, f"{resource.id} is to be in its place", old.source, standing.hint)
 
     # Entries
 
@@ -388,6 +370,7 @@ class _Planner:
                 record=record,
                 live=live,
                 moved_from=moved_from,
+                moved_infra=resource.moved_infra if moved_from else None,
                 old_first=old_first,
                 heals=heals,
             )

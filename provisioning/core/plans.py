@@ -46,6 +46,7 @@ class PlannedChange:
     record: Record | None = None
     live: Present | None = None
     moved_from: ResourceId | None = None
+    moved_infra: str | None = None
     old_first: bool = True
     leftover: int = 0
     heals: bool = False
@@ -55,7 +56,12 @@ class PlannedChange:
     def effect(self) -> Tree:
         """What this change does to the world, for the plan's digest."""
         fields = [[each.path, _compact(each.after)] for each in self.fields]
-        return [self.id, self.action, fields, self.moved_from, self.leftover]
+        return [self.id, self.action, fields, self.origin, self.leftover]
+
+    @property
+    def origin(self) -> str | None:
+        """What it is moved from, with the infra if that is another one; None if it is not."""
+        return f"{self.moved_infra} {self.moved_from}" if self.moved_infra else self.moved_from
 
     @property
     def effect_digest(self) -> Digest:
@@ -69,12 +75,16 @@ def _compact(value: Tree) -> Tree:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BlockedResource:
-    """A resource that must not be touched now, and why."""
+    """A resource that must not be touched now, and why.
+
+    `awaits` is the infra whose turn it is, where nothing is wrong but the order.
+    """
 
     id: ResourceId
     reason: str
     source: Source | None = None
     hint: str | None = None
+    awaits: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +113,11 @@ class Plan:
     drifted: tuple[Drifted, ...] = ()
     unchanged: tuple[ResourceId, ...] = ()
     outlook: Mapping[ResourceId, Mapping[str, Tree]] = field(default_factory=dict, compare=False)
+
+    @property
+    def is_stuck(self) -> bool:
+        """Whether something is blocked that does not just await its turn."""
+        return any(each.awaits is None for each in self.blocked)
 
     @property
     def digest(self) -> Digest:

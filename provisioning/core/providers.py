@@ -79,6 +79,8 @@ class Call:
         spec: The full desired spec, every interpolation resolved; empty for a delete.
         attributes: What is live now, as the provider itself answered; empty for a create.
         deadline: Seconds the provider may take.
+        origin: The `<workspace id>/<infra>` that it is moved from, "" if it is not: an update may
+            have what bears a mark of that one.
     """
 
     id: ResourceId
@@ -87,6 +89,15 @@ class Call:
     spec: Mapping[str, Tree]
     attributes: Mapping[str, Tree]
     deadline: float
+    origin: str = ""
+
+    def may_take(self, owner: str) -> bool:
+        """Tell whether an update may have what bears the mark of *owner*.
+
+        The engine decided so, but never across infras, unless it is moved between them.
+        """
+        infra = "/".join(owner.split("/")[:2])
+        return infra in {"/".join(self.mark.owner.split("/")[:2]), self.origin}
 
 
 class Provider(Protocol):
@@ -116,7 +127,13 @@ class Provider(Protocol):
         """
 
     def update(self, call: Call) -> Mapping[str, Tree]:
-        """Change what is there to the spec, and mark it; return its attributes."""
+        """Change what is there to the spec, and mark it; return its attributes.
+
+        What bears a mark that the call may not take is left alone.
+
+        Raises:
+            ProviderConflict: If it bears such a mark.
+        """
 
     def delete(self, call: Call) -> None:
         """Remove it if it bears its owner's mark; what is already gone is deleted.

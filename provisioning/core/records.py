@@ -6,7 +6,7 @@
 | `begin.json` | `Begin` | a run is under way, or was cut off |
 | `fence` | the last fencing token, in decimal | always |
 | `run.json` | `Run` | one run has ended |
-| `suspended.json` | `Suspensions` | the infra, or something of it, is suspended |
+| `suspended.json` | `Suspensions` | the infra, or something of it, is or was suspended |
 | `resources/…` | a `Record` a line, in shards by id | the resource is ours |
 
 Times are RFC 3339 in UTC; they are for people, and nothing is decided by them.
@@ -116,10 +116,15 @@ class Suspension(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Suspensions(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What runs must leave alone: the whole infra, or some of its resources."""
+    """What runs must leave alone: the whole infra, or some of its resources.
+
+    `resumed` tells the fencing token at which somebody let runs put a resource back again that
+    is fought over.
+    """
 
     infra: Suspension | None = None
     resources: dict[ResourceId, Suspension] = {}
+    resumed: dict[ResourceId, int] = {}
     format: int = FORMAT
 
 
@@ -211,7 +216,10 @@ class Record(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What became of one planned change, as the run's record keeps it."""
+    """What became of one planned change, as the run's record keeps it.
+
+    `healed` are the fields whose drift it put back.
+    """
 
     id: ResourceId
     action: Action
@@ -220,6 +228,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     error: str | None = None
     hint: str | None = None
     seconds: float = 0.0
+    healed: tuple[str, ...] = ()
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -30,6 +30,13 @@ SECRETS = "secrets"
 Lookup = Callable[[Reference, Source], Tree]
 
 
+def know_nothing(reference: Reference, source: Source) -> Tree:
+    """Answer, where nothing is known, that *reference* has no value."""
+    raise InvalidManifest(
+        f"{{{{{reference}}}}} has no value here", hint="write the value itself", source=source
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Outlook:
     """What can be said of a resource's fields at this point of a run.

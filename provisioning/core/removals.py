@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+import msgspec
+
 from provisioning.core.graph import compute_reach, invert
+from provisioning.core.handovers import Handover
 from provisioning.core.ids import ResourceId
 from provisioning.core.kinds import Kind
 from provisioning.core.ownership import Ownership
 from provisioning.core.plans import BlockedResource, PlannedChange, Risk
 from provisioning.core.providers import Absent, Observation, Present, Unreadable
 from provisioning.core.records import Action, Record
-from provisioning.core.resources import DeletePolicy
+from provisioning.core.resources import DeletePolicy, Resource
 from provisioning.core.states import DesiredState, LiveState, RecordedState
 
 UNSEEN = Unreadable("nobody looked at it")
@@ -45,14 +48,22 @@ def compute_removals(
         live: What the providers answered.
         kinds: The kinds of all providers.
         ownership: Tells what is ours.
-        blocked: What of the desired is blocked.
+        blocked: What is blocked so far.
     """
     changes: list[PlannedChange] = []
     stuck = dict(blocked)
-    for record in _find_gone(desired, recorded):
+    gone = _find_gone(desired, recorded)
+    for record in (_declare(each, desired.removed.get(each.id)) for each in gone):
+        if record.id in blocked:
+            continue
         is_proven = record.id in recorded.records
         seen = live.current.get(record.id, UNSEEN)
-        found = _plan_removal(record, kinds.get(record.kind), seen, ownership, is_proven=is_proven)
+        handover = recorded.handovers.get(record.id) if is_proven else None
+        found = (
+            _plan_handover(record, handover)
+            if handover
+            else _plan_removal(record, kinds.get(record.kind), seen, ownership, is_proven=is_proven)
+        )
         if isinstance(found, BlockedResource):
             stuck[found.id] = found
         elif found is not None:
@@ -64,12 +75,44 @@ def compute_removals(
 
 def _find_gone(desired: DesiredState, recorded: RecordedState) -> Iterator[Record]:
     wanted = desired.resources.values()
-    moved = {each.moved_from for each in wanted if each.id not in recorded.records}
+    moved = {
+        each.moved_from
+        for each in wanted
+        if each.id not in recorded.records and each.moved_infra is None
+    }
     half = {new for old, new in recorded.half_moved.items() if old in desired.resources}
     begun = {each.id: each for each in recorded.unfinished}
     for name, record in sorted({**begun, **recorded.records}.items()):
         if name not in desired.resources and name not in moved and name not in half:
             yield record
+
+
+def _plan_handover(record: Record, handover: Handover) -> PlannedChange | BlockedResource:
+    infra = handover.infra
+    if handover.is_taken:
+        return _build(record, Action.FORGET, f"it is {handover.name} of {infra} now")
+    if handover.name is None:
+        return BlockedResource(
+            id=record.id,
+            reason=f"{infra} cannot be read, and may ask for it",
+            source=record.source,
+            hint=f"`provisioning validate {infra}` tells what is wrong",
+        )
+    return BlockedResource(
+        id=record.id,
+        reason=f"it is to be {handover.name} of {infra}, which has not taken it yet",
+        source=handover.source,
+        hint=f"`provisioning reconcile {infra}` takes it",
+        awaits=infra,
+    )
+
+
+def _declare(record: Record, removed: Resource | None) -> Record:
+    """Return *record* with what Git says of its end, if it says so."""
+    if removed is None or removed.removed is None:
+        return record
+    lifecycle = msgspec.structs.replace(record.lifecycle, on_delete=removed.removed)
+    return msgspec.structs.replace(record, lifecycle=lifecycle, source=removed.source)
 
 
 def _plan_removal(

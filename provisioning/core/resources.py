@@ -64,6 +64,10 @@ class Resource(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_default
 
     `references` are the ids that its interpolations name, `depends_on` those that it
     lists; both order the work. `lines` tells the line of each key at the top of `spec`.
+    `given` are the settings that decide, by `when` and `forEach`, whether it is there.
+    `moved_infra` is the infra that it had `moved_from` in, if that is another one.
+    `removed` is set if it is not asked for, but declared to be gone: then it says what becomes of
+    what was applied, and all but its id and its place is empty.
     """
 
     id: ResourceId
@@ -77,8 +81,11 @@ class Resource(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_default
     depends_on: tuple[ResourceId, ...] = ()
     references: tuple[ResourceId, ...] = ()
     moved_from: ResourceId | None = None
+    moved_infra: str | None = None
     templated: tuple[Templated, ...] = ()
     lines: dict[str, int] = {}
+    given: tuple[str, ...] = ()
+    removed: DeletePolicy | None = None
 
     @property
     def dependencies(self) -> tuple[ResourceId, ...]:

@@ -17,13 +17,34 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _TEMPLATE = {"type": "string", "pattern": r"\{\{.*\}\}"}
 """What may stand in place of any value."""
 
+_NAME = {"type": "string", "pattern": f"^{NAME.pattern[:-2]}$"}
+_ID = {"type": "string", "pattern": f"^{KIND.pattern[:-2]}/{NAME.pattern[:-2]}$"}
+
+_EACH = {"type": "string", "pattern": r"\{\{\s*each\."}
+"""What may stand in an id where the manifest has a `forEach`."""
+
 
 def compute_schema(kinds: Sequence[Kind]) -> dict[str, Any]:
     """Return the schema of a manifest of any of *kinds*."""
     definitions: dict[str, Any] = {}
     manifests = [_compute_manifest(kind, definitions) for kind in kinds]
-    shape = manifests[0] if len(manifests) == 1 else {"oneOf": manifests}
+    shape = manifests[0] if len(manifests) == 1 else {"oneOf": [*manifests, _compute_removed()]}
     return {"$schema": DIALECT, **shape, **({"$defs": definitions} if definitions else {})}
+
+
+def _compute_removed() -> dict[str, Any]:
+    removed = {"from": _ID, "onDelete": {"enum": list(DeletePolicy)}}
+    return {
+        "title": "removed",
+        "description": "A resource that is declared to be gone.",
+        **_compute_object(
+            {
+                "apiVersion": {"const": API_VERSION},
+                "removed": _compute_object(removed, required=[*removed]),
+            },
+            required=["apiVersion", "removed"],
+        ),
+    }
 
 
 def _compute_manifest(kind: Kind, definitions: dict[str, Any]) -> dict[str, Any]:
@@ -33,7 +54,7 @@ def _compute_manifest(kind: Kind, definitions: dict[str, Any]) -> dict[str, Any]
         "provider": {"const": kind.provider},
         **{name: _admit_template(each) for name, each in spec.get("properties", {}).items()},
     }
-    identifier = {"type": "string", "pattern": f"^{KIND.pattern[:-2]}/{NAME.pattern[:-2]}$"}
+    identifier = {"anyOf": [_ID, _EACH]}
     return {
         "title": kind.name,
         "description": kind.summary,
@@ -47,7 +68,9 @@ def _compute_manifest(kind: Kind, definitions: dict[str, Any]) -> dict[str, Any]
             "spec": spec,
             "lifecycle": _compute_lifecycle(),
             "dependsOn": {"type": "array", "items": identifier},
-            "moved": _compute_object({"from": identifier}, required=["from"]),
+            "moved": _compute_object({"from": identifier, "infra": _NAME}, required=["from"]),
+            "forEach": _TEMPLATE,
+            "when": {"anyOf": [{"type": "boolean"}, _TEMPLATE, _compute_comparison()]},
         },
     }
 
@@ -61,12 +84,17 @@ def _admit_template(schema: dict[str, Any]) -> dict[str, Any]:
 
 def _compute_metadata() -> dict[str, Any]:
     labels = {"type": "object", "additionalProperties": {"type": "string"}}
-    name = {"type": "string", "pattern": f"^{NAME.pattern[:-2]}$"}
+    name = {"anyOf": [_NAME, _EACH]}
     return _compute_object({"name": name, "labels": labels}, required=["name"])
 
 
+def _compute_comparison() -> dict[str, Any]:
+    lists = {"in": {"type": "array"}, "notIn": {"type": "array"}}
+    return _compute_object({"value": {}, **lists}, required=["value"])
+
+
 def _compute_lifecycle() -> dict[str, Any]:
-    duration = {"type": "string", "pattern": "^[0-9]{1,9}[smh]$"}
+    duration = {"type": "string", "pattern": "^[0-9]{1,9}[smhd]$"}
     return _compute_object(
         {
             "protect": {"type": "boolean"},

@@ -144,7 +144,8 @@ def _find_marks(tree: Tree, path: Path = ()) -> Iterator[Path]:
                 yield path
 
 
-def _is_marked(tree: Tree) -> bool:
+def is_marked(tree: Tree) -> bool:
+    """Tell whether anything in *tree* is secret, or the fingerprint of what is."""
     return next(_find_marks(tree), None) is not None
 
 
@@ -195,7 +196,7 @@ def mark_secrets(
     computed field that is derived from a secret one is secret, unless its kind calls it
     public.
     """
-    secret = {name for name, value in spec.items() if _is_marked(value)}
+    secret = {name for name, value in spec.items() if is_marked(value)}
     if not secret:
         return dict(values)
     return {
@@ -211,7 +212,7 @@ def _mark(field: Field, value: Tree, spec: Mapping[str, Tree], secret: set[str])
 
 
 def _mark_like(value: Tree, like: Tree) -> Tree:
-    if not _is_marked(like):
+    if not is_marked(like):
         return value
     if isinstance(like, dict) and isinstance(value, dict):
         return {name: _mark_like(item, like.get(name)) for name, item in value.items()}

@@ -24,10 +24,14 @@ from provisioning.core.values import read_at
 
 
 class SettledFile(msgspec.Struct, frozen=True, gc=False, array_like=True):
-    """A manifest that was looked at: its blob, and the resources in it."""
+    """A manifest that was looked at: its blob, and the resources in it.
+
+    `removed` is how many of them are declared to be gone.
+    """
 
     blob: BlobId
     ids: tuple[ResourceId, ...]
+    removed: int = 0
 
 
 class Settlement(msgspec.Struct, frozen=True, kw_only=True):
@@ -118,5 +122,11 @@ def _is_well(record: Record | None) -> bool:
 
 
 def count_desired(files: Mapping[str, SettledFile]) -> int:
-    """Return how many resources there are in *files*."""
-    return sum(len(file.ids) for file in files.values())
+    """Return how many resources *files* ask for."""
+    return sum(len(file.ids) - file.removed for file in files.values())
+
+
+def settle_file(blob: BlobId, resources: Collection[Resource]) -> SettledFile:
+    """Return the manifest *blob* that has *resources*."""
+    removed = sum(each.removed is not None for each in resources)
+    return SettledFile(blob, tuple(each.id for each in resources), removed)

@@ -186,7 +186,7 @@ def compute_suspension(
     The fence is raised, so that no run goes on that was planned before it.
     """
     token = next_token(view)
-    is_any = suspensions.infra is not None or suspensions.resources
+    is_any = suspensions != NOTHING_SUSPENDED
     return Entry(
         kind=kind,
         subject=f"{kind} {token} by {actor}: {_one_line(story)}",

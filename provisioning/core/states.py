@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from provisioning.core.handovers import Handover, Origin
 from provisioning.core.ids import CommitId, ResourceId
 from provisioning.core.providers import Observation
 from provisioning.core.records import Record
@@ -22,7 +23,7 @@ class DesiredState:
     dependency exists, and `order` has each resource after those it depends on. `secrets` are
     those that stand in one text with something that is not known yet, by their references;
     `has_secrets` tells whether there is any secret at all. `reads` are the values of all
-    interpolations that were resolved.
+    interpolations that were resolved. `removed` are declared to be gone.
     """
 
     infra: str
@@ -33,6 +34,7 @@ class DesiredState:
     secrets: Mapping[str, Tree] = field(default_factory=dict, repr=False)
     has_secrets: bool = False
     reads: Mapping[str, Tree] = field(default_factory=dict, repr=False)
+    removed: Mapping[ResourceId, Resource] = field(default_factory=dict)
 
     def build_redactor(self) -> Redactor:
         """Return what removes this state's secrets from texts."""
@@ -48,12 +50,24 @@ class RecordedState:
 
     `unfinished` are the creations of runs that were cut off, one for each resource and
     place: the state log or the journal proves the intention, and only a look at the world
-    tells the rest.
+    tells the rest. `origins` tell of what is desired here and recorded in another infra yet,
+    `handovers` of what is recorded here and desired in another.
     """
 
     head: CommitId | None
     records: Mapping[ResourceId, Record]
     unfinished: tuple[Record, ...] = ()
+    origins: Mapping[ResourceId, Origin] = field(default_factory=dict)
+    handovers: Mapping[ResourceId, Handover] = field(default_factory=dict)
+
+    def find(self, resource: Resource) -> Record | None:
+        """Return the record of *resource*, under the id and of the infra that it had before."""
+        if resource.id in self.records or resource.moved_from is None:
+            return self.records.get(resource.id)
+        if resource.moved_infra is None:
+            return self.records.get(resource.moved_from)
+        origin = self.origins.get(resource.id)
+        return origin.record if origin else None
 
     @property
     def half_moved(self) -> dict[ResourceId, ResourceId]:
@@ -63,6 +77,12 @@ class RecordedState:
             for each in self.unfinished
             if each.moved_from and each.id not in self.records
         }
+
+    def find_old_name(self, resource: Resource, name: ResourceId | None) -> Record | None:
+        """Return the record of *name*, if *resource* is new and may be it under a new name."""
+        old = self.records.get(name) if name else None
+        is_new = resource.id not in self.records
+        return old if old and is_new and old.kind == resource.kind else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

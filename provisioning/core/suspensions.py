@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from provisioning.core.graph import compute_reach
+from provisioning.core.holding import hold_changes
 from provisioning.core.ids import ResourceId
-from provisioning.core.narrowing import list_followers
 from provisioning.core.plans import BlockedResource, Plan
 from provisioning.core.records import Suspension, Suspensions
 
@@ -36,36 +34,19 @@ def describe_suspension(suspension: Suspension) -> str:
 
 
 def hold_back(plan: Plan, suspensions: Suspensions, now: str) -> Plan:
-    """Return *plan* with the changes to suspended resources blocked, and those that wait for them.
-
-    What is not to change stays as it is: others may go on using it.
-    """
+    """Return *plan* without the changes to suspended resources, and those that wait for them."""
     suspended = list_suspended(suspensions, now)
-    changed = {each.id for each in plan.changes}
-    held = [name for name in suspended if name in changed]
-    if not held:
-        return plan
-    stuck = compute_reach(held, list_followers(plan))
-    blocked = {
+    held = {
         each.id: BlockedResource(
             id=each.id,
-            reason=f"it is {describe_suspension(suspended[each.id])}"
-            if each.id in suspended
-            else "it waits for something suspended",
+            reason=f"it is {describe_suspension(suspended[each.id])}",
             source=each.source,
-            hint=f"`provisioning resume {plan.infra} {each.id}` ends that"
-            if each.id in suspended
-            else None,
+            hint=f"`provisioning resume {plan.infra} {each.id}` ends that",
         )
         for each in plan.changes
-        if each.id in stuck
+        if each.id in suspended
     }
-    others = {each.id: each for each in plan.blocked}
-    return replace(
-        plan,
-        changes=tuple(each for each in plan.changes if each.id not in stuck),
-        blocked=tuple(sorted({**blocked, **others}.values(), key=lambda each: each.id)),
-    )
+    return hold_changes(plan, held, "it waits for something suspended")
 
 
 def with_suspension(
@@ -78,3 +59,11 @@ def with_suspension(
     if suspension is not None:
         resources[name] = suspension
     return msgspec.structs.replace(suspensions, resources=dict(sorted(resources.items())))
+
+
+def with_resumption(
+    suspensions: Suspensions, names: Iterable[ResourceId], token: int
+) -> Suspensions:
+    """Return *suspensions* with *names* resumed at *token*: what runs did before does not count."""
+    resumed = {**suspensions.resumed, **dict.fromkeys(names, token)}
+    return msgspec.structs.replace(suspensions, resumed=dict(sorted(resumed.items())))

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 from itertools import pairwise
 
 from provisioning.core.errors import DependencyCycle, Source
-from provisioning.core.graph import compute_order, find_ring
+from provisioning.core.graph import compute_order, compute_reach, find_ring
 from provisioning.core.pictures import list_references
 from provisioning.core.resources import Resource
 from provisioning.core.values import read_at
@@ -18,31 +18,38 @@ Needs = Mapping[str, Mapping[str, Source]]
 def compute_needs(desired: Mapping[str, Collection[Resource]]) -> dict[str, dict[str, Source]]:
     """Return which of the infras in *desired* refer to which others, and where.
 
-    Raises:
-        DependencyCycle: If they refer to each other in a ring; the message is `a -> b -> a`.
-    """
-    return join_needs({infra: find_named(resources) for infra, resources in desired.items()})
-
-
-def find_named(resources: Collection[Resource]) -> dict[str, Source]:
-    """Return every infra that *resources* name, each with the place of one such reference."""
-    return {other: source for each in resources for other, source in _list_infras(each)}
-
-
-def join_needs(named: Needs) -> dict[str, dict[str, Source]]:
-    """Return of *named*, which is what each infra names, those that are infras and not itself.
+    What gives resources away goes after what takes them, if that is no ring, and if the latter
+    gives nothing away itself: then each does what it can, and the next sweep the rest.
 
     Raises:
         DependencyCycle: If they refer to each other in a ring; the message is `a -> b -> a`.
     """
-    needs = {
-        infra: {
-            other: source for other, source in others.items() if other != infra and other in named
+    needs: dict[str, dict[str, Source]] = {}
+    for infra, resources in desired.items():
+        found = (pair for each in resources for pair in _list_infras(each))
+        needs[infra] = {
+            other: source for other, source in found if other != infra and other in desired
         }
-        for infra, others in named.items()
-    }
     _check_rings(needs)
+    _add_moves(needs, desired)
     return needs
+
+
+def is_linked(resource: Resource) -> bool:
+    """Tell whether *resource* refers to another infra, or is moved from one."""
+    return resource.moved_infra is not None or any(True for _ in _list_infras(resource))
+
+
+def _add_moves(
+    needs: dict[str, dict[str, Source]], desired: Mapping[str, Collection[Resource]]
+) -> None:
+    moves = [(infra, each) for infra, found in desired.items() for each in found]
+    moves = [(infra, each) for infra, each in moves if each.moved_infra in desired]
+    giving = {each.moved_infra for _, each in moves}
+    for infra, resource in moves:
+        origin = str(resource.moved_infra)
+        if infra not in giving and origin not in compute_reach([infra], needs):
+            needs[origin].setdefault(infra, resource.source)
 
 
 def _list_infras(resource: Resource) -> Iterator[tuple[str, Source]]:

@@ -23,13 +23,15 @@ Targets = Mapping[ResourceId, Target]
 class Places:
     """The targets of one look at the world, under the id each answer is for.
 
-    The three maps are those of `LiveState`. A moved resource is looked for under its old id,
+    The first three maps are those of `LiveState`; `infras` tells of those of `current` that bear
+    the mark of another infra, which it is. A moved resource is looked for under its old id,
     and under its new one too, for a run that moved it may have been cut off.
     """
 
     current: dict[ResourceId, Target] = field(default_factory=dict)
     elsewhere: dict[ResourceId, Target] = field(default_factory=dict)
     leftovers: dict[int, Target] = field(default_factory=dict)
+    infras: dict[ResourceId, str] = field(default_factory=dict)
 
 
 def compute_places(
@@ -39,15 +41,15 @@ def compute_places(
     places = Places()
     other_names = recorded.half_moved
     for resource in desired.resources.values():
-        record = recorded.records.get(resource.id)
-        if record is None and resource.moved_from:
-            record = recorded.records.get(resource.moved_from)
+        record = recorded.find(resource)
         wanted = _find_wanted_place(resource, desired, recorded, kinds[resource.kind])
         if record is None:
             places.current[resource.id] = _aim(resource.id, resource.kind, wanted)
             continue
         places.current[resource.id] = _aim(record.id, record.kind, record.attributes)
-        if (other := other_names.get(resource.id)) or record.id != resource.id:
+        if resource.id in recorded.origins:
+            places.infras[resource.id] = recorded.origins[resource.id].infra
+        if (other := other_names.get(resource.id)) or resource.id not in recorded.records:
             name = other or resource.id
             places.elsewhere[resource.id] = _aim(name, record.kind, record.attributes)
         if wanted and wanted != _get_place(record, kinds[resource.kind]):

@@ -28,7 +28,7 @@ class Topic(StrEnum):
 
     INFRA = "infra"
     PULL = "pull request"
-    MERGES = "merged pull requests"
+    CLOSED = "closed pull requests"
 
 
 class Key(NamedTuple):
@@ -116,21 +116,25 @@ class WorkQueue:
 
     # Filling
 
-    def add(self, key: Key, urgency: Urgency, reason: str, now: float) -> None:
-        """Ask for *key*; what is queued already becomes as urgent as this, and stays one.
+    def add(
+        self, key: Key, urgency: Urgency, reason: str, now: float, due: float | None = None
+    ) -> None:
+        """Ask for *key*, not before *due*; what is queued already becomes as urgent as this.
 
-        A key that is being worked on is taken once more after that. One that failed and waits
-        is taken at once if this is a push or a review: what it failed on may have changed.
+        A key that is being worked on is taken once more after that. One that is delayed, as
+        after a failure, is taken at once if this is a push or a review: what it failed on may
+        have changed.
         """
         entry = self._entries.get(key)
         if entry is None:
-            self._entries[key] = _Entry(urgency, now, reason)
-            self._line_up(key, urgency)
+            entry = self._entries[key] = _Entry(urgency, now, reason, due=due or 0.0)
+            self._start(key, entry, now)
             return
         if entry.standing is Standing.RUNNING:
             again = entry.again
             if again is None or urgency < again.urgency:
-                entry.again = _Entry(urgency, again.since if again else now, reason)
+                since = again.since if again else now
+                entry.again = _Entry(urgency, since, reason, due=due or 0.0)
             return
         if urgency < entry.urgency:
             entry.urgency, entry.reason = urgency, reason
@@ -188,14 +192,14 @@ class WorkQueue:
         else:
             self._failures[key] = self._failures.get(key, 0) + 1
             self._bad.add(key)
-        if entry.again is not None:
-            self._entries[key] = entry.again
-            self._line_up(key, entry.again.urgency)
+        again = entry.again
+        if again is not None and (ending.retry is None or again.urgency <= Urgency.PUSH):
+            self._entries[key] = again
+            self._start(key, again, now)
         elif ending.retry is not None:
-            entry.due = now + ending.retry
-            entry.standing = Standing.DELAYED
             self._entries[key] = entry
-            heapq.heappush(self._delayed, (entry.due, key))
+            entry.again = None
+            self._delay(key, entry, now + ending.retry)
         self._wake_waiting(key)
 
     def get_wake(self) -> float | None:
@@ -252,6 +256,16 @@ class WorkQueue:
             due=entry.due,
             waits_for=entry.waits_for,
         )
+
+    def _start(self, key: Key, entry: _Entry, now: float) -> None:
+        if entry.due > now:
+            self._delay(key, entry, entry.due)
+        else:
+            self._make_ready(key, entry)
+
+    def _delay(self, key: Key, entry: _Entry, due: float) -> None:
+        entry.standing, entry.due = Standing.DELAYED, due
+        heapq.heappush(self._delayed, (due, key))
 
     # Lanes: for each urgency, and in it for each workspace, who comes next
 

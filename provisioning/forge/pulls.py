@@ -17,12 +17,15 @@ from provisioning.core.ids import CommitId
 from provisioning.forge.http import Api
 
 RECENT = 50
-"""How many merged pull requests are looked at, newest first."""
+"""How many closed pull requests are looked at, newest first."""
 
 _MISSING = frozenset({http.HTTPStatus.NOT_FOUND})
 _EXISTS = frozenset({http.HTTPStatus.CONFLICT})
 _PAUSES = (0.5, 1.0, 2.0, 4.0)
 """Seconds between tries to merge what Gitea still looks at."""
+
+_MOVED = "out of date"
+"""How Gitea says that a branch moved before a merge; a conflict has the same status."""
 
 _UNMERGED = frozenset({http.HTTPStatus.METHOD_NOT_ALLOWED, http.HTTPStatus.CONFLICT})
 _PERMISSIONS = {
@@ -60,8 +63,8 @@ class GiteaPulls:
         found = self._api.read_all(f"{self._path}/pulls", state="open", sort="oldest")
         return [parse_pull(each) for each in found]
 
-    def list_merged_pulls(self) -> list[PullRequest]:
-        """See `Forge.list_merged_pulls`."""
+    def list_closed_pulls(self) -> list[PullRequest]:
+        """See `Forge.list_closed_pulls`."""
         path = f"{self._path}/pulls"
         query: dict[str, str | int] = {
             "state": "closed",
@@ -75,8 +78,7 @@ class GiteaPulls:
                 return []
             reply = self._api.read(path, **query)
         pulls = [parse_pull(each) for each in reply.data]
-        merged = [each for each in pulls if each.merged]
-        return sorted(merged, key=lambda each: (each.merged_at, each.number))
+        return sorted(pulls, key=lambda each: (each.merged_at, each.number))
 
     def list_pushes(self, number: int) -> list[Push]:
         """See `Forge.list_pushes`."""
@@ -107,12 +109,13 @@ class GiteaPulls:
             if not pause or "try again" not in reply.message.lower():
                 break
             self._api.sleep(pause)
-        if reply.status == http.HTTPStatus.CONFLICT:
+        if reply.status == http.HTTPStatus.CONFLICT and _MOVED in reply.message:
             raise HeadMoved(f"#{number} is no longer at {head[:10]}: {reply.message}")
         if reply.status in _UNMERGED:
             raise RemoteRefused(
                 f"#{number} cannot be merged: {reply.message}",
-                hint="does the protection of its branch ask for more approvals or checks?",
+                hint="does it conflict with its branch, or does the branch's protection ask for "
+                "more approvals or checks?",
             )
 
     def create_pull(self, head: str, base: str, title: str, body: str) -> None:

@@ -23,6 +23,9 @@ from provisioning.forge.http import Api
 _REFUSED = frozenset({http.HTTPStatus.FORBIDDEN, http.HTTPStatus.NOT_FOUND})
 _MISSING = frozenset({http.HTTPStatus.NOT_FOUND})
 _UNKNOWN = frozenset({http.HTTPStatus.UNAUTHORIZED})
+_PAUSES = (0.3, 0.6, 1.2)
+"""Seconds between looks at a repository that seems empty."""
+
 _SCOPE = "required scope"
 """How Gitea says that a token lacks one; it is asked before whether there is such a thing."""
 
@@ -90,7 +93,7 @@ class GiteaRules:
         return reply.status == http.HTTPStatus.FORBIDDEN and _SCOPE in reply.message
 
     def _read_repository(self, facts: Facts, branch: str) -> Facts:
-        data = self._api.read(self._path).data
+        data = self._read_noted()
         found = self._api.send("GET", f"{self._path}/branches/{quote(branch)}", accepted=_MISSING)
         hosting = _parse_hosting(data, has_branch=found.status == http.HTTPStatus.OK)
         facts = replace(facts, hosting=hosting)
@@ -105,6 +108,15 @@ class GiteaRules:
             protections=tuple(_parse_protection(each) for each in rules),
             hooks=tuple(_parse_hook(each) for each in hooks),
         )
+
+    def _read_noted(self) -> Any:
+        """Read the repository; Gitea notes a while after the first push that it is not empty."""
+        for pause in _PAUSES:
+            data = self._api.read(self._path).data
+            if not data["empty"]:
+                return data
+            self._api.sleep(pause)
+        return self._api.read(self._path).data
 
     # Changing
 

@@ -12,18 +12,30 @@ import msgspec
 
 from provisioning.core.ids import BlobId
 from provisioning.core.resources import Resource
-from provisioning.core.values import UNDECODABLE
+from provisioning.core.values import UNDECODABLE, Digest
 from provisioning.gitstore.settled import replace_cache
 
 _resources_decoder = msgspec.msgpack.Decoder(tuple[Resource, ...])
 _encoder = msgspec.msgpack.Encoder()
 
 
-class CompiledFile(msgspec.Struct, frozen=True, gc=False):
-    """One manifest file: the blob it was, and the resources in it, unpacked when they are read."""
+class CompiledFile(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """One manifest file: the blob it was, and the resources in it, unpacked when they are read.
+
+    `reads` are the digests of the settings that decided which resources are in it; `claims` tells
+    that one of them comes from another infra.
+    """
 
     blob: BlobId
     packed: msgspec.Raw
+    reads: dict[str, Digest] = {}
+    claims: bool = False
+
+    @property
+    def identity(self) -> BlobId:
+        """What decides which resources are in it: equal identities, equal resources."""
+        read = "".join(f"+{name}={digest}" for name, digest in sorted(self.reads.items()))
+        return BlobId(f"{self.blob}{read}")
 
     def unpack(self) -> tuple[Resource, ...] | None:
         """Return the resources; None if what was kept of them is damaged."""
@@ -33,9 +45,12 @@ class CompiledFile(msgspec.Struct, frozen=True, gc=False):
             return None
 
 
-def pack_file(blob: BlobId, resources: tuple[Resource, ...]) -> CompiledFile:
-    """Return the file of *blob* with its *resources*."""
-    return CompiledFile(blob, msgspec.Raw(_encoder.encode(resources)))
+def pack_file(
+    blob: BlobId, resources: tuple[Resource, ...], reads: dict[str, Digest]
+) -> CompiledFile:
+    """Return the file of *blob* with its *resources*, which are there because of *reads*."""
+    claims = any(each.moved_infra for each in resources)
+    return CompiledFile(blob, msgspec.Raw(_encoder.encode(resources)), reads, claims)
 
 
 class Snapshot(msgspec.Struct, frozen=True):

@@ -214,6 +214,7 @@ class Hands:
             spec=reveal(spec),
             attributes=live,
             deadline=timeout if remaining is None else min(timeout, remaining),
+            origin=f"{self.workspace}/{change.moved_infra}" if change.moved_infra else "",
         )
 
     def _keep(self, kind: str, values: Mapping[str, Tree]) -> dict[str, Tree]:
@@ -281,5 +282,7 @@ def build_intent(operation: Operation, run: RunId, place: Mapping[str, Tree]) ->
         run=run,
         attributes=dict(place),
         depends_on=change.resource.dependencies if change.resource else (),
-        moved_from=change.moved_from if operation.step is Step.UPDATE else None,
+        moved_from=change.moved_from
+        if operation.step is Step.UPDATE and not change.moved_infra
+        else None,
     )

@@ -11,7 +11,6 @@ from provisioning.core.errors import Source
 from provisioning.core.ids import CommitId, ResourceId
 from provisioning.core.kinds import Kind
 from provisioning.core.manifests.compiling import MANIFEST_SUFFIXES, parse_manifest
-from provisioning.core.manifests.documents import Document
 from provisioning.core.resources import Resource
 from provisioning.core.values import Path
 from provisioning.core.whys import Authorship
@@ -55,6 +54,10 @@ class Checkout:
             self._compiled[infra] = {each.id: each for each in found}
         return self._compiled[infra]
 
+    def compile(self, data: bytes, path: str) -> tuple[Resource, ...]:
+        """Return the resources of *data*, as if it were the manifest at *path*."""
+        return self.compiler.compile_text(data, path, self.commit)
+
     def read_file(self, path: str) -> bytes | None:
         """Return the file at *path*, relative to the workspace; None if there is none."""
         return self.repository.read_file(self.commit, self.prefix + path)
@@ -69,7 +72,7 @@ class Checkout:
         file = resource.source.file
         data = self.read_file(file) if file.endswith(MANIFEST_SUFFIXES) else None
         for document in parse_manifest(data, file) if data is not None else ():
-            if _is_of(document, resource):
+            if document.get_line(()) == resource.source.line:
                 return Source(file, document.get_line(path))
         return resource.source
 
@@ -81,13 +84,6 @@ class Checkout:
     def find_last_author(self, file: str) -> Authorship | None:
         """Return who last changed *file*; None if it is in no commit."""
         return _describe(find_file_commit(self.repository, self.commit, self.prefix + file))
-
-
-def _is_of(document: Document, resource: Resource) -> bool:
-    match document.tree:
-        case {"kind": kind, "metadata": {"name": name}}:
-            return f"{kind}/{name}" == resource.id
-    return False
 
 
 def _describe(commit: Commit | None) -> Authorship | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
@@ -17,10 +17,13 @@ from provisioning.core.errors import (
     Source,
 )
 from provisioning.core.ids import NAME, BlobId, CommitId
+from provisioning.core.interpolation import Reference, parse_text
 from provisioning.core.kinds import Kind
+from provisioning.core.references import Lookup, know_nothing
 from provisioning.core.resources import Resource
+from provisioning.core.secrecy import has_secret
 from provisioning.core.states import DesiredState
-from provisioning.core.values import compute_digest, find_nearest
+from provisioning.core.values import Digest, Tree, compute_digest, find_nearest
 from provisioning.gitstore.compiled import (
     CompiledFile,
     Snapshot,
@@ -32,6 +35,8 @@ from provisioning.gitstore.compiled import (
 if TYPE_CHECKING:
     from provisioning.gitstore.commits import FileChange
     from provisioning.gitstore.repository import Repository
+
+NOWHERE = Source("", 0)
 
 SUFFIXES = frozenset({".yaml", ".yml", ".toml", ".json"})
 
@@ -47,31 +52,40 @@ class Manifest:
     file: CompiledFile
     infra: str
     compiler: Compiler
+    lookup: Lookup
 
     @property
     def blob(self) -> BlobId:
-        """What it is in Git: equal ids, equal manifests."""
-        return self.file.blob
+        """What it is in Git, and under which settings: equal ids, equal manifests."""
+        return self.file.identity
 
     def read(self) -> tuple[Resource, ...]:
         """Return its resources; what was kept of them and is damaged is compiled anew."""
         kept = self.file.unpack()
         if kept is not None:
             return kept
-        return self.compiler.compile_file(self.path, self.blob, self.infra)
+        return self.compiler.compile_file(self.path, self.file.blob, self.infra, self.lookup)
 
 
 class Compiler:
     """Compiles the manifests of a workspace.
 
     *cache* is a folder that may vanish at any time; *prefix* is the workspace's folder within
-    the repository, "" or ending with a slash.
+    the repository, "" or ending with a slash. *build_lookup* joins what answers the settings of
+    an infra at a commit, which `when` and `forEach` name.
     """
 
     def __init__(
-        self, repository: Repository, kinds: Mapping[str, Kind], cache: Path, *, prefix: str = ""
+        self,
+        repository: Repository,
+        kinds: Mapping[str, Kind],
+        cache: Path,
+        *,
+        prefix: str = "",
+        build_lookup: Callable[[CommitId, str], Lookup] = lambda *_: know_nothing,
     ) -> None:
         self._prefix = prefix
+        self._build_lookup = build_lookup
         self._repository = repository
         self._kinds = kinds
         self._cache = cache
@@ -84,7 +98,7 @@ class Compiler:
         return sorted(each.name for each in entries if each.is_folder and NAME.match(each.name))
 
     def compile(self, commit: CommitId, infra: str) -> list[Resource]:
-        """Return the resources of every manifest of *infra* at *commit*.
+        """Return the resources that the manifests of *infra* at *commit* ask for.
 
         Raises:
             InvalidArgument: If there is no such infra.
@@ -92,7 +106,18 @@ class Compiler:
             InvalidWorkspace: If several things are.
         """
         manifests = self.read_manifests(commit, infra).values()
-        return [resource for each in manifests for resource in each.read()]
+        return [it for each in manifests for it in each.read() if it.removed is None]
+
+    def list_claims(self, commit: CommitId, infra: str) -> list[Resource]:
+        """Return what *infra* asks for at *commit* that comes from another one.
+
+        Raises:
+            InvalidManifest: If one thing is wrong with the manifests.
+            InvalidWorkspace: If several things are.
+        """
+        manifests = self.read_manifests(commit, infra).values()
+        claiming = (each.read() for each in manifests if each.file.claims)
+        return [resource for found in claiming for resource in found if resource.moved_infra]
 
     def read_manifests(self, commit: CommitId, infra: str) -> dict[str, Manifest]:
         """Compile the manifests of *infra* at *commit* that are new; return all, by path.
@@ -104,11 +129,13 @@ class Compiler:
         tree = self._repository.find_id(commit, f"{self._prefix}infra/{infra}")
         path = self._cache / f"{infra}.msgpack"
         old = load_snapshot(path, self._version)
+        lookup = self._build_lookup(commit, infra)
         files = old.files
-        if tree != old.tree:
-            files = self._compile_changes(old, tree, infra)
+        stale = {name: each.blob for name, each in files.items() if _is_stale(each, lookup)}
+        if tree != old.tree or stale:
+            files = self._compile_changes(old, tree, stale, infra, lookup)
             save_snapshot(path, Snapshot(self._version, tree or "", files))
-        return {name: Manifest(name, file, infra, self) for name, file in files.items()}
+        return {name: Manifest(name, file, infra, self, lookup) for name, file in files.items()}
 
     def check_infra(self, commit: CommitId, infra: str) -> None:
         """Make sure that *infra* exists at *commit*.
@@ -128,19 +155,21 @@ class Compiler:
         )
 
     def _compile_changes(
-        self, old: Snapshot, tree: str | None, infra: str
+        self, old: Snapshot, tree: str | None, stale: dict[str, BlobId], infra: str, lookup: Lookup
     ) -> dict[str, CompiledFile]:
-        files = dict(old.files)
-        problems: list[ProvisioningError] = []
+        files, blobs = dict(old.files), dict(stale)
         for change in self._walk_changes(old.tree or None, tree, infra):
             files.pop(change.path, None)
-            if change.after is None or not is_manifest(change.path):
-                continue
+            blobs.pop(change.path, None)
+            if change.after is not None and is_manifest(change.path):
+                blobs[change.path] = change.after
+        problems: list[ProvisioningError] = []
+        for path, blob in blobs.items():
             try:
-                files[change.path] = self._compile_file(change.path, change.after, infra)
+                files[path] = self._compile_file(path, blob, infra, lookup)
             except InvalidWorkspace as exc:
                 problems += exc.problems
-            except InvalidManifest as exc:
+            except ProvisioningError as exc:
                 problems.append(exc)
         raise_problems(problems)
         return files
@@ -155,16 +184,34 @@ class Compiler:
             source = Source(f"infra/{infra}/{below}", 1)
             raise InvalidManifest(exc.message, hint=exc.hint, source=source) from exc
 
-    def _compile_file(self, path: str, blob: BlobId, infra: str) -> CompiledFile:
-        return pack_file(blob, self.compile_file(path, blob, infra))
+    def _compile_file(self, path: str, blob: BlobId, infra: str, lookup: Lookup) -> CompiledFile:
+        reads: dict[str, Digest] = {}
 
-    def compile_file(self, path: str, blob: BlobId, infra: str) -> tuple[Resource, ...]:
+        def look_up(reference: Reference, source: Source) -> Tree:
+            value = lookup(reference, source)
+            if not has_secret(value):
+                reads[str(reference)] = compute_digest(value)
+            return value
+
+        return pack_file(blob, self.compile_file(path, blob, infra, look_up), reads)
+
+    def compile_file(
+        self, path: str, blob: BlobId, infra: str, lookup: Lookup
+    ) -> tuple[Resource, ...]:
         """Return the resources of the manifest *blob*, which stands at *path* of *infra*."""
         from provisioning.core.manifests.compiling import compile_manifest
 
         file = f"infra/{infra}/{path}"
         data = self._repository.read_blob(blob, file)
-        return compile_manifest(data, file, self._kinds)
+        return compile_manifest(data, file, self._kinds, lookup)
+
+    def compile_text(self, data: bytes, path: str, commit: CommitId) -> tuple[Resource, ...]:
+        """Return what *data* asks for, as if it stood at *path* of the workspace at *commit*."""
+        from provisioning.core.manifests.compiling import compile_manifest
+
+        infra = PurePosixPath(path).parts[1]
+        found = compile_manifest(data, path, self._kinds, self._build_lookup(commit, infra))
+        return tuple(each for each in found if each.removed is None)
 
     def read_files(self, commit: CommitId, desired: DesiredState) -> dict[str, bytes]:
         """Return the workspace files that the specs of *desired* name.
@@ -191,6 +238,20 @@ class Compiler:
                 source=Source(resource.source.file, line),
             )
         return data
+
+
+def _is_stale(file: CompiledFile, lookup: Lookup) -> bool:
+    """Tell whether a setting that decided what is in *file* is another one now."""
+    for name, digest in file.reads.items():
+        (reference,) = parse_text(f"{{{{{name}}}}}")
+        assert isinstance(reference, Reference)  # noqa: S101  only references are kept
+        try:
+            value = lookup(reference, NOWHERE)
+        except ProvisioningError:  # compiling it again tells where
+            return True
+        if has_secret(value) or compute_digest(value) != digest:
+            return True
+    return False
 
 
 def is_manifest(path: str) -> bool:

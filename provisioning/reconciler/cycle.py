@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from provisioning.core.errors import HeadMoved, LockHeld, ProvisioningError
+from provisioning.core.fights import REACH, hold_contested
 from provisioning.core.gates import Circumstances, compute_verdicts
 from provisioning.core.ids import CommitId, ResourceId, RunId
 from provisioning.core.kinds import Kind
@@ -30,7 +31,8 @@ from provisioning.gitstore.journal import (
 from provisioning.gitstore.statelog import StateLog
 from provisioning.reconciler.events import Event, EventKind, Listener
 from provisioning.reconciler.leasing import Clocks, Lease, render_time
-from provisioning.reconciler.looking import Eyes, Manifests, Sight
+from provisioning.reconciler.looking import Eyes, History, Manifests, Sight
+from provisioning.reconciler.neighbours import Neighbours
 from provisioning.reconciler.prospects import Conclusion, Prospect, Report, Request, Settings
 from provisioning.reconciler.recovery import build_inherited, compute_kept
 from provisioning.reconciler.refusals import (
@@ -46,13 +48,6 @@ if TYPE_CHECKING:
 
 REPLANS = 8
 """How often a plan is computed again because somebody else wrote to the state log meanwhile."""
-
-
-class History(Protocol):
-    """Knows the commits of the workspace."""
-
-    def is_ancestor(self, old: CommitId, new: CommitId) -> bool:
-        """Tell whether *new* is *old* or follows it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +67,7 @@ class Reconciler:
         holder: This process.
         journals: The folder of this infra's journals.
         settlement: The file that keeps what looks found settled.
+        neighbours: Tells of the other infras.
         judge: Judges a lock.
         read_reviewed: Tells what was reviewed up to a commit, if anybody asks for reviews.
         nonce: Gives random bytes.
@@ -94,6 +90,7 @@ class Reconciler:
     holder: Holder
     journals: Path
     settlement: Path
+    neighbours: Neighbours
     judge: Callable[[Lock], Judgement]
     read_reviewed: Callable[[LogView, CommitId], Reviewed | None]
     nonce: Callable[[], bytes]
@@ -151,6 +148,8 @@ class Reconciler:
 
             plan = narrow_plan(plan, request.targets, request.excludes)
         plan = hold_back(plan, view.suspended, render_time(self.clocks.wall()))
+        history = self.log.read_history(REACH)
+        plan = hold_contested(plan, history, view.suspended, request.corrects)
         now = self._read_circumstances(view, sight, plan)
         return Prospect(
             plan=plan,
@@ -162,6 +161,7 @@ class Reconciler:
             judgement=self.judge(view.lock) if view.lock else None,
             reviewed=now.reviewed,
             journals=journals,
+            settling=sight.settling,
         )
 
     @property
@@ -176,6 +176,7 @@ class Reconciler:
             lookup=self.lookup,
             key=self.key,
             settlement=self.settlement,
+            neighbours=self.neighbours,
         )
 
     def read_desired(self, commit: CommitId) -> DesiredState:
@@ -186,6 +187,7 @@ class Reconciler:
         applied = (view.run.base or view.run.commit) if view.run else None
         commit = sight.desired.commit
         asks_for_news = any(not each.heals for each in plan.changes)
+        time = self.clocks.wall()
         return Circumstances(
             applied=applied,
             descends=applied is None
@@ -194,10 +196,12 @@ class Reconciler:
             desired=sight.desired_count,
             recorded=sight.recorded_count,
             reviewed=self.read_reviewed(view, commit) if asks_for_news else None,
-            suspended=get_suspension(view.suspended, render_time(self.clocks.wall())),
+            suspended=get_suspension(view.suspended, render_time(time)),
             budget=self.settings.budget,
             dependants=self._count_dependants(view, plan),
             kinds=self.kinds,
+            windows=self.settings.windows,
+            time=time,
         )
 
     def _count_dependants(self, view: LogView, plan: Plan) -> Mapping[ResourceId, int]:
@@ -223,9 +227,10 @@ class Reconciler:
         if prospect.verdicts:
             return Report(conclusion=Conclusion.BLOCKED, prospect=prospect)
         from provisioning.core.operations import compute_operations
+        from provisioning.core.waves import arrange_waves
 
         self._check_lock(prospect)
-        operations = compute_operations(prospect.plan)
+        operations = arrange_waves(compute_operations(prospect.plan))
         lease = self._acquire(prospect, request, operations)
         try:
             run = self._run(prospect, request, operations, lease)
@@ -234,7 +239,7 @@ class Reconciler:
         return Report(conclusion=_conclude(run, prospect), prospect=prospect, run=run)
 
     def _conclude_unchanged(self, prospect: Prospect) -> Report:
-        blocked = bool(prospect.plan.blocked)
+        blocked = prospect.plan.is_stuck
         if not blocked and not prospect.view.is_cut_off:
             remove_journals(prospect.journals)
         conclusion = Conclusion.BLOCKED if blocked else Conclusion.UNCHANGED
@@ -324,11 +329,15 @@ class Reconciler:
             raise execution.fenced
         run = self._build_run(request, lease, execution)
         kept = compute_kept(prospect.recorded, prospect.live, execution, self.owner)
+        records = {**execution.records, **kept}
         try:
-            lease.record(run, {**execution.records, **kept})
+            view = lease.record(run, records)
         except ProvisioningError as exc:
             raise describe_unrecorded(run, exc, journal.path) from exc
         remove_journals([*prospect.journals, journal.path])
+        if prospect.settling and run.result is Result.DONE:
+            after = self.log.open_records(view)
+            prospect.settling.keep_after(prospect.recorded, prospect.plan, records, after)
         self._tell(EventKind.RUN_RECORDED, f"run {run.number} {run.result}", run.run)
         return run
 
@@ -392,4 +401,4 @@ def _conclude(run: Run, prospect: Prospect) -> Conclusion:
             return Conclusion.INTERRUPTED
         case Result.FAILED:
             return Conclusion.FAILED
-    return Conclusion.BLOCKED if prospect.plan.blocked else Conclusion.APPLIED
+    return Conclusion.BLOCKED if prospect.plan.is_stuck else Conclusion.APPLIED

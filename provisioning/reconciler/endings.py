@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import msgspec
 
 from provisioning.core.errors import Fenced, ProvisioningError
+from provisioning.core.fights import list_healed
 from provisioning.core.ids import ResourceId
 from provisioning.core.operations import Operation, Step
 from provisioning.core.plans import PlannedChange
@@ -104,6 +105,7 @@ def _compute_change(change: PlannedChange, parts: Mapping[Step, Ended]) -> Chang
         error=end.error.message.removeprefix(f"{change.id}: ") if end.error else None,
         hint=end.error.hint if end.error else None,
         seconds=round(sum(each.seconds for each in parts.values()), 3),
+        healed=list_healed(change) if worst is None else (),
     )
 
 
@@ -116,7 +118,7 @@ def _compute_records(
     if change.action in {Action.DELETE, Action.FORGET}:
         return {change.id: None} if end.is_good else {}
     records: dict[ResourceId, Record | None] = {change.id: end.record} if end.record else {}
-    if end.record and change.moved_from:
+    if end.record and change.moved_from and not change.moved_infra:
         records[change.moved_from] = None
     return records
 
@@ -126,7 +128,7 @@ def _compute_replacement(
 ) -> dict[ResourceId, Record | None]:
     if removed.is_good:
         origin: dict[ResourceId, Record | None] = {}
-        if change.moved_from:
+        if change.moved_from and not change.moved_infra:
             origin[change.moved_from] = None
         return {**origin, change.id: made.record}
     if made.record is None or change.record is None:

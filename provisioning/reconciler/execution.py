@@ -78,6 +78,7 @@ class Executor:
         self._now = clocks.monotonic
         self._workers: Workers[tuple[int, int], object] = Workers(limits.parallelism)
         self._ended: dict[int, Ended] = {}
+        self._earlier = {each.number for each in operations if not each.is_last}
         self._waits = {each.number: len(each.needs) for each in operations}
         self._followers: dict[int, list[int]] = {}
         for operation in operations:
@@ -153,7 +154,8 @@ class Executor:
         while self._ready and len(self._active) < self._limits.parallelism:
             number = heapq.heappop(self._ready)
             operation = self._operations[number]
-            if self._has_slot(operation.change.provider):
+            is_due = not (operation.is_last and self._earlier)
+            if is_due and self._has_slot(operation.change.provider):
                 self._tell(EventKind.OPERATION_BEGUN, operation)
                 self._start(_Task(operation, began=now))
             else:
@@ -338,6 +340,7 @@ class Executor:
     def _end(self, operation: Operation, ended: Ended, task: _Task | None = None) -> None:
         seconds = self._now() - task.began if task else 0.0
         self._ended[operation.number] = replace(ended, seconds=seconds)
+        self._earlier.discard(operation.number)
         text = ended.error.message if ended.error else ended.reason
         event = self._build_event(EventKind.OPERATION_ENDED, operation, text or ended.outcome)
         self._listener(replace(event, seconds=seconds, outcome=ended.outcome))

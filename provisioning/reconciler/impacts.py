@@ -10,7 +10,6 @@ from provisioning.config.provenance import list_leaves
 from provisioning.core.errors import ProvisioningError
 from provisioning.core.impacts import Impact, Touched, compute_impacts
 from provisioning.core.interpolation import Reference, find_templated, parse_text
-from provisioning.core.manifests.compiling import compile_manifest
 from provisioning.core.resources import Resource
 from provisioning.core.values import is_equal
 from provisioning.reconciler.checkouts import Checkout
@@ -84,7 +83,7 @@ def _read_manifest(checkout: Checkout, path: str, read: Read) -> Iterator[tuple[
         return
     data = read(path)
     try:
-        found = compile_manifest(data, path, checkout.kinds) if data is not None else ()
+        found = checkout.compile(data, path) if data is not None else ()
     except ProvisioningError:  # a half-written manifest says nothing yet
         return
     yield from ((parts[1], each) for each in found)

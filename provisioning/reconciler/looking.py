@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
@@ -20,19 +20,16 @@ from provisioning.core.providers import Provider
 from provisioning.core.records import Begin, Record
 from provisioning.core.references import Lookup
 from provisioning.core.resources import Resource
-from provisioning.core.settlements import (
-    SettledFile,
-    Settlement,
-    compute_settlement,
-    count_desired,
-)
+from provisioning.core.settlements import SettledFile, Settlement, count_desired, settle_file
 from provisioning.core.states import DesiredState, LiveState, RecordedState
 from provisioning.core.targets import compute_places
 from provisioning.core.values import compute_digest, compute_fingerprint
 from provisioning.gitstore.recorded import Records
-from provisioning.gitstore.settled import load_settlement, save_settlement
+from provisioning.gitstore.settled import load_settlement
+from provisioning.reconciler.neighbours import Neighbours
 from provisioning.reconciler.observing import observe_live
 from provisioning.reconciler.recovery import compute_unfinished
+from provisioning.reconciler.settling import Settling, is_worthwhile
 
 
 class Manifest(Protocol):
@@ -56,12 +53,20 @@ class Manifests(Protocol):
         """Return the workspace files that the specs of *desired* name."""
 
 
+class History(Protocol):
+    """Knows the commits of the workspace."""
+
+    def is_ancestor(self, old: CommitId, new: CommitId) -> bool:
+        """Tell whether *new* is *old* or follows it."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sight:
     """What one look saw, and the plan that follows from it.
 
     The three states hold all that the plan changes, and all that this depends on; what is
-    settled may be missing. The two counts are of everything there is.
+    settled may be missing. The two counts are of everything there is. `settling` keeps what is
+    settled once the plan is done; None if the next look finds out as easily by itself.
     """
 
     plan: Plan
@@ -70,6 +75,7 @@ class Sight:
     live: LiveState
     desired_count: int
     recorded_count: int
+    settling: Settling | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +91,7 @@ class Eyes:
         lookup: Answers interpolations that are not about resources.
         key: The key of fingerprints.
         settlement: The file that keeps what is settled; it may vanish at any time.
+        neighbours: Tells of the other infras.
         corrects: The resources whose drift is corrected, whatever their manifests say.
     """
 
@@ -96,6 +103,7 @@ class Eyes:
     lookup: Lookup
     key: bytes
     settlement: Path
+    neighbours: Neighbours
     corrects: frozenset[ResourceId] = frozenset()
 
     def look(
@@ -141,6 +149,19 @@ class Eyes:
         desired = compute_desired(self.infra, commit, resources, self.kinds, self.lookup)
         return replace(desired, files=self.compiler.read_files(commit, desired))
 
+    def meet(self, desired: DesiredState, recorded: RecordedState) -> RecordedState:
+        """Return *recorded* with what other infras know of what moves."""
+        wanted, records = desired.resources, recorded.records
+        coming = [it for name, it in wanted.items() if it.moved_infra and name not in records]
+        going = records.keys() - wanted.keys()
+        if not coming and not going:
+            return recorded
+        return replace(
+            recorded,
+            origins=self.neighbours.find_origins(desired.commit, coming),
+            handovers=self.neighbours.find_handovers(desired.commit, going),
+        )
+
     def _observe(self, desired: DesiredState, recorded: RecordedState) -> tuple[LiveState, Plan]:
         places = compute_places(desired, recorded, self.kinds)
         owner = f"{self.workspace}/{self.infra}"
@@ -172,6 +193,7 @@ class Eyes:
         unfinished = compute_unfinished(every, begin, journalled)
         recorded = RecordedState(head=records.head, records=every, unfinished=unfinished)
         desired = self._compute_desired(commit, resources)
+        recorded = self.meet(desired, recorded)
         live, plan = self._observe(desired, recorded)
         sight = Sight(
             plan=plan,
@@ -187,30 +209,20 @@ class Eyes:
                 records=records.id,
                 recorded=len(every),
                 files={
-                    path: SettledFile(manifests[path].blob, tuple(each.id for each in found))
-                    for path, found in files.items()
+                    path: settle_file(manifests[path].blob, found) for path, found in files.items()
                 },
             )
-            self._keep(base, {*desired.resources, *every}, resources, sight)
+            settling = self._settle(base, {*desired.resources, *every}, resources)
+            settling.keep(recorded, plan)
+            return replace(sight, settling=settling)
         return sight
 
-    def _keep(
-        self,
-        base: Settlement,
-        seen: set[ResourceId],
-        resources: Iterable[Resource],
-        sight: Sight,
-    ) -> None:
-        settlement = compute_settlement(
-            base,
-            seen,
-            resources=resources,
-            recorded=sight.recorded,
-            plan=sight.plan,
-            kinds=self.kinds,
+    def _settle(
+        self, base: Settlement, seen: Collection[ResourceId], resources: Iterable[Resource]
+    ) -> Settling:
+        return Settling(
+            base=base, seen=seen, resources=tuple(resources), kinds=self.kinds, path=self.settlement
         )
-        if is_worthwhile(settlement, len(settlement.unsettled)):
-            save_settlement(self.settlement, settlement)
 
     # Only what may have changed
 
@@ -254,7 +266,7 @@ class Eyes:
             recorded_count=base.recorded,
         )
         if base != known and not plan.changes:
-            self._keep(base, seen, scope.values(), sight)
+            self._settle(base, seen, scope.values()).keep(sight.recorded, sight.plan)
         return sight
 
     def _look_at(
@@ -270,6 +282,7 @@ class Eyes:
         unfinished = compute_unfinished(kept, None, ())
         recorded = RecordedState(head=records.head, records=kept, unfinished=unfinished)
         desired = self._compute_desired(commit, scope.values())
+        recorded = self.meet(desired, recorded)
         live, plan = self._observe(desired, recorded)
         return Sight(
             plan=plan,
@@ -279,11 +292,6 @@ class Eyes:
             desired_count=len(scope),
             recorded_count=len(kept),
         )
-
-
-def is_worthwhile(settlement: Settlement, unsettled: int) -> bool:
-    """Tell whether leaving out what is settled spares more than it costs."""
-    return unsettled < len(settlement.settled)
 
 
 def _list_resources(manifests: Iterable[Manifest]) -> Iterator[Resource]:
@@ -312,7 +320,7 @@ class _News:
                 continue
             gone.update(old.ids if old else ())
             resources = tuple(manifest.read())
-            files[path] = SettledFile(manifest.blob, tuple(each.id for each in resources))
+            files[path] = settle_file(manifest.blob, resources)
             found.update((each.id, each) for each in resources)
             count += len(resources)
         for path in known.files.keys() - manifests.keys():

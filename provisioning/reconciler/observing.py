@@ -19,12 +19,13 @@ Question = tuple[int, ResourceId | int, Target]
 def observe_live(
     places: Places, *, kinds: Mapping[str, Kind], providers: Mapping[str, Provider], owner: str
 ) -> LiveState:
-    """Ask each provider for all of its targets in one call.
+    """Ask each provider for all of its targets of one infra in one call.
 
     What a provider could not read is `Unreadable`; what no provider serves is missing. A
     kind that lives in the state log alone is there if it is recorded.
     """
-    questions: dict[str, list[Question]] = {}
+    questions: dict[tuple[str, str], list[Question]] = {}
+    workspace = owner.partition("/")[0]
     maps: tuple[dict[Any, Observation], ...] = ({}, {}, {})
     all_places: tuple[Mapping[Any, Target], ...] = (
         places.current,
@@ -40,23 +41,25 @@ def observe_live(
                 known = target.attributes
                 maps[number][name] = Present(known, None) if known else Absent()
             else:
-                questions.setdefault(kind.provider, []).append((number, name, target))
-    for asked, answers in _ask(questions, providers, owner):
+                infra = places.infras.get(name) if targets is places.current else None
+                asked_of = f"{workspace}/{infra}" if infra else owner
+                questions.setdefault((kind.provider, asked_of), []).append((number, name, target))
+    for asked, answers in _ask(questions, providers):
         for (number, name, _), answer in zip(asked, answers, strict=True):
             maps[number][name] = answer
     return LiveState(current=maps[0], elsewhere=maps[1], leftovers=maps[2])
 
 
 def _ask(
-    questions: Mapping[str, list[Question]], providers: Mapping[str, Provider], owner: str
+    questions: Mapping[tuple[str, str], list[Question]], providers: Mapping[str, Provider]
 ) -> list[tuple[list[Question], list[Observation]]]:
-    def ask(name: str) -> tuple[list[Question], list[Observation]]:
-        asked = questions[name]
+    def ask(call: tuple[str, str]) -> tuple[list[Question], list[Observation]]:
+        asked, (provider, owner) = questions[call], call
         targets = [target for _, _, target in asked]
-        return asked, list(observe_targets(providers[name], owner, targets))
+        return asked, list(observe_targets(providers[provider], owner, targets))
 
-    if len(questions) < 2:  # noqa: PLR2004  one provider needs no thread
-        return [ask(name) for name in questions]
+    if len(questions) < 2:  # noqa: PLR2004  one call needs no thread
+        return [ask(call) for call in questions]
     from concurrent.futures import ThreadPoolExecutor
 
     with ThreadPoolExecutor(len(questions)) as pool:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from provisioning.core.budgets import UNLIMITED, Budget
 from provisioning.core.gates import Verdict
@@ -18,6 +19,10 @@ from provisioning.core.reviews.approvals import Reviewed
 from provisioning.core.statelog import LogView
 from provisioning.core.states import DesiredState, LiveState, RecordedState
 from provisioning.core.values import Digest
+from provisioning.reconciler.settling import Settling
+
+if TYPE_CHECKING:
+    from provisioning.core.windows import Window
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +49,8 @@ class Request:
 class Prospect:
     """Everything a look at the three states gave; nothing has been changed by it.
 
-    The states hold what the plan changes and what this depends on: see `looking.Sight`.
+    The states hold what the plan changes and what this depends on: see `looking.Sight`, also
+    for `settling`.
     """
 
     plan: Plan
@@ -56,6 +62,7 @@ class Prospect:
     judgement: Judgement | None
     reviewed: Reviewed | None = None
     journals: list[Path] = field(default_factory=list)
+    settling: Settling | None = None
 
     @property
     def has_work(self) -> bool:
@@ -96,10 +103,12 @@ class Settings:
     """What a cycle is told by the configuration.
 
     `lock_ttl` is in seconds, None for the lock backend that keeps no lock; `timeout` is the
-    seconds one call to a provider may take; `budget` is what a run may take away unasked.
+    seconds one call to a provider may take; `budget` is what a run may take away unasked;
+    `windows` say when it may change something.
     """
 
     lock_ttl: float | None
     timeout: float
     limits: Limits
     budget: Budget = UNLIMITED
+    windows: tuple[Window, ...] = ()

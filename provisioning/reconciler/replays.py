@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import dropwhile, islice
 from typing import TYPE_CHECKING
 
 from provisioning import __version__
 from provisioning.core.errors import InvalidArgument, ProvisioningError, Source
+from provisioning.core.fights import REACH, hold_contested
 from provisioning.core.ids import CommitId, ResourceId
 from provisioning.core.interpolation import Reference
 from provisioning.core.narrowing import narrow_plan
@@ -103,6 +105,7 @@ def replay_run(reconciler: Reconciler, log: StateLog, begun: Begun) -> Replay:
         records = log.read_records(view)
         unfinished = compute_unfinished(records, view.begin, ())
         recorded = RecordedState(head=view.head, records=records, unfinished=unfinished)
+        recorded = remembering.eyes.meet(desired, recorded)
         live = restore_live(
             begin.inputs,
             compute_places(desired, recorded, reconciler.kinds),
@@ -121,6 +124,8 @@ def replay_run(reconciler: Reconciler, log: StateLog, begun: Begun) -> Replay:
         if begin.inputs.targets or begin.inputs.excludes:
             plan = narrow_plan(plan, begin.inputs.targets, begin.inputs.excludes)
         plan = hold_back(plan, view.suspended, begin.started_at)
+        history = dropwhile(lambda each: each.id != begun.before, log.read_history())
+        plan = hold_contested(plan, islice(history, REACH), view.suspended)
     except ProvisioningError as exc:
         return Replay(begin=begin, plan=None, reasons=(*reasons, str(exc)))
     if plan.digest == begin.digest:

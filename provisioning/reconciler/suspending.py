@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from provisioning.core.errors import HeadMoved, InvalidArgument
+from provisioning.core.fights import REACH, find_fights
 from provisioning.core.ids import ResourceId
 from provisioning.core.leases import Judgement
-from provisioning.core.records import Lock, Suspension
-from provisioning.core.statelog import EntryKind, LogView, compute_suspension
-from provisioning.core.suspensions import with_suspension
+from provisioning.core.records import Lock, Suspension, Suspensions
+from provisioning.core.statelog import EntryKind, LogView, compute_suspension, next_token
+from provisioning.core.suspensions import with_resumption, with_suspension
 from provisioning.gitstore.statelog import StateLog
 from provisioning.reconciler.refusals import describe_held
 
@@ -30,7 +31,11 @@ def suspend(
     """
     reason = f": {suspension.reason}" if suspension.reason else ""
     story = f"{name or log.infra}{reason}"
-    return _write(log, name, suspension, EntryKind.SUSPEND, story, suspension.by, judge)
+
+    def change(view: LogView) -> Suspensions:
+        return with_suspension(view.suspended, name, suspension)
+
+    return _write(log, change, EntryKind.SUSPEND, story, suspension.by, judge)
 
 
 def resume(
@@ -38,22 +43,29 @@ def resume(
 ) -> LogView:
     """End the suspension of *name*, or of the whole infra.
 
+    If *name* is fought over, runs put it back again from now on.
+
     Raises:
-        InvalidArgument: If it is not suspended.
+        InvalidArgument: If it is neither suspended nor fought over.
         LockHeld: If a run is under way, or somebody holds the lock.
     """
     suspended = log.read().suspended
-    if (name not in suspended.resources) if name else (suspended.infra is None):
+    fights = find_fights(log.read_history(REACH), suspended, [name]) if name else {}
+    if not fights and ((name not in suspended.resources) if name else (suspended.infra is None)):
         raise InvalidArgument(
             f"{name or log.infra} is not suspended", hint="`provisioning status` tells what is"
         )
-    return _write(log, name, None, EntryKind.RESUME, name or log.infra, actor, judge)
+
+    def change(view: LogView) -> Suspensions:
+        ended = with_suspension(view.suspended, name, None)
+        return with_resumption(ended, fights, next_token(view)) if fights else ended
+
+    return _write(log, change, EntryKind.RESUME, name or log.infra, actor, judge)
 
 
 def _write(
     log: StateLog,
-    name: ResourceId | None,
-    suspension: Suspension | None,
+    change: Callable[[LogView], Suspensions],
     kind: EntryKind,
     story: str,
     actor: str,
@@ -63,9 +75,8 @@ def _write(
         view = log.read()
         if view.lock and (judgement := judge(view.lock)).is_held:
             raise describe_held(log.infra, view.lock, judgement)
-        changed = with_suspension(view.suspended, name, suspension)
         try:
-            return log.append(view, compute_suspension(view, changed, kind, story, actor))
+            return log.append(view, compute_suspension(view, change(view), kind, story, actor))
         except HeadMoved:
             if attempt == ATTEMPTS - 1:
                 raise

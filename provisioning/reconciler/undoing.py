@@ -27,12 +27,15 @@ NOWHERE = Source("", 0)
 class Undoing:
     """The commit that undoes a run, which no branch has yet.
 
-    `paths` are the files it brings back; `shared` those of them that other infras read too.
+    `paths` are the files it brings back; `shared` those of them that other infras read too;
+    `trailer` is the line of its message that names the run.
     """
 
     commit: CommitId
     before: CommitId
     paths: tuple[str, ...]
+    message: str
+    trailer: str
 
     @property
     def shared(self) -> tuple[str, ...]:
@@ -88,12 +91,18 @@ def prepare_undo(
             hint=f"`provisioning reconcile {infra}` applies it",
         )
     subject = then.repository.read_commit(then.commit).subject
+    trailer = f"Undoes-Run: {infra} {begun.begin.run}"
     message = (
         f"Undo run {number} of {infra}: {subject}\n\n"
-        f"Brings back what was desired at {old.commit[:10]}.\n\nUndoes-Run: {begun.begin.run}\n"
+        f"Brings back what was desired at {old.commit[:10]}.\n\n{trailer}\n"
     )
-    commit = write_revert(now.repository, reverted.tree, now.commit, message)
-    return Undoing(commit=commit, before=old.commit, paths=tuple(paths))
+    return Undoing(
+        commit=write_revert(now.repository, reverted.tree, now.commit, message),
+        before=old.commit,
+        paths=tuple(paths),
+        message=message,
+        trailer=trailer,
+    )
 
 
 def _list_paths(infra: str, then: Checkout, old: Checkout) -> list[str]:

@@ -77,8 +77,9 @@ DEEPEST = 16
 
 
 def trace_resource(checkout: Checkout, infra: str, resource: Resource) -> tuple[Link, ...]:
-    """Return where *resource* is asked for: its manifest, and who began it."""
-    return (_link_manifest(checkout, resource, infra, ("kind",), written=None),)
+    """Return where *resource* is asked for: its manifest, who began it, and what it hangs on."""
+    link = _link_manifest(checkout, resource, infra, ("kind",), written=None)
+    return link, *_Tracer(checkout).trace_given(infra, resource, 0)
 
 
 def trace_field(checkout: Checkout, infra: str, resource: Resource, path: Path) -> tuple[Link, ...]:
@@ -118,6 +119,7 @@ class _Tracer:
             return
         self.seen.add(name)
         yield _link_manifest(self.checkout, resource, infra, ("spec", *path), written=written)
+        yield from self.trace_given(infra, resource, depth)
         kind = self.checkout.kinds[resource.kind]
         if kind.get_field(str(path[0])).file and isinstance(written, str):
             yield self._link_file(written)
@@ -125,6 +127,11 @@ class _Tracer:
             for part in parse_text(text):
                 if isinstance(part, Reference):
                     yield from self._follow(infra, part, depth + 1)
+
+    def trace_given(self, infra: str, resource: Resource, depth: int) -> Iterator[Link]:
+        """Yield the settings that decide whether *resource* is there, and what of."""
+        for each in resource.given:
+            yield from self._follow_setting(infra, each.partition(".")[2], depth + 1)
 
     def _follow(self, infra: str, reference: Reference, depth: int) -> Iterator[Link]:
         match reference.namespace:

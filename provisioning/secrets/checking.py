@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from provisioning.core.errors import ProvisioningError
 from provisioning.core.secrecy import list_secret_texts
+from provisioning.secrets.exposures import CREDENTIALS
 from provisioning.secrets.recipients import differs, read_wanted
 from provisioning.secrets.sops.data_keys import Keyring
 from provisioning.secrets.sops.errors import NotEncrypted, SopsError
@@ -19,21 +19,6 @@ from provisioning.secrets.values import MARK, open_secrets
 
 TELLING = 8
 """Secrets of fewer characters are not looked for in other files: they are in many by chance."""
-
-CREDENTIALS = {
-    "an AWS access key": re.compile(rb"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"),
-    "an age identity": re.compile(rb"\bAGE-SECRET-KEY-(?:PQ-)?1[0-9A-Z]{20,}"),
-    "a private key": re.compile(rb"-----BEGIN (?:[A-Z]+ )*PRIVATE KEY(?: BLOCK)?-----"),
-    "a GitHub token": re.compile(rb"\b(?:gh[pousr]_[A-Za-z0-9]{36,}|github_pat_\w{60,})"),
-    "a GitLab token": re.compile(rb"\bglpat-[A-Za-z0-9_-]{20,}"),
-    "a Slack token": re.compile(rb"\bxox[abprs]-[A-Za-z0-9-]{10,}"),
-    "a Google API key": re.compile(rb"\bAIza[0-9A-Za-z_-]{35}"),
-    "a Stripe key": re.compile(rb"\b[rs]k_live_[0-9A-Za-z]{24,}"),
-    "an npm token": re.compile(rb"\bnpm_[0-9A-Za-z]{36}\b"),
-    "a PyPI token": re.compile(rb"\bpypi-AgEIcHlwaS[\w-]{50,}"),
-    "a Vault token": re.compile(rb"\bhvs\.[A-Za-z0-9_-]{24,}"),
-}
-"""The shapes of credentials that stand for themselves."""
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -1,8 +1,9 @@
-"""What tests of providers and of the engine are built from; public, for extensions too.
+"""What tests of providers, forges and of the engine are built from; public, for extensions too.
 
 `ProviderSuite` is the contract every provider keeps. `MemoryProvider` is a fake cloud that
-keeps it; `FaultyProvider` makes any provider break it on purpose. `cut_at` kills a run at its
-n-th effect. Nothing here needs a pytest plugin.
+keeps it; `FaultyProvider` makes any provider break it on purpose. `ForgeSuite` is that of every
+forge, and `MemoryForge` a fake that keeps it. `cut_at` kills a run at its n-th effect. Nothing
+here needs a pytest plugin.
 """
 
 from provisioning.testing.effects import Crash, CutOff, PatchPoint, cut_at, trace_effects
@@ -25,8 +26,9 @@ from provisioning.testing.faults import (
     without,
 )
 from provisioning.testing.faulty import ALWAYS, Faults, FaultyProvider
+from provisioning.testing.forges import MemoryForge, MemoryHub
 from provisioning.testing.memory import MemoryProvider
-from provisioning.testing.suites import Case, ProviderSuite
+from provisioning.testing.suites import Case, ForgeSuite, Hub, ProviderSuite
 from provisioning.testing.worlds import Live, World
 
 __all__ = [
@@ -38,8 +40,12 @@ __all__ = [
     "Fault",
     "Faults",
     "FaultyProvider",
+    "ForgeSuite",
     "Gate",
+    "Hub",
     "Live",
+    "MemoryForge",
+    "MemoryHub",
     "MemoryProvider",
     "PatchPoint",
     "ProviderSuite",

@@ -73,7 +73,7 @@ class MemoryProvider:
             there = self._find_exact(kind, call)
             if there is None:
                 raise ProviderError(f"{call.id} is gone", hint="plan again")
-            if there.mark and _get_infra(there.mark.owner) != _get_infra(call.mark.owner):
+            if there.mark and not call.may_take(there.mark.owner):
                 raise _build_conflict(call, there)
             return self._write(kind, there, call)
 
@@ -213,10 +213,6 @@ def _is_own_work(kind: Kind, there: Live, call: Call) -> bool:
     if kind.identity:
         return there.mark is not None and there.mark.owner == call.mark.owner
     return there.mark == call.mark
-
-
-def _get_infra(owner: str) -> list[str]:
-    return owner.split("/")[:2]
 
 
 def _get_ready_after(attributes: Mapping[str, Tree]) -> int:

@@ -24,6 +24,7 @@ from provisioning.core.values import Tree
 from provisioning.reconciler.cycle import Reconciler
 from provisioning.reconciler.events import Event
 from provisioning.reconciler.leasing import Clocks
+from provisioning.reconciler.neighbours import Neighbourhood
 from provisioning.reconciler.prospects import Prospect, Report, Request, Settings
 from provisioning.reconciler.stopping import Stop
 from provisioning.testing.memory import MemoryProvider
@@ -55,6 +56,10 @@ class Commits:
     def __init__(self) -> None:
         self._states: dict[CommitId, tuple[Resource, ...]] = {}
 
+    def read_newest(self) -> tuple[Resource, ...]:
+        """Return the desired state that was committed last."""
+        return next(reversed(self._states.values()), ())
+
     def commit(self, *resources: Resource) -> CommitId:
         """Make *resources* the desired state of a new commit."""
         name = CommitId(f"{len(self._states) + 1:040x}")
@@ -63,7 +68,7 @@ class Commits:
 
     def read_manifests(self, commit: CommitId, infra: str) -> Mapping[str, MemoryManifest]:
         """See `Manifests.read_manifests`: each resource is a file of its own."""
-        assert infra == INFRA  # noqa: S101  a sandbox has one infra
+        del infra
         state = enumerate(self._states[commit])
         return {f"{number}.yaml": MemoryManifest(resource) for number, resource in state}
 
@@ -77,10 +82,32 @@ class Commits:
         return old <= new
 
 
+@dataclass(frozen=True, slots=True)
+class Neighbouring:
+    """See `provisioning.reconciler.neighbours.Claims`: each infra as it was committed last."""
+
+    sandboxes: Mapping[str, Sandbox]
+
+    def list_infras(self, commit: CommitId) -> list[str]:
+        """See `Claims.list_infras`."""
+        del commit
+        return sorted(self.sandboxes)
+
+    def compile(self, commit: CommitId, infra: str) -> list[Resource]:
+        """See `Claims.compile`."""
+        del commit
+        return list(self.sandboxes[infra].commits.read_newest())
+
+    def list_claims(self, commit: CommitId, infra: str) -> list[Resource]:
+        """See `Claims.list_claims`."""
+        return [each for each in self.compile(commit, infra) if each.moved_infra]
+
+
 class Sandbox:
-    """One workspace, as seen from one machine; several may share *world*, *branch*, *commits*.
+    """One infra, as seen from one machine; several may share *world*, *branch*, *commits*.
 
     Attributes:
+        neighbours: The sandboxes of the workspace's other infras, by name.
         world: The fake cloud.
         branch: The state log's branch.
         commits: The workspace's main branch.
@@ -103,7 +130,10 @@ class Sandbox:
         provider: Provider | None = None,
         pid: int = 1,
         host: str = "here",
+        infra: str = INFRA,
     ) -> None:
+        self.infra = infra
+        self.neighbours: dict[str, Sandbox] = {}
         self.world = world or World()
         self.branch = branch or Branch()
         self.commits = commits or Commits()
@@ -111,7 +141,7 @@ class Sandbox:
         self.gone: set[tuple[str, int]] = set()
         self.stop = Stop()
         self.provider = provider or MemoryProvider(self.world)
-        self.log = MemoryStateLog(INFRA, self.branch)
+        self.log = MemoryStateLog(infra, self.branch)
         self.seen_for = 0.0
         self.is_superseded = False
         self.reviewed: Reviewed | None = None
@@ -123,7 +153,7 @@ class Sandbox:
     def build_reconciler(self, *, parallelism: int = 1, attempts: int = 3) -> Reconciler:
         """Join a reconciler whose retries do not wait."""
         return Reconciler(
-            infra=INFRA,
+            infra=self.infra,
             workspace=WORKSPACE,
             history=self.commits,
             log=self.log,
@@ -135,6 +165,15 @@ class Sandbox:
             holder=self._holder,
             journals=self._home / "journals",
             settlement=self._home / "settled.msgpack",
+            neighbours=Neighbourhood(
+                infra=self.infra,
+                claims=Neighbouring(self.neighbours),
+                open_log=lambda name: (
+                    self.neighbours[name].log
+                    if name in self.neighbours
+                    else MemoryStateLog(name, Branch())
+                ),
+            ),
             judge=self.judge,
             read_reviewed=lambda *_: self.reviewed,
             nonce=lambda: next(self._nonces).to_bytes(3, "big"),

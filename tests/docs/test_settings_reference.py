@@ -1,4 +1,4 @@
-"""The page about settings is the table of settings."""
+"""The pages about settings and modes are rendered from their tables."""
 
 from __future__ import annotations
 
@@ -6,17 +6,32 @@ from pathlib import Path
 
 import pytest
 
-from provisioning.config.settings import SETTINGS, render_reference
+from provisioning.config.modes import MODES
+from provisioning.config.references import render_modes, render_settings
+from provisioning.config.settings import BY_KEY, SETTINGS, is_fitting
 
-PAGE = Path(__file__).parents[2] / "docs" / "reference" / "settings.md"
+FOLDER = Path(__file__).parents[2] / "docs" / "reference"
+PAGE = FOLDER / "settings.md"
 WRITE = """python -c '
-from provisioning.config.settings import render_reference
-print(render_reference(), end="")' >docs/reference/settings.md"""
+from provisioning.config.references import render_{name}
+print(render_{name}(), end="")' >docs/reference/{name}.md"""
 
 
-def test_page_is_up_to_date():
-    """The page is what the table renders to."""
-    assert PAGE.read_text(encoding="utf-8") == render_reference(), f"write it again: {WRITE}"
+@pytest.mark.parametrize("render", [render_settings, render_modes])
+def test_page_is_up_to_date(render):
+    """Each page is what its table renders to."""
+    name = render.__name__.removeprefix("render_")
+    written = (FOLDER / f"{name}.md").read_text(encoding="utf-8")
+    assert written == render(), f"write it again: {WRITE.format(name=name)}"
+
+
+@pytest.mark.parametrize(("name", "mode"), MODES.items())
+def test_mode_says_what_settings_may_be(name, mode):
+    """What a mode changes is a setting, may have that value, and is a change."""
+    assert mode.doc.endswith(".")
+    for key, value in mode.defaults.items():
+        assert is_fitting(BY_KEY[key], value)
+        assert value != BY_KEY[key].default
 
 
 @pytest.mark.parametrize("setting", SETTINGS, ids=lambda each: each.key)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import authored
+import heard
 import recorded
 from mutating import Mutator, mutate_json, mutate_msgpack
 
@@ -80,6 +81,10 @@ TARGETS: dict[str, Target] = {
     ),
     "sighting": Target(
         recorded.check_sighting, f"{JSON_WORDS} digest boot since", 512, mutate=mutate_json
+    ),
+    "hook": Target(
+        heard.check_hook,
+        f"{JSON_WORDS} push issue_comment pull_request ref refs/heads/main is_pull issue number",
     ),
     "mark": Target(recorded.check_mark, "/ # . - 1-abcdef ws/web/File/motd", 512),
     "process": Target(

@@ -87,8 +87,8 @@ def _render_change(change: PlannedChange) -> Iterator[str]:
     )
     if change.warning:
         yield f"<p class=no>{escape(change.warning)}</p>"
-    if change.moved_from:
-        yield f"<p>moved from <code>{change.moved_from}</code></p>"
+    if change.origin:
+        yield f"<p>moved from <code>{change.origin}</code></p>"
     yield from _render_fields(change.fields)
     yield "</details>"
 

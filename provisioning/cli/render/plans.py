@@ -69,8 +69,8 @@ def _render_change(change: PlannedChange) -> Iterator[str]:
     yield style(f"  {sign} {change.id}", fg=colour) + f"  {change.reason}{source}"
     if change.warning:
         yield style(f"      {change.warning}", fg="yellow")
-    if change.moved_from:
-        yield f"      moved from {change.moved_from}"
+    if change.origin:
+        yield f"      moved from {change.origin}"
     yield from render_fields(change.fields)
 
 

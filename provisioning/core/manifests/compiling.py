@@ -9,9 +9,11 @@ from provisioning.core.errors import InvalidWorkspace, ProvisioningError
 from provisioning.core.ids import ResourceId
 from provisioning.core.kinds import Kind
 from provisioning.core.manifests.documents import Document
-from provisioning.core.manifests.headers import read_header
+from provisioning.core.manifests.headers import read_header, read_removed
+from provisioning.core.manifests.instances import Instance, list_instances
 from provisioning.core.manifests.reviews import Review, name_type
 from provisioning.core.manifests.specs import read_spec
+from provisioning.core.references import Lookup, know_nothing
 from provisioning.core.resources import API_VERSION, Resource
 
 MANIFEST_SUFFIXES: Final = (".yaml", ".yml", ".toml", ".json")
@@ -20,13 +22,16 @@ MANIFEST_SUFFIXES: Final = (".yaml", ".yml", ".toml", ".json")
 _BEGIN = f"begin it with apiVersion: {API_VERSION}"
 
 
-def compile_manifest(data: bytes, file: str, kinds: Mapping[str, Kind]) -> tuple[Resource, ...]:
+def compile_manifest(
+    data: bytes, file: str, kinds: Mapping[str, Kind], lookup: Lookup = know_nothing
+) -> tuple[Resource, ...]:
     """Turn the content of *file* into its resources, in the order they are written.
 
     Args:
         data: The bytes of the file.
         file: Its name relative to the workspace, with one of `MANIFEST_SUFFIXES`.
         kinds: Every known kind by its name.
+        lookup: Answers the settings that `when` and `forEach` name.
 
     Raises:
         InvalidManifest: If one thing is wrong.
@@ -35,11 +40,11 @@ def compile_manifest(data: bytes, file: str, kinds: Mapping[str, Kind]) -> tuple
     problems: list[ProvisioningError] = []
     resources: dict[ResourceId, Resource] = {}
     for document in parse_manifest(data, file):
-        review = Review(document, file, problems)
-        if resource := _compile_document(review, kinds):
-            first = resources.setdefault(resource.id, resource)
-            if first is not resource:
-                _report_twin(review, first)
+        for instance in list_instances(Review(document, file, problems), lookup):
+            if resource := _compile_instance(instance, kinds):
+                first = resources.setdefault(resource.id, resource)
+                if first is not resource:
+                    _report_twin(instance.review, first)
     if len(problems) > 1:
         raise InvalidWorkspace(problems)
     if problems:
@@ -71,14 +76,17 @@ def _report_twin(review: Review, first: Resource) -> None:
     )
 
 
-def _compile_document(review: Review, kinds: Mapping[str, Kind]) -> Resource | None:
+def _compile_instance(instance: Instance, kinds: Mapping[str, Kind]) -> Resource | None:
+    review = instance.review
     tree = review.document.tree
     if not isinstance(tree, dict):
         review.report((), f"a manifest is a map, not {name_type(tree)}", _BEGIN)
         return None
-    if not tree.keys() & {"apiVersion", "kind"}:
+    if not tree.keys() & {"apiVersion", "kind", "removed"}:
         review.report((), "this is not a manifest: it has no apiVersion and no kind", _BEGIN)
         return None
+    if "removed" in tree:
+        return read_removed(review, tree, kinds)
     header = read_header(review, tree, kinds)
     if header.kind is None:
         return None
@@ -96,6 +104,8 @@ def _compile_document(review: Review, kinds: Mapping[str, Kind]) -> Resource | N
         depends_on=header.depends_on,
         references=spec.references,
         moved_from=header.moved_from,
+        moved_infra=header.moved_infra,
         templated=spec.templated,
         lines=spec.lines,
+        given=instance.given,
     )

@@ -11,10 +11,20 @@ from provisioning.core.interpolation import find_templated
 from provisioning.core.kinds import Kind
 from provisioning.core.manifests.lifecycles import read_lifecycle
 from provisioning.core.manifests.reviews import Review, name_type, suggest
-from provisioning.core.resources import API_VERSION, Lifecycle
+from provisioning.core.resources import API_VERSION, DeletePolicy, Lifecycle, Resource
 from provisioning.core.values import Path, Tree
 
-_KEYS = ["apiVersion", "kind", "metadata", "spec", "lifecycle", "dependsOn", "moved"]
+_KEYS = [
+    "apiVersion",
+    "kind",
+    "metadata",
+    "spec",
+    "lifecycle",
+    "dependsOn",
+    "moved",
+    "when",
+    "forEach",
+]
 _NAME_HINT = "a name has up to 63 small letters, digits, - and _, as in web-1"
 _LIST_HINT = "write dependsOn: [Kind/name]"
 
@@ -29,6 +39,7 @@ class Header:
     lifecycle: Lifecycle
     depends_on: tuple[ResourceId, ...]
     moved_from: ResourceId | None
+    moved_infra: str | None
 
 
 def read_header(review: Review, tree: dict[str, Tree], kinds: Mapping[str, Kind]) -> Header:
@@ -40,13 +51,15 @@ def read_header(review: Review, tree: dict[str, Tree], kinds: Mapping[str, Kind]
     metadata = review.get_map(("metadata",), tree.get("metadata"))
     review.refuse_unknown(("metadata",), metadata, ["name", "labels"])
     name = _read_name(review, metadata)
+    moved = review.get_map(("moved",), tree.get("moved"))
     return Header(
         kind=kind,
         id=build_resource_id(kind.name, name) if kind and name else None,
         labels=_read_labels(review, metadata),
         lifecycle=read_lifecycle(review, tree, kind),
         depends_on=_read_depends_on(review, tree),
-        moved_from=_read_moved(review, tree),
+        moved_from=_read_origin(review, tree, moved),
+        moved_infra=_read_origin_infra(review, moved),
     )
 
 
@@ -105,11 +118,12 @@ def _read_depends_on(review: Review, tree: dict[str, Tree]) -> tuple[ResourceId,
     return tuple(dict.fromkeys(each for each in read if each))
 
 
-def _read_moved(review: Review, tree: dict[str, Tree]) -> ResourceId | None:
+def _read_origin(
+    review: Review, tree: dict[str, Tree], moved: dict[str, Tree]
+) -> ResourceId | None:
     if tree.get("moved") is None:
         return None
-    moved = review.get_map(("moved",), tree["moved"])
-    review.refuse_unknown(("moved",), moved, ["from"])
+    review.refuse_unknown(("moved",), moved, ["from", "infra"])
     origin = _read_id(review, ("moved", "from"), moved.get("from"))
     kind = tree.get("kind")
     if origin and origin.partition("/")[0] != kind:
@@ -119,6 +133,43 @@ def _read_moved(review: Review, tree: dict[str, Tree]) -> ResourceId | None:
             "a resource keeps its kind; only its name can be moved",
         )
     return origin
+
+
+def _read_origin_infra(review: Review, moved: dict[str, Tree]) -> str | None:
+    infra = moved.get("infra")
+    if infra is None or (isinstance(infra, str) and NAME.match(infra)):
+        return infra
+    review.report(("moved", "infra"), "must be the name of an infra", "write that of its folder")
+    return None
+
+
+def read_removed(
+    review: Review, tree: dict[str, Tree], kinds: Mapping[str, Kind]
+) -> Resource | None:
+    """Read a document that declares a resource to be gone, and report what is wrong with it."""
+    review.refuse_unknown((), tree, ["apiVersion", "removed"])
+    _check_api_version(review, tree)
+    removed = review.get_map(("removed",), tree["removed"])
+    review.refuse_unknown(("removed",), removed, ["from", "onDelete"])
+    name = _read_id(review, ("removed", "from"), removed.get("from"))
+    kind = kinds.get(name.partition("/")[0]) if name else None
+    if name and kind is None:
+        word = name.partition("/")[0]
+        review.report(("removed", "from"), f"there is no kind {word!r}", suggest(word, kinds))
+    choices = {str(each): each for each in DeletePolicy}
+    policy = choices.get(str(removed.get("onDelete")))
+    if policy is None:
+        review.report(("removed", "onDelete"), "must be retain or delete", "say what becomes of it")
+    if name is None or kind is None or policy is None:
+        return None
+    return Resource(
+        id=name,
+        kind=kind.name,
+        provider=kind.provider,
+        source=review.build_source(),
+        spec={},
+        removed=policy,
+    )
 
 
 def _read_id(review: Review, path: Path, text: Tree) -> ResourceId | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from enum import StrEnum
 from typing import TypeVar
@@ -11,13 +10,12 @@ from provisioning.core.errors import InvalidArgument
 from provisioning.core.kinds import Kind
 from provisioning.core.manifests.reviews import Review, name_type, suggest
 from provisioning.core.resources import Lifecycle, Timeouts
+from provisioning.core.spans import SPAN_HINT, parse_span
 from provisioning.core.values import Tree
 from provisioning.core.whys import parse_field
 
 _KEYS = ["protect", "drift", "onDelete", "ignoreFields", "createBeforeDelete", "timeouts"]
 _DEFAULT = Lifecycle()
-_DURATION = re.compile(r"(\d{1,9})([smh])\Z")
-_SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 _FIELDS_HINT = "write ignoreFields: [FIELD], as in [mode]"
 
 _Choice = TypeVar("_Choice", bound=StrEnum)
@@ -106,9 +104,9 @@ def _read_timeouts(review: Review, lifecycle: dict[str, Tree]) -> Timeouts:
     for key in ("create", "update", "delete"):
         if written.get(key) is None:
             continue
-        match = _DURATION.match(str(written[key]))
-        if match is None or not int(match[1]):
-            review.report((*place, key), "is no duration", "write 30s, 10m or 2h")
+        span = parse_span(str(written[key]))
+        if span is None or not span.total:
+            review.report((*place, key), "is no duration", SPAN_HINT)
             continue
-        found[key] = float(match[1]) * _SECONDS[match[2]]
+        found[key] = span.total
     return Timeouts(**found)

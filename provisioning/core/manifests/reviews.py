@@ -22,12 +22,16 @@ _TYPES = {
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """A document under review; what is wrong is added to `problems`, once for each place."""
+    """A document under review; what is wrong is added to `problems`, once for each place.
+
+    `entry` is the key of `forEach` that it stands for, "" if it stands for itself.
+    """
 
     document: Document
     file: str
     problems: list[ProvisioningError]
-    _reported: set[Path] = field(default_factory=set)
+    entry: str = ""
+    _reported: set[Path] = field(default_factory=set, init=False)
 
     def build_source(self, path: Path = ()) -> Source:
         """Return the place of *path*."""
@@ -39,6 +43,7 @@ class Review:
             return
         self._reported.add(path)
         text = f"{render_path(path)}: {message}" if path else message
+        text += f" (for {self.entry!r})" if self.entry else ""
         self.problems.append(InvalidManifest(text, hint=hint, source=self.build_source(path)))
 
     def get_map(self, path: Path, value: Tree) -> dict[str, Tree]:

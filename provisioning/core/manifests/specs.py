@@ -13,6 +13,8 @@ from provisioning.core.manifests.reviews import Review, name_type, suggest
 from provisioning.core.resources import Templated
 from provisioning.core.values import Tree
 
+_EACH_HINT = 'only a manifest with forEach: "{{config.values.KEY}}" knows each'
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spec:
@@ -61,7 +63,8 @@ def _read_interpolations(
         try:
             parts = parse_text(text)
         except InvalidManifest as exc:
-            review.report(here, exc.message, exc.hint)
+            is_each = "{{each." in text.replace(" ", "")
+            review.report(here, exc.message, _EACH_HINT if is_each else exc.hint)
             continue
         named = (part.resource for part in parts if isinstance(part, Reference))
         references.update(dict.fromkeys(each for each in named if each))

@@ -61,6 +61,8 @@ def render_whole_plan(review: InfraReview) -> str:
 def _render_title(review: PullReview) -> str:
     pull = review.pull
     branch = render_code(pull.base_branch)
+    if pull.is_closed:
+        return f"### Closed: {review.headline}"
     if pull.merged:
         return f"### After the merge into {branch}: {review.headline}"
     commit = render_code(pull.head[:10])
@@ -75,6 +77,14 @@ def _render_warnings(review: PullReview) -> Iterator[str]:
             "the new ones with `provisioning sops`."
         )
         yield render_block("\n".join(rows))
+    for old, new in review.renamed.items():
+        yield (
+            f"**{render_code(old)} is now {render_code(new)}, and takes nothing with it.** What an "
+            f"infra made stays that infra's: merged like this, it is to be deleted in "
+            f"{render_code(old)}, and made anew in {render_code(new)}. Keep the folder's name; or, "
+            f"where it may be made anew, remove {render_code(old)} by one pull request, and add "
+            f"{render_code(new)} by a later one."
+        )
     if not review.is_trusted and not review.pull.merged:
         yield (
             "Its author may not write to this repository, so only the manifests were compared: "
@@ -167,7 +177,8 @@ def _list_changes(plan: Plan) -> Iterator[str]:
     for change in plan.changes:
         yield "\n".join(_render_change(change))
     for blocked in plan.blocked:
-        yield f"- {blocked.id}  blocked: {blocked.reason}"
+        hint = f"\n      {blocked.hint}" if blocked.hint else ""
+        yield f"- {blocked.id}  blocked: {blocked.reason}{hint}"
     for drifted in plan.drifted:
         yield "\n".join(
             [f"! {drifted.id}  has drifted, and is left so", *render_fields(drifted.fields)]
@@ -179,9 +190,9 @@ def _render_change(change: PlannedChange) -> Iterator[str]:
     yield f"{SIGNS[change.action]} {change.action} {change.id}  {change.reason}{where}"
     if change.warning:
         yield f"      {change.warning}"
-    if change.moved_from:
-        yield f"      moved from {change.moved_from}"
-    yield from render_fields(change.fields)
+    if change.origin:
+        yield f"      moved from {change.origin}"
+    yield from render_fields(change.fields, marks_drift=True)
 
 
 def _render_difference(change: ManifestChange) -> Iterator[str]:
@@ -200,13 +211,16 @@ def _render_overlaps(review: PullReview) -> Iterator[str]:
 
 
 def _render_way_on(review: PullReview) -> str:
+    kept = f"What was reviewed is on the branch `provisioning-reviews/{review.pull.number}`."
+    if review.pull.is_closed:
+        return f"{kept} Opened again, it is planned anew."
     if review.pull.merged:
         if review.state is State.PENDING:
             return (
                 "Shown is only what differs from the reviewed plan. "
                 f"Somebody who may can say `{WORD} {Verb.APPROVE}`."
             )
-        return f"What was reviewed is on the branch `provisioning-reviews/{review.pull.number}`."
+        return kept
     if review.drift:
         way = f"The merge accepts what is; `{WORD} {Verb.APPLY}` puts back what Git asks for."
     elif review.applies_first:

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from provisioning.core.diffs import FieldChange
+from provisioning.core.diffs import Cause, FieldChange
 from provisioning.core.plan_texts import is_multiline, render_text_diff, render_value
 
 MOST_LINES = 40
 """Lines shown of one field's diff."""
 
 
-def render_fields(fields: Sequence[FieldChange]) -> Iterator[str]:
-    """Yield the lines that show *fields*, texts of several lines as a diff."""
+def render_fields(fields: Sequence[FieldChange], *, marks_drift: bool = False) -> Iterator[str]:
+    """Yield the lines that show *fields*, texts of several lines as a diff.
+
+    With *marks_drift* those say so that the world changed, and not the manifest.
+    """
     for field in fields:
         note = "  forces replacement" if field.replaces and field.before is not None else ""
+        note += "  (drift)" if marks_drift and field.path and field.cause is Cause.DRIFT else ""
         if is_multiline(field):
             yield f"      {field.path}{note}"
             lines = render_text_diff(field.before, field.after)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from provisioning.core.errors import ProvisioningError
 from provisioning.core.forges import PullRequest, State, Status
 from provisioning.core.gates import Verdict
-from provisioning.core.operations import compute_operations
+from provisioning.core.operations import Step, compute_operations
 from provisioning.core.plan_texts import describe_work
 from provisioning.core.plans import Plan, PlannedChange, Risk
 from provisioning.core.records import Result, Run
@@ -51,7 +51,8 @@ class InfraReview:
     @property
     def calls(self) -> int:
         """How many calls to providers the plan costs."""
-        return len(compute_operations(self.plan)) if self.plan else 0
+        operations = compute_operations(self.plan) if self.plan else ()
+        return sum(each.step not in {Step.ADOPT, Step.FORGET} for each in operations)
 
     @property
     def risk(self) -> Risk | None:
@@ -130,8 +131,9 @@ class PullReview:
         problem: Why there is nothing more to tell, for instance a conflict.
         exposures: Secrets in plain text that it brings.
         overlaps: The other pull requests that change the same resources, and these.
+        renamed: The infras whose folder has a new name, and that name.
         is_trusted: Whether its author may write to the repository.
-        is_foreign: Whether it is none of ours: closed, or for another branch.
+        is_foreign: Whether it is none of ours, for it is for another branch.
         applies_first: Whether it is applied before it is merged.
         drift: Which drift it is about, if it is one of those that we opened.
     """
@@ -141,6 +143,7 @@ class PullReview:
     problem: str = ""
     exposures: tuple[Exposure, ...] = ()
     overlaps: dict[int, tuple[str, ...]] = field(default_factory=dict)
+    renamed: dict[str, str] = field(default_factory=dict)
     is_trusted: bool = True
     is_foreign: bool = False
     applies_first: bool = False
@@ -154,7 +157,7 @@ class PullReview:
     @property
     def state(self) -> State:
         """Whether the whole may go on."""
-        if self.is_foreign:
+        if self.is_foreign or self.pull.is_closed:
             return State.SUCCESS
         if self.problem or self.exposures:
             return State.FAILURE

@@ -56,7 +56,7 @@ class ReviewRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     `waiting` are the plans that came after the merge and are not those that were reviewed;
     `lifted` is the commit of an untrusted author that somebody who may has let be planned;
     `answered` is the id of the last comment that was dealt with, for ids rise; `is_settled`
-    tells that it was merged, applied, and that this was shown.
+    tells that it was closed, or merged and applied, and that this was shown.
     """
 
     pull: int

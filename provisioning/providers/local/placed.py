@@ -252,10 +252,8 @@ class Placed:
         return is_ours or self._is_parent(standing, get_infra(call.mark.owner))
 
     def _may_take(self, standing: Standing, call: Call) -> bool:
-        """Tell whether an update may have it: the engine decided so, but never across infras."""
         mark = standing.mark
-        is_near = mark is None or get_infra(mark.owner) == get_infra(call.mark.owner)
-        return is_near and self._fits(standing)
+        return (mark is None or call.may_take(mark.owner)) and self._fits(standing)
 
 
 def _build_conflict(call: Call, standing: Standing) -> ProviderConflict:

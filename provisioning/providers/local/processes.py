@@ -29,7 +29,6 @@ from provisioning.providers.local.paths import Roots, enter
 from provisioning.providers.local.probing import probe, read_last_lines
 from provisioning.providers.local.runs import Run, describe_started, find_run
 from provisioning.providers.local.scanning import Member, find_group, find_members, read_seen
-from provisioning.providers.local.standing import get_infra
 from provisioning.providers.local.starting import find_program, start
 from provisioning.providers.local.stopping import FORCE_SECONDS, stop_all
 
@@ -135,7 +134,7 @@ class Processes:
 
     def _stop_all_of(self, call: Call) -> None:
         other = self._find_seen(call)
-        if other and get_infra(other.mark.owner) == get_infra(call.mark.owner):
+        if other and call.may_take(other.mark.owner):
             self._stop(other.mark.owner, call)
         self._stop(call.mark.owner, call)
 

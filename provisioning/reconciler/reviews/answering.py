@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -22,6 +22,7 @@ from provisioning.core.reviews.comments import MARKER
 from provisioning.core.reviews.findings import PullReview
 from provisioning.core.reviews.markdown import render_block, render_code
 from provisioning.core.reviews.records import Approval, ReviewRecord
+from provisioning.core.reviews.speakers import CALLED, Speakers, find_refusal
 from provisioning.gitstore.reviews import ReviewLog
 from provisioning.reconciler.prospects import Report
 from provisioning.reconciler.reviews.applying import GOOD
@@ -58,7 +59,7 @@ class Responder:
         apply: Applies infras of a pull request.
         hold: Holds an infra for somebody.
         release: Releases somebody's hold of an infra.
-        may_approve_own: Whether an author may say yes to what is not as reviewed.
+        speakers: Who may say what.
         redact: Removes secrets from texts.
     """
 
@@ -68,7 +69,7 @@ class Responder:
     apply: Callable[[PullReview, ReviewRecord | None, Sequence[str]], list[Report]]
     hold: Callable[[str, str, int], str]
     release: Callable[[str, str], str]
-    may_approve_own: bool
+    speakers: Mapping[Verb, Speakers]
     redact: Callable[[str], str]
 
     def respond(
@@ -81,10 +82,7 @@ class Responder:
         Raises:
             HeadMoved: If somebody else dealt with it meanwhile.
         """
-        since = record.answered if record else 0
-        new = [each for each in self.forge.list_comments(pull.number) if each.id > since]
-        new = [each for each in new if not self._is_ours(each)]
-        spoken = [(each, commands) for each in new if (commands := parse_commands(each.body))]
+        spoken = list(self._list_spoken(pull.number, record))
         if not spoken:
             return record
         record = record or ReviewRecord(pull=pull.number, head=pull.head)
@@ -103,6 +101,21 @@ class Responder:
             self.forge.create_comment(pull.number, self.redact(text))
         return record
 
+    def is_asked(self, pull: int, record: ReviewRecord | None) -> bool:
+        """Tell whether something was said in *pull* that nobody has dealt with."""
+        return any(True for _ in self._list_spoken(pull, record))
+
+    def _list_spoken(
+        self, pull: int, record: ReviewRecord | None
+    ) -> Iterator[tuple[Comment, tuple[Command | Misread, ...]]]:
+        """Yield what was said since the last time, with the commands in it."""
+        since = record.answered if record else 0
+        for comment in self.forge.list_comments(pull):
+            is_new = comment.id > since and not self._is_ours(comment)
+            commands = parse_commands(comment.body) if is_new else ()
+            if commands:
+                yield comment, commands
+
     def _is_ours(self, comment: Comment) -> bool:
         return comment.body.startswith((MARKER, ANSWER))
 
@@ -117,7 +130,7 @@ class Responder:
         if isinstance(command, Misread):
             return Answer(f"❌ {command.reason}", record)
         if command.verb is Verb.HELP:
-            return Answer(render_help(), record)
+            return Answer(render_help(self.speakers), record)
         said = Said(command, comment.author, comment.id)
         if refusal := self._refuse(pull, review, said):
             return Answer(f"❌ {refusal}", record)
@@ -131,26 +144,22 @@ class Responder:
         """Say why *said* may not be done; "" if it may."""
         if self.forge.read_permission(said.by) < Permission.WRITE:
             return "that takes the right to write to this repository"
+        if pull.is_closed:
+            return "it is closed: open it again, and say it then"
         known = set(review.names)
         if said.command.infra is not None and said.command.infra not in known:
             names = ", ".join(render_code(each) for each in sorted(known)) or "none"
             return f"this pull request touches no such infra; it touches: {names}"
-        if said.command.verb not in {Verb.APPROVE, Verb.APPLY} or review.drift:
-            return ""
-        if (
-            said.by == pull.author
-            and said.command.verb is Verb.APPROVE
-            and not self.may_approve_own
-        ):
-            return "somebody else than the author must say yes"
-        owners = find_owners(self.rules(), _list_paths(review, said.command.infra))
-        people = {each for each in owners if "/" not in each}
-        if owners and not people:
-            return "CODEOWNERS names only teams for this, and who is in them is not known here"
-        if people and said.by not in people:
-            names = ", ".join(render_code(each) for each in sorted(people))
-            return f"CODEOWNERS names {names} for this"
-        return ""
+        speakers = self.speakers[said.command.verb]
+        if review.drift and speakers is not Speakers.NOBODY:
+            speakers = Speakers.WRITERS  # it is about what Git asks for, which had its yes
+        return find_refusal(
+            said.command.verb,
+            speakers,
+            by=said.by,
+            author=pull.author,
+            owners=find_owners(self.rules(), _list_paths(review, said.command.infra)),
+        )
 
     def _do(
         self, pull: PullRequest, review: PullReview, record: ReviewRecord, said: Said
@@ -225,9 +234,19 @@ def _join(comment: Comment, texts: Sequence[str]) -> str:
     return "\n\n".join([ANSWER, f"{quoted}", *texts])
 
 
-def render_help() -> str:
-    """Return the list of what can be said."""
-    rows = [f"| `{WORD} {verb}` | {meaning} |" for verb, meaning in MEANINGS.items()]
+def render_help(speakers: Mapping[Verb, Speakers]) -> str:
+    """Return the list of what can be said, and by whom."""
+    rows = [
+        f"| `{WORD} {verb}` | {MEANINGS[verb]} | {CALLED[each]} |"
+        for verb, each in speakers.items()
+    ]
     return "\n".join(
-        ["| Say | to |", "| --- | --- |", *rows, "", "The name of an infra may follow each."]
+        [
+            "| Say | to | Who may |",
+            "| --- | --- | --- |",
+            *rows,
+            f"| `{WORD} {Verb.HELP}` | {MEANINGS[Verb.HELP]} | everybody |",
+            "",
+            "The name of an infra may follow each.",
+        ]
     )

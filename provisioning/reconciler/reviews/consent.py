@@ -35,7 +35,7 @@ class Consent:
 
     Args:
         forge: Knows the pull requests.
-        reviews: Knows what was shown of them.
+        reviews: Knows what was shown of them; they were fetched with the commit, or after it.
         history: Knows which commit follows which.
         branch: The branch that desired state is read from.
         is_required: Whether every change must come by a pull request.
@@ -53,7 +53,6 @@ class Consent:
         None means that nothing of it came by a pull request, and need not.
         """
         since = self._choose_commit(find_converged(log, view))
-        self.reviews.fetch(self.branch)
         records = list(self._list_records(since, commit))
         if not records and not self.is_required:
             return None
@@ -66,7 +65,7 @@ class Consent:
         return run.base
 
     def _list_records(self, since: CommitId | None, commit: CommitId) -> Iterator[ReviewRecord]:
-        for pull in self.forge.list_merged_pulls():
+        for pull in self.forge.list_closed_pulls():
             if pull.base_branch != self.branch or not self._lies_between(pull, since, commit):
                 continue
             record = self.reviews.read(pull.number)

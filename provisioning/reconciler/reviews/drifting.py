@@ -9,6 +9,7 @@ from provisioning.core.errors import HeadMoved, ProvisioningError
 from provisioning.core.forges import Forge, PullRequest
 from provisioning.core.ids import CommitId, ResourceId
 from provisioning.core.plans import Drifted
+from provisioning.core.records import Action
 from provisioning.core.resources import DriftPolicy, Resource
 from provisioning.core.reviews.accepting import accept_drift
 from provisioning.core.reviews.drifts import (
@@ -202,12 +203,13 @@ class Drifter:
         return len(trees) == 1
 
     def _is_accepted(self, infra: str, commit: CommitId, name: ResourceId) -> bool:
-        """Tell whether, at *commit*, the resource neither changes nor drifts."""
+        """Tell whether, at *commit*, the resource has not drifted, and is at most recorded."""
         try:
             plan = self.look(infra, commit).plan
         except ProvisioningError:
             return False  # what is live is nothing that a manifest may say
-        return name in plan.unchanged and name not in {each.id for each in plan.drifted}
+        recorded = {it.id for it in plan.changes if it.action is Action.ADOPT and not it.fields}
+        return name in recorded.union(plan.unchanged) - {each.id for each in plan.drifted}
 
     # One that is not wanted
 

@@ -15,6 +15,7 @@ from provisioning.core.reviews.approvals import find_strays
 from provisioning.core.reviews.drifts import find_drift
 from provisioning.core.reviews.findings import Exposure, InfraReview, PullReview
 from provisioning.core.reviews.records import ReviewRecord, list_places
+from provisioning.core.reviews.renames import find_renamed
 from provisioning.core.reviews.statics import compare_manifests
 from provisioning.core.reviews.touching import find_touched
 from provisioning.core.statelog import LogView
@@ -60,15 +61,15 @@ class Inspector:
     applies_first: bool
 
     def inspect(self, pull: PullRequest, record: ReviewRecord | None) -> PullReview:
-        """Look at *pull*, open or merged, of which *record* is remembered."""
+        """Look at *pull*, of which *record* is remembered."""
         drift = find_drift(pull) if pull.is_open else None
         found = PullReview(pull=pull, applies_first=self.applies_first, drift=drift)
         if pull.base_branch != self.branch:
             return replace(found, is_foreign=True, problem=f"it is not for {self.branch}")
         if pull.merged:
             return self._inspect_merged(found, pull.merged, record)
-        if not pull.is_open:
-            return replace(found, is_foreign=True, problem="it was closed")
+        if pull.is_closed:
+            return replace(found, problem="nothing of it is applied")
         return self._inspect_open(found, record)
 
     # Open
@@ -89,8 +90,8 @@ class Inspector:
         is_trusted = self.is_trusted(pull) or bool(record and record.lifted == pull.head)
         exposures = tuple(sorted(self._list_exposures(changes)))
         look = self._review_planned if is_trusted else self._review_static
-        names = self._list_names(base, merge.commit)
-        touched = find_touched((each.path for each in changes), names)
+        before, after = self.list_infras(base), self.list_infras(merge.commit)
+        touched = find_touched((each.path for each in changes), {*before, *after})
         reviews = [look(infra, base, merge.commit) for infra in sorted(touched.directly)]
         reviews += [
             review
@@ -102,6 +103,7 @@ class Inspector:
             infras=tuple(sorted(reviews, key=lambda each: each.infra)),
             exposures=exposures,
             overlaps=self._find_overlaps(pull, reviews),
+            renamed=find_renamed(reviews, before, after),
             is_trusted=is_trusted,
         )
 

@@ -52,8 +52,11 @@ class Publisher:
             HeadMoved: If somebody else published a review meanwhile.
         """
         comments = self.forge.list_comments(review.pull.number)
-        url = self._write_comment(review, [each for each in comments if self._is_ours(each)])
-        self._write_statuses(review, url)
+        own = [each for each in comments if self._is_ours(each)]
+        if not review.pull.is_closed:
+            self._write_statuses(review, self._write_comment(review, own))
+        elif own:  # its head may be that of another one, whose statuses these are
+            self._write_comment(review, own)
         self._write_labels(review)
         return self._record(review, record)
 
@@ -133,4 +136,6 @@ def build_record(review: PullReview, old: ReviewRecord | None, last: int) -> Rev
         is_settled = all(each.is_settled for each in review.infras)
         return msgspec.structs.replace(record, waiting=kept, is_settled=is_settled)
     plans = tuple(build_reviewed_plan(each.plan) for each in review.infras if each.plan)
-    return msgspec.structs.replace(record, head=CommitId(pull.head), plans=plans, waiting=())
+    return msgspec.structs.replace(
+        record, head=CommitId(pull.head), plans=plans, waiting=(), is_settled=False
+    )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from provisioning.core.errors import Blocked, HeadMoved, InvalidArgument
-from provisioning.core.forges import Forge, PullRequest
+from provisioning.core.forges import Forge
 from provisioning.core.reviews.findings import PullReview
 from provisioning.gitstore.reviews import ReviewLog
 from provisioning.reconciler.prospects import Report
@@ -14,7 +15,7 @@ from provisioning.reconciler.reviews.answering import Responder
 from provisioning.reconciler.reviews.applying import Applier
 from provisioning.reconciler.reviews.drifting import Drifter
 from provisioning.reconciler.reviews.looking import Inspector
-from provisioning.reconciler.reviews.publishing import Publisher
+from provisioning.reconciler.reviews.publishing import AT_ONCE, Publisher
 
 ATTEMPTS = 5
 """How often a review is begun anew because somebody else reviewed the same."""
@@ -54,7 +55,7 @@ class Reviewer:
         self.reviews.fetch(self.inspector.branch, number)
         record = self.reviews.read(number)
         found = self.inspector.inspect(pull, record)
-        if found.is_foreign:
+        if found.is_foreign or pull.is_closed:
             raise Blocked(f"#{number}: {found.headline}", hint="`provisioning review` lists others")
         names = list(found.names)
         if infra is not None and infra not in names:
@@ -68,23 +69,36 @@ class Reviewer:
             self._keep_drift(found)
             self._review(number)
 
-    def review_merged(self) -> list[PullReview]:
-        """Show in the pull requests that were merged of late what became of them."""
-        self.reviews.fetch(self.inspector.branch)
-        pulls = self.forge.list_merged_pulls()
-        return [self._review(each.number) for each in pulls if self._is_unsettled(each)]
+    def review_closed(self) -> list[PullReview]:
+        """Show in the pull requests that were closed of late what became of them."""
+        settled = self._list_settled()
+        return [self._review(number) for number, is_settled in settled.items() if not is_settled]
 
-    def _is_unsettled(self, pull: PullRequest) -> bool:
-        record = self.reviews.read(pull.number)
-        return record is not None and not record.is_settled
+    def _list_settled(self) -> dict[int, bool]:
+        """Return which of the pull requests closed of late are settled, or were never reviewed."""
+        branch = self.inspector.branch
+        self.reviews.fetch(branch)
+        closed = self.forge.list_closed_pulls()
+        pulls = [each.number for each in closed if each.base_branch == branch]
+        records = {number: self.reviews.read(number) for number in pulls}
+        return {number: record is None or record.is_settled for number, record in records.items()}
 
     def review_all(self) -> list[PullReview]:
-        """Review every pull request that is open, or was merged and still waits."""
-        merged = self.review_merged()
+        """Review every pull request that is open, still waits, or in which something was asked."""
+        settled = self._list_settled()
+        asked = self._list_asked([number for number, is_settled in settled.items() if is_settled])
+        wanted = [number for number in settled if number in asked or not settled[number]]
+        closed = [self._review(number) for number in wanted]
         found = {each.number: self._review(each.number) for each in self.forge.list_open_pulls()}
         for other in _list_unaware(found):
             found[other] = self._review(other)
-        return [*merged, *found.values()]
+        return [*closed, *found.values()]
+
+    def _list_asked(self, pulls: Sequence[int]) -> set[int]:
+        records = [self.reviews.read(number) for number in pulls]
+        with ThreadPoolExecutor(AT_ONCE) as threads:
+            answers = threads.map(self.responder.is_asked, pulls, records)
+            return {number for number, is_asked in zip(pulls, answers, strict=True) if is_asked}
 
     def _review(self, number: int) -> PullReview:
         for attempt in range(1, ATTEMPTS + 1):
@@ -107,11 +121,10 @@ class Reviewer:
             self._keep_drift(found)
             pull = self.forge.read_pull(number)
             self.reviews.fetch(self.inspector.branch, number)
-            again = self.inspector.inspect(pull, said)
-            if again.is_foreign:  # what was asked for has closed it
-                return found
-            found = again
-        self.publisher.publish(found, said)
+            found = self.inspector.inspect(pull, said)
+        is_news = said is not None or not pull.is_closed
+        if is_news and not found.is_foreign:
+            self.publisher.publish(found, said)
         return found
 
     def _keep_drift(self, review: PullReview) -> None:

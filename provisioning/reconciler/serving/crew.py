@@ -56,10 +56,10 @@ class Crew:
             self._staff()
         threading.Thread(target=self._supervise, name="supervisor", daemon=True).start()
 
-    def add(self, key: Key, urgency: Urgency, reason: str) -> None:
+    def add(self, key: Key, urgency: Urgency, reason: str, due: float | None = None) -> None:
         """Ask for *key*; see `WorkQueue.add`."""
         with self._change:
-            self._queue.add(key, urgency, reason, self.now())
+            self._queue.add(key, urgency, reason, self.now(), due)
             self._change.notify()
 
     @contextmanager

@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-from provisioning.core.backoff import compute_backoff, compute_retry
+from provisioning.core.backoff import Healings, compute_backoff, compute_retry
 from provisioning.core.errors import InvalidConfiguration, ProvisioningError
 from provisioning.core.gates import REWOUND
 from provisioning.core.ids import CommitId
@@ -128,14 +128,17 @@ class Last:
     sentence: str
     due: float | None
     good_at: float | None
-    error: ProvisioningError | None
 
 
 @dataclass(slots=True)
 class Health:
-    """How a workspace is: when it was last read well, and what is wrong, if anything is."""
+    """How a workspace is: when it was last read well, and what is wrong, if anything is.
+
+    `due` is when it is to be read next. Times are of the crew's clock, in seconds.
+    """
 
     read_at: float | None = None
+    due: float = 0.0
     error: ProvisioningError | None = None
     settings_error: ProvisioningError | None = None
     infras: dict[str, Last] = field(default_factory=dict)
@@ -164,6 +167,7 @@ class Keeper:
         self._statuses: Statuses | None = None
         self._watches: dict[Watches, Watch] = {}
         self._followed: dict[str, str] = {}
+        self._healings: dict[str, Healings] = {}
         self._watching = threading.Lock()
         self._hint = threading.Event()
         self._reopens = threading.Event()
@@ -243,6 +247,11 @@ class Keeper:
             self._hint.wait(pause)
             self._hint.clear()
 
+    def _count_failure(self) -> float:
+        """Return the seconds after which to look again."""
+        self._failures += 1
+        return compute_backoff(self._failures, random.random())  # noqa: S311
+
     def _look_for_news(self) -> float:
         """Look once; return the seconds after which to look again."""
         began = self._crew.now()
@@ -252,12 +261,12 @@ class Keeper:
             self._take_in(workspace, commit, began)
             self._ask_for_reviews()
         except Exception as exc:  # noqa: BLE001  a defect must not end the looking for ever
-            self._failures += 1
-            pause = compute_backoff(self._failures, random.random())  # noqa: S311
+            pause = self._count_failure()
             self._tell_failure(exc, pause)
             return pause
         self._failures = 0
         self.health.error, self.health.read_at = None, self._crew.now()
+        self.health.due = self.health.read_at + workspace.poll_interval
         return workspace.poll_interval
 
     def _tell_failure(self, exc: Exception, pause: float) -> None:
@@ -341,6 +350,8 @@ class Keeper:
             queue.forget([self.get_key(each) for each in gone])
         for each in gone:
             self.health.infras.pop(each, None)
+            self._healings.pop(each, None)
+            self._followed.pop(each, None)
         try:
             self._schedule.plan(self.name, workspace.read_rhythms(commit, infras))
         except ProvisioningError as exc:
@@ -387,7 +398,7 @@ class Keeper:
             self._crew.sign(work.key)
             report = reconciler.reconcile(request, prospect)
             if report.run is not None:
-                self._watch_anew(state.workspace, reconciler, work.key)
+                self._watch_anew(state.workspace, reconciler)
         except ProvisioningError as exc:
             error = exc
         retry = self._compute_retry(work, report, error)
@@ -417,7 +428,6 @@ class Keeper:
             sentence=describe_cycle(ended),
             due=None if ended.retry is None else now + ended.retry,
             good_at=now if is_good else before.good_at if before else None,
-            error=ended.error,
         )
 
     def _listen(self, key: Key) -> Callable[[Event], None]:
@@ -434,9 +444,10 @@ class Keeper:
         if error is not None:
             return compute_retry(error, work.failures + 1, jitter)
         match report.conclusion if report else None:
-            case Conclusion.INTERRUPTED:
-                return None if self._stop.is_requested else 0.0
-            case Conclusion.FAILED:
+            case Conclusion.INTERRUPTED if self._stop.is_requested:
+                return None
+            case Conclusion.INTERRUPTED | Conclusion.FAILED:
+                self.hint()  # a newer commit may have come
                 return compute_backoff(work.failures + 1, jitter)
             case Conclusion.BLOCKED if report and report.prospect.plan.blocked:
                 return compute_backoff(work.failures + 1, jitter)
@@ -452,6 +463,7 @@ class Keeper:
         if any(each.code == REWOUND for each in report.prospect.verdicts):
             self.hint()  # another service may have applied what we have not heard of yet
         if report.run is not None:
+            self._count_healing(ended.work)
             with self._crew.open_queue() as queue:
                 users = queue.list_users(ended.work.key)
             for each in users:
@@ -459,8 +471,13 @@ class Keeper:
         if self._statuses is not None:
             self._tell_drift(workspace, report)
             if report.run is not None or report.prospect.verdicts:
-                key = Key(self.name, Topic.MERGES, "")
+                key = Key(self.name, Topic.CLOSED, "")
                 self._crew.add(key, Urgency.REVIEW, f"{ended.work.key.name} was applied")
+
+    def _count_healing(self, work: Work) -> None:
+        if work.urgency is Urgency.DRIFT:
+            healings = self._healings.get(work.key.name, Healings())
+            self._healings[work.key.name] = healings.spend(self._crew.now())
 
     def _tell_drift(self, workspace: KeptWorkspace, report: Report) -> None:
         try:
@@ -478,7 +495,7 @@ class Keeper:
             if work.key.topic is Topic.PULL:
                 reviewer.review(int(work.key.name))
             else:
-                reviewer.review_merged()
+                reviewer.review_closed()
         except ProvisioningError as exc:
             error = exc
             retry = compute_retry(exc, work.failures + 1, random.random())  # noqa: S311
@@ -488,11 +505,11 @@ class Keeper:
 
     # Watching
 
-    def _watch_anew(self, workspace: KeptWorkspace, reconciler: Reconciler, key: Key) -> None:
+    def _watch_anew(self, workspace: KeptWorkspace, reconciler: Reconciler) -> None:
         """Follow what a run has made, and look once more at what may have changed before that."""
         self._watch(workspace, reconciler, reconciler.log.read_local())
         if self._watches:
-            self._crew.add(key, Urgency.DRIFT, "watched from now on")
+            self._ask_for_healing(reconciler.infra, "watched from now on")
 
     def _watch(self, workspace: KeptWorkspace, reconciler: Reconciler, view: LogView) -> None:
         """Let the providers that can watch follow what is recorded, if that is not what it was."""
@@ -520,5 +537,9 @@ class Keeper:
             return self._watches[provider]
 
     def _notice(self, owner: str) -> None:
-        infra = owner.partition("/")[2]
-        self._crew.add(self.get_key(infra), Urgency.DRIFT, "something changed")
+        self._ask_for_healing(owner.partition("/")[2], "something changed")
+
+    def _ask_for_healing(self, infra: str, reason: str) -> None:
+        """Ask for a look: at once, unless it was healed often of late."""
+        due = self._healings.get(infra, Healings()).get_due(self._crew.now())
+        self._crew.add(self.get_key(infra), Urgency.DRIFT, reason, due)

@@ -169,4 +169,6 @@ def describe_cycle(ended: CycleEnded) -> str:
     for change in report.run.changes:
         counts[change.outcome] = counts.get(change.outcome, 0) + 1
     story = ", ".join(f"{count} {outcome}" for outcome, count in counts.items()) or "no changes"
-    return f"{name}: run {report.run.number} {report.run.result} at {commit}: {story}"
+    failed = next((each for each in report.run.changes if each.error), None)
+    why = f"; {failed.id}: {failed.error}" if failed else ""
+    return f"{name}: run {report.run.number} {report.run.result} at {commit}: {story}{why}"

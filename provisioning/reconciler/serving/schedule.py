@@ -92,9 +92,13 @@ class Schedule:
         while not self._closed.wait(LEAP):
             now = time.time() - time.monotonic()
             if abs(now - apart) > LEAP:
-                for key, rhythm in list(self._rhythms.items()):
-                    self._add(key, rhythm)
+                self.plan_anew()
                 apart = now
+
+    def plan_anew(self) -> None:
+        """Compute every tick from the time as it is now."""
+        for key, rhythm in list(self._rhythms.items()):
+            self._add(key, rhythm)
 
 
 def build_trigger(key: Key, rhythm: Rhythm, now: datetime) -> Any:

@@ -17,6 +17,10 @@ ALIVE = 30.0
 """Seconds without a beat of the supervisor after which the service counts as dead."""
 
 
+LATE = 60.0
+"""Seconds by which a look for news may be late before that is a trouble."""
+
+
 @dataclass(slots=True)
 class Service:
     """Everything that runs. *stop* ends the runs in hand after the operations in hand."""
@@ -112,6 +116,8 @@ class Service:
                 troubles.append(f"{each.name}: {health.error}")
             elif health.read_at is None:
                 troubles.append(f"{each.name} is being read for the first time")
+            elif (late := self.crew.now() - health.due) > LATE:
+                troubles.append(f"{each.name} should have been read {late:.0f} s ago")
             if health.settings_error is not None:
                 troubles.append(f"{each.name}: its settings are broken: {health.settings_error}")
         hung = (f"{each.key}: its worker hangs" for each in self.crew.list_hung())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Any
 from uuid import uuid4
@@ -101,6 +101,14 @@ class Trial:
         self.provider.update(call)
         return call
 
+    def take(self, other: Trial) -> Call:
+        """Update what *other* has, as moved from its owner, and return the call that did."""
+        origin = "/".join(other.owner.split("/")[:2])
+        call = replace(self.build_call(self.case.spec, other.look()), origin=origin)
+        self._made.append(call)
+        self.provider.update(call)
+        return call
+
     def delete(self) -> Call:
         """Delete what is there, and return the call that did."""
         call = self.build_call({}, self.look())
@@ -161,7 +169,7 @@ def find_differences(kind: Kind, spec: Mapping[str, Tree], seen: Mapping[str, Tr
 
 
 def expect(holds: object, rule: str, got: object = None) -> None:
-    """Blame the provider for breaking *rule* unless it *holds*."""
+    """Blame whoever is tried for breaking *rule* unless it *holds*."""
     if not holds:
         raise AssertionError(f"{rule}; got {got!r}" if got is not None else rule)
 

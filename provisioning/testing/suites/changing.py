@@ -6,7 +6,14 @@ from pathlib import Path
 
 from provisioning.core.providers import Present
 from provisioning.core.values import is_equal
-from provisioning.testing.suites.cases import Case, expect, expect_absent, expect_spec, find_changed
+from provisioning.testing.suites.cases import (
+    OTHER_OWNER,
+    Case,
+    expect,
+    expect_absent,
+    expect_spec,
+    find_changed,
+)
 from provisioning.testing.suites.stage import Stage
 
 
@@ -51,6 +58,17 @@ class ChangingTruths(Stage):
         seen = trial.look()
         expect_spec(foreign_case, foreign_case.spec, seen.attributes, "an adopted one is updated")
         expect(seen.mark == call.mark, f"it bears {call.mark}", seen.mark)
+
+    def test_update_takes_what_is_moved(self, tmp_path: Path, case: Case) -> None:
+        """30. An update that moves it from another owner marks it anew; there is still but one."""
+        theirs = self.start(tmp_path, case, OTHER_OWNER)
+        theirs.create()
+        trial = self.start(tmp_path, case)
+        call = trial.take(theirs)
+        expect(trial.look().mark == call.mark, f"it bears {call.mark}", trial.look())
+        left = theirs.observe()
+        is_left = isinstance(left, Present) and left.mark != call.mark
+        expect(not is_left, "nothing bears the old mark", left)
 
     def test_replacement(self, tmp_path: Path, replaced_case: Case) -> None:
         """18. What only a replacement reaches is described so, and a replacement reaches it."""

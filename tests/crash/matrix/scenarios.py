@@ -20,6 +20,8 @@ class Scenario:
         folders: The folders that must be there besides.
         processes: How many managed processes must run in the end.
         records: The ids that must be recorded in the end.
+        taking: The manifests of another infra, `shop`, that are to be applied as well.
+        taken: The ids that must be recorded there in the end.
         settings: Lines of `config/provisioning.yaml` besides the usual.
         remote: Whether the state log lies on a remote; what its server does is not cut off.
         command: What is cut off.
@@ -35,6 +37,8 @@ class Scenario:
     folders: frozenset[str] = frozenset()
     processes: int = 0
     records: frozenset[str]
+    taking: str = ""
+    taken: frozenset[str] = frozenset()
     settings: str = ""
     remote: bool = False
     command: Sequence[str] = APPLY
@@ -47,12 +51,12 @@ def render(name: str, spec: str, more: str = "") -> str:
     kind, _, own = name.partition("/")
     return (
         f"---\napiVersion: provisioning/v1\nkind: {kind}\n"
-        f"metadata: {{name: {own}}}\nspec: {{{spec}}}\n{more}"
+        f"metadata: {{name: '{own}'}}\nspec: {{{spec}}}\n{more}"
     )
 
 
 def file(name: str, path: str, content: str, more: str = "") -> str:
-    return render(f"File/{name}", f"path: {path}, content: '{content}'", more)
+    return render(f"File/{name}", f"path: '{path}', content: '{content}'", more)
 
 
 def process(name: str, seconds: int) -> str:
@@ -65,6 +69,7 @@ TWO = file("a", "a.txt", "one") + file("b", "b.txt", "to {{resources.File/a.path
 TWO_FILES = {"a.txt": "one", "b.txt": "to a.txt"}
 TWO_RECORDS = frozenset({"File/a", "File/b"})
 ONE = frozenset({"File/a"})
+EACH = 'forEach: "{{config.values.sites}}"\n'
 
 SCENARIOS = (
     Scenario(name="first run, create", after=TWO, files=TWO_FILES, records=TWO_RECORDS),
@@ -159,6 +164,41 @@ SCENARIOS = (
         files=TWO_FILES,
         records=TWO_RECORDS,
         settings="lock: {backend: none}\n",
+    ),
+    Scenario(
+        name="deletions in waves",
+        before=TWO + file("c", "c.txt", "one") + file("d", "d.txt", "one"),
+        after=file("a", "a.txt", "one"),
+        files={"a.txt": "one"},
+        records=ONE,
+    ),
+    Scenario(
+        name="an entry comes and one goes",
+        before=file("s-x", "x.txt", "old") + file("s-y", "y.txt", "to y"),
+        after=file("s-{{each.key}}", "{{each.key}}.txt", "to {{each.key}}", EACH)
+        + file("off", "off.txt", "one", "when: false\n"),
+        files={"y.txt": "to y", "z.txt": "to z"},
+        records=frozenset({"File/s-y", "File/s-z"}),
+        settings="values: {sites: {y: {}, z: {}}}\n",
+    ),
+    Scenario(
+        name="declared removed, and retained",
+        before=TWO,
+        after=file("a", "a.txt", "one")
+        + "---\napiVersion: provisioning/v1\nremoved: {from: File/b, onDelete: retain}\n",
+        files=TWO_FILES,
+        records=ONE,
+    ),
+    Scenario(
+        name="move to another infra",
+        before=TWO,
+        after=file("a", "a.txt", "one"),
+        taking=file("new", "b.txt", "to a.txt", "moved: {from: File/b, infra: web}\n"),
+        files=TWO_FILES,
+        records=ONE,
+        taken=frozenset({"File/new"}),
+        command=("reconcile",),
+        recovery=(("reconcile",), ("reconcile",)),
     ),
     Scenario(
         name="hold",

@@ -48,7 +48,7 @@ class Stage:
         for name, text in FOREIGN.items():
             (live / name).write_text(text, encoding="utf-8")
         self._expect(0, self._run(*APPLY, folder=self.workspace))
-        self._commit(self.scenario.after)
+        self._commit(self.scenario.after, self.scenario.taking)
 
     def restore(self) -> None:
         """Set everything back; processes cannot be copied, so they are started anew."""
@@ -74,9 +74,13 @@ class Stage:
             text = text.replace("remote: null", f"remote: file://{self.log}")
         path.write_text(text + self.scenario.settings, encoding="utf-8")
 
-    def _commit(self, manifests: str) -> None:
+    def _commit(self, manifests: str, taking: str = "") -> None:
         path = self.workspace / "infra/web/example.yaml"
         path.write_text(manifests or "# nothing yet\n", encoding="utf-8")
+        if taking:
+            other = self.workspace / "infra/shop/example.yaml"
+            other.parent.mkdir()
+            other.write_text(taking, encoding="utf-8")
         self._git("-C", str(self.workspace), "add", "-A")
         self._git("-C", str(self.workspace), "commit", "--quiet", "--allow-empty", "-m", "change")
         if self.scenario.remote:
@@ -100,7 +104,7 @@ class Stage:
         return os.environ | {
             "PROVISIONING_HOME": str(self.base / f"home-{home}"),
             "HOME": str(self.base / f"home-{home}"),
-            "GIT_CONFIG_GLOBAL": "/dev/null",
+            "GIT_CONFIG_GLOBAL": str(self.base / "no-gitconfig"),
             "GIT_CONFIG_NOSYSTEM": "1",
             "GIT_AUTHOR_NAME": "Ana",
             "GIT_AUTHOR_EMAIL": "ana@example.org",

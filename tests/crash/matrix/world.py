@@ -15,7 +15,7 @@ from scenarios import Scenario
 
 FOREIGN = {"foreign.txt": "made by hand"}
 SOON = 5.0
-LOG = "refs/heads/provisioning/web"
+LOG, OTHER = "refs/heads/provisioning/web", "refs/heads/provisioning/shop"
 
 
 def find_faults(scenario: Scenario, workspace: Path, log: Path, mark: bytes) -> Iterator[str]:
@@ -61,20 +61,22 @@ def _find_faults_of_log(scenario: Scenario, log: Path) -> Iterator[str]:
     except subprocess.CalledProcessError as exc:
         yield f"git fsck: {exc.stderr.strip()}"
         return
-    if not git("for-each-ref", LOG):
-        yield "there is no state log"
-        return
-    names = git("ls-tree", "-r", "--name-only", LOG).split()
-    left = {"lock.json", "begin.json"} & set(names)
-    if left:
-        yield f"the state log still has {', '.join(sorted(left))}"
-    leaves = (name for name in names if name.startswith("resources/"))
-    lines = (line for name in leaves for line in git("show", f"{LOG}:{name}").splitlines())
-    recorded = sorted(json.loads(line)["id"] for line in lines)
-    if recorded != sorted(scenario.records):
-        yield f"recorded are {recorded} instead of {sorted(scenario.records)}"
-    shown = "%P|%(trailers:key=Fencing-Token,valueonly,separator=)"
-    yield from _find_faults_of_fences(git("log", "--reverse", f"--format={shown}", LOG))
+    logs = {LOG: scenario.records} | ({OTHER: scenario.taken} if scenario.taking else {})
+    for ref, records in logs.items():
+        if not git("for-each-ref", ref):
+            yield f"there is no state log {ref}"
+            return
+        names = git("ls-tree", "-r", "--name-only", ref).split()
+        left = {"lock.json", "begin.json"} & set(names)
+        if left:
+            yield f"{ref} still has {', '.join(sorted(left))}"
+        leaves = (name for name in names if name.startswith("resources/"))
+        lines = (line for name in leaves for line in git("show", f"{ref}:{name}").splitlines())
+        recorded = sorted(json.loads(line)["id"] for line in lines)
+        if recorded != sorted(records):
+            yield f"{ref} has recorded {recorded} instead of {sorted(records)}"
+        shown = "%P|%(trailers:key=Fencing-Token,valueonly,separator=)"
+        yield from _find_faults_of_fences(git("log", "--reverse", f"--format={shown}", ref))
 
 
 def _find_faults_of_fences(history: str) -> Iterator[str]:

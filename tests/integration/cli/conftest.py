@@ -218,12 +218,3 @@ forge: {{kind: gitea, url: "{gitea.url}", repository: {repository}, token_file: 
         made.call("ops", "PUT", f"/collaborators/{name}", {"permission": "write"})
     shop.run("apply", "--yes")
     return made
-
-
-@pytest.fixture(scope="session")
-def people(gitea_server):
-    """Ana and Ben may write, Eve may not; ops is the reconciler."""
-    tokens = {"ops": gitea_server.token}
-    for name in ("ana", "ben", "eve"):
-        tokens[name] = gitea_server.create_token(gitea_server.create_user(name))
-    return tokens

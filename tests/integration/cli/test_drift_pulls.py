@@ -86,11 +86,17 @@ def test_a_drift_is_accepted_by_a_merge(watched):
     assert read_manifest(watched, BRANCH) == FILE.replace("hello", "by another hand")
 
     watched.merge(pull["number"])
+    assert "1 adopted" in watched.run("reconcile")
     assert "Nothing to do: 1 unchanged" in watched.run("reconcile")
     watched.run("review")
     assert watched.shop.live() == {"motd": "by another hand\n"}
     assert list_open(watched) == []
     assert not has_branch(watched)
+
+    drift(watched, "by a third hand\n")
+    assert "has drifted, and is left so" in watched.run("reconcile")
+    (third,) = list_open(watched)
+    assert "-       by another hand\n+       by a third hand" in third["body"]
 
 
 @pytest.mark.parametrize("policy", ["after-merge", "before-merge"])
@@ -112,7 +118,7 @@ def test_a_drift_is_put_back_by_a_comment(watched, policy):
     assert "the right to write" in watched.get_answer(pull)
     watched.say(pull, "ben", "/provisioning apply")
     watched.run("review")
-    assert "applied in run 3" in watched.get_answer(pull)
+    assert "applied in run 4" in watched.get_answer(pull)
     assert watched.shop.live() == {"motd": "hello\n", "b": "too\n"}
     (goodbye,) = watched.list_comments(pull, GONE)
     assert "is as Git asks for" in goodbye

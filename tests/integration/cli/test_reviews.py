@@ -248,6 +248,28 @@ def test_code_owners_say_yes(hosted):
     assert hosted.shop.live() == {"motd": "other\n"}
 
 
+@pytest.mark.parametrize(
+    ("mode", "by", "told"),
+    [
+        ("cicd", "ben", "nobody may say that here, by the setting `commands.apply`"),
+        ("enterprise", "ana", "somebody else than the author must say that"),
+        ("enterprise", "ben", "applied in run 2"),
+    ],
+)
+def test_the_mode_says_who_may_apply(hosted, mode, by, told):
+    """Ana's change: in a pipeline nobody applies by a comment, in an enterprise not she herself."""
+    settings = hosted.shop.folder / "config/provisioning.yaml"
+    text = settings.read_text(encoding="utf-8").replace("mode: solo", f"mode: {mode}")
+    hosted.push("main", {"config/provisioning.yaml": text})
+    pull = hosted.open(edit("new\n"))
+    hosted.run("review")
+    hosted.merge(pull)
+    hosted.say(pull, by, "/provisioning apply")
+    hosted.run("review")
+    assert told in hosted.get_answer(pull)
+    assert hosted.shop.live() == {"motd": "new\n" if "applied" in told else "hello\n"}
+
+
 SECRET = "AKIA" + "ABCDEFGHIJKLMNOP"
 
 
@@ -285,6 +307,103 @@ def read_notifications(hosted, who):
     )
     with urllib.request.urlopen(request) as answer:
         return json.load(answer)
+
+
+def test_a_closed_pull_request_says_so(hosted):
+    """Its comment tells no plan any more, its label goes; opened again it is planned anew."""
+    pull = hosted.open({"infra/web/example.yaml": None})
+    hosted.run("forge", "setup", "--yes")
+    hosted.run("review", expected=3)
+    assert [each["name"] for each in hosted.read(pull)["labels"]] == ["provisioning/destructive"]
+    statuses = hosted.get_statuses(pull)
+    hosted.call("ana", "PATCH", f"/pulls/{pull}", {"state": "closed"})
+    hosted.run("review")
+    assert "### Closed: nothing of it is applied" in hosted.get_comment(pull)
+    assert "delete" not in hosted.get_comment(pull)
+    assert hosted.read(pull)["labels"] == []
+    assert hosted.get_statuses(pull) == statuses
+    before = read_all(hosted, pull)
+    assert "no open pull request" in hosted.run("review")
+    assert read_all(hosted, pull) == before
+
+    hosted.say(pull, "ben", "/provisioning apply")
+    hosted.run("review")
+    assert "it is closed: open it again" in hosted.get_answer(pull)
+    assert "#1: nothing of it is applied" in hosted.run("apply", "--pr", str(pull), expected=3)
+    hosted.call("ana", "PATCH", f"/pulls/{pull}", {"state": "open"})
+    hosted.run("review", expected=3)
+    assert "delete File/motd" in hosted.get_comment(pull)
+    hosted.call("ana", "PATCH", f"/pulls/{pull}", {"state": "closed"})
+    hosted.run("review")
+    assert "### Closed" in hosted.get_comment(pull)
+
+
+def test_what_nobody_reviewed_is_closed_in_silence(hosted):
+    """There is no comment to be mended."""
+    pull = hosted.open(edit("new\n"))
+    hosted.call("ana", "PATCH", f"/pulls/{pull}", {"state": "closed"})
+    hosted.run("review")
+    hosted.run("review", "--pr", str(pull))
+    assert hosted.list_comments(pull) == []
+
+
+def test_what_is_done_still_answers(hosted):
+    """Of a merged and applied pull request, also one that nobody reviewed; each once."""
+    pull, unread = hosted.open(edit("new\n")), hosted.open({"README.md": "a shop\n"})
+    hosted.merge(unread)
+    hosted.run("review", "--pr", str(pull))
+    hosted.merge(pull)
+    hosted.run("reconcile")
+    for number in (pull, unread):
+        hosted.say(number, "ben", "/provisioning help")
+    assert f"#{pull}  success" in hosted.run("review")
+    hosted.run("review")
+    for number in (pull, unread):
+        (answer,) = hosted.list_answers(number)
+        assert "| Say | to | Who may |" in answer
+
+
+def test_a_renamed_infra_takes_nothing_with_it(hosted):
+    """It is told at once, by name; merged all the same, nothing is destroyed, made or hidden."""
+    pull = hosted.open({"infra/web/example.yaml": None, "infra/shop/a.yaml": make_file("motd", "")})
+    hosted.run("review", expected=3)
+    comment = hosted.get_comment(pull)
+    assert "**`web` is now `shop`, and takes nothing with it.**" in comment
+    assert "what stands in its place is File/motd of the infra web" in comment
+    assert "stopped by emptied" in comment
+    assert hosted.get_statuses(pull)["provisioning"] == "failure"
+    hosted.merge(pull)
+    told = hosted.run("reconcile", expected=3)
+    assert "leave it to web, or let it go there first" in told
+    assert hosted.shop.live() == {"motd": "hello\n"}
+    assert "File/motd" in hosted.run("get", "web")
+    after = hosted.get_comment(pull)
+    assert "not ready: shop, web" in after
+
+    back = hosted.open({"infra/shop/a.yaml": None} | edit("hello\n"))
+    hosted.run("review", "--pr", str(back))
+    hosted.merge(back)
+    assert "Nothing to do: 1 unchanged" in hosted.run("reconcile")
+    assert hosted.shop.live() == {"motd": "hello\n"}
+
+
+def test_a_renamed_resource_says_so(hosted):
+    """Undeclared it is neither deleted nor made, and the comment tells what to write."""
+    renamed = make_file("motd", "hello\n").replace("name: motd", "name: greeting")
+    pull = hosted.open({"infra/web/example.yaml": renamed})
+    hosted.run("review", expected=3)
+    assert "`moved: {from: File/motd}`" in hosted.get_comment(pull)
+    assert hosted.get_statuses(pull)["provisioning/web"] == "failure"
+    hosted.merge(pull)
+    hosted.run("reconcile", expected=3)
+    assert hosted.shop.live() == {"motd": "hello\n"}
+    mended = hosted.open({"infra/web/example.yaml": f"{renamed}moved: {{from: File/motd}}\n"})
+    hosted.run("review", "--pr", str(mended))
+    assert "moved from File/motd" in hosted.get_comment(mended)
+    hosted.merge(mended)
+    assert "1 updated" in hosted.run("reconcile")
+    assert "File/greeting" in hosted.run("get", "web")
+    assert hosted.shop.live() == {"motd": "hello\n"}
 
 
 def test_a_comment_is_a_closed_grammar(hosted, tmp_path):

@@ -8,6 +8,7 @@ import stat
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -100,6 +101,23 @@ def test_a_managed_process_that_dies_is_started_again(shop, serve):
     assert service.stop() == 0
     assert find_sleeps("4711") == {second}, "it outlives the service"
     os.kill(second, signal.SIGKILL)
+
+
+def test_a_process_that_ends_at_once_does_not_fill_the_log(shop, serve):
+    """It is started a few times at once, and then now and then."""
+    shop.commit(
+        "apiVersion: provisioning/v1\nkind: Process\nmetadata: {name: job}\n"
+        "spec: {command: [/bin/true], restart: always}\n",
+        "infra/job/job.yaml",
+    )
+    service = serve()
+    service.wait(lambda: service.get_result("job") != "unknown", "the first start")
+    time.sleep(6)
+    runs = [each for each in service.read_log("cycle-ended")
+            if each["infra"] == "job" and each.get("run")]  # fmt: skip
+    assert 2 <= len(runs) <= 8
+    queued = service.ask("queue")["queue"]
+    assert [each["standing"] for each in queued if each["key"] == "shop/job"] == ["delayed"]
 
 
 def find_sleeps(argument):
@@ -260,6 +278,40 @@ def test_a_workspace_deleted_under_it(shop, serve, tmp_path):
     service.wait(lambda: service.read_log("fetch-failed"), "the trouble to be told")
     (shop.folder / "live/etc/motd").write_text("by hand")
     service.wait(lambda: read(shop, "etc/motd") != "by hand", "the healing")
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A disk of its own, of a few MiB."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=6m", "tmpfs", str(folder)]
+    if os.geteuid() or subprocess.run(command, capture_output=True, check=False).returncode:
+        pytest.skip("needs the right to mount")
+    yield folder
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+def fill(path):
+    """Write until there is no room."""
+    with path.open("wb", buffering=0) as filler, suppress(OSError):
+        while True:
+            filler.write(b"x" * 4096)
+
+
+def test_a_full_disk(shop, small_disk, serve):
+    """Nothing is done that could not be recorded; with room again, it is done. The log goes on."""
+    service = serve(home=small_disk)
+    service.wait_idle()
+    fill(small_disk / "filler")
+    shop.commit(FILE.format(name="a", path="a", content="one"), "infra/api/a.yaml")
+    service.wait(lambda: service.get_result("api") == "interrupted", "the complaint")
+    assert "No space left" in json.dumps(service.ask("status"))
+    assert read(shop, "a") is None
+    assert service.ask("status")["ready"]
+    (small_disk / "filler").unlink()
+    service.wait(lambda: read(shop, "a") == "one", "the commit to be applied")
+    assert service.stop() == 0
 
 
 def test_the_control_socket_is_its_owners_alone(shop, serve):

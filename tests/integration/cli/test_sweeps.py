@@ -61,3 +61,36 @@ def test_infras_that_refer_to_each_other_are_refused(fleet):
         assert "infras refer to each other: app -> network -> app" in told
         assert "infra/network/lan.yaml:4" in told
     assert fleet.live() == {}
+
+
+MOVED = """\
+apiVersion: provisioning/v1
+kind: File
+metadata: {name: conf}
+moved: {from: File/conf, infra: app}
+spec: {path: app.conf, content: "{{infra.app.Value/v.output}}"}
+"""
+VALUE = """\
+apiVersion: provisioning/v1
+kind: Value
+metadata: {name: v}
+spec: {input: one}
+"""
+
+
+@pytest.mark.parametrize("infra", ["aaa", "zzz"])
+@pytest.mark.parametrize("content", ["one", "{{infra.app.Value/v.output}}"])
+def test_sweeps_move_a_resource_to_another_infra(shop, infra, content):
+    """Whoever's turn it is first, also where the taker refers to the giver."""
+    shop.write(VALUE, "infra/app/v.yaml")
+    shop.commit(APP.replace("{{infra.network.Value/lan.output}}", "one"), "infra/app/conf.yaml")
+    shop.run("reconcile")
+    shop.git("rm", "--quiet", "infra/app/conf.yaml")
+    shop.commit(MOVED.replace("{{infra.app.Value/v.output}}", content), f"infra/{infra}/conf.yaml")
+    shop.run("reconcile")
+    shop.run("reconcile")
+    assert shop.live()["app.conf"] == "one"
+    assert "File/conf" in shop.run("get", infra)
+    assert "File/conf" not in shop.run("get", "app")
+    assert "Nothing to do" in shop.run("reconcile")
+    assert "linear, fenced, complete" in shop.run("fsck", "app")

@@ -5,7 +5,8 @@
 Every process is a machine of its own: its mirror, its connections. In each contest all read the
 same free lock, wait for each other, and begin a run at once; whoever the log says won, records.
 *Kills* is how often Gitea is killed in the middle of a contest and started again; *faults* how
-many requests a proxy cuts off, before or after passing them on.
+many requests a proxy cuts off, before or after passing them on. Ended by SIGTERM it judges what
+was held until then.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from __future__ import annotations
 import argparse
 import multiprocessing
 import random
+import signal
 import statistics
 import subprocess
 import sys
@@ -178,6 +180,8 @@ def spread(count: int, contests: int, chance: random.Random) -> set[int]:
 
 def hold_contests(arguments: argparse.Namespace, base: Path) -> tuple[Tally, int]:
     """Hold every contest; return the tally, and how many entries the log has then."""
+    ends: list[int] = []
+    signal.signal(signal.SIGTERM, lambda number, _: ends.append(number))
     chance = random.Random(arguments.seed)
     kills = spread(arguments.kills, arguments.contests, chance)
     faults = spread(arguments.faults, arguments.contests, chance)
@@ -191,8 +195,12 @@ def hold_contests(arguments: argparse.Namespace, base: Path) -> tuple[Tally, int
         place = Place(proxy.url if faults else server.url, repository, server.token)
         crowd = Crowd(arguments.processes, place, base)
         for number in range(arguments.contests):
+            if ends:
+                break
             if number in faults:
                 proxy.plan(WRITE, Fault(chance.randrange(2)))
+            tally.counts["kills of Gitea"] += number in kills
+            tally.counts["requests cut off"] += number in faults
             hold_contest(crowd, tally, server if number in kills else None, chance)
             if number % 100 == 99:
                 print(number + 1, dict(tally.counts), file=sys.stderr, flush=True)
@@ -255,7 +263,7 @@ def main() -> None:
         raise SystemExit("gitea cannot be built: is there a go program?")
     with tempfile.TemporaryDirectory() as base:
         tally, entries = hold_contests(arguments, Path(base))
-    print(f"{arguments.contests} contests between {arguments.processes} processes")
+    print(f"{len(tally.seconds)} contests between {arguments.processes} processes")
     for name, count in sorted(tally.counts.items()):
         print(f"  {name}: {count}")
     print(f"  entries in the log: {entries}, linear, fenced, complete")

@@ -30,6 +30,21 @@ def test_defaults_stand_alone(load):
             assert layers.get(each.key).value == each.default
 
 
+def test_a_mode_changes_defaults(load_workspace):
+    """What a mode says lies above the table's defaults, and below what anybody wrote."""
+    layers = load_workspace("mode: enterprise\ncommands: {hold: writers}")
+    found = {key: layers.get(f"commands.{key}") for key in ("plan", "apply", "hold")}
+    told = {key: (each.value, str(each.origin)) for key, each in found.items()}
+    assert told == {
+        "plan": ("writers", "defaults"),
+        "apply": ("others", "mode enterprise"),
+        "hold": ("writers", f"{WORKSPACE}:2"),
+    }
+    assert load_workspace("mode: enterprise", flags=["mode=solo"]).get("commands.apply").value == (
+        "owners"
+    )
+
+
 @pytest.mark.parametrize(
     ("without", "value", "origin"),
     [
@@ -49,10 +64,10 @@ def test_later_layers_win(load, without, value, origin):
 
 def test_workspace_wins_over_user(load, tmp_path):
     """The workspace wins over the user, who wins over the defaults."""
-    both = load({WORKSPACE: "lock: {ttl: 60}"}, user="lock.ttl = 50\nwatch.interval = 5")
+    both = load({WORKSPACE: "lock: {ttl: 60}"}, user="lock.ttl = 50\nserve.sweep = 5")
     assert both.get("lock.ttl").value == 60
-    assert both.get("watch.interval").value == 5
-    assert str(both.get("watch.interval").origin) == f"{tmp_path}/config.user.toml:2"
+    assert both.get("serve.sweep").value == 5
+    assert str(both.get("serve.sweep").origin) == f"{tmp_path}/config.user.toml:2"
 
 
 def test_maps_merge_and_lists_replace(load):
@@ -80,8 +95,8 @@ def test_map_and_leaf_replace_each_other(load_workspace, low, high, merged):
 
 def test_environment_is_chosen_by_a_flag(load):
     """A flag chooses the environment whose file is read."""
-    files = {"config/test-defaults.toml": "watch.interval = 3"}
-    assert load(files, flags=["environment=test"]).get("watch.interval").value == 3
+    files = {"config/test-defaults.toml": "serve.sweep = 3"}
+    assert load(files, flags=["environment=test"]).get("serve.sweep").value == 3
 
 
 @pytest.mark.parametrize(
@@ -97,6 +112,7 @@ def test_environment_is_chosen_by_a_flag(load):
         ("lock: {ttl: true}", 1, "lock.ttl is True", "Seconds"),
         ("executor: {attempts: 1.5}", 1, "must be a whole number of at least 1", "How often"),
         ("mode: sollo", 1, "one of solo, multi-user, cicd, enterprise", "did you mean 'solo'?"),
+        ('mode: "{{env.MODE}}"', 1, "and must be one of solo", "How the workspace is run"),
         ("branch: null", 1, "branch is None, and must be a string", "The branch"),
         ("local: {allow: [1]}", 1, "local.allow is [1], and must be a list of strings", "Further"),
         ("environment: ../x", 1, "must be a name of small letters, digits", "Which"),

@@ -144,8 +144,8 @@ def test_long_chain_is_refused(resolve):
     [
         ('local: {root: "{{env.BASE}}/live"}', "local.root", "/srv/live"),
         ('lock: {ttl: "{{env.TTL}}"}', "lock.ttl", 60),
-        ('lock: {ttl: "{{config.watch.interval}}"}', "lock.ttl", 30),
-        ('mode: "{{env.MODE}}"', "mode", "cicd"),
+        ('lock: {ttl: "{{config.serve.poll}}"}', "lock.ttl", 30),
+        ('lock: {backend: "{{env.BACKEND}}"}', "lock.backend", "none"),
         ('local: {allow: ["{{env.BASE}}", /x]}', "local.allow", ["/srv", "/x"]),
         ('local: {root: "{{git.branch}}"}', "local.root", "main"),
         ('local: {root: "a{{{{b"}', "local.root", "a{{b"),
@@ -153,7 +153,7 @@ def test_long_chain_is_refused(resolve):
 )
 def test_settings_are_resolved_when_they_are_loaded(load_workspace, workspace, key, value):
     """A setting's own interpolations are resolved, typed and checked when it is loaded."""
-    environ = {"BASE": "/srv", "TTL": "60", "MODE": "cicd"}
+    environ = {"BASE": "/srv", "TTL": "60", "BACKEND": "none"}
     layers = load_workspace(workspace, environ=environ, facts={"git": {"branch": "main"}})
     assert layers.get(key).value == value
     tree = layers.merge()

@@ -208,6 +208,13 @@ def test_what_the_manifest_asks_for_is_done_though_drift_is_ignored():
     assert [each.path for each in change.fields] == ["tags"]
 
 
+def test_a_secret_under_another_key_is_not_recorded_anew():
+    """Two machines that fingerprint by keys of their own do not take turns."""
+    desired, live = thing(spec={"password": "hunter2"}), there(spec={"password": "hunter2"})
+    kept = record(spec={"password": compute_fingerprint("hunter2", b"another machine's")})
+    assert compute([desired], [kept], {A: live}).unchanged == (A,)
+
+
 BLOCKED = {
     "unreadable": (record(), HIDDEN, {}, "it cannot be read: 403"),
     "not looked at": (record(), None, {}, "it cannot be read: nobody looked at it"),
@@ -216,13 +223,13 @@ BLOCKED = {
         record(),
         OTHERS,
         {},
-        "what stands in its place bears the mark of ws/other/Thing/a",
+        "what stands in its place is Thing/a of the infra other",
     ),
     "another's at first": (
         None,
         OTHERS,
         {},
-        "what stands in its place bears the mark of ws/other/Thing/a",
+        "what stands in its place is Thing/a of the infra other",
     ),
 }
 
@@ -333,6 +340,26 @@ def test_what_a_cut_off_move_left_is_found_when_the_move_is_taken_back():
     )
     (change,) = plan.changes
     assert (change.id, change.action, change.moved_from) == (A, Action.UPDATE, "Thing/b")
+
+
+def test_a_rename_that_nobody_declared_destroys_nothing():
+    """What is to go may be what is to come: both wait until somebody says which it is."""
+    plan = compute([thing("b")], [record()], {A: there(), "Thing/b": there()})
+    assert plan.changes == ()
+    assert [(each.id, each.reason) for each in plan.blocked] == [
+        (A, "Thing/b is to be in its place"),
+        ("Thing/b", "what stands in its place is Thing/a, which is no longer desired"),
+    ]
+    assert all("`moved: {from: Thing/a}`" in each.hint for each in plan.blocked)
+
+
+def test_what_has_another_s_place_is_told_whose_it_is():
+    """Two that are both desired keep what they have."""
+    plan = compute([thing(), thing("b")], [record()], {A: there(), "Thing/b": there()})
+    assert plan.unchanged == (A,)
+    assert [(each.id, each.reason) for each in plan.blocked] == [
+        ("Thing/b", "what stands in its place is Thing/a")
+    ]
 
 
 # Removals
@@ -476,7 +503,7 @@ def test_a_reference_to_what_changes_is_known_only_afterwards():
     fields = {each.path: each.after for each in plan.changes[1].fields}
     assert str(fields["link"]) == "(known after apply)"
     assert fields["input"] == 1
-    kept = record("user", {"link": "s-a", "input": 1})
+    kept = record("user", {"link": "s-a", "input": 1}, depends_on=(ResourceId(A),))
     live = {A: there(), user.id: there("user", {"link": "s-a", "input": 1})}
     plan = compute([thing(), user], [record(), kept], live)
     assert plan.unchanged == (A, user.id)

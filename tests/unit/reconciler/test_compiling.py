@@ -136,3 +136,74 @@ def test_an_unknown_infra_is_answered_with_the_nearest_one(commit, compiler):
 def test_what_counts_as_a_manifest(path, is_one):
     """Settings, secrets, and the material below files/ and templates/ are not manifests."""
     assert is_manifest(path) is is_one
+
+
+EACH = (
+    "apiVersion: provisioning/v1\nkind: Value\nmetadata: {name: 'v-{{each.key}}'}\n"
+    "forEach: '{{config.values.map}}'\nspec: {input: '{{each.value}}'}\n"
+)
+
+
+@pytest.fixture
+def settled(repository, tmp_path):
+    """A compiler of an infra whose settings are `settings`, which counts what it asks them."""
+    settings = {"map": {"a": 1, "b": 2}}
+    asked = []
+
+    def look_up(reference, source):
+        asked.append(str(reference))
+        if reference.steps[1] not in settings:
+            raise InvalidManifest(f"{reference} has no value", source=source)
+        return settings[reference.steps[1]]
+
+    def build():
+        return Compiler(repository, ALL, tmp_path / "cache", build_lookup=lambda *_: look_up)
+
+    return settings, asked, build
+
+
+def test_another_setting_compiles_what_hangs_on_it_again(commit, settled, monkeypatch):
+    """Only that file, though no blob changed; and its identity is another one, too."""
+    settings, _, build = settled
+    first = commit(a=EACH, b=VALUE.format("c"))
+    before = build().read_manifests(first, "web")
+    settings["map"] = {"a": 1, "new": 3}
+    compiled = []
+    original = Compiler.compile_file
+    monkeypatch.setattr(
+        Compiler,
+        "compile_file",
+        lambda self, path, *more: compiled.append(path) or original(self, path, *more),
+    )
+    after = build().read_manifests(first, "web")
+    assert compiled == ["a.yaml"]
+    assert names(each for it in after.values() for each in it.read()) == [
+        "Value/c",
+        "Value/v-a",
+        "Value/v-new",
+    ]
+    assert before["a.yaml"].blob != after["a.yaml"].blob
+    assert before["b.yaml"].blob == after["b.yaml"].blob
+    assert build().read_manifests(first, "web")["a.yaml"].blob == after["a.yaml"].blob
+    assert compiled == ["a.yaml"]
+
+
+def test_what_hangs_on_no_setting_asks_none(commit, settled):
+    """Settings are not even joined for it."""
+    _, asked, build = settled
+    first = commit(b=VALUE.format("c"))
+    build().compile(first, "web")
+    build().compile(first, "web")
+    assert asked == []
+
+
+def test_a_setting_that_is_gone_is_an_error_and_comes_back(commit, settled):
+    """What was kept is not used for it, and what is kept is not the error."""
+    settings, _, build = settled
+    first = commit(a=EACH)
+    build().compile(first, "web")
+    kept = settings.pop("map")
+    with pytest.raises(InvalidManifest, match="has no value"):
+        build().compile(first, "web")
+    settings["map"] = kept
+    assert names(build().compile(first, "web")) == ["Value/v-a", "Value/v-b"]

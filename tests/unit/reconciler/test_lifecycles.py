@@ -4,7 +4,7 @@ import pytest
 
 from provisioning.core.errors import InvalidManifest, InvalidWorkspace
 from provisioning.core.manifests.compiling import compile_manifest
-from provisioning.core.resources import DriftPolicy, Lifecycle, Timeouts
+from provisioning.core.resources import DeletePolicy, DriftPolicy, Lifecycle, Timeouts
 from provisioning.testing.memory_kinds import KINDS
 from provisioning.testing.sandboxes import Sandbox, build_resource
 
@@ -162,3 +162,44 @@ def test_what_a_lifecycle_may_not_say(kind, lifecycle, told):
     problem = getattr(caught.value, "problems", [caught.value])[0]
     assert told in problem.message
     assert problem.source.file == "infra/web/a.yaml"
+
+
+def test_what_is_to_be_retained_is_recorded_by_itself(box):
+    """P4: a manifest that changes nothing else still keeps what it says when it is gone."""
+    box.reconcile(box.commits.commit(build(Lifecycle(), size=1), build_resource("Thing/b")))
+    retained = build(Lifecycle(on_delete=DeletePolicy.RETAIN), size=1)
+    calls = dict(box.world.calls)
+    report = box.reconcile(box.commits.commit(retained, build_resource("Thing/b")))
+    assert [(each.id, each.outcome) for each in report.run.changes] == [(THING, "adopted")]
+    assert box.world.calls["update"] == calls.get("update", 0)
+    report = box.reconcile(box.commits.commit(build_resource("Thing/b")))
+    assert [(each.id, each.outcome) for each in report.run.changes] == [(THING, "forgotten")]
+    assert len(box.world.snapshot()) == 2
+
+
+@pytest.mark.parametrize("policy", [DriftPolicy.DETECT, DriftPolicy.PR, DriftPolicy.CORRECT])
+def test_drift_that_a_manifest_accepted_is_drift_no_more(box, policy):
+    """It is recorded as asked for, once; the next change by hand is drift again."""
+    lifecycle = Lifecycle(drift=policy)
+    box.reconcile(box.commits.commit(build(lifecycle, size=1)))
+    box.world.change(get(box).id, {"size": 2})
+    accepted = box.commits.commit(build(lifecycle, size=2))
+    report = box.reconcile(accepted)
+    assert [(each.id, each.outcome) for each in report.run.changes] == [(THING, "adopted")]
+    assert box.reconcile(accepted).run is None
+    box.world.change(get(box).id, {"size": 3})
+    plan = box.look(accepted).plan
+    if policy is DriftPolicy.CORRECT:
+        assert [each.reason for each in plan.changes] == ["it was changed outside of Git"]
+    else:
+        assert (plan.changes, [each.id for each in plan.drifted]) == ((), [THING])
+
+
+def test_what_depends_on_what_is_recorded_as_git_has_it(box):
+    """Or things would be deleted in an order that nobody asks for any more."""
+    first, second = build_resource(THING), build_resource("Thing/b")
+    box.reconcile(box.commits.commit(first, second))
+    after = build_resource("Thing/b", depends_on=[THING])
+    box.reconcile(box.commits.commit(first, after))
+    assert box.read_records()["Thing/b"].depends_on == (THING,)
+    assert box.reconcile(box.commits.commit(first, after)).run is None

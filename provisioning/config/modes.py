@@ -1,0 +1,43 @@
+"""The modes a workspace can be run in: each is data, the defaults of settings that it changes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from provisioning.core.reviews.speakers import Speakers
+from provisioning.core.values import Tree
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mode:
+    """One mode: a sentence for people, and the defaults that are other than those of the table."""
+
+    doc: str
+    defaults: Mapping[str, Tree] = field(default_factory=dict)
+
+
+_REVIEWED = {"review.policy": "pull-request", "commands.approve": Speakers.OTHERS.value}
+
+MODES: Mapping[str, Mode] = {
+    "solo": Mode(doc="One person, or a few who trust each other."),
+    "multi-user": Mode(
+        doc="Several people: every change is read by another one.", defaults=_REVIEWED
+    ),
+    "cicd": Mode(
+        doc="A pipeline applies, and no comment does.",
+        defaults={
+            "commands.apply": Speakers.NOBODY.value,
+            "commands.approve": Speakers.OTHERS.value,
+        },
+    ),
+    "enterprise": Mode(
+        doc="Who asks for a change neither approves it nor applies it.",
+        defaults=_REVIEWED
+        | {
+            "commands.apply": Speakers.OTHERS.value,
+            "commands.hold": Speakers.OWNERS.value,
+            "commands.unlock": Speakers.OWNERS.value,
+        },
+    ),
+}

@@ -1,0 +1,65 @@
+"""Who may give a command in a pull request. Pure: the settings say which of these counts."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from enum import StrEnum
+
+from provisioning.core.reviews.commands import Verb
+from provisioning.core.reviews.markdown import render_code
+
+
+class Speakers(StrEnum):
+    """Those who may, of the people who may write to the repository."""
+
+    WRITERS = "writers"
+    """All of them."""
+
+    OWNERS = "owners"
+    """Whom `CODEOWNERS` names for what would change; all, where it names nobody."""
+
+    OTHERS = "others"
+    """Those, but for the author of the pull request."""
+
+    NOBODY = "nobody"
+
+
+CALLED = {
+    Speakers.WRITERS: "who may write",
+    Speakers.OWNERS: "an owner who may write",
+    Speakers.OTHERS: "an owner who may write, but for the author",
+    Speakers.NOBODY: "nobody",
+}
+"""What each is called, for people."""
+
+
+def exclude_author(speakers: Speakers) -> Speakers:
+    """Return those of *speakers* who are not the author."""
+    return max(speakers, Speakers.OTHERS, key=list(Speakers).index)
+
+
+def find_refusal(
+    verb: Verb, speakers: Speakers, *, by: str, author: str, owners: Collection[str]
+) -> str:
+    """Say why *by*, who may write, may not say *verb*; "" if it may be said.
+
+    Args:
+        verb: What was said.
+        speakers: Who may say it.
+        by: Who said it.
+        author: Who opened the pull request.
+        owners: Whom `CODEOWNERS` names: people, and teams as `organisation/team`.
+    """
+    if speakers is Speakers.NOBODY:
+        return f"nobody may say that here, by the setting `commands.{verb}`"
+    if speakers is Speakers.WRITERS:
+        return ""
+    if speakers is Speakers.OTHERS and by == author:
+        return "somebody else than the author must say that"
+    people = {each for each in owners if "/" not in each}
+    if owners and not people:
+        return "CODEOWNERS names only teams for this, and who is in them is not known here"
+    if people and by not in people:
+        names = ", ".join(render_code(each) for each in sorted(people))
+        return f"CODEOWNERS names {names} for this"
+    return ""

@@ -1,0 +1,89 @@
+"""When runs may change something: windows that allow it, and freezes that forbid it. Pure.
+
+Moments are seconds since the epoch. An occurrence begins when the clocks of the window's zone
+show what its cron expression names. What they skip is counted by the offset before the change,
+and what they show twice begins the first time (RFC 5545, section 3.3.5).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta, tzinfo
+from enum import StrEnum
+from math import ceil
+
+from provisioning.core.crons import Cron
+from provisioning.core.spans import DAY, Span
+
+HORIZON = 8 * 366
+"""Days within which every day of the calendar comes once: 29 February can take eight years."""
+
+
+class Effect(StrEnum):
+    """What a window does while it is open."""
+
+    ALLOW = "allow"
+    FREEZE = "freeze"
+    OFF = "off"
+    """Nothing: a layer below said otherwise."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """A time that comes again: from each minute that *cron* names in *zone*, for *span*."""
+
+    name: str
+    effect: Effect
+    cron: Cron
+    span: Span
+    zone: tzinfo
+
+    def find_closing(self, now: float) -> float | None:
+        """Return when the occurrence that *now* is in ends; of several, the last. None if none."""
+        today = datetime.fromtimestamp(now, self.zone).date()
+        reach = self.span.days + ceil(self.span.seconds / DAY) + 1
+        days = (today + timedelta(1 - back) for back in range(reach + 2))
+        found = (each for day in days for each in self._list_occurrences(day))
+        return max((end for begin, end in found if begin <= now < end), default=None)
+
+    def find_opening(self, now: float) -> float | None:
+        """Return when it opens next after *now*; None if it does not within some years."""
+        today = datetime.fromtimestamp(now, self.zone).date()
+        for ahead in range(-1, HORIZON):
+            found = self._list_occurrences(today + timedelta(ahead))
+            later = [begin for begin, _ in found if begin > now]
+            if later:
+                return min(later)
+        return None
+
+    def _list_occurrences(self, day: date) -> Iterator[tuple[float, float]]:
+        if not self.cron.falls_on(day):
+            return
+        for time in self.cron.list_times():
+            begin = datetime.combine(day, time, self.zone)
+            end = begin + timedelta(days=self.span.days)
+            yield begin.timestamp(), end.timestamp() + self.span.seconds
+
+    def render_moment(self, moment: float) -> str:
+        """Write *moment* as the clocks of the zone show it, with their offset."""
+        return datetime.fromtimestamp(moment, self.zone).isoformat(timespec="minutes")
+
+
+def describe_closure(windows: Sequence[Window], now: float) -> str | None:
+    """Say why *windows* allow no change at *now*, and until when; None if they allow it.
+
+    A freeze forbids whatever else is open. Without a window that allows, everything else is
+    allowed.
+    """
+    for window in windows:
+        if window.effect is Effect.FREEZE and (end := window.find_closing(now)) is not None:
+            return f"frozen by windows.{window.name} until {window.render_moment(end)}"
+    allowing = [each for each in windows if each.effect is Effect.ALLOW]
+    if not allowing or any(each.find_closing(now) is not None for each in allowing):
+        return None
+    openings = [(at, each) for each in allowing if (at := each.find_opening(now)) is not None]
+    if not openings:
+        return "no window opens any more"
+    at, window = min(openings, key=lambda each: each[0])
+    return f"no window is open; windows.{window.name} opens at {window.render_moment(at)}"

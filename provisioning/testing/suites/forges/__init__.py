@@ -1,0 +1,29 @@
+"""The contract of `provisioning.core.forges.Forge`, as tests to run a forge through.
+
+Subclass `ForgeSuite` in a test module; pytest finds the tests, and needs no plugin:
+
+    class TestGitLab(ForgeSuite):
+        def build_hub(self):
+            return GitLabHub(...)
+
+A hub is a repository at the forge and what its people do there, who need no `Forge` for it.
+"""
+
+from provisioning.testing.suites.forges.approving import ApprovingTruths
+from provisioning.testing.suites.forges.failing import FailingTruths
+from provisioning.testing.suites.forges.hubs import Hub
+from provisioning.testing.suites.forges.merging import MergingTruths
+from provisioning.testing.suites.forges.opening import OpeningTruths
+from provisioning.testing.suites.forges.showing import ShowingTruths
+from provisioning.testing.suites.forges.talking import TalkingTruths
+
+__all__ = ["ForgeSuite", "Hub"]
+
+
+class ForgeSuite(
+    OpeningTruths, TalkingTruths, ShowingTruths, ApprovingTruths, MergingTruths, FailingTruths
+):
+    """Tests that a forge keeps its contract: one numbered truth a test.
+
+    A subclass gives `build_hub`.
+    """

@@ -1,0 +1,87 @@
+"""Pull requests that are merged, or cannot be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from provisioning.core.errors import HeadMoved, RemoteRefused
+from provisioning.core.forges import Forge
+from provisioning.testing.suites.cases import expect
+from provisioning.testing.suites.forges.hubs import Hub, Stage, expect_error, open_pull
+
+
+class MergingTruths(Stage):
+    """Truths about `merge_pull` and `list_closed_pulls`."""
+
+    def test_a_merged_one_is_on_the_branch(self) -> None:
+        """24. A merge moves the base branch to the commit that the pull request tells."""
+        hub, forge = self.start()
+        number = open_pull(hub, forge)
+        head, before = hub.read_head("topic"), hub.read_head(hub.base)
+        forge.merge_pull(number, head)
+        pull = forge.read_pull(number)
+        expect(pull.merged == hub.read_head(hub.base) != before, "the branch has it", pull)
+        expect(not pull.is_open and pull.head == head, "it is closed, at its head", pull)
+        expect(bool(pull.merged_at), "it tells when", pull)
+        expect(forge.list_open_pulls() == [], "it is not open")
+        expect(forge.list_closed_pulls() == [pull], "it is listed as closed")
+
+    def test_merged_ones_are_listed_oldest_first(self) -> None:
+        """25. The order is that of the merges, whichever was opened first; others come before."""
+        hub, forge = self.start()
+        first, second, other = (open_pull(hub, forge, name) for name in ("one", "two", "three"))
+        for number in (second, first):
+            forge.merge_pull(number, forge.read_pull(number).head)
+        forge.close_pull(other)
+        closed = forge.list_closed_pulls()
+        moments = [each.merged_at for each in closed]
+        expect({each.number for each in closed} == {first, second, other}, "all of them", closed)
+        expect(moments == sorted(moments), "oldest merge first", moments)
+
+    def test_another_head_is_not_merged(self) -> None:
+        """26. A branch that moved is `HeadMoved`, and stays unmerged."""
+        hub, forge = self.start()
+        number = open_pull(hub, forge)
+        old = forge.read_pull(number).head
+        hub.push("topic", "more.txt", "more\n")
+        with _expect_unmerged(hub, forge, number), expect_error(HeadMoved, "another head"):
+            forge.merge_pull(number, old)
+
+    def test_a_conflict_is_not_merged(self) -> None:
+        """27. What conflicts with its base is `RemoteRefused`, and stays unmerged."""
+        hub, forge = self.start()
+        number = open_pull(hub, forge, path="same.txt")
+        hub.push(hub.base, "same.txt", "another\n")
+        with _expect_unmerged(hub, forge, number), expect_error(RemoteRefused, "a conflict"):
+            forge.merge_pull(number, forge.read_pull(number).head)
+
+    def test_protection_is_kept(self) -> None:
+        """28. A branch that asks for approvals takes nothing without, and then takes it."""
+        hub, forge = self.start()
+        number, (writer, _) = open_pull(hub, forge), hub.writers
+        head = forge.read_pull(number).head
+        hub.protect(approvals=1)
+        with _expect_unmerged(hub, forge, number), expect_error(RemoteRefused, "protection"):
+            forge.merge_pull(number, head)
+        hub.judge(number, writer, approves=True)
+        forge.merge_pull(number, head)
+        expect(forge.read_pull(number).merged is not None, "with an approval it is merged")
+
+    def test_a_closed_one_is_not_merged(self) -> None:
+        """29. What was closed is `RemoteRefused`, and stays unmerged."""
+        hub, forge = self.start()
+        number = open_pull(hub, forge)
+        forge.close_pull(number)
+        with _expect_unmerged(hub, forge, number), expect_error(RemoteRefused, "a closed one"):
+            forge.merge_pull(number, forge.read_pull(number).head)
+
+
+@contextmanager
+def _expect_unmerged(hub: Hub, forge: Forge, number: int) -> Iterator[None]:
+    """Check that the block merges nothing."""
+    before = hub.read_head(hub.base), forge.read_pull(number)
+    yield
+    after = hub.read_head(hub.base), forge.read_pull(number)
+    expect(after == before, "nothing was merged", after)
+    expect(not any(each.merged for each in forge.list_closed_pulls()), "nor listed so")

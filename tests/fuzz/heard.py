@@ -1,0 +1,17 @@
+"""Targets that anybody on the network can send us."""
+
+from __future__ import annotations
+
+from properties import hold
+
+from provisioning.core.hooks import PullHint, PushHint, UnreadableHook, parse_hook
+
+
+def check_hook(data: bytes) -> None:
+    """A webhook is a hint, nothing of ours, or refused; the event is the input's first line."""
+    event, _, body = data.partition(b"\n")
+    try:
+        hint = parse_hook(event.decode(errors="replace"), body)
+    except UnreadableHook:
+        return
+    hold(hint is None or isinstance(hint, PushHint | PullHint), f"not a hint: {hint!r}")

@@ -1,0 +1,64 @@
+"""When a service tries again."""
+
+import pytest
+
+from provisioning.core.backoff import (
+    BURST,
+    LOCK_LOOK,
+    LONGEST,
+    REFILL,
+    Healings,
+    compute_backoff,
+    compute_retry,
+)
+from provisioning.core.errors import (
+    Fenced,
+    InvalidManifest,
+    LockHeld,
+    ProviderThrottled,
+    RemoteUnreachable,
+)
+
+
+def test_it_doubles_up_to_an_end():
+    """Longer after each failure, never longer than the end and its jitter."""
+    pauses = [compute_backoff(failures, 0.5) for failures in range(1, 40)]
+    assert pauses == sorted(pauses)
+    assert pauses[:3] == [2, 4, 8]
+    assert pauses[-1] == LONGEST
+    assert compute_backoff(10**6, 1.0) <= LONGEST * 1.21
+
+
+@pytest.mark.parametrize(
+    ("remaining", "pause"), [(None, LOCK_LOOK), (3.0, 3.5), (500.0, LOCK_LOOK), (0.0, 0.5)]
+)
+def test_a_lock_is_looked_at_when_it_ends(remaining, pause):
+    """A dead holder costs its ttl and half a second, not a backoff."""
+    error = LockHeld("held")
+    error.remaining = remaining
+    assert compute_retry(error, 9, 0.5) == pause
+
+
+def test_only_what_passes_is_tried_again():
+    """A manifest that is wrong stays wrong until somebody changes it."""
+    assert compute_retry(InvalidManifest("no"), 1, 0.5) is None
+    assert compute_retry(Fenced("lost"), 1, 0.5) == 2
+
+
+def test_who_says_when_to_come_back_is_believed():
+    """It is not asked sooner."""
+    assert compute_retry(ProviderThrottled("slow down", retry_after=77.0), 1, 0.5) == 77
+    assert compute_retry(RemoteUnreachable("away"), 3, 0.5) == 8
+
+
+def test_healing_is_at_once_until_it_is_often():
+    """A burst is free; then each waits for its share, and a calm while pays the burst again."""
+    healings, now = Healings(), 1000.0
+    for _ in range(BURST):
+        assert healings.get_due(now) == now
+        healings = healings.spend(now)
+    assert healings.get_due(now) == now + REFILL
+    healings = healings.spend(now + REFILL)
+    assert healings.get_due(now + REFILL) == pytest.approx(now + 2 * REFILL)
+    later = now + REFILL * 2 * BURST
+    assert healings.spend(later).get_due(later) == later

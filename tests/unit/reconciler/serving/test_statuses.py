@@ -1,0 +1,100 @@
+"""The statuses of commits: told once, told again where the forge was away, never for others."""
+
+import threading
+from types import SimpleNamespace
+
+import pytest
+
+from provisioning.core.errors import InvalidManifest, LockHeld, RemoteUnreachable, Source
+from provisioning.core.forges import State, Status
+from provisioning.core.work import Key, Standing, Topic, Urgency, Work
+from provisioning.reconciler.serving import statuses as module
+from provisioning.reconciler.serving.news import CycleEnded, ForgeUntold
+from provisioning.reconciler.serving.statuses import CONTEXT, Statuses
+
+
+class Forge:
+    """Keeps statuses, and is away as often as it is told."""
+
+    def __init__(self):
+        self.statuses, self.calls, self.away = {}, [], 0
+        self.was_called = threading.Event()
+
+    def list_statuses(self, commit):
+        if self.away:
+            self.away -= 1
+            raise RemoteUnreachable("away")
+        return {name: it for (where, name), it in self.statuses.items() if where == commit}
+
+    def set_status(self, commit, status):
+        self.statuses[commit, status.context] = status
+        self.calls.append((commit, status))
+        self.was_called.set()
+
+    def get_file_url(self, branch, path):
+        return f"https://forge/{branch}/{path}"
+
+
+def ended(infra="web", commit="c1", error=None):
+    work = Work(key=Key("shop", Topic.INFRA, infra), urgency=Urgency.PUSH, since=0, reason="",
+                standing=Standing.RUNNING)  # fmt: skip
+    return CycleEnded(work=work, commit=commit, looked=0, seconds=0, since_asked=0, retry=None,
+                      error=error)  # fmt: skip
+
+
+@pytest.fixture
+def setting(monkeypatch):
+    monkeypatch.setattr(module, "AGAIN", 0.01)
+    forge, told = Forge(), []
+    statuses = Statuses("shop", lambda: forge, lambda text: text.replace("s3cret", "***"),
+                        told.append)  # fmt: skip
+    yield SimpleNamespace(forge=forge, told=told, statuses=statuses)
+    statuses.close()
+
+
+def test_the_infras_that_a_commit_touched_are_told_of(setting):
+    """With what is wrong and where, a link, and no secret; others are not."""
+    setting.statuses.follow("c1", ["web"])
+    setting.statuses.show(ended("api", error=InvalidManifest("no")))
+    setting.statuses.show(ended(error=InvalidManifest("no s3cret", source=Source("a.yaml", 3))))
+    assert setting.forge.was_called.wait(20)
+    ((commit, status),) = setting.forge.calls
+    assert (commit, status.context, status.state) == ("c1", f"{CONTEXT}/web", State.FAILURE)
+    assert status.description == "web: a.yaml:3: no ***"
+    assert status.url == "https://forge/provisioning/web/run.json"
+
+
+def test_what_can_still_come_is_pending(setting):
+    """Somebody else's lock is no failure of the commit."""
+    setting.statuses.follow("c1", ["web"])
+    setting.statuses.show(ended(error=LockHeld("held")))
+    assert setting.forge.was_called.wait(20)
+    assert setting.forge.calls[0][1].state is State.PENDING
+
+
+def test_a_forge_that_was_away_is_told_later(setting):
+    """The last word counts, and it is told when the forge is back."""
+    setting.forge.away = 3
+    setting.statuses.follow("c1", ["web"])
+    setting.statuses.show(ended(error=InvalidManifest("first")))
+    setting.statuses.show(ended(error=InvalidManifest("last")))
+    assert setting.forge.was_called.wait(20)
+    assert setting.forge.calls[-1][1].description == "web: last"
+    assert isinstance(setting.told[0], ForgeUntold)
+
+
+def test_what_is_there_already_is_not_told_again(setting):
+    """A restart writes nothing where nothing is new."""
+    status = Status(
+        context=f"{CONTEXT}/web",
+        state=State.FAILURE,
+        description="web: no",
+        url="https://forge/provisioning/web/run.json",
+    )
+    setting.forge.statuses["c1", status.context] = status
+    setting.statuses.follow("c1", ["web", "api"])
+    setting.statuses.show(ended(error=InvalidManifest("no")))
+    setting.statuses.show(ended("api", error=InvalidManifest("no")))
+    assert setting.forge.was_called.wait(20)
+    setting.statuses.close()
+    assert [each.context for _, each in setting.forge.calls] == [f"{CONTEXT}/api"]
