@@ -280,7 +280,8 @@ class Reconciler:
             run=run,
         )
         lease = Lease(self.log, prospect.view, lock or None, begin, self.clocks)
-        self._tell(EventKind.RUN_BEGUN, f"run {token}: {len(prospect.plan.changes)} changes")
+        count = len(prospect.plan.changes)
+        self._tell(EventKind.RUN_BEGUN, f"run {token}: {count} change{'s' * (count != 1)}", run)
         return lease
 
     def _compute_inputs(self, prospect: Prospect, request: Request) -> Inputs:
@@ -337,7 +338,7 @@ class Reconciler:
         if prospect.settling and run.result is Result.DONE:
             after = self.log.open_records(view)
             prospect.settling.keep_after(prospect.recorded, prospect.plan, records, after)
-        self._tell(EventKind.RUN_RECORDED, f"run {run.number} {run.result}")
+        self._tell(EventKind.RUN_RECORDED, f"run {run.number} {run.result}", run.run)
         return run
 
     def _execute(
@@ -390,8 +391,8 @@ class Reconciler:
             base=request.base,
         )
 
-    def _tell(self, kind: EventKind, text: str) -> None:
-        self.listener(Event(kind=kind, infra=self.infra, text=text))
+    def _tell(self, kind: EventKind, text: str, run: RunId | None = None) -> None:
+        self.listener(Event(kind=kind, infra=self.infra, run=run, text=text))
 
 
 def _conclude(run: Run, prospect: Prospect) -> Conclusion:

@@ -21,7 +21,6 @@ class EventKind(StrEnum):
     OPERATION_RETRIED = "operation-retried"
     OPERATION_ENDED = "operation-ended"
     RUN_RECORDED = "run-recorded"
-    STOPPING = "stopping"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,7 +23,7 @@ Environment={home}
 WorkingDirectory={folder}
 Restart=always
 RestartSec=2
-WatchdogSec=60
+WatchdogSec=120
 TimeoutStartSec=300
 TimeoutStopSec=120
 # Processes that the service keeps outlive it, and are found again when it is back. What is below
@@ -47,10 +47,15 @@ RestrictNamespaces=yes
 RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK
 LockPersonality=yes
 SystemCallArchitectures=native
-
+SystemCallFilter=~@clock @cpu-emulation @module @mount @obsolete @raw-io @reboot @swap
+SystemCallErrorNumber=EPERM
+{limits}
 [Install]
 WantedBy=multi-user.target
 """
+
+_NO_CAPABILITY = "CapabilityBoundingSet=\n"
+"""Root keeps its own: it gives files to their owners."""
 
 
 def render_unit(
@@ -75,6 +80,7 @@ def render_unit(
         command=" ".join(_quote(each).replace("$", "$$") for each in command),
         home=_quote(f"PROVISIONING_HOME={home}"),
         folder=_escape(str(folders[0])),
+        limits="" if user == "root" else _NO_CAPABILITY,
         writable=" ".join(_quote(str(each)) for each in dict.fromkeys(writable)),
     )
 

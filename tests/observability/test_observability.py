@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from provisioning.service.measures import MEASURES, Form
+from provisioning.service.metrics import Metrics
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "examples/observability"
@@ -38,8 +39,10 @@ def list_series():
         yield from (each.shown + part for part in parts)
 
 
-def check(promtool, *words):
-    done = subprocess.run([promtool, *words], capture_output=True, text=True, check=False)
+def check(promtool, *words, given=""):
+    done = subprocess.run(
+        [promtool, *words], input=given, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -82,6 +85,13 @@ def test_prometheus_takes_configuration_and_rules(peer):
     check(
         peer("promtool"), "check", "config", "--lint=all", "--lint-fatal", FOLDER / "prometheus.yml"
     )
+
+
+@pytest.mark.peer("promtool")
+def test_prometheus_takes_what_is_told(peer):
+    """Names, units and texts as its own people would have them."""
+    told = Metrics().render()[0].decode()
+    check(peer("promtool"), "check", "metrics", "--lint=all", given=told)
 
 
 @pytest.mark.peer("promtool")

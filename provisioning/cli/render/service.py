@@ -22,8 +22,9 @@ def render_status(shape: dict[str, Any]) -> str:
     if shape["queued"]:
         lines.append(f"  {shape['queued']} queued; `provisioning serve queue` lists them")
     for workspace in shape["workspaces"]:
-        commit = (workspace["commit"] or "not read yet")[:10]
-        lines.append(f"\n{click.style(workspace['workspace'], bold=True)}  at {commit}")
+        commit = workspace["commit"]
+        place = f"at {commit[:10]}" if commit else "not read yet"
+        lines.append(f"\n{click.style(workspace['workspace'], bold=True)}  {place}")
         lines += [_render_infra(each) for each in workspace["infras"]]
     return "\n".join(lines)
 

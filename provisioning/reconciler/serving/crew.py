@@ -136,7 +136,8 @@ class Crew:
             return Ending(is_good=False, retry=compute_backoff(work.failures + 1, 0.5))
 
     def _supervise(self) -> None:
-        while not self._is_closing:
+        is_over = False
+        while not is_over:
             time.sleep(LOOK)
             self.beat = self.now()
             with self._change:
@@ -149,5 +150,7 @@ class Crew:
                     job.is_hung = True
                 if not self._is_closing:
                     self._staff()
+                self._change.notify_all()
+                is_over = self._is_closing and self._is_done()
             for job in late:
                 self._tell(WorkerHung(work=job.work, seconds=self.beat - job.sign))

@@ -7,6 +7,7 @@ is told is computed from what is true, so that a lost one is told again by the n
 from __future__ import annotations
 
 import threading
+import traceback
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -16,7 +17,13 @@ from provisioning.core.forges import Forge, State, Status
 from provisioning.core.ids import CommitId
 from provisioning.core.statelog import get_ref
 from provisioning.reconciler.prospects import Conclusion
-from provisioning.reconciler.serving.news import CycleEnded, ForgeUntold, Tell, describe_cycle
+from provisioning.reconciler.serving.news import (
+    CycleEnded,
+    Defect,
+    ForgeUntold,
+    Tell,
+    describe_cycle,
+)
 
 CONTEXT = "provisioning-run"
 """Statuses of runs are below it, as in `provisioning-run/web`; reviews have their own."""
@@ -132,6 +139,8 @@ class Statuses:
                 del left[commit, infra]
         except ProvisioningError as exc:
             self._tell(ForgeUntold(workspace=self._workspace, error=exc))
+        except Exception:  # noqa: BLE001  a defect must not silence it for ever
+            self._tell(Defect(key=None, trace=traceback.format_exc()))
         return left
 
     def _tell_one(self, forge: Forge, commit: CommitId, infra: str, word: _Word) -> None:

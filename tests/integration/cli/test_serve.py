@@ -62,6 +62,16 @@ def test_a_commit_is_applied_and_drift_is_healed(shop, serve):
     assert service.stop() == 0
 
 
+def test_every_line_of_a_run_tells_which(shop, serve):
+    """From taking the lock to the record, so that one search finds all of it."""
+    service = serve()
+    service.wait_idle()
+    run = next(each["run"] for each in service.read_log("cycle-ended") if each.get("run"))
+    told = [each["action"] for each in service.read_log() if each.get("run") == run]
+    assert (told[0], told[-2:]) == ("run-begun", ["run-recorded", "cycle-ended"])
+    assert "operation-ended" in told
+
+
 def test_only_what_a_commit_touches_is_looked_at(shop, serve):
     """P11: a push to one infra is no work for another."""
     shop.commit(FILE.format(name="a", path="a", content="one"), "infra/api/a.yaml")
@@ -367,7 +377,9 @@ def test_systemd_is_not_kept_waiting_by_what_is_broken(shop, serve, tmp_path):
         said = ""
         while "READY=1" not in said or "STATUS=shop: " not in said:
             said += manager.recv(4096).decode()
-    assert not service.ask("status")["ready"]
+    told = shop.run("serve", "status", "--socket", str(service.home / "s"), expected=1)
+    assert told.startswith("not ready\n  shop: ")
+    assert told.endswith("\nshop  not read yet\n")
 
 
 def test_the_unit_lets_it_write_where_it_must(shop):

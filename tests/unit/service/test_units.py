@@ -28,12 +28,19 @@ def test_nothing_is_quoted_without_need():
     assert "ReadWritePaths=/srv/shop\n" in render(Path("/srv/shop"))
 
 
+def test_only_root_may_give_files_away():
+    """Somebody else has no capability, and gets none."""
+    assert "CapabilityBoundingSet=\n" in render(user="ana")
+    assert "CapabilityBoundingSet" not in render(user="root")
+
+
 @pytest.mark.peer("systemd-analyze")
+@pytest.mark.parametrize("user", ["root", "daemon"])
 @pytest.mark.parametrize("folder", [Path("/srv/shop"), FOLDER], ids=["plain", "odd"])
-def test_systemd_takes_it(peer, tmp_path, folder):
+def test_systemd_takes_it(peer, tmp_path, folder, user):
     """Without a word of complaint, by Debian 12's as well, which is older than `notify-reload`."""
     unit = tmp_path / "provisioning.service"
-    unit.write_text(render(folder))
+    unit.write_text(render(folder, user=user))
     done = subprocess.run(
         [peer("systemd-analyze"), "verify", "--man=no", unit],
         capture_output=True,

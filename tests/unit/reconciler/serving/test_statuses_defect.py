@@ -1,0 +1,38 @@
+"""What tells a forge outlives what is no error of ours."""
+
+from queue import Queue
+
+from provisioning.core.errors import InvalidManifest, RemoteUnreachable
+from provisioning.core.work import Key, Standing, Topic, Urgency, Work
+from provisioning.reconciler.serving import statuses as module
+from provisioning.reconciler.serving.news import CycleEnded, Defect, ForgeUntold
+from provisioning.reconciler.serving.statuses import Statuses
+
+
+def test_a_defect_does_not_silence_it(monkeypatch):
+    """It is told with its trace, and the word is said again later."""
+    monkeypatch.setattr(module, "AGAIN", 0.01)
+    slips, told = [ZeroDivisionError("a slip")], Queue()
+
+    def open_forge():
+        raise slips.pop() if slips else RemoteUnreachable("away")
+
+    statuses = Statuses("shop", open_forge, str, told.put)
+    work = Work(
+        key=Key("shop", Topic.INFRA, "web"),
+        urgency=Urgency.PUSH,
+        since=0,
+        reason="",
+        standing=Standing.RUNNING,
+    )
+    error = InvalidManifest("no")
+    ended = CycleEnded(
+        work=work, commit="c1", looked=0, seconds=0, since_asked=0, retry=None, error=error
+    )
+    statuses.follow("c1", ["web"])
+    statuses.show(ended)
+    defect = told.get(timeout=30)
+    assert isinstance(defect, Defect)
+    assert "a slip" in defect.trace
+    assert isinstance(told.get(timeout=30), ForgeUntold)
+    statuses.close()
