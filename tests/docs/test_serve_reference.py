@@ -11,7 +11,7 @@ import pytest
 
 from provisioning.cli.serving import serve
 from provisioning.config.settings import SETTINGS
-from provisioning.core.work import Standing, Urgency
+from provisioning.core.work import Standing, Topic, Urgency
 from provisioning.reconciler.events import EventKind
 from provisioning.reconciler.prospects import Conclusion
 from provisioning.service import daemon, shapes
@@ -84,6 +84,12 @@ def test_every_route_is_there(route):
 def test_every_word_of_an_answer_is_there(word):
     """Urgencies, standings and conclusions."""
     assert f"`{word}`" in PAGE
+
+
+@pytest.mark.parametrize("topic", Topic)
+def test_every_topic_is_a_key_of_the_log(topic):
+    """As the log writes it."""
+    assert f"`{topic.replace(' ', '-')}`" in PAGE
 
 
 @pytest.mark.parametrize("key", [each.key for each in SETTINGS if each.key.startswith("serve.")])

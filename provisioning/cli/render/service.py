@@ -50,7 +50,9 @@ def render_queue(work: list[dict[str, Any]]) -> str:
         if each["waitsFor"]:
             rest += f"; waits for {each['waitsFor']}"
         if each["dueInSeconds"] is not None:
-            rest += f"; again in {each['dueInSeconds']:.0f} s, after {each['failures']} failures"
+            rest += f"; in {each['dueInSeconds']:.0f} s"
+        if each["failures"]:
+            rest += f"; after {each['failures']} failure{'s' * (each['failures'] != 1)}"
         lines.append(
             f"{each['standing']:<8} {each['urgency']:<7} {each['seconds']:>7.1f} s  "
             f"{each['key']}  {rest}"
