@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from provisioning.bootstrap.hosted import Lasting
 from provisioning.bootstrap.reviews import build_reviewer, is_drift_told
-from provisioning.bootstrap.workspace import Lasting, Workspace
+from provisioning.bootstrap.workspace import Workspace
 from provisioning.config.home import find_home
 from provisioning.config.layers import WORKSPACE_FILE, Layers
 from provisioning.config.workspace import find_workspace
