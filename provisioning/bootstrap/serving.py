@@ -25,11 +25,11 @@ from provisioning.gitstore.remote import Exchange
 from provisioning.gitstore.reverting import list_changed_paths
 from provisioning.reconciler.prospects import Report
 from provisioning.reconciler.serving.crew import Crew
-from provisioning.reconciler.serving.keeper import Keeper, Touched
+from provisioning.reconciler.serving.keeper import Keeper
+from provisioning.reconciler.serving.kept import Touched
 from provisioning.reconciler.serving.news import Exchanged, Tell
 from provisioning.reconciler.serving.schedule import Rhythm, Schedule
 from provisioning.reconciler.serving.service import Service
-from provisioning.reconciler.serving.statuses import Statuses
 from provisioning.reconciler.stopping import Stop
 
 if TYPE_CHECKING:
@@ -143,7 +143,7 @@ class ServedWorkspace(Workspace):
         if self.forge is None:
             return []
         base = self.repository.read_ref(f"refs/heads/{self.branch}")
-        pulls = {each.number: (each, base) for each in self._build_pulls().list_open_pulls()}
+        pulls = {each.number: (each, base) for each in self.build_pulls().list_open_pulls()}
         before = dict(self.memory.pulls)
         self.memory.pulls.clear()
         self.memory.pulls.update(pulls)
@@ -153,15 +153,19 @@ class ServedWorkspace(Workspace):
         """Join what reviews pull requests."""
         return build_reviewer(self)
 
-    def build_statuses(self, name: str, tell: Tell) -> Statuses | None:
-        """Join what tells the forge of commits; None where there is no forge."""
-        if self.forge is None:
-            return None
-        return Statuses(name, self._build_pulls, self.redactor.redact, tell)
+    @property
+    def is_at_forge(self) -> bool:
+        """Whether a forge hosts it."""
+        return self.forge is not None
 
-    def _build_pulls(self) -> GiteaPulls:
+    def build_pulls(self) -> GiteaPulls:
+        """Join the forge's pull requests; there must be one."""
         assert self.forge is not None  # noqa: S101  whoever asks has looked
         return GiteaPulls(self.api, self.forge.repository)
+
+    def redact(self, text: str) -> str:
+        """Return *text* without any secret that was read."""
+        return self.redactor.redact(text)
 
     def read_hook_secret(self) -> str:
         """Return the secret by which webhooks are signed.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from provisioning.core.errors import (
     LockHeld,
@@ -23,33 +23,39 @@ LOCK_MARGIN = 0.5
 """Seconds after a lock's end at which it is looked at again."""
 
 
-BURST = 5
-"""How often an infra is healed at once, one time after the other."""
-
-REFILL = 30.0
-"""Seconds after which it may be healed once more than that."""
-
-
 @dataclass(frozen=True, slots=True)
-class Healings:
-    """How often an infra may still be healed at once, as it was at a moment: a token bucket.
+class Bucket:
+    """How often something may still be done at once: a token bucket as it was at a moment.
 
-    So a process that ends as soon as it is started, or somebody who edits in a loop, does not
-    fill the state log.
+    Args:
+        burst: How often it may be done one time after the other.
+        refill: Seconds after which it may be done once more than that.
+        left: How often it could be done at that moment.
+        at: The moment.
     """
 
-    left: float = BURST
+    burst: float
+    refill: float
+    left: float
     at: float = 0.0
 
-    def spend(self, now: float) -> Healings:
+    def spend(self, now: float) -> Bucket:
         """Return what is left after one more."""
-        left = min(float(BURST), self.left + (now - self.at) / REFILL)
-        return Healings(max(left - 1.0, 0.0), now)
+        left = min(self.burst, self.left + (now - self.at) / self.refill)
+        return replace(self, left=max(left - 1.0, 0.0), at=now)
 
     def get_due(self, now: float) -> float:
         """Return when the next one may be; *now* or later."""
-        missing = 1.0 - (self.left + (now - self.at) / REFILL)
-        return now + max(missing, 0.0) * REFILL
+        missing = 1.0 - (self.left + (now - self.at) / self.refill)
+        return now + max(missing, 0.0) * self.refill
+
+
+HEALINGS = Bucket(burst=5, refill=30.0, left=5)
+"""How often drift of an infra is healed: a process that ends as soon as it is started, or somebody
+who edits in a loop, does not fill the state log."""
+
+LOOKS = Bucket(burst=10, refill=1.0, left=10)
+"""How often an infra is looked at because something changed there that is not to be healed."""
 
 
 def compute_backoff(failures: int, jitter: float) -> float:

@@ -81,10 +81,14 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How work ended: whether what needs it may go on, and in how many seconds to try again."""
+    """How work ended: whether what needs it may go on, and in how many seconds to try again.
+
+    What is merely waited for, as another's lock, is no failure.
+    """
 
     is_good: bool
     retry: float | None = None
+    is_failure: bool = True
 
 
 @dataclass(slots=True)
@@ -190,9 +194,11 @@ class WorkQueue:
             self._failures.pop(key, None)
             self._bad.discard(key)
         else:
-            self._failures[key] = self._failures.get(key, 0) + 1
+            self._failures[key] = self._failures.get(key, 0) + ending.is_failure
             self._bad.add(key)
         again = entry.again
+        if again is not None and again.urgency <= Urgency.PUSH:
+            self._failures.pop(key, None)
         if again is not None and (ending.retry is None or again.urgency <= Urgency.PUSH):
             self._entries[key] = again
             self._start(key, again, now)
@@ -222,6 +228,7 @@ class WorkQueue:
             self.is_paused = True
         else:
             self._paused.add(key)
+            self._wake_waiting(key)
 
     def resume(self, key: Key | None) -> None:
         """End a pause; without *key*, every one."""
@@ -300,12 +307,23 @@ class WorkQueue:
         if entry.waits_for is not None:
             entry.standing = Standing.WAITING
             self._waiting.add(key)
+            self._hurry(entry.waits_for, urgency)
             return False
         return True
 
     def _list_obstacles(self, key: Key) -> Iterator[Key]:
-        needs = self._needs.get(key, ())
+        """Yield what *key* waits for; what is paused is as it is, and holds nobody up."""
+        needs = (each for each in self._needs.get(key, ()) if each not in self._paused)
         return (each for each in needs if each in self._entries or each in self._bad)
+
+    def _hurry(self, key: Key, urgency: Urgency) -> None:
+        """Let *key* be as urgent as what waits for it."""
+        entry = self._entries.get(key)
+        if entry is None or entry.urgency <= urgency:
+            return
+        entry.urgency = urgency
+        if entry.standing is Standing.READY:
+            self._line_up(key, urgency)
 
     def _wake_waiting(self, ended: Key | None = None) -> None:
         """Let those try again that waited for *ended*, or for anything."""

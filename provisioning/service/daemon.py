@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import signal
 import threading
+import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -19,7 +20,7 @@ from provisioning.reconciler.serving.service import Service
 from provisioning.service.bus import Bus
 from provisioning.service.hooks import HookReply, Hooks
 from provisioning.service.listening import Doors, bind_control, bind_public
-from provisioning.service.logs import build_log, log_news
+from provisioning.service.logs import DEFECT, build_log, log_news
 from provisioning.service.metrics import Metrics
 from provisioning.service.shapes import shape_news
 from provisioning.service.systemd import Notifier
@@ -68,9 +69,12 @@ def serve(options: Options) -> int:
     bus, metrics = Bus(), Metrics()
 
     def tell(news: News) -> None:
-        log_news(log, news)
-        metrics.note(news)
-        bus.send(shape_news(news))
+        try:
+            metrics.note(news)
+            bus.send(shape_news(news))
+            log_news(log, news)
+        except Exception:  # noqa: BLE001  what listens must not stop what works
+            log.critical(DEFECT, action="defect", trace=traceback.format_exc())
 
     def note_hook(name: str, reply: HookReply) -> None:
         metrics.note_hook(reply)

@@ -58,8 +58,7 @@ class Hooks:
         except UnreadableHook as exc:
             return HookReply(HTTPStatus.BAD_REQUEST, str(exc))
         match hint:
-            case PushHint(branch) if branch == keeper.branch:
-                keeper.hint()
+            case PushHint(branch) if keeper.hear(branch):
                 return HookReply(HTTPStatus.ACCEPTED, f"looking at {branch}")
             case PullHint(number):
                 keeper.review(number)

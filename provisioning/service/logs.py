@@ -24,10 +24,13 @@ from provisioning.reconciler.serving.news import (
     ForgeUntold,
     News,
     Reviewed,
+    WatchFailed,
     WorkerHung,
     describe_cycle,
 )
 from provisioning.service.shapes import shape_news
+
+DEFECT = "a defect of provisioning; please report it"
 
 WORRYING = frozenset({"blocked", "failed", "interrupted"})
 """The results of a cycle that are worth a warning."""
@@ -119,6 +122,11 @@ def _(news: ForgeUntold) -> tuple[int, str]:
 
 
 @_judge.register
+def _(news: WatchFailed) -> tuple[int, str]:
+    return logging.WARNING, f"{news.workspace}: something cannot be watched"
+
+
+@_judge.register
 def _(news: CycleBegun) -> tuple[int, str]:
     return logging.DEBUG, f"{news.work.key.name}: begun"
 
@@ -131,6 +139,8 @@ def _(news: CycleTold) -> tuple[int, str]:
 @_judge.register
 def _(news: CycleEnded) -> tuple[int, str]:
     text = describe_cycle(news)
+    if news.is_repeated:
+        return logging.DEBUG, text
     if news.error is not None:
         return (logging.WARNING if news.error.retryable else logging.ERROR), text
     if news.result in WORRYING:
@@ -154,4 +164,4 @@ def _(news: WorkerHung) -> tuple[int, str]:
 @_judge.register
 def _(news: Defect) -> tuple[int, str]:
     del news
-    return logging.CRITICAL, "a defect of provisioning; please report it"
+    return logging.CRITICAL, DEFECT

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterable, Iterator
 from functools import singledispatchmethod
@@ -88,7 +89,8 @@ class Metrics:
         )
         ProcessCollector(registry=self.registry)
         self._held_since: dict[Key, float] = {}
-        self._begun: set[tuple[Key, str]] = set()
+        self._begun: dict[Key, set[str]] = {}
+        self._mutex = threading.Lock()
 
     def _count(self, measure: Measure, *labels: str) -> None:
         counter = self._counters[measure]
@@ -110,60 +112,68 @@ class Metrics:
         """Count a webhook."""
         self._count(HOOKS, str(int(reply.status)))
 
-    @singledispatchmethod
     def note(self, news: News) -> None:
-        """Count *news*, if it counts."""
+        """Count *news*, if it counts; any thread may call."""
+        with self._mutex:
+            self._note(news)
 
-    @note.register
+    @singledispatchmethod
+    def _note(self, news: News) -> None:
+        """See `note`."""
+
+    def _count_open(self) -> None:
+        self._open.set(sum(len(each) for each in self._begun.values()))
+
+    @_note.register
     def _(self, news: Fetched) -> None:
         self._count(FETCHES, news.workspace)
 
-    @note.register
+    @_note.register
     def _(self, news: FetchFailed) -> None:
         self._count(FETCH_FAILURES, news.workspace, news.error.code)
 
-    @note.register
+    @_note.register
     def _(self, news: Exchanged) -> None:
         result = "done" if news.is_done else "failed"
         self._time(EXCHANGE_SECONDS, news.seconds, news.operation, result)
 
-    @note.register
+    @_note.register
     def _(self, news: ForgeUntold) -> None:
         self._count(UNTOLD, news.workspace)
 
-    @note.register
+    @_note.register
     def _(self, news: WorkerHung) -> None:
         del news
         self._count(HUNG)
 
-    @note.register
+    @_note.register
     def _(self, news: Defect) -> None:
         del news
         self._count(DEFECTS)
 
-    @note.register
+    @_note.register
     def _(self, news: CycleTold) -> None:
         event = news.event
         match event.kind:
             case EventKind.OPERATION_BEGUN:
-                self._begun.add((news.key, str(event.id)))
+                self._begun.setdefault(news.key, set()).add(str(event.id))
             case EventKind.OPERATION_RETRIED:
                 self._count(RETRIES, event.provider)
                 if event.is_throttled:
                     self._count(THROTTLES, event.provider)
             case EventKind.OPERATION_ENDED:
-                self._begun.discard((news.key, str(event.id)))
+                self._begun.get(news.key, set()).discard(str(event.id))
                 self._count(OPERATIONS, event.provider, event.outcome)
-        self._open.set(len(self._begun))
+        self._count_open()
 
-    @note.register
+    @_note.register
     def _(self, news: CycleEnded) -> None:
         key = news.work.key
         self._count(CYCLES, key.workspace, news.result)
         self._time(CYCLE_SECONDS, news.looked, "look", news.result)
         self._time(CYCLE_SECONDS, news.seconds - news.looked, "apply", news.result)
-        self._begun = {each for each in self._begun if each[0] != key}
-        self._open.set(len(self._begun))
+        self._begun.pop(key, None)
+        self._count_open()
         if isinstance(news.error, Fenced):
             self._count(FENCED)
         now = time.monotonic()
@@ -214,13 +224,13 @@ class _Standings(Collector):
         read, kept = _build_gauge(WORKSPACE_READ), _build_gauge(INFRAS)
         offset = time.time() - self._service.crew.now()
         for keeper in self._service.keepers.values():
-            kept.add_metric([keeper.name], len(keeper.infras))
-            if keeper.health.read_at is not None:
-                read.add_metric([keeper.name], keeper.health.read_at + offset)
-            for infra, last in dict(keeper.health.infras).items():
-                ready.add_metric([keeper.name, infra], float(last.good_at == last.at))
+            kept.add_metric([keeper.kept.name], len(keeper.kept.infras))
+            if keeper.kept.read_at is not None:
+                read.add_metric([keeper.kept.name], keeper.kept.read_at + offset)
+            for infra, last in dict(keeper.kept.last).items():
+                ready.add_metric([keeper.kept.name, infra], float(last.good_at == last.at))
                 if last.good_at is not None:
-                    success.add_metric([keeper.name, infra], last.good_at + offset)
+                    success.add_metric([keeper.kept.name, infra], last.good_at + offset)
         yield from (ready, success, read, kept)
 
 

@@ -7,7 +7,8 @@ from functools import singledispatch
 
 from provisioning.core.errors import ProvisioningError
 from provisioning.core.work import Key, Standing, Work
-from provisioning.reconciler.serving.keeper import Keeper, Last
+from provisioning.reconciler.serving.keeper import Keeper
+from provisioning.reconciler.serving.kept import Last
 from provisioning.reconciler.serving.news import (
     ConfigurationKept,
     CycleBegun,
@@ -20,6 +21,7 @@ from provisioning.reconciler.serving.news import (
     ForgeUntold,
     News,
     Reviewed,
+    WatchFailed,
     WorkerHung,
     describe_cycle,
 )
@@ -46,20 +48,20 @@ def shape_service(service: Service) -> Shape:
 
 
 def _shape_keeper(keeper: Keeper, service: Service, now: float) -> Shape:
-    last = dict(keeper.health.infras)
-    read_at = keeper.health.read_at
+    last = dict(keeper.kept.last)
+    read_at = keeper.kept.read_at
     return {
-        "workspace": keeper.name,
-        "commit": keeper.commit,
+        "workspace": keeper.kept.name,
+        "commit": keeper.kept.commit,
         "readSecondsAgo": None if read_at is None else round(now - read_at, 1),
-        "error": str(keeper.health.error) if keeper.health.error else None,
+        "error": str(keeper.kept.error) if keeper.kept.error else None,
         "infras": [
             {
                 "infra": infra,
                 **_shape_last(last.get(infra), now),
-                "nextSweep": _write(service.schedule.get_next(keeper.get_key(infra))),
+                "nextSweep": _write(service.schedule.get_next(keeper.kept.get_key(infra))),
             }
-            for infra in keeper.infras
+            for infra in keeper.kept.infras
         ],
     }
 
@@ -146,6 +148,11 @@ def _(news: ConfigurationKept) -> Shape:
 @shape_news.register
 def _(news: ForgeUntold) -> Shape:
     return {"action": "forge-untold", "workspace": news.workspace, **_shape_error(news.error)}
+
+
+@shape_news.register
+def _(news: WatchFailed) -> Shape:
+    return {"action": "watch-failed", "workspace": news.workspace, **_shape_error(news.error)}
 
 
 @shape_news.register

@@ -180,7 +180,7 @@ async def _follow(bus: Bus, service: Service, key: Key) -> AsyncIterator[Shape]:
     async for shape in bus.listen(is_about, lambda: service.reconcile(key)):
         yield shape
         began = began or shape["action"] == "cycle-begun"
-        if began and shape["action"] == "cycle-ended":
+        if shape["action"] == "defect" or (began and shape["action"] == "cycle-ended"):
             return
 
 

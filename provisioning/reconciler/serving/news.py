@@ -72,6 +72,7 @@ class CycleEnded:
         retry: In how many seconds it is tried again, if it is.
         report: What it found and did.
         error: Why it could not.
+        is_repeated: It found the lock in another hand, as the one before had.
     """
 
     work: Work
@@ -82,6 +83,7 @@ class CycleEnded:
     retry: float | None
     report: Report | None = None
     error: ProvisioningError | None = None
+    is_repeated: bool = False
 
     @property
     def result(self) -> str:
@@ -126,6 +128,14 @@ class ForgeUntold:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WatchFailed:
+    """Something cannot be watched; it is looked at now and then all the same."""
+
+    workspace: str
+    error: ProvisioningError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Exchanged:
     """A remote was asked something: `fetch`, `push` or `ls-remote`."""
 
@@ -145,6 +155,7 @@ News: TypeAlias = (
     | Reviewed
     | Defect
     | WorkerHung
+    | WatchFailed
     | ForgeUntold
 )
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from provisioning.core.errors import InvalidArgument
-from provisioning.core.work import Ending, Key, Urgency, Work
+from provisioning.core.work import Ending, Key, Work
 from provisioning.reconciler.serving.crew import Crew
 from provisioning.reconciler.serving.keeper import Keeper
 from provisioning.reconciler.serving.schedule import Schedule
@@ -69,10 +69,19 @@ class Service:
             each.reload()
 
     def reconcile(self, key: Key) -> None:
-        """Look at an infra now, and before others."""
-        keeper = self.keepers[key.workspace]
-        keeper.hint()
-        self.crew.add(key, Urgency.PUSH, "asked for")
+        """Look for news now, and then at an infra, before others.
+
+        Raises:
+            InvalidArgument: If that would not happen: it is paused, or the service ends.
+        """
+        with self.crew.open_queue() as queue:
+            is_paused = queue.is_paused or key in queue.paused
+        if is_paused or self.is_draining:
+            raise InvalidArgument(
+                f"{key} is {'paused' if is_paused else 'not begun any more: the service drains'}",
+                hint="`provisioning serve resume` ends a pause",
+            )
+        self.keepers[key.workspace].ask(key.name)
 
     def find_key(self, name: str) -> Key:
         """Return the key of the infra *name*, `workspace/infra` or, if it is unique, `infra`.
@@ -82,9 +91,9 @@ class Service:
         """
         workspace, slash, infra = name.rpartition("/")
         found = [
-            keeper.get_key(infra)
+            keeper.kept.get_key(infra)
             for keeper in self.keepers.values()
-            if infra in keeper.infras and (not slash or keeper.name == workspace)
+            if infra in keeper.kept.infras and (not slash or keeper.kept.name == workspace)
         ]
         if len(found) == 1:
             return found[0]
@@ -111,14 +120,14 @@ class Service:
         """Return what keeps the service from its work, a sentence each; none if it is ready."""
         troubles = ["it is draining"] if self.is_draining else []
         for each in self.keepers.values():
-            health = each.health
-            if health.error is not None:
-                troubles.append(f"{each.name}: {health.error}")
-            elif health.read_at is None:
-                troubles.append(f"{each.name} is being read for the first time")
-            elif (late := self.crew.now() - health.due) > LATE:
-                troubles.append(f"{each.name} should have been read {late:.0f} s ago")
-            if health.settings_error is not None:
-                troubles.append(f"{each.name}: its settings are broken: {health.settings_error}")
+            kept = each.kept
+            if kept.error is not None:
+                troubles.append(f"{kept.name}: {kept.error}")
+            elif kept.read_at is None:
+                troubles.append(f"{kept.name} is being read for the first time")
+            elif (late := self.crew.now() - kept.due) > LATE:
+                troubles.append(f"{kept.name} should have been read {late:.0f} s ago")
+            if kept.settings_error is not None:
+                troubles.append(f"{kept.name}: its settings are broken: {kept.settings_error}")
         hung = (f"{each.key}: its worker hangs" for each in self.crew.list_hung())
         return [*troubles, *hung]

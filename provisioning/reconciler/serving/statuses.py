@@ -58,11 +58,10 @@ def compute_state(ended: CycleEnded) -> State:
 
 @dataclass(frozen=True, slots=True)
 class _Word:
-    """What is to be said of an infra; `is_run` tells that something was done."""
+    """What is to be said of an infra."""
 
     state: State
     description: str
-    is_run: bool
 
 
 _Words: TypeAlias = dict[tuple[CommitId, str], _Word]
@@ -88,6 +87,9 @@ class Statuses:
         self._change = threading.Condition()
         self._is_closing = False
         self._thread = threading.Thread(target=self._work, name="statuses", daemon=True)
+
+    def start(self) -> None:
+        """Begin to tell."""
         self._thread.start()
 
     def follow(self, commit: CommitId, infras: Collection[str]) -> None:
@@ -96,24 +98,33 @@ class Statuses:
             self._touched[commit] = set(infras)
             for old in list(self._touched)[:-REMEMBERED]:
                 del self._touched[old]
-                self._told.pop(old, None)
 
     def show(self, ended: CycleEnded) -> None:
-        """Tell what came of a cycle, if the commit touched the infra."""
-        infra = ended.work.key.name
+        """Tell what came of a cycle: at its commit, and at those before it that still wait."""
+        infra, state = ended.work.key.name, compute_state(ended)
         with self._change:
-            if infra in self._touched.get(ended.commit, ()):
-                said = self._redact(describe_cycle(ended))[:LONGEST]
-                is_run = ended.report is not None and ended.report.run is not None
-                self._wanted[ended.commit, infra] = _Word(compute_state(ended), said, is_run)
-                self._change.notify()
+            for commit in self._list_waiting(infra, ended.commit):
+                known = self._wanted.get((commit, infra))
+                if known is None or known.state is not State.SUCCESS or state is not known.state:
+                    said = self._redact(describe_cycle(ended))[:LONGEST]
+                    self._wanted[commit, infra] = _Word(state, said)
+            self._change.notify()
+
+    def _list_waiting(self, infra: str, last: CommitId) -> list[CommitId]:
+        """Return the commits up to *last* that touched *infra* and have no final word yet."""
+        commits = list(self._touched)
+        if last not in self._touched:
+            return []
+        known = commits[: commits.index(last) + 1]
+        return [each for each in known if infra in self._touched[each]]
 
     def close(self) -> None:
         """Tell what is to be told, once, and no more."""
         with self._change:
             self._is_closing = True
             self._change.notify()
-        self._thread.join(LAST)
+        if self._thread.is_alive():
+            self._thread.join(LAST)
 
     def _work(self) -> None:
         while True:
@@ -121,40 +132,51 @@ class Statuses:
                 self._change.wait_for(lambda: self._is_closing or self._wanted)
                 wanted, self._wanted = self._wanted, {}
                 is_last = self._is_closing
-            failed = self._tell_all(wanted) if wanted else {}
+            left = self._tell_all(wanted)
             if is_last:
                 return
             with self._change:
-                if failed:
+                if left:
                     self._change.wait_for(lambda: self._is_closing, AGAIN)
-                self._wanted = {**failed, **self._wanted}
+                self._wanted = {**left, **self._wanted}
 
     def _tell_all(self, wanted: _Words) -> _Words:
-        """Tell *wanted*; return what could not be told."""
+        """Tell *wanted*; return what could not be told, and may be later."""
         left = dict(wanted)
-        try:
-            forge = self._open_forge()
-            for (commit, infra), word in wanted.items():
-                self._tell_one(forge, commit, infra, word)
-                del left[commit, infra]
-        except ProvisioningError as exc:
-            self._tell(ForgeUntold(workspace=self._workspace, error=exc))
-        except Exception:  # noqa: BLE001  a defect must not silence it for ever
-            self._tell(Defect(key=None, trace=traceback.format_exc()))
+        for (commit, infra), word in wanted.items():
+            try:
+                self._tell_one(commit, infra, word)
+                if word.state is State.SUCCESS:
+                    self._end(commit, infra)
+            except ProvisioningError as exc:
+                self._tell(ForgeUntold(workspace=self._workspace, error=exc))
+                if exc.retryable:
+                    break
+                self._end(commit, infra)
+            except Exception:  # noqa: BLE001  a defect must not silence it for ever
+                self._tell(Defect(key=None, trace=traceback.format_exc()))
+            del left[commit, infra]
+        self._told = {each: it for each, it in self._told.items() if each in self._touched}
         return left
 
-    def _tell_one(self, forge: Forge, commit: CommitId, infra: str, word: _Word) -> None:
-        if commit not in self._told:
-            self._told[commit] = forge.list_statuses(commit)
-        branch = get_ref(infra).removeprefix("refs/heads/")
+    def _end(self, commit: CommitId, infra: str) -> None:
+        """Say no more of *infra* at *commit*: it has its final word, or can have none."""
+        with self._change:
+            self._touched.get(commit, set()).discard(infra)
+
+    def _tell_one(self, commit: CommitId, infra: str, word: _Word) -> None:
+        forge = self._open_forge()
+        told = self._told.setdefault(commit, {})
+        if not told:
+            told.update(forge.list_statuses(commit))
         status = Status(
             context=f"{CONTEXT}/{infra}",
             state=word.state,
             description=word.description,
-            url=forge.get_file_url(branch, "run.json"),
+            url=forge.get_file_url(get_ref(infra).removeprefix("refs/heads/"), "run.json"),
         )
-        there = self._told[commit].get(status.context)
-        is_known = there is not None and there.state is State.SUCCESS and not word.is_run
-        if there != status and not (is_known and word.state is State.SUCCESS):
+        there = told.get(status.context)
+        is_told = there is not None and there.state is word.state is State.SUCCESS
+        if there != status and not is_told:
             forge.set_status(commit, status)
-            self._told[commit][status.context] = status
+            told[status.context] = status

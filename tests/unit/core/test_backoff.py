@@ -3,11 +3,9 @@
 import pytest
 
 from provisioning.core.backoff import (
-    BURST,
+    HEALINGS,
     LOCK_LOOK,
     LONGEST,
-    REFILL,
-    Healings,
     compute_backoff,
     compute_retry,
 )
@@ -53,12 +51,12 @@ def test_who_says_when_to_come_back_is_believed():
 
 def test_healing_is_at_once_until_it_is_often():
     """A burst is free; then each waits for its share, and a calm while pays the burst again."""
-    healings, now = Healings(), 1000.0
-    for _ in range(BURST):
-        assert healings.get_due(now) == now
-        healings = healings.spend(now)
-    assert healings.get_due(now) == now + REFILL
-    healings = healings.spend(now + REFILL)
-    assert healings.get_due(now + REFILL) == pytest.approx(now + 2 * REFILL)
-    later = now + REFILL * 2 * BURST
-    assert healings.spend(later).get_due(later) == later
+    bucket, now, refill = HEALINGS, 1000.0, HEALINGS.refill
+    for _ in range(int(bucket.burst)):
+        assert bucket.get_due(now) == now
+        bucket = bucket.spend(now)
+    assert bucket.get_due(now) == now + refill
+    bucket = bucket.spend(now + refill)
+    assert bucket.get_due(now + refill) == pytest.approx(now + 2 * refill)
+    later = now + refill * 2 * bucket.burst
+    assert bucket.spend(later).get_due(later) == later

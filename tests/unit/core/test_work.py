@@ -183,3 +183,46 @@ def test_a_key_that_is_no_more_is_dropped(queue):
     assert queue.take(0) is None
     queue.end(work.key, GOOD, 0)
     assert queue.list_work() == []
+
+
+def test_what_is_paused_holds_nobody_up(queue):
+    """Who needs it takes it as it is."""
+    queue.set_needs("shop", {key("api"): [key("net")]})
+    queue.add(key("net"), Urgency.SWEEP, "", 0)
+    queue.add(key("api"), Urgency.PUSH, "", 0)
+    assert queue.take(0).key.name == "net"
+    assert queue.take(0) is None
+    queue.pause(key("net"))
+    assert queue.take(0).key.name == "api"
+
+
+def test_what_is_waited_for_is_as_urgent_as_who_waits(queue):
+    """A push that waits for a sweep is not passed by every other push."""
+    queue.set_needs("shop", {key("b"): [key("a")]})
+    queue.add(key("a"), Urgency.SWEEP, "", 0)
+    queue.add(key("b"), Urgency.PUSH, "", 0)
+    for number in range(3):
+        queue.add(key(f"p{number}"), Urgency.PUSH, "", 0)
+    assert take_all(queue) == ["p0", "p1", "p2", "a", "b"]
+    queue.add(key("a"), Urgency.SWEEP, "", 0)
+    queue.add(key("b"), Urgency.PUSH, "", 0)
+    assert queue.take(0).key.name == "a"
+
+
+def test_waiting_for_another_is_no_failure(queue):
+    """However long a lock is held, the first real failure waits as a first one does."""
+    queue.add(key("a"), Urgency.PUSH, "", 0)
+    for second in range(20):
+        work = queue.take(second)
+        queue.end(work.key, Ending(is_good=False, retry=1, is_failure=False), second)
+    assert queue.get_failures(key("a")) == 0
+
+
+def test_a_push_while_it_is_worked_on_counts_from_none(queue):
+    """As one that comes while it waits."""
+    queue.add(key("a"), Urgency.PUSH, "", 0)
+    queue.end(queue.take(0).key, Ending(is_good=False, retry=1), 0)
+    work = queue.take(1)
+    queue.add(key("a"), Urgency.PUSH, "", 1)
+    queue.end(work.key, Ending(is_good=False, retry=9), 1)
+    assert queue.take(1).failures == 0

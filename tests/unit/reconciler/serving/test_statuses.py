@@ -5,7 +5,13 @@ from types import SimpleNamespace
 
 import pytest
 
-from provisioning.core.errors import InvalidManifest, LockHeld, RemoteUnreachable, Source
+from provisioning.core.errors import (
+    InvalidManifest,
+    LockHeld,
+    RemoteRefused,
+    RemoteUnreachable,
+    Source,
+)
 from provisioning.core.forges import State, Status
 from provisioning.core.work import Key, Standing, Topic, Urgency, Work
 from provisioning.reconciler.serving import statuses as module
@@ -17,7 +23,7 @@ class Forge:
     """Keeps statuses, and is away as often as it is told."""
 
     def __init__(self):
-        self.statuses, self.calls, self.away = {}, [], 0
+        self.statuses, self.calls, self.away, self.refused = {}, [], 0, set()
         self.was_called = threading.Event()
 
     def list_statuses(self, commit):
@@ -27,6 +33,8 @@ class Forge:
         return {name: it for (where, name), it in self.statuses.items() if where == commit}
 
     def set_status(self, commit, status):
+        if commit in self.refused:
+            raise RemoteRefused("no such commit")
         self.statuses[commit, status.context] = status
         self.calls.append((commit, status))
         self.was_called.set()
@@ -48,6 +56,7 @@ def setting(monkeypatch):
     forge, told = Forge(), []
     statuses = Statuses("shop", lambda: forge, lambda text: text.replace("s3cret", "***"),
                         told.append)  # fmt: skip
+    statuses.start()
     yield SimpleNamespace(forge=forge, told=told, statuses=statuses)
     statuses.close()
 
@@ -98,3 +107,37 @@ def test_what_is_there_already_is_not_told_again(setting):
     assert setting.forge.was_called.wait(20)
     setting.statuses.close()
     assert [each.context for _, each in setting.forge.calls] == [f"{CONTEXT}/api"]
+
+
+def test_a_status_that_is_refused_holds_up_no_other(setting):
+    """As of a commit that is gone: it is told of once, and dropped."""
+    setting.statuses.follow("gone", ["web"])
+    setting.statuses.follow("c1", ["api"])
+    setting.forge.refused = {"gone"}
+    setting.statuses.show(ended(commit="gone", error=InvalidManifest("no")))
+    setting.statuses.show(ended("api", error=InvalidManifest("no")))
+    assert setting.forge.was_called.wait(20)
+    setting.statuses.close()
+    assert [commit for commit, _ in setting.forge.calls] == ["c1"]
+    assert len(setting.told) == 1
+
+
+def test_an_older_commit_gets_its_word_when_a_newer_one_came_first(setting):
+    """It touched the infra, and the cycle that applied it ran at the newer one."""
+    setting.statuses.follow("c1", ["web"])
+    setting.statuses.follow("c2", ["api"])
+    setting.statuses.show(ended(commit="c2", error=InvalidManifest("no")))
+    assert setting.forge.was_called.wait(20)
+    assert [(commit, it.context) for commit, it in setting.forge.calls] == [
+        ("c1", f"{CONTEXT}/web")
+    ]
+
+
+def test_a_newer_commit_gets_no_word_of_an_older_cycle(setting):
+    """What ran at c1 says nothing of c2."""
+    setting.statuses.follow("c1", ["web"])
+    setting.statuses.follow("c2", ["web"])
+    setting.statuses.show(ended(commit="c1", error=InvalidManifest("no")))
+    assert setting.forge.was_called.wait(20)
+    setting.statuses.close()
+    assert [commit for commit, _ in setting.forge.calls] == ["c1"]

@@ -10,7 +10,7 @@ from provisioning.reconciler.serving.statuses import Statuses
 
 
 def test_a_defect_does_not_silence_it(monkeypatch):
-    """It is told with its trace, and the word is said again later."""
+    """It is told with its trace, and the next word is said."""
     monkeypatch.setattr(module, "AGAIN", 0.01)
     slips, told = [ZeroDivisionError("a slip")], Queue()
 
@@ -29,10 +29,12 @@ def test_a_defect_does_not_silence_it(monkeypatch):
     ended = CycleEnded(
         work=work, commit="c1", looked=0, seconds=0, since_asked=0, retry=None, error=error
     )
+    statuses.start()
     statuses.follow("c1", ["web"])
     statuses.show(ended)
     defect = told.get(timeout=30)
     assert isinstance(defect, Defect)
     assert "a slip" in defect.trace
+    statuses.show(ended)
     assert isinstance(told.get(timeout=30), ForgeUntold)
     statuses.close()
