@@ -36,6 +36,9 @@ SETTLE = 240.0
 ENDINGS = (0, -signal.SIGTERM)
 """How a service ends that is asked to: as it should, or, before it has begun, by the signal."""
 
+WORKSPACE = f"soak-{os.getpid()}"
+"""The workspace's id, so that two soaks beside each other do not count each other's processes."""
+
 MARK = "PROVISIONING_MARK"
 
 
@@ -102,7 +105,7 @@ class World:
     def _make_workspace(self) -> None:
         (self.clone / "config").mkdir(parents=True)
         (self.clone / "config/provisioning.yaml").write_text(
-            "workspace: {name: soak, id: soak-1}\nbranch: main\n"
+            f"workspace: {{name: soak, id: {WORKSPACE}}}\nbranch: main\n"
             f"remote: {self.hub.url}/hub.git\nlocal: {{root: {self.live}, allow: []}}\n"
             f"lock: {{ttl: {TTL}}}\nserve: {{poll: 2, sweep: 20}}\nexecutor: {{infras: 4}}\n"
         )
@@ -267,7 +270,7 @@ def find_processes() -> list[tuple[str, int, str]]:
             words = (folder / "cmdline").read_bytes().split(b"\0")
         except OSError:
             continue
-        marks = [each for each in environ if each.startswith(f"{MARK}=soak-1/".encode())]
+        marks = [each for each in environ if each.startswith(f"{MARK}={WORKSPACE}/".encode())]
         if marks and words[0].endswith(b"sleep"):
             found.append((marks[0].decode().split("/")[1], int(folder.name), words[1].decode()))
     return found
