@@ -25,6 +25,7 @@ from gitea_lock import measure_gitea
 from measuring import Row, measure
 from picture import write_picture
 from reviews import measure_reviews
+from serving import measure_serving
 from sops_files import measure_sops
 from terraform import measure_terraform
 from workspaces import (
@@ -131,6 +132,7 @@ GROUPS: dict[str, Callable[[Path], Rows]] = {
     "secrets": measure_sops,
     "gitea": measure_gitea,
     "reviews": measure_reviews,
+    "service": measure_serving,
     "terraform": measure_terraform,
 }
 

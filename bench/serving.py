@@ -1,29 +1,26 @@
-"""Measures the service: how soon it hears, heals, sweeps, starts and takes over.
-
-A part of `make bench`; `python bench/serving.py --write FILE` measures it alone. Times are of whole
-processes over real Git; the webhook's figure is beside a real Gitea, if that is built.
-"""
+"""The service: how soon it hears, heals, sweeps, starts and takes over; over real Git and Gitea."""
 
 from __future__ import annotations
 
-import argparse
-import json
+import base64
 import os
 import re
 import signal
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-sys.path[:0] = [str(ROOT / each) for each in ("tests", "tests/serving", "tests/peers/gitea")]
+sys.path[:0] = [str(ROOT / each) for each in ("tests/serving", "tests/peers/gitea")]
 
+from gitea_lock import find_gitea  # noqa: E402
+from gitea_server import GiteaServer  # noqa: E402
+from measuring import Row  # noqa: E402
 from running_service import PROGRAM, RunningService  # noqa: E402
 
 INFRAS, EACH = 1000, 10
@@ -118,7 +115,7 @@ def running(bench: Bench) -> Iterator[RunningService]:
         bench.service.stop(130)
 
 
-def measure_many(base: Path) -> list[tuple[str, str, str]]:
+def measure_many(base: Path) -> list[Row]:
     """Measure a thousand infras: start, sweep, memory, idle, a push to a hundred of them."""
     bench = Bench(base / "many", INFRAS)
     with running(bench) as service:
@@ -126,18 +123,18 @@ def measure_many(base: Path) -> list[tuple[str, str, str]]:
     began = time.monotonic()
     bench.service.start()
     ready = time.monotonic() - began
-    rows = [("start to ready, 1,000 infras", f"{ready:.2f} s", "2 s")]
+    rows = [Row("service: start to ready, 1,000 infras", f"{ready:.2f} s", "2 s")]
     try:
         bench.service.wait_idle(600)
         done = bench.service.read_log("cycle-ended")[-INFRAS:]
         assert {each["result"] for each in done} == {"unchanged"}
         swept = time.monotonic() - began - ready
         before, memory = bench.read_usage()
-        rows.append(("a sweep of 1,000 × 10, nothing changed", f"{swept:.1f} s", "30 s"))
-        rows.append(("its memory at most", f"{memory:.0f} MiB", "200 MiB"))
+        rows.append(Row("service: a sweep of 1,000 × 10, all unchanged", f"{swept:.1f} s", "30 s"))
+        rows.append(Row("service: memory of that at most", f"{memory:.0f} MiB", "200 MiB"))
         time.sleep(20)
         idle = (bench.read_usage()[0] - before) / 20 * 100
-        rows.append(("idle, 1,000 infras", f"{idle:.2f} % of a core", "1 %"))
+        rows.append(Row("service: idle, 1,000 infras", f"{idle:.2f} % of a core", "1 %"))
         for number in range(100):
             bench.write(number, "second")
         pushed = bench.push()
@@ -145,8 +142,10 @@ def measure_many(base: Path) -> list[tuple[str, str, str]]:
         bench.service.wait_idle(600)
         raw = measure_raw(base, 100)
         ratio = (last - pushed) / raw
-        text = f"{last - pushed:.1f} s, {ratio:.1f} × raw"
-        rows.append(("100 infras changed by one push", text, "2 × raw"))
+        text = (
+            f"{last - pushed:.1f} s; Git and disk alone, on every core, {raw:.1f} s: {ratio:.1f}×"
+        )
+        rows.append(Row("service: 100 infras changed by one push", text, "2×"))
     finally:
         bench.service.stop(130)
     return rows
@@ -177,7 +176,7 @@ def measure_raw(base: Path, count: int) -> float:
     return (time.monotonic() - began) / (os.cpu_count() or 1)
 
 
-def measure_healing(base: Path) -> list[tuple[str, str, str]]:
+def measure_healing(base: Path) -> list[Row]:
     """Measure how long a broken file or a dead process stays so; each in an infra of its own."""
     bench = Bench(base / "healing", ROUNDS)
     for number in range(ROUNDS):
@@ -208,8 +207,8 @@ def measure_healing(base: Path) -> list[tuple[str, str, str]]:
             for pid in find_sleeps(number):
                 os.kill(pid, signal.SIGKILL)
     return [
-        ("a file broken → healed, p95", f"{get_p95(files):.2f} s", "1 s"),
-        ("a process broken → healed, p95", f"{get_p95(processes):.2f} s", "1 s"),
+        Row("service: a file broken until healed, p95", f"{get_p95(files):.2f} s", "1 s"),
+        Row("service: a process broken until healed, p95", f"{get_p95(processes):.2f} s", "1 s"),
     ]
 
 
@@ -225,7 +224,7 @@ def find_sleeps(number: int) -> set[int]:
     return found
 
 
-def measure_take_over(base: Path) -> list[tuple[str, str, str]]:
+def measure_take_over(base: Path) -> list[Row]:
     """Measure how long the lock of a holder on another machine outlives it.
 
     That it is another machine is played: the holder's boot id is not this one's.
@@ -259,17 +258,16 @@ def measure_take_over(base: Path) -> list[tuple[str, str, str]]:
             service.client.order("resume")
             values.append(bench.wait_for(0, f"round {number}") - began)
             service.wait_idle()
-    return [("take-over from a killed holder, ttl 10 s", f"{max(values):.1f} s", "12 s")]
+    return [
+        Row("service: take-over from a killed holder, ttl 10 s", f"{max(values):.1f} s", "12 s")
+    ]
 
 
-def measure_webhook(base: Path) -> list[tuple[str, str, str]]:
+def measure_webhook(base: Path) -> list[Row]:
     """Measure from the webhook's arrival to the first effect, with the lock at a real Gitea."""
-    from conftest import find_peer
-    from gitea_server import GiteaServer
-
-    program = find_peer("gitea")
+    program = find_gitea()
     if program is None:
-        return []
+        return [Row("service: webhook", "Gitea is not on this machine: the tests build it")]
     gitea = GiteaServer(program, base / "gitea")
     gitea.start()
     try:
@@ -304,13 +302,19 @@ def measure_webhook(base: Path) -> list[tuple[str, str, str]]:
                 bench.wait_for(0, f"hooked {number}")
                 service.wait_idle()
                 values.append(read_delay(service, seen))
-        call, push = measure_calls(gitea, repository, bench)
+        call = measure_call(gitea, repository)
     finally:
         gitea.stop()
+    ratio = statistics.median(values) / call
+    told = (
+        f"{get_p95(values):.2f} s; median {statistics.median(values):.2f} s, {ratio:.1f}× the one "
+    )
     return [
-        ("webhook → first effect, Gitea's lock, p95", f"{get_p95(values):.2f} s", "0.6 s"),
-        ("the same, median", f"{statistics.median(values):.2f} s", ""),
-        ("of which one call to Gitea and a push", f"{call:.2f} s, {push:.2f} s", ""),
+        Row(
+            "service: webhook until first effect, lock at Gitea, p95",
+            f"{told}call of {call:.2f} s in it",
+            "0.6 s",
+        )
     ]
 
 
@@ -334,50 +338,24 @@ def time_of(text: str) -> float:
     return datetime.fromisoformat(text).timestamp()
 
 
-def measure_calls(gitea: object, repository: str, bench: Bench) -> tuple[float, float]:
-    """Return what one call that writes a file takes at Gitea, and one push."""
-    import base64
-
-    calls, pushes = [], []
+def measure_call(gitea: GiteaServer, repository: str) -> float:
+    """Return what one call that writes a file takes at Gitea."""
+    values = []
     for number in range(5):
         body = {"content": base64.b64encode(b"x").decode(), "branch": "raw", "message": "x"}
         body |= {"new_branch": "raw", "branch": "main"} if number == 0 else {}
         began = time.monotonic()
-        status, told = gitea.call("POST", f"/repos/{repository}/contents/raw{number}", body)  # type: ignore[attr-defined]
+        status, told = gitea.call("POST", f"/repos/{repository}/contents/raw{number}", body)
         assert status == HTTPStatus.CREATED, told
-        calls.append(time.monotonic() - began)
-        bench.run("git", "commit", "-q", "--allow-empty", "-m", "x")
-        began = time.monotonic()
-        bench.run("git", "push", "-q", str(bench.hub), "HEAD:refs/heads/pushed")
-        pushes.append(time.monotonic() - began)
-    return statistics.median(calls), statistics.median(pushes)
+        values.append(time.monotonic() - began)
+    return statistics.median(values)
 
 
-PARTS: tuple[Callable[[Path], list[tuple[str, str, str]]], ...] = (
-    measure_healing,
-    measure_take_over,
-    measure_webhook,
-    measure_many,
-)
-
-
-def measure_all() -> str:
-    """Return the table."""
-    lines = ["| The service | Measured | Reach |", "| --- | --- | --- |"]
-    with tempfile.TemporaryDirectory() as folder:
-        for part in PARTS:
-            for row in part(Path(folder)):
-                lines.append("| " + " | ".join(row) + " |")
-                print(json.dumps(row), flush=True)
-    return "\n".join(lines) + "\n"
-
-
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--write", type=Path)
-    parser.add_argument("--only")
-    options = parser.parse_args()
-    PARTS = tuple(each for each in PARTS if options.only in {None, each.__name__})
-    table = measure_all()
-    if options.write:
-        options.write.write_text(table)
+def measure_serving(base: Path) -> Iterator[Row]:
+    """Measure all of it."""
+    folder = base / "serving"
+    folder.mkdir()
+    yield from measure_healing(folder)
+    yield from measure_take_over(folder)
+    yield from measure_webhook(folder)
+    yield from measure_many(folder)
