@@ -16,6 +16,7 @@ from provisioning.core.fsck import LogCommit
 from provisioning.core.holding import hold_changes
 from provisioning.core.ids import ResourceId, get_number
 from provisioning.core.plans import BlockedResource, Plan, PlannedChange
+from provisioning.core.recording import has_other_terms
 from provisioning.core.records import Change, Run, Suspensions
 from provisioning.core.statelog import RUN
 
@@ -118,10 +119,13 @@ def hold_contested(
 ) -> Plan:
     """Return *plan* without putting back what is fought over, and what waits for that.
 
-    A change that Git asks for goes on, and so does what is among *corrects*.
+    A change that Git asks for goes on, be it of lifecycle or order alone, and so does what is
+    among *corrects*.
     """
     healing = {
-        each.id: each for each in plan.changes if list_healed(each) and each.id not in corrects
+        each.id: each
+        for each in plan.changes
+        if list_healed(each) and not _asks_for_terms(each) and each.id not in corrects
     }
     if not healing:
         return plan
@@ -138,6 +142,13 @@ def hold_contested(
         if not set(fight.fields).isdisjoint(list_healed(healing[name]))
     }
     return hold_changes(plan, held, "it waits for something that is fought over")
+
+
+def _asks_for_terms(change: PlannedChange) -> bool:
+    """Tell whether something is to be recorded that counts once the resource is gone from Git."""
+    if change.record is None or change.resource is None:
+        return False
+    return has_other_terms(change.record, change.resource)
 
 
 def _name_fields(fight: Fight) -> str:

@@ -32,9 +32,7 @@ def is_behind(
         spec: Its desired spec, resolved and expanded.
         key: The key of fingerprints.
     """
-    if record.lifecycle != resource.lifecycle:
-        return True
-    if {*record.depends_on} != {*resource.dependencies}:
+    if has_other_terms(record, resource):
         return True
     stated = record.spec
     names = [name for name in {**stated, **spec} if not _is_same(name, stated, spec)]
@@ -43,6 +41,12 @@ def is_behind(
     wanted, old = ({name: it[name] for name in names if name in it} for it in (spec, stated))
     fields = leave_ignored(resource.lifecycle, compute_diff(kind, wanted, old, {}, key))
     return any(map(_is_telling, fields))
+
+
+def has_other_terms(record: Record, resource: Resource) -> bool:
+    """Tell whether *record* says something else of lifecycle or order than the manifest."""
+    is_same_order = {*record.depends_on} == {*resource.dependencies}
+    return record.lifecycle != resource.lifecycle or not is_same_order
 
 
 def _is_same(name: str, stated: Mapping[str, Tree], spec: Mapping[str, Tree]) -> bool:

@@ -19,6 +19,7 @@ from provisioning.core.manifests.documents import MAX_DEPTH, Document
 from provisioning.core.manifests.json import parse_json
 from provisioning.core.manifests.toml import parse_toml
 from provisioning.core.manifests.yaml import parse_yaml
+from provisioning.core.references import know_nothing
 from provisioning.core.values import Tree, render_canonical
 from provisioning.gitstore.compiled import Snapshot, load_snapshot, pack_file, save_snapshot
 from provisioning.providers.local.kinds import KINDS as ALL_KINDS
@@ -46,14 +47,29 @@ def check_json(data: bytes) -> None:
 def _check_manifest(data: bytes, file: str, parse: Parse) -> None:
     for document in read_or_refuse(lambda: parse(data, file), in_text=data) or ():
         _check_document(document, len(data.splitlines()) + 1)
-    resources = read_or_refuse(lambda: compile_manifest(data, file, KINDS), in_text=data)
+    resources = read_or_refuse(lambda: compile_manifest(data, file, KINDS, _look_up), in_text=data)
     for each in resources or ():
         render_canonical(each.spec)
-    snapshot = Snapshot("1", "tree", {file: pack_file("blob", resources or ())})
+    snapshot = Snapshot("1", "tree", {file: pack_file("blob", resources or (), {})})
     with stored(b"") as path:
         save_snapshot(path, snapshot)
         kept = load_snapshot(path, "1").files[file].unpack()
         hold_same(kept, resources or (), "the cache gives something else")
+
+
+def _look_up(reference: Reference, source: Source) -> Tree:
+    """Answer the settings that `when` and `forEach` name by the last word of the reference."""
+    if reference.steps and reference.steps[-1] in GIVEN:
+        return GIVEN[reference.steps[-1]]
+    return know_nothing(reference, source)
+
+
+GIVEN: dict[str, Tree] = {
+    "on": True,
+    "stage": "prod",
+    "sites": {"a": {"port": 80, "name": "{{env.A}}"}, "b": {"port": "{{{{", "name": ["x"]}},
+    "names": {"a": "text", "": None, "A/b": 1.5},
+}
 
 
 def _check_document(document: Document, last: int) -> None:

@@ -34,7 +34,10 @@ class Target(NamedTuple):
 MANIFEST = (
     "apiVersion provisioning/v1 kind metadata name labels spec lifecycle protect drift onDelete "
     "dependsOn moved from Value File Process Directory input triggers path content template vars "
-    f"source mode command env cwd restart stop ready tcp http exec timeout {BRACES}"
+    f"source mode command env cwd restart stop ready tcp http exec timeout {BRACES} "
+    "when forEach value in notIn {{each.key}} {{each.value.port}} {{each.value}} "
+    "{{config.values.on}} {{config.values.sites}} {{config.values.names}} {{config.values.stage}} "
+    "removed from infra retain ignoreFields createBeforeDelete timeouts 10m"
 )
 SETTINGS = (
     "=== config/provisioning.yaml === flags === infra/web/config.toml "

@@ -8,7 +8,7 @@ from provisioning.core.conditions import Condition, compute_status
 from provisioning.core.errors import InvalidArgument
 from provisioning.core.fights import REACH, find_fights
 from provisioning.core.fsck import compute_findings
-from provisioning.core.resources import DriftPolicy, Lifecycle
+from provisioning.core.resources import DeletePolicy, DriftPolicy, Lifecycle
 from provisioning.reconciler.leasing import Clocks
 from provisioning.reconciler.prospects import Conclusion, Request
 from provisioning.reconciler.replays import Begun, replay_run
@@ -105,6 +105,41 @@ def test_what_git_asks_for_goes_on(box):
     assert box.reconcile(other).conclusion is Conclusion.APPLIED
     assert get(box).attributes["size"] == 1
     fight(box, other, 2)
+
+
+def test_a_field_that_git_leaves_to_the_other_is_fought_over_no_more(box):
+    """`ignoreFields` settles it by itself: it is recorded, nothing is touched, nothing is told."""
+    commit = start(box)
+    fight(box, commit, 3)
+    change(box, size=7)
+    ignoring = box.commits.commit(
+        build_resource(A, {"size": 1, "tags": ["a"]}, lifecycle=Lifecycle(ignore_fields=("size",))),
+        build_resource(B, {"size": 1}),
+        build_resource("Note/n", {"input": "{{resources.Thing/a.size}}"}),
+    )
+    run = box.reconcile(ignoring).run
+    assert (A, "adopted") in [(each.id, each.outcome) for each in run.changes]
+    assert get(box).attributes["size"] == 7
+    assert read_fights(box) == {}
+    assert box.reconcile(ignoring).conclusion is Conclusion.UNCHANGED
+    with pytest.raises(InvalidArgument, match="not suspended"):
+        resume(box.log, A, "ana", judge=box.judge)
+
+
+@pytest.mark.parametrize(
+    "more", [{"lifecycle": Lifecycle(on_delete=DeletePolicy.RETAIN)}, {"depends_on": [B]}]
+)
+def test_what_git_asks_for_beside_the_fields_is_recorded_during_a_fight(box, more):
+    """Or what is to be retained would be deleted, once it is gone from Git."""
+    commit = start(box)
+    fight(box, commit, 3)
+    change(box, size=7)
+    asked = start(box, **more)
+    record, wanted = box.read_records()[A], build_resource(A, **more)
+    assert record.lifecycle == wanted.lifecycle
+    assert {*wanted.depends_on} <= {*record.depends_on}
+    change(box, size=7)
+    assert box.reconcile(asked).conclusion is Conclusion.BLOCKED
 
 
 def test_a_request_to_put_it_back_is_followed(box):
