@@ -14,7 +14,11 @@ from provisioning.bootstrap.workspace import Workspace
 from provisioning.config.home import find_home
 from provisioning.config.layers import WORKSPACE_FILE, Layers
 from provisioning.config.workspace import find_workspace
-from provisioning.core.errors import ProvisioningError, RepositoryUnusable
+from provisioning.core.errors import (
+    InvalidConfiguration,
+    ProvisioningError,
+    RepositoryUnusable,
+)
 from provisioning.core.ids import CommitId
 from provisioning.core.redaction import Redactor
 from provisioning.core.resources import Resource
@@ -126,7 +130,11 @@ class ServedWorkspace(Workspace):
             return []
 
     def read_rhythms(self, commit: CommitId, infras: Iterable[str]) -> dict[str, Rhythm]:
-        """Return how often each of *infras* is looked at."""
+        """Return how often each of *infras* is looked at.
+
+        Raises:
+            InvalidConfiguration: If settings that hold for all of them are broken.
+        """
         general = _build_rhythm(self.load_layers(commit, None))
         own = {
             infra
@@ -134,9 +142,15 @@ class ServedWorkspace(Workspace):
             if any(each.name == "config.toml" for each in self.repository.read_tree(folder))
         }
         return {
-            infra: _build_rhythm(self.load_layers(commit, infra)) if infra in own else general
+            infra: self._read_rhythm(commit, infra, general) if infra in own else general
             for infra in infras
         }
+
+    def _read_rhythm(self, commit: CommitId, infra: str, general: Rhythm) -> Rhythm:
+        try:
+            return _build_rhythm(self.load_layers(commit, infra))
+        except InvalidConfiguration:  # its own cycle tells what is wrong with it
+            return general
 
     def find_reviews(self) -> list[int]:
         """Return the open pull requests that are not as they were when this was asked last."""

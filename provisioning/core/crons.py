@@ -1,17 +1,20 @@
-"""Cron expressions: the minutes that they name, by the calendar alone. Pure.
+"""Cron expressions, and the moments that they name. Pure.
 
 Five fields as crontab(5) of Vixie cron has them: minute, hour, day of the month, month, day of
 the week; with lists, ranges, steps and English names. If neither field of days begins with `*`,
 a day that fits one of them is enough.
+
+What the clocks of a zone skip is counted by the offset before the change, and what they show
+twice is the first of the two (RFC 5545, section 3.3.5).
 """
 
 from __future__ import annotations
 
 import re
 from calendar import monthrange
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, time
+from datetime import date, datetime, time, timedelta, tzinfo
 
 from provisioning.core.errors import InvalidArgument
 
@@ -19,6 +22,9 @@ _MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct",
 _WEEKDAYS = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"]
 _PART = re.compile(r"(\*|(\w+)(?:-(\w+))?)(?:/(\d{1,2}))?\Z")
 _LEAP = 2024
+
+HORIZON = 8 * 366
+"""Days within which every day of the calendar comes once: 29 February can take eight years."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +69,24 @@ class Cron:
         """Return the minutes that it names of each day it falls on, in their order."""
         hours, minutes = sorted(self.hours), sorted(self.minutes)
         return [time(hour, minute) for hour in hours for minute in minutes]
+
+    def list_moments(self, day: date, zone: tzinfo) -> Iterator[datetime]:
+        """Return when the clocks of *zone* show on *day* what it names."""
+        if self.falls_on(day):
+            yield from (datetime.combine(day, each, zone) for each in self.list_times())
+
+    def find_next(self, now: float, zone: tzinfo) -> float | None:
+        """Return the first moment after *now*; None if there is none within some years.
+
+        Moments are seconds since the epoch.
+        """
+        today = datetime.fromtimestamp(now, zone).date()
+        for ahead in range(-1, HORIZON):
+            found = self.list_moments(today + timedelta(ahead), zone)
+            later = [at for each in found if (at := each.timestamp()) > now]
+            if later:
+                return min(later)
+        return None
 
 
 def parse_cron(text: str) -> Cron:

@@ -1,8 +1,7 @@
 """When runs may change something: windows that allow it, and freezes that forbid it. Pure.
 
 Moments are seconds since the epoch. An occurrence begins when the clocks of the window's zone
-show what its cron expression names. What they skip is counted by the offset before the change,
-and what they show twice begins the first time (RFC 5545, section 3.3.5).
+show what its cron expression names; see `core.crons` for what they skip or show twice.
 """
 
 from __future__ import annotations
@@ -15,9 +14,6 @@ from math import ceil
 
 from provisioning.core.crons import Cron
 from provisioning.core.spans import DAY, Span
-
-HORIZON = 8 * 366
-"""Days within which every day of the calendar comes once: 29 February can take eight years."""
 
 
 class Effect(StrEnum):
@@ -49,19 +45,10 @@ class Window:
 
     def find_opening(self, now: float) -> float | None:
         """Return when it opens next after *now*; None if it does not within some years."""
-        today = datetime.fromtimestamp(now, self.zone).date()
-        for ahead in range(-1, HORIZON):
-            found = self._list_occurrences(today + timedelta(ahead))
-            later = [begin for begin, _ in found if begin > now]
-            if later:
-                return min(later)
-        return None
+        return self.cron.find_next(now, self.zone)
 
     def _list_occurrences(self, day: date) -> Iterator[tuple[float, float]]:
-        if not self.cron.falls_on(day):
-            return
-        for time in self.cron.list_times():
-            begin = datetime.combine(day, time, self.zone)
+        for begin in self.cron.list_moments(day, self.zone):
             end = begin + timedelta(days=self.span.days)
             yield begin.timestamp(), end.timestamp() + self.span.seconds
 

@@ -7,6 +7,9 @@ import socket
 import time
 from contextlib import suppress
 
+STARTING = 60
+"""Seconds that a service asks for, each time, while it starts."""
+
 
 class Notifier:
     """Sends to the socket that `NOTIFY_SOCKET` names, if it does."""
@@ -26,6 +29,14 @@ class Notifier:
         text = "\n".join(f"{key}={value}" for key, value in words.items())
         with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
             sock.sendto(text.encode(), self._address)
+
+    def send_starting(self) -> None:
+        """Ask for a minute more to start in; to be sent with each sign of life before `READY`.
+
+        So a Git server that answers nothing does not end the service, however long it takes, and
+        a start that hangs does.
+        """
+        self.send(EXTEND_TIMEOUT_USEC=STARTING * 1_000_000)
 
     def send_reloading(self) -> None:
         """Say that settings are read again; systemd 253 wants the moment of it."""

@@ -24,7 +24,8 @@ WorkingDirectory={folder}
 Restart=always
 RestartSec=2
 WatchdogSec=120
-TimeoutStartSec=300
+# Until it is ready it asks for more with each sign of life: a slow Git server ends no start.
+TimeoutStartSec=120
 TimeoutStopSec=120
 # Processes that the service keeps outlive it, and are found again when it is back. What is below
 # holds for them, too; what they write to /tmp goes when the service ends.

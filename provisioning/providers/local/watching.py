@@ -1,8 +1,9 @@
 """Notices changes of files and the end of processes, as the kernel tells them.
 
 A file is watched through the folder that it lies in (inotify(7)): so a file that is replaced,
-or is not there yet, is noticed too. A process is watched by a descriptor that becomes readable
-when it ends (pidfd_open(2)).
+or is not there yet, is noticed too. So is each folder on the way from the root: when it comes,
+goes or is moved, what lies below is watched anew. A process is watched by a descriptor that
+becomes readable when it ends (pidfd_open(2)).
 """
 
 from __future__ import annotations
@@ -11,8 +12,11 @@ import os
 import select
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
+from itertools import groupby
+from operator import itemgetter
+from pathlib import Path
 
 from inotify_simple import INotify, flags
 
@@ -36,11 +40,14 @@ CHANGES = (
 )
 
 
+GONE = flags.DELETE_SELF | flags.MOVE_SELF | flags.IGNORED | flags.UNMOUNT
+
+
 @dataclass(slots=True)
 class _Watched:
-    """A folder: who owns which name in it."""
+    """A folder: who owns which name in it; it has several paths once it was moved, or mounted."""
 
-    path: str
+    paths: set[str] = field(default_factory=set)
     names: dict[str, set[str]] = field(default_factory=dict)
 
 
@@ -53,7 +60,11 @@ class _Followed:
 
 
 class LocalWatch:
-    """See `core.providers.Watch`; one thread waits for the kernel."""
+    """See `core.providers.Watch`; one thread waits for the kernel.
+
+    Raises:
+        ProviderError: If the kernel gives no more descriptors.
+    """
 
     def __init__(self, roots: Roots, notify: Callable[[str], None]) -> None:
         self._roots = roots
@@ -63,13 +74,13 @@ class LocalWatch:
         self._folders: dict[int, _Watched] = {}
         self._descriptors: dict[str, int] = {}
         self._pidfds: dict[int, tuple[str, tuple[int, int]]] = {}
-        self._inotify = INotify(nonblocking=True)
-        self._wake, self._waker = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
-        self._poll = select.epoll()
-        for each in (self._inotify.fd, self._wake):
-            self._poll.register(each, select.EPOLLIN)
-        self._thread = threading.Thread(target=self._listen, name="watch", daemon=True)
-        self._thread.start()
+        try:
+            self._open()
+        except OSError as exc:
+            raise ProviderError(
+                f"changes of files cannot be watched: {exc.strerror}",
+                hint="raise fs.inotify.max_user_instances by sysctl, or the limit of open files",
+            ) from exc
 
     def follow(self, owner: str, targets: Sequence[Target]) -> None:
         """See `Watch.follow`."""
@@ -79,22 +90,34 @@ class LocalWatch:
         with self._mutex:
             known = self._owners.get(owner, _Followed())
             self._owners[owner] = wanted
-            if wanted == _Followed():
-                del self._owners[owner]
             for folder, name in known.files - wanted.files:
                 self._leave(owner, folder, name)
-            for folder, name in wanted.files:
-                self._enter(owner, folder, name)
+            self._enter_all(owner)
+            if wanted == _Followed():
+                del self._owners[owner]
             self._follow_processes(owner, wanted.processes)
 
     def close(self) -> None:
         """See `Watch.close`."""
         os.write(self._waker, b"x")
         self._thread.join()
-        for each in (*self._pidfds, self._wake, self._waker):
+        for each in self._pidfds:
             os.close(each)
-        self._poll.close()
-        self._inotify.close()
+        self._opened.close()
+
+    def _open(self) -> None:
+        """Open all descriptors and listen to them, or open none."""
+        with ExitStack() as opened:
+            self._inotify = opened.enter_context(INotify(nonblocking=True))
+            self._wake, self._waker = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+            for each in (self._wake, self._waker):
+                opened.callback(os.close, each)
+            self._poll = opened.enter_context(select.epoll())
+            for each in (self._inotify.fd, self._wake):
+                self._poll.register(each, select.EPOLLIN)
+            self._thread = threading.Thread(target=self._listen, name="watch", daemon=True)
+            self._thread.start()
+            self._opened = opened.pop_all()
 
     # What is to be watched
 
@@ -104,18 +127,38 @@ class LocalWatch:
                 continue
             with suppress(ProviderError):
                 folder, name = self._roots.locate(target.attributes["path"])
-                yield str(folder), name
+                yield from _list_steps(folder.root, (*folder.names, name))
 
-    def _enter(self, owner: str, folder: str, name: str) -> None:
-        descriptor = self._descriptors.get(folder)
+    def _enter_all(self, owner: str) -> None:
+        """Watch what *owner* follows, from the top: what comes meanwhile is told by its folder."""
+        steps = sorted(self._owners.get(owner, _Followed()).files)
+        for folder, found in groupby(steps, key=itemgetter(0)):
+            watched = self._watch_folder(folder)
+            for _, name in found:
+                watched.names.setdefault(name, set()).add(owner)
+
+    def _watch_folder(self, folder: str) -> _Watched:
+        """Return what is watched at *folder*, which the kernel knows: it may be another one now."""
+        known = self._descriptors.pop(folder, None)
+        try:
+            descriptor = self._inotify.add_watch(folder, CHANGES)
+        except OSError:  # it is not there, or the user's limit of watches is reached
+            descriptor = None
+        if known is not None and known != descriptor:
+            self._part(folder, known)
         if descriptor is None:
-            try:
-                descriptor = self._inotify.add_watch(folder, CHANGES)
-            except OSError:  # it is not there, or the user's limit of watches is reached
-                return
-            self._descriptors[folder] = descriptor
-            self._folders[descriptor] = _Watched(folder)
-        self._folders[descriptor].names.setdefault(name, set()).add(owner)
+            return _Watched()
+        self._descriptors[folder] = descriptor
+        watched = self._folders.setdefault(descriptor, _Watched())
+        watched.paths.add(folder)
+        return watched
+
+    def _part(self, folder: str, descriptor: int) -> None:
+        """Note that *folder* is no longer what has *descriptor*."""
+        watched = self._folders[descriptor]
+        watched.paths.discard(folder)
+        if not watched.paths:
+            self._stop_watching(descriptor)
 
     def _leave(self, owner: str, folder: str, name: str) -> None:
         descriptor = self._descriptors.get(folder)
@@ -126,15 +169,18 @@ class LocalWatch:
         if not names.get(name):
             names.pop(name, None)
         if not names:
-            self._drop(descriptor)
-            with suppress(OSError):
-                self._inotify.rm_watch(descriptor)
+            self._stop_watching(descriptor)
 
-    def _drop(self, descriptor: int) -> _Watched | None:
+    def _stop_watching(self, descriptor: int) -> set[str]:
+        """Forget a folder; return who followed anything in it."""
         watched = self._folders.pop(descriptor, None)
-        if watched is not None:
-            del self._descriptors[watched.path]
-        return watched
+        if watched is None:
+            return set()
+        for path in watched.paths:
+            self._descriptors.pop(path, None)
+        with suppress(OSError):  # the kernel has let go of it by itself
+            self._inotify.rm_watch(descriptor)
+        return set().union(*watched.names.values())
 
     def _follow_processes(self, owner: str, wanted: frozenset[tuple[int, int]]) -> None:
         known = {process: fd for fd, (other, process) in self._pidfds.items() if other == owner}
@@ -176,23 +222,25 @@ class LocalWatch:
             return {owner}
 
     def _take_changes(self) -> set[str]:
-        owners: set[str] = set()
+        """Return whom the changes concern; where folders did change, they are watched anew."""
+        told: set[str] = set()
+        moved: set[str] = set()
         for event in self._inotify.read(timeout=0):
             if event.mask & flags.Q_OVERFLOW:
-                owners.update(self._owners)
-                continue
-            watched = self._folders.get(event.wd)
-            if watched is None:
-                continue
-            if event.mask & (flags.DELETE_SELF | flags.MOVE_SELF | flags.IGNORED | flags.UNMOUNT):
-                self._drop(event.wd)
-                owners.update(*watched.names.values())
-                if event.mask & flags.MOVE_SELF:
-                    with suppress(OSError):
-                        self._inotify.rm_watch(event.wd)
+                moved.update(self._owners)
+            elif event.mask & GONE:
+                moved.update(self._stop_watching(event.wd))
             else:
-                owners.update(watched.names.get(event.name, ()))
-        return owners
+                owners = self._folders.get(event.wd, _Watched()).names.get(event.name, ())
+                (moved if event.mask & flags.ISDIR else told).update(owners)
+        for owner in moved:
+            self._enter_all(owner)
+        return told | moved
+
+
+def _list_steps(root: Path, names: Sequence[str]) -> Iterable[tuple[str, str]]:
+    """Return the folders from *root* on, each with the name in it that leads on."""
+    return ((str(root.joinpath(*names[:depth])), name) for depth, name in enumerate(names))
 
 
 def _list_processes(targets: Iterable[Target]) -> Iterable[tuple[int, int]]:

@@ -21,11 +21,14 @@ LOOK = 1.0
 class _Job:
     work: Work
     sign: float
-    is_hung: bool = False
+    is_replaced: bool = False
 
 
 class Crew:
     """Works on a queue with *size* threads.
+
+    A worker hangs for as long as it gives no sign of life. When it is found to, another one
+    takes its place for good; it may go on all the same, and then is waited for again.
 
     Args:
         size: How many keys are worked on at once.
@@ -78,7 +81,7 @@ class Crew:
     def list_hung(self) -> list[Work]:
         """Return what workers hang on."""
         with self._change:
-            return [job.work for job in self._jobs.values() if job.is_hung]
+            return [job.work for job in self._jobs.values() if self._is_hung(job)]
 
     def close(self) -> None:
         """Take nothing any more; what is in hand is finished."""
@@ -92,15 +95,18 @@ class Crew:
             return self._change.wait_for(self._is_done, seconds)
 
     def _is_done(self) -> bool:
-        return all(job.is_hung for job in self._jobs.values())
+        return all(map(self._is_hung, self._jobs.values()))
+
+    def _is_hung(self, job: _Job) -> bool:
+        return self.now() - job.sign > self._patience
 
     # Threads
 
     def _staff(self) -> None:
-        """Make sure that *size* threads work, besides those that hang."""
+        """Make sure that *size* threads work, besides those that were replaced."""
         self._threads = {each for each in self._threads if each.is_alive()}
-        hung = sum(job.is_hung for job in self._jobs.values())
-        for _ in range(self.size + hung - len(self._threads)):
+        replaced = sum(job.is_replaced for job in self._jobs.values())
+        for _ in range(self.size + replaced - len(self._threads)):
             thread = threading.Thread(target=self._work, name="worker", daemon=True)
             self._threads.add(thread)
             thread.start()
@@ -112,7 +118,7 @@ class Crew:
                 job = self._jobs.pop(work.key)
                 self._queue.end(work.key, ending, self.now())
                 self._change.notify_all()
-                if job.is_hung:  # another has its place by now
+                if job.is_replaced:
                     return
 
     def _take(self) -> Work | None:
@@ -142,15 +148,13 @@ class Crew:
             self.beat = self.now()
             with self._change:
                 late = [
-                    job
-                    for job in self._jobs.values()
-                    if not job.is_hung and self.beat - job.sign > self._patience
+                    job for job in self._jobs.values() if not job.is_replaced and self._is_hung(job)
                 ]
                 for job in late:
-                    job.is_hung = True
+                    job.is_replaced = True
                 if not self._is_closing:
                     self._staff()
                 self._change.notify_all()
-                is_over = self._is_closing and self._is_done()
+                is_over = self._is_closing and not self._jobs
             for job in late:
                 self._tell(WorkerHung(work=job.work, seconds=self.beat - job.sign))

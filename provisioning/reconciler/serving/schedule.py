@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
@@ -13,11 +13,12 @@ from zoneinfo import ZoneInfo
 
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
-from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
-from provisioning.core.errors import InvalidConfiguration, Source
+from provisioning.core.crons import parse_cron
+from provisioning.core.errors import InvalidArgument, InvalidConfiguration, Source
 from provisioning.core.work import Key, Topic
+from provisioning.reconciler.serving.calendars import CalendarTrigger
 
 JITTER = 0.1
 """The share of an interval by which a tick may come early or late."""
@@ -40,12 +41,13 @@ class Schedule:
     """Ticks for every infra; a tick that was missed comes once, however many were.
 
     The ticks of one interval are spread evenly: each infra has a moment of its own in it, which
-    follows from its name.
+    follows from its name. Any thread may call.
     """
 
     def __init__(self, tick: Callable[[Key], None]) -> None:
         self._tick = tick
         self._rhythms: dict[Key, Rhythm] = {}
+        self._planning = threading.Lock()
         self._scheduler = BackgroundScheduler(
             timezone=UTC,
             executors={"default": ThreadPoolExecutor(1)},
@@ -60,31 +62,53 @@ class Schedule:
 
     def close(self) -> None:
         """Tick no more."""
-        self._closed.set()
-        self._scheduler.shutdown(wait=False)
+        with self._planning:
+            self._closed.set()
+            self._scheduler.shutdown(wait=False)
 
     def plan(self, workspace: str, rhythms: Mapping[str, Rhythm]) -> None:
-        """Tick for the infras of *workspace* that have a rhythm, and for no other of it."""
+        """Tick for the infras of *workspace* that have a rhythm, and for no other of it.
+
+        An infra whose calendar is broken keeps its rhythm; a new one is looked at each interval.
+
+        Raises:
+            InvalidConfiguration: If calendars are broken, naming each; all is planned by then.
+        """
         wanted = {Key(workspace, Topic.INFRA, infra): each for infra, each in rhythms.items()}
-        for key in [each for each in self._rhythms if each.workspace == workspace]:
-            if wanted.get(key) != self._rhythms[key]:
-                del self._rhythms[key]
-                self._scheduler.remove_job(str(key))
-        for key, rhythm in wanted.items():
-            if key not in self._rhythms:
-                self._rhythms[key] = rhythm
-                self._add(key, rhythm)
+        with self._planning:
+            if self._closed.is_set():
+                return
+            for key in [each for each in self._rhythms if each.workspace == workspace]:
+                if key not in wanted:
+                    del self._rhythms[key]
+                    self._scheduler.remove_job(str(key))
+            broken = [exc for key, each in wanted.items() if (exc := self._change(key, each))]
+        if broken:
+            raise _join(broken)
 
     def get_next(self, key: Key) -> datetime | None:
         """Return when *key* ticks next."""
         job = self._scheduler.get_job(str(key))
         return job.next_run_time if job else None
 
+    def _change(self, key: Key, rhythm: Rhythm) -> InvalidConfiguration | None:
+        """Give *key* its rhythm, if that is another one; return what is wrong with it."""
+        if self._rhythms.get(key) == rhythm:
+            return None
+        try:
+            self._add(key, rhythm)
+        except InvalidConfiguration as exc:
+            if key not in self._rhythms:
+                self._add(key, Rhythm(interval=rhythm.interval))
+            return exc
+        return None
+
     def _add(self, key: Key, rhythm: Rhythm) -> None:
         trigger = build_trigger(key, rhythm, datetime.now(UTC))
         self._scheduler.add_job(
             self._tick, trigger, args=(key,), id=str(key), replace_existing=True
         )
+        self._rhythms[key] = rhythm
 
     def _watch_clock(self) -> None:
         """Compute every tick anew where the clock was set, or the machine slept."""
@@ -97,8 +121,19 @@ class Schedule:
 
     def plan_anew(self) -> None:
         """Compute every tick from the time as it is now."""
-        for key, rhythm in list(self._rhythms.items()):
-            self._add(key, rhythm)
+        with self._planning:
+            if self._closed.is_set():
+                return
+            for key, rhythm in list(self._rhythms.items()):
+                self._add(key, rhythm)
+
+
+def _join(broken: Sequence[InvalidConfiguration]) -> InvalidConfiguration:
+    """Make one error of many; most often they are one, which holds for many infras."""
+    first, *others = {str(each): each for each in broken}.values()
+    if not others:
+        return first
+    return InvalidConfiguration("; ".join(map(str, (first, *others))), hint=first.hint)
 
 
 def build_trigger(key: Key, rhythm: Rhythm, now: datetime) -> Any:
@@ -109,11 +144,11 @@ def build_trigger(key: Key, rhythm: Rhythm, now: datetime) -> Any:
     """
     if rhythm.cron is not None:
         try:
-            return CronTrigger.from_crontab(rhythm.cron, timezone=_find_zone(rhythm))
-        except ValueError as exc:
+            return CalendarTrigger(parse_cron(rhythm.cron), _find_zone(rhythm))
+        except InvalidArgument as exc:
             raise InvalidConfiguration(
-                f"serve.cron is {rhythm.cron!r}: {exc}",
-                hint="write five fields, as in '*/15 2-4 * * mon-fri'",
+                f"serve.cron is {rhythm.cron!r}: {exc.message}",
+                hint=exc.hint,
                 source=rhythm.source,
             ) from exc
     share = int.from_bytes(hashlib.sha256(str(key).encode()).digest()[:6]) / 2**48

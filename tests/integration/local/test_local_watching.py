@@ -2,11 +2,14 @@
 
 import os
 import queue
+import resource
 import subprocess
+import threading
 from pathlib import Path
 
 import pytest
 
+from provisioning.core.errors import ProviderError
 from provisioning.core.providers import Target, Watches
 from provisioning.providers.local.provider import LocalProvider
 from provisioning.providers.local.scanning import read_seen
@@ -115,10 +118,113 @@ def test_a_folder_that_is_removed_is_told_and_can_be_followed_anew(tmp_path, wat
 
 
 def test_a_path_outside_of_every_root_is_left_out(tmp_path, watch, told):
-    """As are folders that are not there: whoever follows looks now and then in any case."""
-    watch.follow("shop/web", [file("/etc/passwd"), file("../x"), file("no/such/folder"), file("a")])
+    """Whoever follows looks now and then in any case."""
+    watch.follow("shop/web", [file("/etc/passwd"), file("../x"), file("a")])
     (tmp_path / "live/a").write_text("x")
     assert hear(told) == "shop/web"
+
+
+def hear_all(told):
+    """Wait until nothing more is told."""
+    heard = {hear(told)}
+    while not is_silent(told):
+        pass
+    return heard
+
+
+def test_a_folder_that_is_not_there_yet_is_told_when_it_comes(tmp_path, watch, told):
+    """Each on the way, and then the file in it, without being followed anew."""
+    watch.follow("shop/web", [file("d/e/a")])
+    for folder in ("d", "d/e"):
+        (tmp_path / "live" / folder).mkdir()
+        assert hear_all(told) == {"shop/web"}
+    (tmp_path / "live/d/neighbour").mkdir()
+    assert is_silent(told)
+    (tmp_path / "live/d/e/a").write_text("x")
+    assert hear(told) == "shop/web"
+
+
+def test_a_folder_that_was_made_anew_is_watched_again(tmp_path, watch, told):
+    """Also if it is as it was, so that there is nothing to heal and nobody to follow it anew."""
+    folder = tmp_path / "live/d"
+    folder.mkdir()
+    watch.follow("shop/web", [file("d/a")])
+    folder.rmdir()
+    folder.mkdir()
+    assert hear_all(told) == {"shop/web"}
+    (folder / "a").write_text("x")
+    assert hear(told) == "shop/web"
+
+
+def test_a_folder_that_was_swapped_is_watched_where_it_is(tmp_path, watch, told):
+    """The one that bears the name now is; the one that bore it is not, however far down."""
+    live = tmp_path / "live"
+    for each in ("d/e", "new/e"):
+        (live / each).mkdir(parents=True)
+    watch.follow("shop/web", [file("d/e/a")])
+    (live / "d").rename(live / "old")
+    (live / "new").rename(live / "d")
+    assert hear_all(told) == {"shop/web"}
+    (live / "d/e/a").write_text("x")
+    assert hear_all(told) == {"shop/web"}
+
+
+def test_what_is_followed_while_news_of_its_folder_is_unread_is_watched(tmp_path, told):
+    """The kernel's number of a folder may be an old one's, or known by another path."""
+    live = tmp_path / "live"
+    (live / "d").mkdir(parents=True)
+    held = threading.Event()
+
+    def notify(owner):
+        told.put(owner)
+        held.wait(20)
+
+    opened = LocalProvider(root=live, home=tmp_path / "home").open_watch(notify)
+    try:
+        opened.follow("shop/web", [file("d/a"), file("tap")])
+        (live / "tap").write_text("x")
+        assert hear(told) == "shop/web"
+        (live / "d").rename(live / "e")
+        (live / "d").mkdir()
+        opened.follow("shop/web", [file("d/a"), file("e/b")])
+        held.set()
+        assert hear_all(told) == {"shop/web"}
+        for each in ("d/a", "e/b", "d/a"):
+            (live / each).write_text("x")
+            assert hear_all(told) == {"shop/web"}, each
+    finally:
+        held.set()
+        opened.close()
+
+
+def test_news_that_was_lost_is_made_up_for(tmp_path, told):
+    """Everybody looks, and is watched as things are now: inotify(7) tells that it lost some."""
+    live = tmp_path / "live"
+    (live / "d").mkdir(parents=True)
+    held = threading.Event()
+
+    def notify(owner):
+        told.put(owner)
+        held.wait(20)
+
+    opened = LocalProvider(root=live, home=tmp_path / "home").open_watch(notify)
+    try:
+        opened.follow("shop/web", [file("d/a"), file("tap")])
+        (live / "tap").write_text("x")
+        assert hear(told) == "shop/web"
+        flood = int(Path("/proc/sys/fs/inotify/max_queued_events").read_text())
+        for number in range(flood // 2 + 1):
+            os.mkfifo(live / f"n{number}")
+            (live / f"n{number}").unlink()
+        (live / "d").rmdir()
+        (live / "d").mkdir()
+        held.set()
+        assert hear_all(told) == {"shop/web"}
+        (live / "d/a").write_text("x")
+        assert hear_all(told) == {"shop/web"}
+    finally:
+        held.set()
+        opened.close()
 
 
 def test_the_end_of_a_process_is_told(watch, told):
@@ -137,6 +243,28 @@ def test_the_end_of_a_process_is_told(watch, told):
     finally:
         child.kill()
         child.wait()
+
+
+def list_open():
+    return [each for each in range(1000) if os.path.lexists(f"/proc/self/fd/{each}")]
+
+
+@pytest.mark.parametrize("nth", [0, 1, 3], ids=["inotify", "pipe", "epoll"])
+def test_where_no_descriptor_is_left_none_stays_open(tmp_path, told, nth):
+    """And what to raise is told."""
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    LocalProvider(root=tmp_path, home=tmp_path / "home").open_watch(told.put).close()
+    before = list_open()
+    free = [each for each in range(1000) if each not in before]
+    provider = LocalProvider(root=tmp_path, home=tmp_path / "home")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (free[nth], limits[1]))
+    try:
+        with pytest.raises(ProviderError, match="Too many open files") as error:
+            provider.open_watch(told.put)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    assert "fs.inotify.max_user_instances" in error.value.hint
+    assert list_open() == before
 
 
 def test_nothing_stays_open(tmp_path, told):

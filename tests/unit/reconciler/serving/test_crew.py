@@ -107,6 +107,36 @@ def test_a_worker_that_hangs_is_replaced(build, told):
     assert crew.list_hung() == []
 
 
+def test_who_goes_on_after_a_silence_hangs_no_more(build, told):
+    """It is waited for again, so that nothing ends in the middle of a call."""
+    goes_on, gate, began = threading.Event(), threading.Event(), threading.Event()
+
+    def do(work):
+        if work.key.name == "slow":
+            goes_on.wait(20)
+            while not gate.wait(0.01):
+                crew.sign(work.key)
+        else:
+            began.set()
+        return GOOD
+
+    crew = build(do, size=1, patience=1.0)
+    crew.add(key("slow"), Urgency.PUSH, "")
+    while not told:
+        threading.Event().wait(0.01)
+    assert [each.key for each in crew.list_hung()] == [key("slow")]
+    goes_on.set()
+    while crew.list_hung():
+        threading.Event().wait(0.01)
+    crew.add(key("other"), Urgency.PUSH, "")
+    assert began.wait(20), "its place is taken all the same"
+    crew.close()
+    assert not crew.join(0.05)
+    gate.set()
+    assert crew.join(20)
+    assert len(told) == 1
+
+
 def test_a_sign_of_life_is_one(build, told):
     """Who still gets on with it is not hung, however long it takes."""
     gate = threading.Event()

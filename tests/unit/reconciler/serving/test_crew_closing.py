@@ -53,6 +53,21 @@ def test_a_worker_that_hangs_while_all_is_drained_keeps_nobody_waiting(crew, clo
     assert isinstance(told.get(timeout=30), WorkerHung)
 
 
+def test_a_worker_that_goes_on_while_all_is_drained_is_looked_after(crew, clock, told):
+    """That it hung once is no reason to leave it alone: the watchdog would end it in mid-call."""
+    clock.time = 61.0
+    assert isinstance(told.get(timeout=30), WorkerHung)
+    crew.sign(Key("shop", Topic.INFRA, "web"))
+    assert not crew.join(0.05)
+    clock.time = 62.0
+    until = threading.Event()
+    for _ in range(100):
+        if crew.beat == clock.time:
+            break
+        until.wait(0.1)
+    assert crew.beat == clock.time
+
+
 def test_a_long_drain_is_alive(crew, clock):
     """Its supervisor beats on, so that no watchdog ends it within a run."""
     for clock.time in (20.0, 40.0):

@@ -1,0 +1,46 @@
+"""How often each infra is looked at, as a commit of a real workspace has it."""
+
+import pytest
+
+from provisioning.bootstrap.serving import ServedWorkspace
+from provisioning.config.home import find_home
+from provisioning.core.errors import InvalidConfiguration
+
+SETTINGS = "config/provisioning.yaml"
+
+
+@pytest.fixture
+def read_rhythms(shop):
+    def read():
+        commit = shop.git("rev-parse", "HEAD").strip()
+        workspace = ServedWorkspace(shop.folder, find_home(shop.environment), shop.environment, ())
+        return workspace.read_rhythms(commit, ["web", "api", "db"])
+
+    return read
+
+
+def test_an_infra_may_have_a_rhythm_of_its_own(shop, read_rhythms):
+    """The others have the workspace's."""
+    shop.write("serve = {cron = '0 4 * * 1', timezone = 'Europe/Berlin'}\n", "infra/db/config.toml")
+    shop.commit((shop.folder / SETTINGS).read_text() + "serve: {sweep: 77}\n", SETTINGS)
+    found = read_rhythms()
+    assert (found["db"].cron, found["db"].zone) == ("0 4 * * 1", "Europe/Berlin")
+    assert found["db"].source.file == "infra/db/config.toml"
+    assert [found[each].interval for each in ("web", "api")] == [77, 77]
+    assert found["web"].cron is None
+
+
+@pytest.mark.parametrize("broken", ["nonsense [\n", "serve.sweep = 'often'\n", "servve = 1\n"])
+def test_broken_settings_of_an_infra_cost_only_that_one(shop, read_rhythms, broken):
+    """It has the workspace's rhythm until they are mended; its own cycle tells what is wrong."""
+    shop.commit(broken, "infra/api/config.toml")
+    shop.commit("serve.sweep = 5\n", "infra/db/config.toml")
+    found = read_rhythms()
+    assert [found[each].interval for each in ("web", "api", "db")] == [600, 600, 5]
+
+
+def test_broken_settings_of_the_workspace_are_told(shop, read_rhythms):
+    """Nobody's rhythm is known then."""
+    shop.commit((shop.folder / SETTINGS).read_text() + "serve: {sweep: often}\n", SETTINGS)
+    with pytest.raises(InvalidConfiguration, match=r"serve\.sweep"):
+        read_rhythms()
