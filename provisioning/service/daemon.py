@@ -139,6 +139,8 @@ class _Process:
             if not is_told and self._service.has_begun:
                 is_told = True
                 self._notifier.send(READY=1)
+            elif not is_told and self._service.is_alive:
+                self._notifier.send_starting()
             troubles = self._service.list_troubles()
             if self._service.is_alive:
                 status = "; ".join(troubles)[:200] or "keeping everything equal to Git"
