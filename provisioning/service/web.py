@@ -178,9 +178,10 @@ async def _follow(bus: Bus, service: Service, key: Key) -> AsyncIterator[Shape]:
 
     began = False
     async for shape in bus.listen(is_about, lambda: service.reconcile(key)):
-        yield shape
-        began = began or shape["action"] == "cycle-begun"
-        if shape["action"] == "defect" or (began and shape["action"] == "cycle-ended"):
+        began = began or shape["action"] in {"cycle-begun", "defect"}
+        if began:
+            yield shape
+        if began and shape["action"] in {"cycle-ended", "defect"}:
             return
 
 
