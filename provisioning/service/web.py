@@ -147,6 +147,7 @@ class _Control:
         key = self._find(request)
         if key is None:
             raise InvalidArgument("which infra?", hint="`provisioning serve status` lists them")
+        self._service.check_begins(key)
         return self._stream(_follow(self._bus, self._service, key))
 
     async def refuse(self, request: Request, error: Exception) -> Response:

@@ -69,10 +69,14 @@ class Service:
             each.reload()
 
     def reconcile(self, key: Key) -> None:
-        """Look for news now, and then at an infra, before others.
+        """Look for news now, and then at an infra, before others."""
+        self.keepers[key.workspace].ask(key.name)
+
+    def check_begins(self, key: Key) -> None:
+        """Make sure that a cycle of *key* would be begun.
 
         Raises:
-            InvalidArgument: If that would not happen: it is paused, or the service ends.
+            InvalidArgument: If not: it is paused, or the service ends.
         """
         with self.crew.open_queue() as queue:
             is_paused = queue.is_paused or key in queue.paused
@@ -81,7 +85,6 @@ class Service:
                 f"{key} is {'paused' if is_paused else 'not begun any more: the service drains'}",
                 hint="`provisioning serve resume` ends a pause",
             )
-        self.keepers[key.workspace].ask(key.name)
 
     def find_key(self, name: str) -> Key:
         """Return the key of the infra *name*, `workspace/infra` or, if it is unique, `infra`.

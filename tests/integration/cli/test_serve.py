@@ -199,6 +199,7 @@ def test_paused_resumed_asked_and_drained(shop, serve):
     (shop.folder / "live/etc/motd").write_text("by hand")
     service.wait(lambda: "paused" in ask("queue"), "the work to be paused")
     assert "shop/web is paused" in ask("status")
+    assert "shop/web is paused" in ask("reconcile", "web", expected=1)
     assert read(shop, "etc/motd") == "by hand"
     assert ask("resume") == "resumed: all\n"
     service.wait(lambda: read(shop, "etc/motd") != "by hand", "the healing")
