@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -55,6 +55,13 @@ class Served(Protocol):
         """See `Provider.delete`."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    roots: Roots
+    processes: Processes
+    served: Mapping[str, Served]
+
+
 class LocalProvider:
     """Serves `File`, `Directory`, `Process` and `Value` on this machine. Linux only.
 
@@ -68,33 +75,34 @@ class LocalProvider:
 
     def __init__(self, root: Path, home: Path, allow: Sequence[Path] = ()) -> None:
         self._root, self._home, self._allow = root, home, allow
+        self._loading = threading.Lock()
+        self._loaded: _Parts | None = None
 
-    @cached_property
-    def _processes(self) -> Processes:
-        from provisioning.providers.local.processes import Processes
+    @property
+    def _parts(self) -> _Parts:
+        """What serves the kinds: loaded when it is first needed, once for all threads."""
+        with self._loading:
+            if self._loaded is None:
+                self._loaded = self._load()
+            return self._loaded
 
-        return Processes(self._roots, self._home)
-
-    @cached_property
-    def _roots(self) -> Roots:
-        from provisioning.providers.local.paths import Roots
-
-        return Roots(self._root, self._allow)
-
-    @cached_property
-    def _served(self) -> Mapping[str, Served]:
+    def _load(self) -> _Parts:
         from provisioning.providers.local.directories import DirectoryForm
         from provisioning.providers.local.files import FileForm
+        from provisioning.providers.local.paths import Roots
         from provisioning.providers.local.placed import Placed
+        from provisioning.providers.local.processes import Processes
         from provisioning.providers.local.values import Values
 
-        making = threading.Lock()
-        return {
-            FILE.name: Placed(self._roots, FileForm(), making),
-            DIRECTORY.name: Placed(self._roots, DirectoryForm(making), making),
-            PROCESS.name: self._processes,
+        roots, making = Roots(self._root, self._allow), threading.Lock()
+        processes = Processes(roots, self._home)
+        served: Mapping[str, Served] = {
+            FILE.name: Placed(roots, FileForm(), making),
+            DIRECTORY.name: Placed(roots, DirectoryForm(making), making),
+            PROCESS.name: processes,
             VALUE.name: Values(),
         }
+        return _Parts(roots, processes, served)
 
     def describe(self) -> Sequence[Kind]:
         """Return the four kinds."""
@@ -104,7 +112,7 @@ class LocalProvider:
         """Look at *targets*, kind by kind; strays are processes, for only they can be listed."""
         answers: list[Observation] = [Absent()] * len(targets)
         strays: dict[ResourceId, Present] = {}
-        for kind, served in self._served.items():
+        for kind, served in self._parts.served.items():
             places = [place for place, target in enumerate(targets) if target.kind == kind]
             observed = served.observe(owner, [targets[place] for place in places])
             strays.update(observed.strays)
@@ -116,13 +124,13 @@ class LocalProvider:
         """Return every process, file and directory below the roots that bears a mark of *owner*."""
         found = [
             Found(id=name, kind=PROCESS.name, place=f"process {seen.attributes['pid']}", seen=seen)
-            for name, seen in self._processes.observe(owner, []).strays.items()
+            for name, seen in self._parts.processes.observe(owner, []).strays.items()
         ]
         from provisioning.providers.local.surveying import find_marked
 
-        for place in find_marked(self._roots.list_all(), owner):
+        for place in find_marked(self._parts.roots.list_all(), owner):
             kind = str(place.mark.resource).partition("/")[0]
-            served = self._served.get(kind)
+            served = self._parts.served.get(kind)
             if served is None:
                 continue
             target = Target(id=place.mark.resource, kind=kind, attributes={"path": place.path})
@@ -135,7 +143,7 @@ class LocalProvider:
         """Tell which roots cannot be used, and which have no room for marks in attributes."""
         from provisioning.providers.local.surveying import diagnose_root
 
-        found = (diagnose_root(root) for root, _ in self._roots.list_all())
+        found = (diagnose_root(root) for root, _ in self._parts.roots.list_all())
         return [each for each in found if each]
 
     def create(self, call: Call) -> Mapping[str, Tree]:
@@ -155,7 +163,7 @@ class LocalProvider:
 
     def probe(self, kind: str, attributes: Mapping[str, Tree]) -> Ready | Waiting:
         """Tell whether a process serves; anything else does as soon as it is there."""
-        return self._processes.probe(attributes) if kind == PROCESS.name else Ready()
+        return self._parts.processes.probe(attributes) if kind == PROCESS.name else Ready()
 
     def get_probe_timeout(self, kind: str, attributes: Mapping[str, Tree]) -> float:
         """Return the `timeout` of a process that has a `ready`."""
@@ -167,9 +175,9 @@ class LocalProvider:
         """Watch files and directories by inotify(7), and processes by pidfd_open(2)."""
         from provisioning.providers.local.watching import LocalWatch
 
-        return LocalWatch(self._roots, notify)
+        return LocalWatch(self._parts.roots, notify)
 
     def _get(self, kind: str) -> Served:
-        if kind not in self._served:
+        if kind not in self._parts.served:
             raise ProviderError(f"the provider {NAME} has no kind {kind}")
-        return self._served[kind]
+        return self._parts.served[kind]

@@ -80,6 +80,7 @@ def test_everybody_who_follows_a_file_is_told(tmp_path, watch, told):
     """Two owners of one folder hear each of their own."""
     for name in "ab":
         (tmp_path / "live" / name).write_text("x")
+    for name in "ab":
         watch.follow(f"shop/{name}", [file(name)])
     (tmp_path / "live/b").unlink()
     assert hear(told) == "shop/b"
