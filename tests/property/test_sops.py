@@ -6,7 +6,7 @@ import re
 from contextlib import suppress
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from provisioning.secrets.sops.cipher import Cipher
@@ -84,6 +84,7 @@ def test_any_bytes_come_back_as_they_were(data):
 
 
 @pytest.mark.parametrize("kind", [Format.YAML, Format.JSON])
+@example({"list": ["\n0", [" a\nb"], {"key": "\n0", "list": ["\n0"]}]})
 @given(trees)
 def test_plain_files_come_back_as_they_were(kind, tree):
     """But for whole numbers that are floats, which Go writes as whole numbers."""

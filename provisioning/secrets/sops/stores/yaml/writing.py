@@ -159,21 +159,27 @@ class _Writer:
                 if inside_list
                 else self._indent * ((max(column, 0) + self._indent) // self._indent)
             )
-            yield from self._render_literal(value, deeper, note)
+            yield from _render_literal(value, deeper, deeper - max(column, 0), note)
         else:
             yield f" {render_scalar(value)}{note}"
 
-    def _render_literal(self, text: str, column: int, note: str) -> Iterator[str]:
-        if _is_binary(text):
-            yield " !!binary"
-            text = _encode_base64(text)
-        hint = str(self._indent) if text[0] in " \n" else ""
-        chomp = "-"
-        if text.endswith("\n"):
-            chomp = "+" if text == "\n" or text.endswith("\n\n") else ""
-        yield f" |{hint}{chomp}{note}"
-        for line in text.removesuffix("\n").split("\n"):
-            yield f"\n{' ' * column}{line}" if line else "\n"
+
+def _render_literal(text: str, column: int, depth: int, note: str) -> Iterator[str]:
+    """Write *text* in *column*, which is *depth* deeper than what holds it.
+
+    `sops` always names its whole indentation as the depth, also in a list, where it is 2, and
+    cannot read its own file then.
+    """
+    if _is_binary(text):
+        yield " !!binary"
+        text = _encode_base64(text)
+    hint = str(depth) if text[0] in " \n" else ""
+    chomp = "-"
+    if text.endswith("\n"):
+        chomp = "+" if text == "\n" or text.endswith("\n\n") else ""
+    yield f" |{hint}{chomp}{note}"
+    for line in text.removesuffix("\n").split("\n"):
+        yield f"\n{' ' * column}{line}" if line else "\n"
 
 
 def _has_items(value: Value) -> bool:
