@@ -119,13 +119,13 @@ def measure_many(base: Path) -> list[Row]:
     """Measure a thousand infras: start, sweep, memory, idle, a push to a hundred of them."""
     bench = Bench(base / "many", INFRAS)
     with running(bench) as service:
-        service.wait_idle(1200)
+        service.wait_idle(1200, pause=2)
     began = time.monotonic()
     bench.service.start()
     ready = time.monotonic() - began
     rows = [Row("service: start to ready, 1,000 infras", f"{ready:.2f} s", "2 s")]
     try:
-        bench.service.wait_idle(600)
+        bench.service.wait_idle(600, pause=0.5)
         done = bench.service.read_log("cycle-ended")[-INFRAS:]
         assert {each["result"] for each in done} == {"unchanged"}
         swept = time.monotonic() - began - ready
@@ -139,8 +139,8 @@ def measure_many(base: Path) -> list[Row]:
             bench.write(number, "second")
         pushed = bench.push()
         last = max(bench.wait_for(number, "second") for number in range(100))
-        bench.service.wait_idle(600)
-        raw = measure_raw(base, 100)
+        bench.service.wait_idle(600, pause=0.5)
+        raw = measure_raw(bench, 100)
         ratio = (last - pushed) / raw
         text = (
             f"{last - pushed:.1f} s; Git and disk alone, on every core, {raw:.1f} s: {ratio:.1f}×"
@@ -151,23 +151,18 @@ def measure_many(base: Path) -> list[Row]:
     return rows
 
 
-def measure_raw(base: Path, count: int) -> float:
+def measure_raw(bench: Bench, count: int) -> float:
     """Return what Git and the disk alone take: two pushes an infra, files written and forced."""
-    hub, clone = base / "raw.git", base / "raw"
+    hub, clone = bench.hub, bench.base / "raw"
     run = lambda *words: subprocess.run(words, check=True, capture_output=True)  # noqa: E731
-    run("git", "init", "-q", "--bare", str(hub))
     run("git", "init", "-q", "-b", "main", str(clone))
     git = ("git", "-C", str(clone), "-c", "user.name=b", "-c", "user.email=b@b")
     run(*git, "commit", "-q", "--allow-empty", "-m", "x")
-    heads = []
-    for number in range(2):
-        run(*git, "commit", "-q", "--allow-empty", "-m", f"{number}")
-        heads.append("HEAD")
     began = time.monotonic()
     for number in range(count):
         for _ in range(2):
             run(*git, "commit", "-q", "--allow-empty", "-m", f"{number}")
-            run(*git, "push", "-q", str(hub), f"HEAD:refs/heads/provisioning/i{number}")
+            run(*git, "push", "-q", str(hub), f"HEAD:refs/heads/raw/i{number}")
         for each in range(EACH):
             with (clone / f"f{number}-{each}").open("w") as file:
                 file.write("second")

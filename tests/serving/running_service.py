@@ -83,13 +83,15 @@ class RunningService:
         found = [json.loads(line) for line in lines if line.startswith("{") and line[-1] == "}"]
         return [each for each in found if action in {None, each["action"]}]
 
-    def wait(self, is_so: Callable[[], Any], what: str, seconds: float = 60.0) -> Any:
-        """Wait until *is_so* gives something true, and return that."""
+    def wait(
+        self, is_so: Callable[[], Any], what: str, seconds: float = 60.0, pause: float = 0.02
+    ) -> Any:
+        """Wait until *is_so* gives something true, and return that; look each *pause* seconds."""
         deadline = time.monotonic() + seconds
         while not (found := is_so()):
             tail = self.log.read_text(errors="replace")[-3000:] if self.log.exists() else ""
             assert time.monotonic() < deadline, f"waited in vain for {what}\n{tail}"
-            time.sleep(0.02)
+            time.sleep(pause)
         return found
 
     def get_result(self, infra: str) -> str:
@@ -100,10 +102,10 @@ class RunningService:
                     return each["result"]
         return "unknown"
 
-    def wait_idle(self, seconds: float = 60.0) -> None:
+    def wait_idle(self, seconds: float = 60.0, pause: float = 0.02) -> None:
         """Wait until nothing is queued or being done."""
         self.wait(lambda: self.ask("status")["ready"] and not self.ask("queue")["queue"],
-                  "an empty queue", seconds)  # fmt: skip
+                  "an empty queue", seconds, pause)  # fmt: skip
 
     def wait_busy(self) -> None:
         """Wait until it does something."""
