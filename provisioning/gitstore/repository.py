@@ -340,17 +340,20 @@ class Repository:
         raise StorageFailed(f"{name} cannot be written: {answer.error}", hint="git fsck tells more")
 
     def follow(self, name: str, new: CommitId) -> None:
-        """Let *name* in a mirror say what the remote is known to say; the next fetch may, too."""
+        """Let *name* in a mirror say what the remote is known to say; the next fetch may, too.
+
+        A fetch that writes it at this moment has the lock; libgit2 calls that an `OSError`.
+        """
         import pygit2
 
-        with suppress(pygit2.GitError):
+        with suppress(pygit2.GitError, OSError):
             self._git.references.create(name, new, force=True)
 
     def unfollow(self, name: str) -> None:
         """Let a mirror have no *name*, as the remote is known to have none."""
         import pygit2
 
-        with suppress(KeyError, pygit2.GitError):
+        with suppress(KeyError, pygit2.GitError, OSError):
             self._git.references.delete(name)
 
     def _write_ref(self, name: str, new: str, old: str) -> Answer:

@@ -230,3 +230,19 @@ def test_shallow_clone_says_what_it_cannot_know(bench, tmp_path):
     with pytest.raises(RepositoryUnusable, match="shallow") as caught:
         clone.is_ancestor(one, two)
     assert caught.value.hint == "git fetch --unshallow"
+
+
+def test_a_mirror_that_is_just_fetched_into_is_left_to_the_fetch(bench):
+    """A ref whose lock another git holds says the news a little later; that is no error."""
+    repository = bench.open()
+    first = write(repository, "one")
+    repository.follow(REF, first)
+    assert repository.read_ref(REF) == first
+    lock = bench.folder / ".git" / f"{REF}.lock"
+    lock.touch()
+    repository.follow(REF, write(repository, "two", first))
+    repository.unfollow(REF)
+    assert repository.read_ref(REF) == first
+    lock.unlink()
+    repository.unfollow(REF)
+    assert repository.read_ref(REF) is None
