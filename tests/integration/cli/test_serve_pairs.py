@@ -100,6 +100,7 @@ def test_stopped_past_its_ttl_it_is_fenced(shop, hub, pair, tmp_path):
     sleeper, other = pair
     sleeper.start(waits=False)
     sleeper.wait(lambda: has(sleeper, "operation-begun", "infra", "api"), "the run to begin")
+    sleeper.wait(find_jobs, "the process to be started")
     sleeper.send(signal.SIGSTOP)
     other.start()
     gate.touch()
@@ -118,7 +119,7 @@ def has(service, action, key, value):
     return any(each[key] == value for each in service.read_log(action))
 
 
-def stop_jobs():
+def find_jobs():
     found = []
     for each in Path("/proc").glob("[0-9]*/cmdline"):
         try:
@@ -126,6 +127,11 @@ def stop_jobs():
                 found.append(int(each.parent.name))
         except OSError:
             continue
+    return found
+
+
+def stop_jobs():
+    found = find_jobs()
     for pid in found:
         os.kill(pid, signal.SIGKILL)
     return found
