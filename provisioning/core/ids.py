@@ -79,6 +79,7 @@ def parse_mark(text: str) -> Mark | None:
     """Read a mark; None if *text* is not one, for the world may hold anything."""
     owner, _, made_by = text.rpartition("#")
     run, _, operation = made_by.rpartition(".")
-    if owner.count("/") != 3 or not run or not _NUMBER.match(operation):  # noqa: PLR2004
+    numbers = run.partition("-")[0], operation
+    if owner.count("/") != 3 or not all(_NUMBER.match(each) for each in numbers):  # noqa: PLR2004
         return None
     return Mark(owner, RunId(run), int(operation))

@@ -39,6 +39,9 @@ ENDINGS = (0, -signal.SIGTERM)
 WORKSPACE = f"soak-{os.getpid()}"
 """The workspace's id, so that two soaks beside each other do not count each other's processes."""
 
+DOUBLED = 60.0
+"""Seconds in which a process that was started twice must be one again, whatever else goes on."""
+
 MARK = "PROVISIONING_MARK"
 
 
@@ -276,10 +279,25 @@ def find_processes() -> list[tuple[str, int, str]]:
     return found
 
 
-def find_doubled() -> list[str]:
-    """Return what runs twice, a sentence each."""
-    counts = Counter(infra for infra, _, _ in find_processes())
-    return [f"{infra} had {count} processes" for infra, count in counts.items() if count > 1]
+@dataclass(slots=True)
+class Doubles:
+    """What runs twice, and since when: what a sleeper starts on waking may, for a moment."""
+
+    since: dict[str, float] = field(default_factory=dict)
+    wrongs: set[str] = field(default_factory=set)
+
+    def look(self, now: float) -> int:
+        """Look once; return how many infras are newly found to run something twice."""
+        counts = Counter(infra for infra, _, _ in find_processes())
+        doubled = {infra for infra, count in counts.items() if count > 1}
+        new = doubled - self.since.keys()
+        self.since = {infra: self.since.get(infra, now) for infra in doubled}
+        self.wrongs.update(
+            f"{infra} had two processes for more than {DOUBLED:.0f} s"
+            for infra, since in self.since.items()
+            if now - since > DOUBLED
+        )
+        return len(new)
 
 
 @dataclass(frozen=True, slots=True)
@@ -321,7 +339,7 @@ EVENTS: tuple[tuple[int, Callable[[World], None]], ...] = (
 def soak(world: World, seconds: float) -> tuple[list[str], list[list[Sample]]]:
     """Hurt the services for *seconds*; return what is wrong afterwards, and what they used."""
     samples: list[list[Sample]] = [[], []]
-    doubled: list[str] = []
+    doubles = Doubles()
     for service in world.services:
         service.start()
     began = last = time.monotonic()
@@ -332,7 +350,8 @@ def soak(world: World, seconds: float) -> tuple[list[str], list[list[Sample]]]:
         world.done[event.__doc__.strip()] += 1
         event(world)
         time.sleep(world.chance.uniform(0.2, 3))
-        doubled += find_doubled()
+        if count := doubles.look(time.monotonic()):
+            world.done["a process was started twice, for a moment"] += count
         if now - last > min(60, seconds / 10):
             last = now
             for service, found in zip(world.services, samples, strict=True):
@@ -340,7 +359,7 @@ def soak(world: World, seconds: float) -> tuple[list[str], list[list[Sample]]]:
                     found.append(sample)
             print(f"{now - began:6.0f} s  {sum(world.done.values())} events", flush=True)
     world.faults = 0.0
-    return [*doubled, *world.judge()], samples
+    return [*sorted(doubles.wrongs), *world.judge()], samples
 
 
 def render_report(

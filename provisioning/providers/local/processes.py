@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from signal import Signals
@@ -27,7 +27,7 @@ from provisioning.providers.local.kinds import STOP
 from provisioning.providers.local.notes import Note, Papers, find_papers
 from provisioning.providers.local.paths import Roots, enter
 from provisioning.providers.local.probing import probe, read_last_lines
-from provisioning.providers.local.runs import Run, describe_started, find_run
+from provisioning.providers.local.runs import Run, describe_started, find_run, list_stale
 from provisioning.providers.local.scanning import Member, find_group, find_members, read_seen
 from provisioning.providers.local.starting import find_program, start
 from provisioning.providers.local.stopping import FORCE_SECONDS, stop_all
@@ -95,6 +95,7 @@ class Processes:
             run = self._find(call.mark.owner)
             if run is None or run.is_broken or not _has_fixed(run, call.spec):
                 return self._start_anew(call)
+            self._stop_stale(call)
             papers = find_papers(self._home, call.mark.owner)
             papers.make_folders()
             papers.write_note(_build_note(call, run))
@@ -143,15 +144,19 @@ class Processes:
         if members:
             run = find_run(papers, members)
             said = (run and run.attributes.get("stop")) or call.attributes.get("stop") or {}
-            stop = {**STOP, **said}
-            grace = min(float(stop["grace"]), max(0.0, call.deadline - FORCE_SECONDS))
-            stop_all(
-                partial(find_group, partial(_find_own, owner)),
-                Signals[f"SIG{stop['signal']}"],
-                grace,
-            )
+            _end(partial(_find_own, owner), said, call)
         self._children.reap()
         papers.remove()
+
+    def _stop_stale(self, call: Call) -> None:
+        """Stop what another run has started beside the newest."""
+
+        def find() -> list[Member]:
+            return list_stale(_find_own(call.mark.owner))
+
+        if find():
+            _end(find, call.spec["stop"], call)
+            self._children.reap()
 
     def _find_seen(self, call: Call) -> Member | None:
         """Find the very process that the call speaks of, whatever mark it bears."""
@@ -187,6 +192,13 @@ class Processes:
 
 def _find_own(owner: str) -> list[Member]:
     return [member for member in find_members(owner) if member.mark.owner == owner]
+
+
+def _end(find: Callable[[], list[Member]], said: Mapping[str, Tree], call: Call) -> None:
+    """End what *find* finds, in the way that is *said* and in the time that *call* has."""
+    stop = {**STOP, **said}
+    grace = min(float(stop["grace"]), max(0.0, call.deadline - FORCE_SECONDS))
+    stop_all(partial(find_group, find), Signals[f"SIG{stop['signal']}"], grace)
 
 
 def _answer(run: Run | None) -> Observation:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 
-from provisioning.core.ids import Mark, parse_mark
+from provisioning.core.ids import Mark, get_number, parse_mark
 from provisioning.core.values import UNDECODABLE, Tree
 from provisioning.providers.local.notes import Note, Papers
 from provisioning.providers.local.scanning import Member, Seen
@@ -36,7 +36,32 @@ class Run:
 
 
 def find_run(papers: Papers, members: Sequence[Member]) -> Run | None:
-    """Return the run whose live *members* were found; None if it is to be started."""
+    """Return the run whose live *members* were found; None if it is to be started.
+
+    It is littered if parts of it were started by another run: see `list_stale`.
+    """
+    stale = list_stale(members)
+    run = _find_run(papers, [each for each in members if each not in stale])
+    if run is None or not stale:
+        return run
+    return replace(run, attributes={**run.attributes, "leftover": True})
+
+
+def list_stale(members: Sequence[Member]) -> list[Member]:
+    """Return those of *members* that were not started by the newest run: its token is the highest.
+
+    A reconciler that was put to sleep just before it started a process does so when it wakes,
+    although another one has taken over, and has started it by then.
+    """
+    newest = max((_get_age(each) for each in members), default=None)
+    return [each for each in members if _get_age(each) != newest]
+
+
+def _get_age(member: Member) -> tuple[int, int]:
+    return get_number(member.mark.run), member.mark.operation
+
+
+def _find_run(papers: Papers, members: Sequence[Member]) -> Run | None:
     leaders = [member for member in members if member.seen.is_leader]
     if leaders:
         return _build_running(papers, max(leaders, key=lambda each: each.seen.started))

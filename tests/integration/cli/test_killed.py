@@ -1,6 +1,10 @@
+import os
 import random
 import signal
+import subprocess
 import time
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
@@ -69,6 +73,42 @@ def test_two_reconcilers_at_once_never_both_apply(shop, render_files):
     shop.run("reconcile", "web")
     judge(shop, {f"d/{name}.txt": f"x{name}" for name in range(30)})
     assert shop.run("log", "web").count("created") == 1
+
+
+def test_what_a_sleeper_starts_on_waking_is_cleared_away(shop):
+    """P3: the process of the newest run stays; the one that a stale run started beside it goes."""
+    shop.commit(
+        "apiVersion: provisioning/v1\nkind: Process\nmetadata: {name: job}\n"
+        "spec: {command: [sleep, '613']}\n"
+    )
+    shop.run("apply", "--yes")
+    (kept,) = list_leaders("613")
+    environ = Path(f"/proc/{kept}/environ").read_bytes().split(b"\0")
+    stale = dict(each.decode().split("=", 1) for each in environ if each)
+    owner = stale["PROVISIONING_MARK"].partition("#")[0]
+    stale["PROVISIONING_MARK"] = f"{owner}#0-abcdef.1"
+    child = subprocess.Popen(["sleep", "613"], env=stale, start_new_session=True)
+    assert "left something unfinished beside it" in shop.run("plan")
+    shop.run("reconcile", "web")
+    child.wait(timeout=30)
+    assert list_leaders("613") == [kept]
+    assert "Nothing to do" in shop.run("reconcile", "web")
+    shop.git("rm", "--quiet", "infra/web/example.yaml")
+    shop.commit()
+    shop.run("apply", "--yes", "--allow", "emptied")
+    assert list_leaders("613") == []
+
+
+def list_leaders(argument):
+    """Return those that lead a session and run, or wait for, `sleep` with *argument*."""
+    found = []
+    for each in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError, ProcessLookupError):
+            words = (each / "cmdline").read_bytes().split(b"\0")
+            pid = int(each.name)
+            if argument.encode() in words and os.getsid(pid) == pid:
+                found.append(pid)
+    return found
 
 
 def test_losing_the_local_disk_loses_nothing(shop, render_files, tmp_path):

@@ -46,7 +46,7 @@ class Bench:
         return Call(
             id=ResourceId(name),
             kind=kind,
-            mark=Mark(f"{infra}/{name}", RunId("1-abcdef"), next(self.numbers)),
+            mark=Mark(f"{infra}/{name}", RunId(more.pop("run", "1-abcdef")), next(self.numbers)),
             spec=expand_spec(BY_NAME[kind], spec, {}) if spec else {},
             attributes=attributes or {},
             deadline=more.pop("deadline", 30.0),

@@ -9,7 +9,9 @@ import pytest
 from provisioning.core.errors import ProviderConflict, ProviderError
 from provisioning.core.providers import Absent
 from provisioning.providers.local import notes
+from provisioning.providers.local.notes import find_papers
 from provisioning.providers.local.scanning import find_members, read_seen
+from provisioning.providers.local.starting import start
 
 P = "Process/web"
 SLEEP = {"command": ["sleep", "600"]}
@@ -185,6 +187,29 @@ def test_second_create_is_refused(bench):
     with pytest.raises(ProviderConflict, match="bears the mark"):
         bench.create(P, SLEEP)
     assert len([pid for pid in list_live(bench) if os.getsid(pid) == pid]) == 1
+
+
+def test_what_a_sleeper_starts_on_waking_is_cleared_away(bench):
+    """P3: of two runs that started it the one with the higher token counts, the other's goes."""
+    wanted = bench.create(P, SLEEP, run="7-abcdef")
+    late = bench.call(P, SLEEP, run="6-fedcba")
+    stale = start(late, bench.root, find_papers(bench.home, late.mark.owner))
+    seen = bench.look(P)
+    assert (seen.attributes["pid"], seen.is_littered) == (wanted["pid"], True)
+    assert bench.update(P, SLEEP, run="8-abcdef")["pid"] == wanted["pid"]
+    assert read_seen(stale.pid) is None
+    assert not bench.look(P).is_littered
+    bench.delete(P)
+    assert list_live(bench) == []
+
+
+def test_a_delete_clears_away_both(bench):
+    """Nothing of it is left, whoever started it."""
+    bench.create(P, SLEEP, run="7-abcdef")
+    late = bench.call(P, SLEEP, run="6-fedcba")
+    start(late, bench.root, find_papers(bench.home, late.mark.owner))
+    bench.delete(P)
+    assert list_live(bench) == []
 
 
 def test_killed_is_absent(bench, wait_until):
