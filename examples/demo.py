@@ -14,6 +14,8 @@ import time
 import urllib.request
 from pathlib import Path
 
+import click
+
 SITE = Path(__file__).parent / "site"
 BASE = Path(tempfile.mkdtemp(prefix="provisioning-demo-"))
 SHOP = BASE / "shop"
@@ -29,7 +31,7 @@ ENVIRONMENT = os.environ | {
 
 def say(text: str) -> None:
     """Tell what comes next."""
-    print(f"\n\033[1m# {text}\033[0m", flush=True)
+    click.secho(f"\n# {text}", bold=True)
 
 
 def run(*command: str, expected: int = 0, folder: Path = SHOP, last: int | None = None) -> None:
@@ -37,7 +39,7 @@ def run(*command: str, expected: int = 0, folder: Path = SHOP, last: int | None 
 
     Of a long output only the *last* lines are shown.
     """
-    print(f"\033[2m$ {' '.join(command)}\033[0m", flush=True)
+    click.secho(f"$ {' '.join(command)}", dim=True)
     sink = subprocess.PIPE if last else None
     done = subprocess.run(command, cwd=folder, env=ENVIRONMENT, check=False, stdout=sink, text=True)
     if last:
@@ -78,13 +80,13 @@ def kill_server() -> None:
         text=True,
     )
     (server,) = json.loads(answer.stdout)["resources"]
-    print(f"\033[2m$ kill -9 -- -{server['attributes']['pid']}\033[0m", flush=True)
+    click.secho(f"$ kill -9 -- -{server['attributes']['pid']}", dim=True)
     os.killpg(server["attributes"]["pid"], signal.SIGKILL)
 
 
 def kill_apply_half_way() -> None:
     """Begin an apply, and kill -9 it as soon as the first of its files is there."""
-    print("\033[2m$ provisioning apply web --yes & kill -9 $!\033[0m", flush=True)
+    click.secho("$ provisioning apply web --yes & kill -9 $!", dim=True)
     with subprocess.Popen(
         ["provisioning", "-c", "executor.parallelism=1", "apply", "web", "--yes"],
         cwd=SHOP,

@@ -20,6 +20,7 @@ from provisioning.core.ids import CommitId
 from provisioning.core.reviews.records import REVIEWS
 from provisioning.core.statelog import OURS
 from provisioning.gitstore import trees
+from provisioning.gitstore.changed_trees import FOLDER, write_tree
 from provisioning.gitstore.commits import Commit, Entry, File, FileChange, parse_message
 from provisioning.gitstore.git import Answer, run_git
 from provisioning.gitstore.merging import Merge, merge_commits
@@ -41,7 +42,6 @@ MOVED = re.compile(r"but expected|reference already exists")
 ATTEMPTS = 5
 """Writes of one ref that somebody's lock stands in the way of before it is called an error."""
 
-FILE, FOLDER = 0o100644, 0o040000
 FILE_LIMIT = 16 * 2**20
 """Bytes of the largest file that is read."""
 
@@ -282,7 +282,7 @@ class Repository:
         signature = pygit2.Signature(clean_name(author), EMAIL, int(time), 0)
         parents = [parent] if parent else []
         try:
-            tree = self._write_tree(base, changes)
+            tree = write_tree(self._git, base, changes)
             new = self._git.create_commit(None, signature, signature, message, tree, parents)
         except (pygit2.GitError, OSError) as exc:
             raise StorageFailed(
@@ -293,30 +293,6 @@ class Repository:
     def merge(self, base: CommitId, head: CommitId) -> Merge:
         """Merge *head* into *base* and point nothing to it; see `merging.merge_commits`."""
         return merge_commits(self._git, base, head)
-
-    def _write_tree(self, base: Any, changes: Mapping[str, bytes | None]) -> Any:
-        builder = self._git.TreeBuilder(base) if base else self._git.TreeBuilder()
-        folders: dict[str, dict[str, bytes | None]] = {}
-        for path, content in changes.items():
-            name, slash, rest = path.partition("/")
-            if slash:
-                folders.setdefault(name, {})[rest] = content
-            elif content is not None:
-                builder.insert(name, self._git.create_blob(content), FILE)
-            elif builder.get(name):
-                builder.remove(name)
-        for name, below in folders.items():
-            self._write_folder(builder, name, below)
-        return builder.write()
-
-    def _write_folder(self, builder: Any, name: str, below: Mapping[str, bytes | None]) -> None:
-        old = builder.get(name)
-        is_folder = old is not None and old.filemode == FOLDER
-        tree = self._write_tree(old.id if is_folder else None, below)
-        if len(self._git[tree]):
-            builder.insert(name, tree, FOLDER)
-        elif old is not None:
-            builder.remove(name)
 
     def update_ref(self, name: str, new: CommitId, old: CommitId | None) -> None:
         """Point *name* to *new* if it points to *old* (None: if it does not exist).

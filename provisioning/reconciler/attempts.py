@@ -22,7 +22,7 @@ from provisioning.core.references import Outlook, expand_spec, resolve_spec
 from provisioning.core.resources import Timeouts
 from provisioning.core.secrecy import find_encrypted, has_secret, mark_secrets, reveal
 from provisioning.core.states import DesiredState
-from provisioning.core.values import Tree, is_deeper, render_path
+from provisioning.core.values import Tree, has_unknown, is_deeper, render_path
 from provisioning.gitstore.journal import Journal
 from provisioning.reconciler.guarding import call_provider, check_attributes, observe_targets
 from provisioning.reconciler.leasing import Lease
@@ -268,6 +268,19 @@ class Hands:
 def pick_identity(kind: Kind, values: Mapping[str, Tree]) -> dict[str, Tree]:
     """Return those of *values* that find a resource of *kind* by place."""
     return {name: values[name] for name in kind.identity if name in values}
+
+
+def foresee_intent(operation: Operation, run: RunId, kinds: Mapping[str, Kind]) -> Intent:
+    """Describe *operation* with all that the plan knows of where it will put something."""
+    change = operation.change
+    if operation.step is not Step.CREATE:
+        return build_intent(operation, run, {})
+    live = change.live.attributes if change.live else {}
+    known = {each.path: each.after for each in change.fields if not has_unknown(each.after)}
+    unknown = {each.path for each in change.fields} - known.keys()
+    place = pick_identity(kinds[change.kind], {**live, **known})
+    place = {name: value for name, value in place.items() if name not in unknown}
+    return build_intent(operation, run, place)
 
 
 def build_intent(operation: Operation, run: RunId, place: Mapping[str, Tree]) -> Intent:

@@ -15,13 +15,12 @@ from provisioning.core.kinds import Kind
 from provisioning.core.leases import Judgement
 from provisioning.core.plans import Plan
 from provisioning.core.providers import Provider
-from provisioning.core.records import Action, Begin, Holder, Inputs, Intent, Lock, Result, Run
+from provisioning.core.records import Action, Begin, Holder, Inputs, Lock, Result, Run
 from provisioning.core.references import Lookup
 from provisioning.core.reviews.approvals import Reviewed
 from provisioning.core.statelog import LogView, build_run_id, compute_result, next_token
 from provisioning.core.states import DesiredState
 from provisioning.core.suspensions import get_suspension, hold_back
-from provisioning.core.values import has_unknown
 from provisioning.gitstore.journal import (
     Journal,
     list_journals,
@@ -256,10 +255,12 @@ class Reconciler:
     def _acquire(
         self, prospect: Prospect, request: Request, operations: Sequence[Operation]
     ) -> Lease:
+        from provisioning.reconciler.attempts import foresee_intent
+
         token = next_token(prospect.view)
         run = build_run_id(token, self.nonce())
         now = render_time(self.clocks.wall())
-        own = (self._intend(each, run) for each in operations)
+        own = (foresee_intent(each, run, self.kinds) for each in operations)
         begin = Begin(
             run=run,
             actor=self.holder.user,
@@ -297,21 +298,6 @@ class Reconciler:
             key=self.key,
             narrowing=(request.targets, request.excludes),
         )
-
-    def _intend(self, operation: Operation, run: RunId) -> Intent:
-        """Describe *operation* with all that the plan knows of where it will put something."""
-        from provisioning.core.operations import Step
-        from provisioning.reconciler.attempts import build_intent, pick_identity
-
-        change = operation.change
-        if operation.step is not Step.CREATE:
-            return build_intent(operation, run, {})
-        live = change.live.attributes if change.live else {}
-        known = {each.path: each.after for each in change.fields if not has_unknown(each.after)}
-        unknown = {each.path for each in change.fields} - known.keys()
-        place = pick_identity(self.kinds[change.kind], {**live, **known})
-        place = {name: value for name, value in place.items() if name not in unknown}
-        return build_intent(operation, run, place)
 
     def _run(
         self,

@@ -70,9 +70,10 @@ def serve(options: Options) -> int:
 
     def tell(news: News) -> None:
         try:
+            shape = shape_news(news)
             metrics.note(news)
-            bus.send(shape_news(news))
-            log_news(log, news)
+            bus.send(shape)
+            log_news(log, news, shape)
         except Exception:  # noqa: BLE001  what listens must not stop what works
             log.critical(DEFECT, action="defect", trace=traceback.format_exc())
 

@@ -28,7 +28,7 @@ from provisioning.reconciler.serving.news import (
     WorkerHung,
     describe_cycle,
 )
-from provisioning.service.shapes import shape_news
+from provisioning.service.bus import Shape
 
 DEFECT = "a defect of provisioning; please report it"
 
@@ -81,11 +81,11 @@ class _Stream:
             self._stream.flush()
 
 
-def log_news(log: Any, news: News) -> None:
-    """Write *news*, each at the level it deserves."""
-    shape = {key: value for key, value in shape_news(news).items() if value is not None}
+def log_news(log: Any, news: News, shape: Shape) -> None:
+    """Write *news*, each at the level it deserves, with the keys of its *shape*."""
     level, text = _judge(news)
-    log.log(level, text, **{key: it for key, it in shape.items() if key != "sentence"})
+    told = {key: it for key, it in shape.items() if it is not None and key != "sentence"}
+    log.log(level, text, **told)
 
 
 @singledispatch

@@ -148,6 +148,25 @@ def test_what_needs_another_infra_waits_for_it(shop, serve):
     assert {each["result"] for each in ended} <= {"applied", "unchanged"}
 
 
+def test_a_newer_commit_ends_the_wait_of_an_older_one(shop, serve):
+    """What waits to become ready is not waited for any more; what was done is recorded."""
+    process = (
+        "apiVersion: provisioning/v1\nkind: Process\nmetadata: {{name: job}}\n"
+        "spec: {{command: [/bin/sleep, '4712'], ready: {{exec: [{ready}]}}, timeout: 300}}\n"
+    )
+    shop.commit(process.format(ready="/bin/false"), "infra/job/job.yaml")
+    service = serve("serve.poll=1")
+    service.wait(lambda: service.read_log("operation-waiting"), "the run to wait")
+    shop.commit(process.format(ready="/bin/true"), "infra/job/job.yaml")
+    service.wait(lambda: service.get_result("job") in {"applied", "unchanged"}, "the newer commit")
+    ended = [each for each in service.read_log("cycle-ended") if each["infra"] == "job"]
+    assert ended[0]["result"] == "interrupted"
+    assert "a newer commit came" in ended[0]["event"]
+    assert len(find_sleeps("4712")) == 1
+    for pid in find_sleeps("4712"):
+        os.kill(pid, signal.SIGKILL)
+
+
 def test_killed_at_any_time_it_goes_on(shop, serve, render_files):
     """P2: nothing is lost with the process: what it knew is in Git."""
     service = serve()

@@ -1,5 +1,7 @@
 """`provisioning serve` at a real Gitea: its webhooks, its statuses, and its pull requests."""
 
+import signal
+
 import pytest
 from running_service import RunningService
 
@@ -70,6 +72,20 @@ def test_a_pull_request_is_reviewed_answered_and_applied(hosted, service):
     hosted.merge(pull)
     service.wait(lambda: read(hosted) == "changed\n", "the merge to be applied")
     service.wait(lambda: "run" in hosted.get_comment(pull), "the comment to tell of the run")
+
+
+def test_a_token_that_is_not_taken_any_more(hosted, service):
+    """It is told, and where; a new one counts from the next look on."""
+    token = hosted.shop.home / "gitea-token"
+    good = token.read_text()
+    token.write_text("0" * 40 + "\n")
+    service.send(signal.SIGHUP)
+    service.wait(lambda: service.get("/readyz")[0] == 503, "the trouble to be told")
+    assert "the token is not taken" in service.get("/readyz")[1]
+    assert "0" * 40 not in service.log.read_text()
+    token.write_text(good)
+    service.send(signal.SIGHUP)
+    service.wait(lambda: service.get("/readyz")[0] == 200, "the service to be ready again")
 
 
 def test_what_happened_while_it_was_away(hosted, service):

@@ -21,6 +21,7 @@ from provisioning.reconciler.serving.news import (
     WorkerHung,
 )
 from provisioning.service.logs import build_log, log_news
+from provisioning.service.shapes import shape_news
 
 KEY = Key("shop", Topic.INFRA, "web")
 WORK = Work(key=KEY, urgency=Urgency.PUSH, since=0, reason="push", standing=Standing.RUNNING)
@@ -48,7 +49,7 @@ def write(news, *, as_json, level="debug"):
     stream, redactor = io.StringIO(), Redactor()
     redactor.add("p4ssw0rd")
     log = build_log(as_json=as_json, level=level, redact=redactor.redact, stream=stream)
-    log_news(log, news)
+    log_news(log, news, shape_news(news))
     return stream.getvalue()
 
 
