@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-from provisioning.core.errors import ProvisioningError
+from provisioning.core.errors import LockHeld, ProvisioningError
 from provisioning.core.forges import Forge
 from provisioning.core.ids import CommitId
 from provisioning.core.sweeps import Needs
@@ -144,8 +144,4 @@ class Kept:
     def is_locked(self, infra: str) -> bool:
         """Tell whether *infra* was last found to be locked by somebody else."""
         last = self.last.get(infra)
-        return last is not None and last.result == LOCKED
-
-
-LOCKED = "lock-held"
-"""The result of a cycle that found the lock in another hand."""
+        return last is not None and last.result == LockHeld.code

@@ -9,7 +9,7 @@ from provisioning.core.errors import InvalidConfiguration, RemoteUnreachable
 from provisioning.core.work import Key, Topic
 from provisioning.reconciler.serving.crew import Crew
 from provisioning.reconciler.serving.keeper import Keeper
-from provisioning.reconciler.serving.kept import Touched
+from provisioning.reconciler.serving.kept import Last, Touched
 from provisioning.reconciler.serving.news import (
     ConfigurationKept,
     Defect,
@@ -194,6 +194,12 @@ def test_a_push_to_a_log_is_heard_where_its_lock_is_waited_for(world):
     assert world.keeper.hear("main")
     assert not world.keeper.hear("provisioning/web")
     assert not world.keeper.hear("topic")
+    world.keeper.kept.last["web"] = Last(
+        at=0, commit="c1", result="lock-held", sentence="", due=None, good_at=None
+    )
+    assert world.keeper.hear("provisioning/web")
+    assert not world.keeper.hear("provisioning/api")
+    wait_until(lambda: world.list_queued()["web"] == "PUSH")
 
 
 def wait_until(is_so):
