@@ -155,6 +155,17 @@ class PullReview:
         return (self.drift.infra,) if self.drift else tuple(each.infra for each in self.infras)
 
     @property
+    def due(self) -> tuple[str, ...]:
+        """The infras in which, after the merge, nothing stands in the way of what is to be done."""
+        if not self.pull.merged:
+            return ()
+        return tuple(
+            each.infra
+            for each in self.infras
+            if each.plan and each.plan.changes and not each.strays and not each.verdicts
+        )
+
+    @property
     def state(self) -> State:
         """Whether the whole may go on."""
         if self.is_foreign or self.pull.is_closed:

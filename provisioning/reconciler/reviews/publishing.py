@@ -48,17 +48,19 @@ class Publisher:
     def publish(self, review: PullReview, record: ReviewRecord | None) -> ReviewRecord:
         """Show *review*, and return what is remembered from now on; *record* is what was.
 
+        What an apply asks for is remembered before a status says that one may merge.
+
         Raises:
             HeadMoved: If somebody else published a review meanwhile.
         """
         comments = self.forge.list_comments(review.pull.number)
         own = [each for each in comments if self._is_ours(each)]
-        if not review.pull.is_closed:
-            self._write_statuses(review, self._write_comment(review, own))
-        elif own:  # its head may be that of another one, whose statuses these are
-            self._write_comment(review, own)
+        url = "" if review.pull.is_closed and not own else self._write_comment(review, own)
+        new = self._record(review, record)
+        if not review.pull.is_closed:  # else its head may be that of another one
+            self._write_statuses(review, url)
         self._write_labels(review)
-        return self._record(review, record)
+        return new
 
     def _record(self, review: PullReview, old: ReviewRecord | None) -> ReviewRecord:
         """Remember what was shown, once it was; only what was said later is an answer to it."""

@@ -169,9 +169,11 @@ class Cycles:
         try:
             reviewer = workspace.build_reviewer()
             if work.key.topic is Topic.PULL:
-                reviewer.review(int(work.key.name))
+                found = [reviewer.review(int(work.key.name))]
             else:
-                reviewer.review_closed()
+                found = reviewer.review_closed()
+            for infra in {infra for each in found for infra in each.due}:
+                self.crew.add(self.kept.get_key(infra), Urgency.PUSH, "a review is complete")
         except ProvisioningError as exc:
             error = exc
             retry = compute_retry(exc, work.failures + 1, random.random())  # noqa: S311

@@ -18,9 +18,9 @@ class FailingTruths(Stage):
         """30. Somebody who may not write can merge, close, label and mark nothing."""
         hub, forge = self.start()
         number = open_pull(hub, forge)
+        said = forge.create_comment(number, "ours")
         pull, stranger = forge.read_pull(number), hub.build_forge(hub.stranger)
         expect(stranger.read_pull(number) == pull, "a stranger sees the same")
-        said = forge.create_comment(number, "ours")
         status = Status(context="one", state=State.SUCCESS, description="")
         tries: dict[str, Callable[[], object]] = {
             "merge_pull": lambda: stranger.merge_pull(number, pull.head),
