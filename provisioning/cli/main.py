@@ -34,6 +34,7 @@ COMMANDS = {
     "events": ("provisioning.cli.happenings:events", "Tell what happened, a line each."),
     "log": ("provisioning.cli.states:log", "Tell the story of the state log."),
     "fsck": ("provisioning.cli.states:fsck", "Prove the state log: linear, fenced, complete."),
+    "gc": ("provisioning.cli.compacting:gc", "Compact the old part of state logs."),
     "lock": ("provisioning.cli.locks:lock", "See, hold, release or steal locks."),
     "import": ("provisioning.cli.ownership:import_", "Take over one thing that exists."),
     "forget": ("provisioning.cli.ownership:forget", "No longer manage it, and leave it."),

@@ -154,26 +154,19 @@ def log(session: Session, infra: str | None, limit: int, *, everything: bool, ou
 @pass_session
 def fsck(session: Session, infra: str | None, output: str) -> int:
     """Prove INFRA's state log from its history: linear, fenced, complete."""
-    from provisioning.core.fsck import compute_findings
+    from provisioning.cli.render.states import render_proof
+    from provisioning.core.fsck import prove
+    from provisioning.core.shapes import shape_proof
 
     workspace = session.open_workspace()
     commit = workspace.read_commit()
     shapes = []
     for name in workspace.choose_infras(commit, infra, recorded=True):
-        commits = list(workspace.build_log(name).read_history())
-        findings = list(compute_findings(reversed(commits)))
-        shapes.append(
-            {
-                "infra": name,
-                "entries": len(commits),
-                "findings": [{"commit": it.commit, "message": it.message} for it in findings],
-            }
-        )
+        log = workspace.build_log(name)
+        proof, snapshot = prove(log.read_history()), log.read_local().snapshot
+        shapes.append(shape_proof(name, proof, snapshot))
         if output == "text":
-            for finding in findings:
-                click.echo(click.style(finding.commit[:10], fg="red") + f" {finding.message}")
-            verdict = f"{len(findings)} findings" if findings else "linear, fenced, complete"
-            click.echo(f"{name}: {len(commits)} entries; {verdict}")
+            click.echo(render_proof(name, proof, snapshot))
     if output != "text":
         print_shape(shapes[0] if infra else shapes, output)
     return 1 if any(each["findings"] for each in shapes) else 0

@@ -267,6 +267,14 @@ SETTINGS: tuple[Setting, ...] = (
         doc="How many resources may depend on one that it replaces so; null is any.",
     ),
     Setting(
+        key="log.keep",
+        type=float,
+        default=90,
+        minimum=0,
+        layers=BEFORE_INFRA,
+        doc="Days of a state log that `gc` keeps as they are; what is older becomes a snapshot.",
+    ),
+    Setting(
         key="executor.infras",
         type=int,
         default=4,

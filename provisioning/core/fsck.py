@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain, count, pairwise
 
 from provisioning.core.ids import CommitId
 from provisioning.core.statelog import (
@@ -12,6 +13,7 @@ from provisioning.core.statelog import (
     LOCK,
     RESOURCES,
     RUN,
+    SNAPSHOT,
     SUSPENDED,
     EntryKind,
     LogView,
@@ -26,6 +28,7 @@ WRITES = {
     EntryKind.RELEASE: {LOCK},
     EntryKind.SUSPEND: {LOCK, FENCE, SUSPENDED},
     EntryKind.RESUME: {LOCK, FENCE, SUSPENDED},
+    EntryKind.SNAPSHOT: {FENCE, RUN, RESOURCES, SUSPENDED, SNAPSHOT},
 }
 """Which files each entry may write, as the table in `core.statelog` says."""
 
@@ -34,11 +37,13 @@ WRITES = {
 class LogCommit:
     """One commit of a state log: what it says, what it changed, and what stands after it.
 
-    `damage` says why its files cannot be read, if they cannot; then `view` is only its head.
+    `time` is in seconds since the epoch. `damage` says why its files cannot be read, if they
+    cannot; then `view` is only its head.
     """
 
     id: CommitId
     parents: tuple[CommitId, ...]
+    time: int
     subject: str
     trailers: Mapping[str, str]
     changed: frozenset[str]
@@ -54,13 +59,28 @@ class Finding:
     message: str
 
 
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What a look at a whole log came to: how many entries it has, and what is wrong with it."""
+
+    entries: int
+    findings: tuple[Finding, ...]
+
+
+def prove(commits: Iterable[LogCommit]) -> Proof:
+    """Check all *commits*, newest first; the findings are oldest first."""
+    counted = count()
+    watched = (each for each, _ in zip(commits, counted, strict=False))
+    findings = tuple(compute_findings(watched))
+    return Proof(next(counted), findings[::-1])
+
+
 def compute_findings(commits: Iterable[LogCommit]) -> Iterator[Finding]:
-    """Check *commits*, oldest first, each against the one before it."""
-    before = LogView()
-    for commit in commits:
-        for message in _check(before, commit):
-            yield Finding(commit.id, message)
-        before = commit.view
+    """Check *commits*, newest first, each against the one before it; two are held at a time."""
+    for commit, before in pairwise(chain(commits, [None])):
+        if commit is not None:
+            for message in _check(before.view if before else LogView(), commit):
+                yield Finding(commit.id, message)
 
 
 def _check(before: LogView, commit: LogCommit) -> Iterator[str]:
@@ -79,12 +99,15 @@ def _check(before: LogView, commit: LogCommit) -> Iterator[str]:
         yield f"a {kind} entry must not write {', '.join(sorted(extra))}"
     yield from _check_fence(kind, before, commit)
     yield from _check_writer(kind, before, commit)
+    yield from _check_snapshot(kind, commit)
 
 
 def classify(before: LogView, commit: LogCommit) -> EntryKind | None:
     """Tell what kind of entry *commit* is from what it did to the lock; None if it is none."""
     had, has = before.lock, commit.view.lock
     raised = commit.view.fence > before.fence
+    if SNAPSHOT in commit.changed and before.head is None:
+        return EntryKind.SNAPSHOT
     if RUN in commit.changed:
         return EntryKind.RECORD
     if raised and SUSPENDED in commit.changed and not has:
@@ -106,6 +129,8 @@ def _check_fence(kind: EntryKind, before: LogView, commit: LogCommit) -> Iterato
     after = commit.view
     raises = kind not in {EntryKind.RENEW, EntryKind.RECORD, EntryKind.RELEASE}
     wanted = before.fence + 1 if raises else before.fence
+    if after.snapshot and kind is EntryKind.SNAPSHOT:
+        wanted = after.snapshot.fence
     if after.fence != wanted:
         yield f"the fence goes from {before.fence} to {after.fence}; it should be {wanted}"
     if after.lock and after.lock.token != after.fence:
@@ -136,6 +161,16 @@ def _check_writer(kind: EntryKind, before: LogView, commit: LogCommit) -> Iterat
             names = {each.run for each in (after.lock, after.begin) if each}
             if names != {run}:
                 yield f"lock, intention and trailer do not all name run {run}"
+
+
+def _check_snapshot(kind: EntryKind, commit: LogCommit) -> Iterator[str]:
+    snapshot = commit.view.snapshot
+    if kind is not EntryKind.SNAPSHOT or snapshot is None:
+        return
+    if commit.trailers.get("Snapshot-Of") != snapshot.of:
+        yield f"its trailer does not name {snapshot.of[:10]}, as its file does"
+    if commit.view.lock or commit.view.begin:
+        yield "it stands for a run that was under way"
 
 
 def _describe(holder: str | None) -> str:

@@ -7,6 +7,7 @@
 | `fence` | the last fencing token, in decimal | always |
 | `run.json` | `Run` | one run has ended |
 | `suspended.json` | `Suspensions` | the infra, or something of it, is or was suspended |
+| `snapshot.json` | `Snapshot` | older entries were compacted |
 | `resources/…` | a `Record` a line, in shards by id | the resource is ours |
 
 Times are RFC 3339 in UTC; they are for people, and nothing is decided by them.
@@ -126,6 +127,32 @@ class Suspensions(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     resources: dict[ResourceId, Suspension] = {}
     resumed: dict[ResourceId, int] = {}
     format: int = FORMAT
+
+
+class Snapshot(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What the log's first entry stands for: the entries before it, which are gone.
+
+    `of` is the id of the last of them; as Git chains ids, it names them all. `first` and `last`
+    are the first and the last run among them, `fence` the token that they ended with, `until`
+    the time of the last, and `by` who signed it off at `made_at`.
+    """
+
+    of: CommitId
+    entries: int
+    fence: int
+    until: str
+    made_at: str
+    by: str
+    first: RunId | None = None
+    last: RunId | None = None
+    format: int = FORMAT
+
+    @property
+    def story(self) -> str:
+        """What it stands for, in a few words."""
+        first, last = (str(each).partition("-")[0] for each in (self.first, self.last))
+        runs = f"run {last}" if first == last else f"runs {first} to {last}"
+        return f"{f'{runs}, ' if self.last else ''}{self.entries:,} entries until {self.until}"
 
 
 class Intent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -13,11 +13,12 @@ import msgspec
 from provisioning.core.conditions import InfraStatus
 from provisioning.core.diffs import FieldChange
 from provisioning.core.errors import InvalidWorkspace, ProvisioningError, Source
+from provisioning.core.fsck import Proof
 from provisioning.core.ids import ResourceId
 from provisioning.core.impacts import Impact
 from provisioning.core.pictures import Picture
 from provisioning.core.plans import Plan, PlannedChange
-from provisioning.core.records import Change, Record, Run
+from provisioning.core.records import Change, Record, Run, Snapshot
 from provisioning.core.reviews.findings import InfraReview, PullReview
 from provisioning.core.values import as_json
 from provisioning.core.whys import Why
@@ -237,3 +238,18 @@ def shape_diff(
         ],
         "missing": list(missing),
     }
+
+
+def shape_proof(infra: str, proof: Proof, snapshot: Snapshot | None) -> Shape:
+    """Return what is wrong with a state log, and what its first entry stands for."""
+    return {
+        "infra": infra,
+        "entries": proof.entries,
+        "findings": [{"commit": it.commit, "message": it.message} for it in proof.findings],
+        "snapshot": msgspec.to_builtins(snapshot) if snapshot else None,
+    }
+
+
+def shape_compaction(infra: str, snapshot: Snapshot, archive: str | None) -> Shape:
+    """Return what became of a state log, and where all of it is kept."""
+    return {"infra": infra, "snapshot": msgspec.to_builtins(snapshot), "archive": archive}

@@ -13,6 +13,7 @@ cut off until another run records.
 | release | a person's | free | same | |
 | suspend | free or dead | free | raised | `suspended.json` |
 | resume | free or dead | free | raised | `suspended.json` |
+| snapshot | (it is the first) | free | as it stood | `snapshot.json`, and all that stood |
 """
 
 from __future__ import annotations
@@ -28,13 +29,13 @@ import msgspec
 
 from provisioning.core.errors import StateLogDamaged
 from provisioning.core.ids import CommitId, RunId, get_number
-from provisioning.core.records import FORMAT, Begin, Lock, Result, Run, Suspensions
+from provisioning.core.records import FORMAT, Begin, Lock, Result, Run, Snapshot, Suspensions
 from provisioning.core.values import UNDECODABLE
 
 LOCK, BEGIN, FENCE, RUN, RESOURCES = "lock.json", "begin.json", "fence", "run.json", "resources"
-SUSPENDED = "suspended.json"
+SUSPENDED, SNAPSHOT = "suspended.json", "snapshot.json"
 
-FILES = (LOCK, BEGIN, FENCE, RUN, SUSPENDED)
+FILES = (LOCK, BEGIN, FENCE, RUN, SUSPENDED, SNAPSHOT)
 """The files of a state log, `resources/` aside."""
 
 _NUMBER = re.compile(rb"\s*[0-9]{1,18}\s*")
@@ -56,6 +57,7 @@ class EntryKind(StrEnum):
     RELEASE = "release"
     SUSPEND = "suspend"
     RESUME = "resume"
+    SNAPSHOT = "snapshot"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +70,7 @@ class LogView:
     begin: Begin | None = None
     run: Run | None = None
     suspended: Suspensions = NOTHING_SUSPENDED
+    snapshot: Snapshot | None = None
 
     @property
     def is_cut_off(self) -> bool:
@@ -199,6 +202,22 @@ def compute_suspension(
     )
 
 
+def compute_snapshot(view: LogView, snapshot: Snapshot) -> Entry:
+    """Let *snapshot*, a first entry, stand for *view* and all that came before it."""
+    return Entry(
+        kind=EntryKind.SNAPSHOT,
+        subject=f"{EntryKind.SNAPSHOT} {snapshot.fence} by {snapshot.by}: {snapshot.story}",
+        trailers={
+            "Snapshot-Of": snapshot.of,
+            **({"Desired-Commit": view.run.commit} if view.run else {}),
+            "Fencing-Token": str(snapshot.fence),
+            "Actor": snapshot.by,
+            "Signed-off-by": snapshot.by,
+        },
+        files={SNAPSHOT: render_record(snapshot)},
+    )
+
+
 def next_token(view: LogView) -> int:
     """Return the fencing token that whoever takes the lock on top of *view* gets."""
     return view.fence + 1
@@ -237,6 +256,7 @@ def parse_view(head: CommitId | None, files: Mapping[str, bytes | None]) -> LogV
         begin=_parse(Begin, BEGIN, files),
         run=_parse(Run, RUN, files),
         suspended=_parse(Suspensions, SUSPENDED, files) or NOTHING_SUSPENDED,
+        snapshot=_parse(Snapshot, SNAPSHOT, files),
     )
 
 

@@ -56,6 +56,13 @@ class Application:
     because: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Compacted:
+    """The run that applied it, of which a snapshot left nothing but the name."""
+
+    run: RunId
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Why:
     """The answer: what Git asks for, link by link, and the run that made it so.
@@ -69,7 +76,7 @@ class Why:
     field: str
     value: Tree
     links: tuple[Link, ...]
-    applied: Application | None
+    applied: Application | Compacted | None
     is_desired: bool
     is_newer: bool = False
 

@@ -12,7 +12,7 @@ from provisioning.core.ids import CommitId, ResourceId, RunId
 from provisioning.core.records import Begin, Change, Record, Run
 from provisioning.core.statelog import BEGIN, RESOURCES, RUN
 from provisioning.core.values import Path, Tree, is_equal, read_at
-from provisioning.core.whys import Application
+from provisioning.core.whys import Application, Compacted
 from provisioning.gitstore.entries import EntryHead, walk_entries
 from provisioning.gitstore.shards import get_digits, parse_leaf
 
@@ -46,17 +46,18 @@ def read_record(repository: Repository, head: CommitId, name: ResourceId) -> Rec
 
 def find_application(
     repository: Repository, head: CommitId | None, name: ResourceId, path: Path | None
-) -> tuple[Application | None, Record | None]:
+) -> tuple[Application | Compacted | None, Record | None]:
     """Return the run that gave *name*, or its field at *path*, the recorded value; and the record.
 
-    Only the runs that touched the resource are read. A renamed resource is followed to the
-    name it had before. Of one that is not recorded any more, the run that ended it is found.
+    Only the runs that touched the resource are read, as far back as a snapshot. A renamed
+    resource is followed to the name it had before. Of one that is not recorded any more, the
+    run that ended it is found.
     """
     record = read_record(repository, head, name) if head else None
     entries = walk_entries(repository, head)
     if record is None:
         return _find_ending(repository, entries, name), None
-    now, found = record, None
+    now, found, entry = record, None, None
     for entry in entries:
         is_named = now.run in entry.message and entry.is_record
         if not is_named or entry.trailers.get("Run-Id") != now.run:
@@ -67,6 +68,8 @@ def find_application(
         if path is None or before is None or _differs(now, before, path):
             return applied, record
         now = before
+    if entry is not None and entry.is_snapshot:
+        return Compacted(now.run), record
     return (_describe(found, now.id) if found else None), record
 
 

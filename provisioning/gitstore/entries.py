@@ -38,6 +38,11 @@ class EntryHead:
         return self.message.partition("\n")[0]
 
     @property
+    def story(self) -> str:
+        """What the subject tells after its colon."""
+        return self.subject.partition(": ")[2]
+
+    @property
     def trailers(self) -> Mapping[str, str]:
         """The trailers of the message."""
         return parse_message(self.message)[1]
@@ -46,6 +51,11 @@ class EntryHead:
     def is_record(self) -> bool:
         """Whether a run ended here."""
         return "\nResult: " in self.message
+
+    @property
+    def is_snapshot(self) -> bool:
+        """Whether it stands for older entries, which are gone."""
+        return "\nSnapshot-Of: " in self.message
 
 
 def walk_entries(repository: Repository, head: CommitId | None) -> Iterator[EntryHead]:

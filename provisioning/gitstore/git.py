@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from provisioning.core.errors import RepositoryUnusable
 
@@ -71,6 +71,7 @@ def run_git(
     timeout: float | None = None,
     inherits: tuple[int, ...] = (),
     environ: Mapping[str, str] = NOTHING,
+    source: IO[bytes] | None = None,
 ) -> Answer:
     """Run git on the repository at *folder* (its `.git`, or a bare one).
 
@@ -83,6 +84,7 @@ def run_git(
         timeout: Seconds after which it is killed, with every program it started.
         inherits: Descriptors that it keeps open as long as it lives.
         environ: Further variables, for what must not stand in an argument.
+        source: The file that it reads as its input.
 
     Raises:
         RepositoryUnusable: If there is no git program, or one that is too old.
@@ -93,6 +95,7 @@ def run_git(
         env={**ENVIRONMENT, **environ},
         start_new_session=True,
         pass_fds=inherits,
+        istream=source,
     )
     answer = _wait(running.proc, timeout)
     if answer.status == USAGE:

@@ -51,10 +51,16 @@ class Happening:
 def list_happenings(
     repository: Repository, infra: str, head: CommitId | None, since: CommitId | None, limit: int
 ) -> list[Happening]:
-    """Return what the entries after *since* tell, oldest first; of them the newest *limit*."""
+    """Return what the entries after *since* tell, oldest first; of them the newest *limit*.
+
+    Where the log was compacted meanwhile, *since* has another id, and says the same.
+    """
     found: list[Happening] = []
+    known = repository.read_commit(since) if since else None
     for entry in walk_entries(repository, head):
-        if entry.id == since or len(found) >= limit:
+        if known and (entry.subject, entry.time) == (known.subject, known.time):
+            break
+        if len(found) >= limit:
             break
         found += reversed(list(_read_entry(repository, infra, entry)))
     return found[:limit][::-1]

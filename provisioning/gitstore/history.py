@@ -43,6 +43,7 @@ def read_log_commits(
         yield LogCommit(
             id=commit.id,
             parents=commit.parents,
+            time=commit.time,
             subject=commit.subject,
             trailers=commit.trailers,
             changed=frozenset(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from provisioning.core.errors import InvalidArgument
 from provisioning.core.ids import CommitId
-from provisioning.gitstore.entries import walk_entries
+from provisioning.gitstore.entries import EntryHead, walk_entries
 from provisioning.gitstore.git import run_git
 
 if TYPE_CHECKING:
@@ -105,17 +105,29 @@ def find_head(repository: Repository, head: CommitId | None, moment: Moment) -> 
     """Return the entry that the state log at *head* ended with at *moment*; None for none.
 
     Of a commit, that is the newest record of a run that applied it, or a commit before it.
+
+    Raises:
+        InvalidArgument: If that was compacted.
     """
+    is_then = _build_filter(repository, moment)
+    entry = None
+    for entry in walk_entries(repository, head):
+        if is_then(entry):
+            return entry.id
+    if entry is not None and entry.is_snapshot:
+        raise InvalidArgument(
+            f"what was recorded then was compacted: a snapshot of {entry.story}",
+            hint=f"choose a time from {_render(entry.time)} on, or look into the archive of `gc`",
+        )
+    return None
+
+
+def _build_filter(repository: Repository, moment: Moment) -> Callable[[EntryHead], bool]:
     if moment.time is not None:
-        entries = walk_entries(repository, head)
-        return next((each.id for each in entries if each.time <= moment.time), None)
+        time = moment.time
+        return lambda entry: entry.time <= time
     answer = run_git(repository.folder, "rev-list", moment.commit)
     known = set(answer.output.split())
-    return next(
-        (
-            each.id
-            for each in walk_entries(repository, head)
-            if each.is_record and each.trailers.get("Desired-Commit") in known
-        ),
-        None,
+    return lambda entry: (
+        (entry.is_record or entry.is_snapshot) and entry.trailers.get("Desired-Commit") in known
     )

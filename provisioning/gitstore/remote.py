@@ -151,6 +151,16 @@ class Remote:
         self._push(ref, new, old)
         self.mirror.follow(ref, new)
 
+    def replace(self, ref: str, new: CommitId, old: CommitId) -> None:
+        """Put *new*, which is a history of its own, in the place of *old*; else as `push`.
+
+        Only a state log that is compacted is written so.
+        """
+        if not ref.startswith(OURS):
+            raise AssertionError(f"{ref} is no state log")
+        self._push(ref, new, old)
+        self.mirror.follow(ref, new)
+
     def publish(self, ref: str, new: CommitId) -> None:
         """Move *ref*, a branch of people's, forward to *new*, there and in the mirror.
 

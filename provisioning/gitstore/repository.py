@@ -32,6 +32,7 @@ from provisioning.gitstore.plain_refs import (
     read_plain_ref,
 )
 from provisioning.gitstore.ref_locks import LockWatch, claim, find_shared
+from provisioning.gitstore.rewriting import write_history
 from provisioning.gitstore.store import Store, read_object
 
 NOTHING = "0" * 40
@@ -289,6 +290,26 @@ class Repository:
                 f"{self.folder} cannot be written: {exc}", hint="make room or rights there"
             ) from exc
         return CommitId(str(new))
+
+    def write_history(
+        self,
+        base: CommitId,
+        message: str,
+        following: Sequence[CommitId],
+        files: Mapping[str, bytes],
+    ) -> CommitId:
+        """Write a history of its own, point nothing to it, and return its newest commit.
+
+        Args:
+            base: The commit whose tree and time the first commit gets.
+            message: What that commit says.
+            following: The commits that come after it, oldest first, with all that they say.
+            files: What each of them holds besides.
+
+        Raises:
+            StorageFailed: If the disk does not take it.
+        """
+        return write_history(self._git, self.folder, base, message, following, files)
 
     def merge(self, base: CommitId, head: CommitId) -> Merge:
         """Merge *head* into *base* and point nothing to it; see `merging.merge_commits`."""

@@ -9,13 +9,17 @@ from typing import TYPE_CHECKING, Protocol
 from provisioning.core.errors import HeadMoved
 from provisioning.core.fsck import LogCommit
 from provisioning.core.ids import CommitId, ResourceId
-from provisioning.core.records import Record
-from provisioning.core.statelog import RESOURCES, Entry, LogView, get_ref
+from provisioning.core.records import Record, Snapshot
+from provisioning.core.statelog import RESOURCES, Entry, LogView, compute_snapshot, get_ref
 from provisioning.gitstore.history import read_log_commits, read_view
 from provisioning.gitstore.recorded import GitRecords, Records
+from provisioning.gitstore.rewriting import write_bundle
 from provisioning.gitstore.shards import compute_shard_changes
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from provisioning.core.compacting import Survey
     from provisioning.gitstore.commits import Commit
     from provisioning.gitstore.remote import Remote
     from provisioning.gitstore.repository import Repository
@@ -141,6 +145,30 @@ class GitStateLog:
         del entry, moment
         remote.push(self._ref, commit, view.head)
         return commit
+
+    def compact(self, view: LogView, survey: Survey, snapshot: Snapshot) -> LogView:
+        """Let *snapshot* stand for all entries up to *survey*'s cut; those after it stay.
+
+        Raises:
+            HeadMoved: If *view* is not the head; nothing is lost.
+        """
+        assert survey.cut is not None and view.head is not None  # noqa: PT018, S101
+        entry = compute_snapshot(survey.cut.view, snapshot)
+        files = {name: data for name, data in entry.files.items() if data is not None}
+        new = self._repository.write_history(survey.cut.id, entry.message, survey.kept[::-1], files)
+        if self._remote:
+            self._remote.replace(self._ref, new, view.head)
+        else:
+            self._repository.update_ref(self._ref, new, view.head)
+        return read_view(self._repository, new)
+
+    def archive(self, file: Path) -> None:
+        """Write the whole log to *file*, a bundle that `git fetch` reads.
+
+        Raises:
+            StorageFailed: If it cannot be written.
+        """
+        write_bundle(self._repository.folder, self._ref, file)
 
     def _fetch_missing(self, view: LogView) -> None:
         """Fetch *view*'s head if another mirror of the remote read it."""

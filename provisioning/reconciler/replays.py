@@ -69,6 +69,7 @@ def find_run(repository: Repository, log: StateLog, text: str) -> Begun:
     """
     head = log.read().head
     found: EntryHead | None = None
+    entry: EntryHead | None = None
     for entry in walk_entries(repository, head):
         name = entry.trailers.get("Run-Id", "") if text in entry.message else ""
         if text in {name, name.partition("-")[0]} and name:
@@ -77,8 +78,14 @@ def find_run(repository: Repository, log: StateLog, text: str) -> Begun:
         elif found:
             break
     if found is None:
+        gone = (
+            f" any more: it begins with a snapshot of {entry.story}"
+            if entry and entry.is_snapshot
+            else ""
+        )
         raise InvalidArgument(
-            f"{log.infra} has no run {text!r}", hint=f"`provisioning log {log.infra}` lists them"
+            f"the log of {log.infra} has no run {text!r}{gone}",
+            hint=f"`provisioning log {log.infra}` lists them",
         )
     begin = log.read_at(found.id).begin
     assert begin is not None  # noqa: S101  that is what such an entry writes

@@ -98,6 +98,7 @@ class MemoryStateLog:
         commit = LogCommit(
             id=head,
             parents=(view.head,) if view.head else (),
+            time=0,
             subject=entry.subject,
             trailers=entry.trailers,
             changed=frozenset(changed | ({RESOURCES} if records else set())),

@@ -16,7 +16,16 @@ from provisioning.cli.saved import SavedPlan, load_plan
 from provisioning.core.fsck import LogCommit, compute_findings
 from provisioning.core.ids import CommitId, ResourceId, parse_mark
 from provisioning.core.records import Holder, Lock, Record
-from provisioning.core.statelog import BEGIN, FENCE, LOCK, RUN, Entry, EntryKind, parse_view
+from provisioning.core.statelog import (
+    BEGIN,
+    FENCE,
+    LOCK,
+    RUN,
+    SNAPSHOT,
+    Entry,
+    EntryKind,
+    parse_view,
+)
 from provisioning.core.statelog import render_record as render
 from provisioning.core.values import Tree, as_json, compute_digest, from_json, has_unknown, is_equal
 from provisioning.gitstore.commits import parse_message
@@ -34,7 +43,7 @@ HEAD = CommitId("0" * 40)
 
 
 def check_view(data: bytes) -> None:
-    """`lock.json`, `begin.json`, `run.json` and `fence` are read, or called damaged.
+    """Lock, intention, run, snapshot and `fence` are read, or called damaged.
 
     An input is several files, each below a line `=== NAME`. What was read can be judged,
     recovered from and written, and is then read the same.
@@ -45,11 +54,17 @@ def check_view(data: bytes) -> None:
         return
     for intent in view.begin.intents if view.begin else ():
         read_or_refuse(lambda intent=intent: render_leaf([build_unfinished(intent)]))
-    again = {LOCK: view.lock, BEGIN: view.begin, RUN: view.run}
+    again = {LOCK: view.lock, BEGIN: view.begin, RUN: view.run, SNAPSHOT: view.snapshot}
     written = {name: render(each) for name, each in again.items()}
     hold_same(parse_view(HEAD, {**written, FENCE: str(view.fence).encode()}), view, "written")
     commit = LogCommit(
-        id=HEAD, parents=(), subject="", trailers={}, changed=frozenset(files), view=view
+        id=HEAD,
+        parents=(),
+        time=0,
+        subject="",
+        trailers={},
+        changed=frozenset(files),
+        view=view,
     )
     hold(list(compute_findings([commit])), "an entry without trailers is in order")
 

@@ -8,9 +8,10 @@ from click import style
 
 from provisioning.core.conditions import Condition, InfraStatus
 from provisioning.core.diffs import FieldChange
+from provisioning.core.fsck import Proof
 from provisioning.core.ids import ResourceId
 from provisioning.core.leases import Judgement
-from provisioning.core.records import Lock, Record
+from provisioning.core.records import Lock, Record, Snapshot
 from provisioning.core.values import as_json, render_canonical
 from provisioning.gitstore.commits import Commit
 
@@ -80,6 +81,23 @@ def _describe(record: Record) -> str:
 def render_log(commits: Iterable[Commit]) -> str:
     """Return the state log as a story, newest first, as `git log --oneline` tells it."""
     return "\n".join(f"{style(each.id[:10], fg='yellow')} {each.subject}" for each in commits)
+
+
+def render_proof(infra: str, proof: Proof, snapshot: Snapshot | None) -> str:
+    """Return what is wrong with a state log, a line each, and the verdict."""
+    lines = [f"{style(it.commit[:10], fg='red')} {it.message}" for it in proof.findings]
+    verdict = f"{len(lines)} findings" if lines else "linear, fenced, complete"
+    told = f"{proof.entries} entries"
+    if snapshot:
+        told += f", the first a snapshot of {snapshot.story}, signed off by {snapshot.by}"
+    return "\n".join([*lines, f"{infra}: {told}; {verdict}"])
+
+
+def render_compaction(infra: str, snapshot: Snapshot | None, entries: int) -> str:
+    """Return what is to become of a state log, of which *entries* stay."""
+    if snapshot is None:
+        return f"{infra}: nothing is old enough"
+    return f"{infra}: {snapshot.story} become a snapshot; {entries:,} entries stay"
 
 
 def render_lock(infra: str, lock: Lock | None, judgement: Judgement | None) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from click import style
 
 from provisioning.core.plan_texts import render_value
-from provisioning.core.whys import Authorship, Link, Why
+from provisioning.core.whys import Authorship, Compacted, Link, Why
 
 
 def render_why(why: Why) -> str:
@@ -55,6 +55,9 @@ def _render_application(why: Why) -> Iterator[str]:
         yield "  no run has applied it yet"
         return
     number = applied.run.partition("-")[0]
+    if isinstance(applied, Compacted):
+        yield f"  recorded by run {number}, which was compacted"
+        return
     outcome = applied.outcome or "touched"
     because = f": {applied.because}" if applied.because else ""
     yield f"  {outcome} by run {number}{because}"

@@ -1,4 +1,5 @@
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -60,6 +61,15 @@ class Shop:
         assert "Traceback" not in err
         return out + err
 
+    def copy(self, base):
+        """Return a copy of it below *base*, to go on from a state that took long to reach."""
+        folder, home = (
+            shutil.copytree(each, base / each.name, symlinks=True)
+            for each in (self.folder, self.home)
+        )
+        own = {"PROVISIONING_HOME": str(home), "HOME": str(home)}
+        return Shop(folder, home, self.environment | own)
+
     def live(self):
         root = self.folder / "live"
         files = (path for path in root.rglob("*") if path.is_file())
@@ -86,6 +96,13 @@ def build_shop(folder, home):
 @pytest.fixture
 def shop(tmp_path):
     return build_shop(tmp_path / "shop", tmp_path / "home")
+
+
+@pytest.fixture(scope="module")
+def module_shop(tmp_path_factory):
+    """A workspace that a module prepares once, and copies for each test."""
+    base = tmp_path_factory.mktemp("module")
+    return build_shop(base / "shop", base / "home")
 
 
 @pytest.fixture

@@ -49,6 +49,20 @@ def read_log(shop, gitea):
     return shop.git("-C", folder, "log", "--format=%s", "provisioning/web").splitlines()
 
 
+def test_a_log_at_gitea_is_compacted(hosted, gitea):
+    """Gitea takes the forced push, and the next lock is written on top of the snapshot."""
+    for content in "one", "two":
+        path = hosted.folder / "infra/web/example.yaml"
+        path.write_text(re.sub("Managed by.*", content, path.read_text(encoding="utf-8")))
+        hosted.run("apply", "--yes")
+        (hosted.folder / "live/etc/motd").unlink()
+    hosted.run("gc", "--keep", "0s", "--yes")
+    hosted.run("apply", "--yes")
+    words = [line.split()[0] for line in read_log(hosted, gitea)]
+    assert words == ["done", "begin", "done", "begin", "snapshot"]
+    assert "linear, fenced, complete" in hosted.run("fsck")
+
+
 def test_a_run_writes_twice_at_gitea_and_nothing_here(hosted, gitea):
     """The state log is at Gitea, and the user's clone is as it was; the next run goes on there."""
     before = hosted.git("for-each-ref")

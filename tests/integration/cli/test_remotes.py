@@ -3,6 +3,13 @@ import shutil
 
 import pytest
 
+FILE = """\
+apiVersion: provisioning/v1
+kind: File
+metadata: {name: motd}
+spec: {path: motd, content: "CONTENT"}
+"""
+
 
 @pytest.fixture
 def shared(shop, url, hub, monkeypatch):
@@ -73,3 +80,37 @@ def test_a_remote_that_vanishes_half_way_loses_nothing(shared, hub, tmp_path):
     assert "motd" in str(shared.live())
     assert "linear, fenced, complete" in shared.run("fsck")
     assert "is free" in shared.run("lock", "explain", "web")
+
+
+def test_a_compacted_log_is_compacted_for_everybody(shared, hub, tmp_path):
+    """Another machine goes on from it, whatever it had fetched before."""
+    other = str(tmp_path / "other")
+    for content in ("one", "two", "three"):
+        shared.commit(FILE.replace("CONTENT", content))
+        shared.git("push", "--quiet", str(hub), "main")
+        shared.run("apply", "--yes")
+    shared.run("plan", PROVISIONING_HOME=other)
+    shared.run("gc", "--keep", "0s", "--yes")
+    assert [line.split()[0] for line in read_log(shared, hub)] == ["done", "begin", "snapshot"]
+    shared.commit(FILE.replace("CONTENT", "four"))
+    shared.git("push", "--quiet", str(hub), "main")
+    shared.run("apply", "--yes", PROVISIONING_HOME=other)
+    assert "linear, fenced, complete" in shared.run("fsck", PROVISIONING_HOME=other)
+    assert "linear, fenced, complete" in shared.run("fsck")
+
+
+def test_compacting_beside_runs_loses_none(shared, hub, tmp_path):
+    """P3: whoever comes second begins again; each run is in the log once, or in the snapshot."""
+    other = str(tmp_path / "other")
+    for number in range(4):
+        shared.commit(FILE.replace("CONTENT", str(number)))
+        shared.git("push", "--quiet", str(hub), "main")
+        run = shared.start("reconcile", PROVISIONING_HOME=other)
+        compaction = shared.start("gc", "--keep", "0s", "--yes")
+        told = [process.communicate(timeout=120) for process in (run, compaction)]
+        assert run.returncode == 0, told
+        assert compaction.returncode in {0, 4}, told
+        proof = shared.run("fsck")
+        assert "linear, fenced, complete" in proof
+    assert read_log(shared, hub)[0] == "done run 4: 1 updated"
+    assert shared.live()["motd"] == "3"

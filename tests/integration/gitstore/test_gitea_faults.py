@@ -153,7 +153,7 @@ def judge(site, expected):
     """The head is *expected*, the log is sound, and each commit is there once."""
     view, history = site.look()
     assert view == expected
-    assert list(compute_findings(reversed(history))) == []
+    assert list(compute_findings(history)) == []
     stories = [(each.subject, each.trailers.get("Run-Id"), each.view.lock) for each in history]
     assert len(history) == len({str(each) for each in stories})
 

@@ -235,7 +235,7 @@ def judge(place: Place, folder: Path) -> int:
     log = open_log(place, folder)
     view = log.read()
     history = list(log.read_history())
-    findings = list(compute_findings(reversed(history)))
+    findings = list(compute_findings(history))
     assert findings == [], findings
     assert view.lock is None
     runs = [each.trailers["Run-Id"] for each in history]

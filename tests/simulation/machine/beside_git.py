@@ -81,7 +81,7 @@ class LogBesideGit(MemoryStateLog):
             raise Differs("an entry changed in Git what it did not write")
         if self.read_records(self.read()) != self._git.read_records(self._git.read()):
             raise Differs("Git has other records")
-        findings = list(compute_findings(git[::-1]))
+        findings = list(compute_findings(git))
         if findings:
             raise Differs(str(findings[0]))
         return len(git)

@@ -96,7 +96,7 @@ def _replace(world: World, server: Server, victim: Machine, calls: list[Call]) -
 def find_faults(server: Server, calls: list[Call]) -> Iterator[str]:
     """Check what must hold of every history."""
     commits = [each.commit for each in server.branch.entries]
-    yield from (str(finding) for finding in compute_findings(commits))
+    yield from (str(finding) for finding in compute_findings(reversed(commits)))
     heads = {commit.id for commit in commits}
     lost = [view.head for view in server.acknowledged if view.head not in heads]
     if lost:

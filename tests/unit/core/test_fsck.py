@@ -27,7 +27,7 @@ def history(tmp_path):
 
 
 def messages(history):
-    return [finding.message for finding in compute_findings(history)]
+    return [finding.message for finding in compute_findings(reversed(history))]
 
 
 def test_what_we_write_is_sound(history):
@@ -86,7 +86,7 @@ def test_a_begin_that_names_two_runs_is_found(history):
 def test_damage_is_named_with_its_commit(history):
     """A file that cannot be read is a finding of the commit that wrote it."""
     broken = replace(history[1], damage="run.json cannot be read")
-    findings = list(compute_findings([history[0], broken]))
+    findings = list(compute_findings([broken, history[0]]))
     assert [(each.commit, each.message) for each in findings] == [
         (history[1].id, "run.json cannot be read")
     ]
@@ -117,6 +117,7 @@ def entry(after, *changed, run=BEGUN.run, token="7"):
     return LogCommit(
         id=AFTER,
         parents=(BEFORE,),
+        time=0,
         subject="entry",
         trailers=trailers,
         changed=frozenset(changed),

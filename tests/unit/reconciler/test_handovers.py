@@ -70,7 +70,7 @@ class Pair:
         assert set(self.web.read_records()) == {"Note/keep"}
         for box, commit in ((self.web, self.left), (self.shop, self.wanted)):
             assert box.reconcile(commit).conclusion is Conclusion.UNCHANGED
-            assert not list(compute_findings(reversed(list(box.log.read_history()))))
+            assert not list(compute_findings(box.log.read_history()))
 
 
 @pytest.fixture

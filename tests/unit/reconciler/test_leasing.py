@@ -43,7 +43,7 @@ def log():
 
 def subjects(log):
     commits = list(log.read_history())[::-1]
-    assert list(compute_findings(commits)) == []
+    assert list(compute_findings(commits[::-1])) == []
     return [each.subject for each in commits]
 
 
