@@ -1,6 +1,6 @@
 """Measures pieces in this process, beside what Git or the disk cost alone; one line of JSON.
 
-python bench/pieces.py executor|record|exchange|plain-files|history [FOLDER]
+python bench/pieces.py executor|record|exchange|plain-files|secrets|history [FOLDER [RUNS]]
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ from provisioning.testing.worlds import World
 
 NOW = "2030-01-01T00:00:00Z"
 COMMIT, DIGEST = CommitId("1" * 40), Digest("sha256:00")
-OPERATIONS, RESOURCES, EXCHANGES, FILES, RUNS = 5_000, 100_000, 11, 1_000, 10_000
+OPERATIONS, RESOURCES, EXCHANGES, FILES = 5_000, 100_000, 11, 1_000
 
 
 def measure(work: Callable[[], object]) -> float:
@@ -193,22 +193,22 @@ def measure_plain_files(folder: Path) -> dict[str, float]:
     return {"seconds": measure(write_all)}
 
 
-def build_history(folder: Path) -> dict[str, float]:
-    """Give the workspace at *folder* a state log of many runs, in one pack as by `git gc`."""
+def build_history(folder: Path, runs: str) -> dict[str, float]:
+    """Give the workspace at *folder* a state log of *runs*, in one pack as by `git gc`."""
     head = run_git(folder / ".git", "rev-parse", "refs/heads/main").output.strip()
     command = ["git", "-C", str(folder), "fast-import", "--quiet"]
     with subprocess.Popen(command, stdin=subprocess.PIPE) as process:
         assert process.stdin
-        for text in render_history(CommitId(head)):
+        for text in render_history(CommitId(head), int(runs)):
             process.stdin.write(text)
         process.stdin.close()
-    return {"runs": RUNS if process.returncode == 0 else 0}
+    return {"runs": int(runs) if process.returncode == 0 else 0}
 
 
-def render_history(commit: CommitId) -> Iterator[bytes]:
+def render_history(commit: CommitId, runs: int) -> Iterator[bytes]:
     """Yield a state log as `git fast-import` reads it: each run changes one of 100 resources."""
     view, leaves = LogView(), dict[str, bytes]()
-    for number in range(RUNS):
+    for number in range(runs):
         begin = _build_begin(view, number)
         lock = _build_lock(view, begin.run)
         entry = compute_begin(view, lock, begin)
@@ -228,7 +228,7 @@ def render_history(commit: CommitId) -> Iterator[bytes]:
 def _render_entry(entry: Entry, files: Mapping[str, bytes | None]) -> Iterator[bytes]:
     message = entry.message.encode()
     yield b"commit refs/heads/provisioning/web\n"
-    yield b"committer bench <bench@localhost> 1900000000 +0000\n"
+    yield b"committer bench <bench@localhost> 1700000000 +0000\n"
     yield b"data %d\n%s\n" % (len(message), message)
     for path, content in files.items():
         if content is None:
@@ -254,7 +254,7 @@ def measure_secrets(folder: Path) -> dict[str, float]:
     return seconds
 
 
-PIECES = {
+PIECES: dict[str, Callable[..., dict[str, float]]] = {
     "executor": measure_executor,
     "record": measure_record,
     "exchange": measure_exchange,
@@ -268,7 +268,7 @@ def main() -> None:
     """Measure the piece named on the command line."""
     piece = PIECES[sys.argv[1]]
     with tempfile.TemporaryDirectory() as folder:
-        print(json.dumps(piece(Path(sys.argv[2] if sys.argv[2:] else folder))))
+        print(json.dumps(piece(Path(sys.argv[2] if sys.argv[2:] else folder), *sys.argv[3:])))
 
 
 if __name__ == "__main__":

@@ -102,12 +102,15 @@ def measure_pieces(base: Path) -> Rows:
 
 
 def measure_history(base: Path) -> Rows:
-    """A state log of 10,000 runs."""
-    folder = make_workspace(base / "history", {"example.yaml": "# nothing\n"})
-    measure_piece("history", str(folder))
-    for command, reach in (("log", "0.3 s"), ("status", "0.2 s"), ("fsck", "5 s")):
-        cost = measure(["provisioning", command, "web"], folder, runs=3, codes={0, 3})
-        yield Row(f"`{command}` of 10,000 runs", str(cost), reach)
+    """State logs of many runs, and what is left of one that is compacted."""
+    for runs, reaches in ((10_000, ("0.3 s", "0.2 s", "5 s")), (100_000, ("", "", ""))):
+        folder = make_workspace(base / f"history{runs}", {"example.yaml": "# nothing\n"})
+        measure_piece("history", str(folder), str(runs))
+        for command, reach in zip(("log", "status", "fsck"), reaches, strict=True):
+            cost = measure(["provisioning", command, "web"], folder, runs=3, codes={0, 3})
+            yield Row(f"`{command}` of {runs:,} runs", str(cost), reach)
+        cost = measure(["provisioning", "gc", "web", "--yes"], folder, runs=1)
+        yield Row(f"`gc` of {runs:,} runs", str(cost), "")
 
 
 def measure_piece(*arguments: str) -> dict[str, float]:
