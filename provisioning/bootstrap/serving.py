@@ -20,8 +20,10 @@ from provisioning.core.errors import (
     RepositoryUnusable,
 )
 from provisioning.core.ids import CommitId
+from provisioning.core.readers import list_readers
 from provisioning.core.redaction import Redactor
 from provisioning.core.resources import Resource
+from provisioning.core.statelog import LogView
 from provisioning.core.sweeps import Needs, compute_needs, is_linked
 from provisioning.core.work import Urgency
 from provisioning.forge.pulls import GiteaPulls
@@ -103,6 +105,13 @@ class ServedWorkspace(Workspace):
         for infra in self.memory.linked.keys() - desired.keys():
             del self.memory.linked[infra]
         return compute_needs(desired)
+
+    def list_readers(self, infra: str, before: LogView) -> list[str]:
+        """Return the infras that read what *infra* recorded otherwise since *before*."""
+        log = self.build_log(infra)
+        old, new = log.open_records(before), log.open_records(log.read_local())
+        linked = {name: found for name, (_, found) in list(self.memory.linked.items())}
+        return list_readers(infra, linked, old.get, new.get)
 
     def _list_folders(self, commit: CommitId) -> dict[str, str]:
         entries = self.repository.read_folder(commit, f"{self.prefix}infra")

@@ -212,10 +212,6 @@ class WorkQueue:
         """Return when the next delayed key is due; None if none is delayed."""
         return self._delayed[0][0] if self._delayed else None
 
-    def list_users(self, key: Key) -> list[Key]:
-        """Return the keys that need *key*."""
-        return [each for each, needs in self._needs.items() if key in needs]
-
     def get_failures(self, key: Key) -> int:
         """Return how often in a row *key* came out badly."""
         return self._failures.get(key, 0)

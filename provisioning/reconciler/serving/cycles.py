@@ -133,7 +133,7 @@ class Cycles:
     # What follows
 
     def _follow_up(self, workspace: OpenWorkspace, ended: CycleEnded) -> None:
-        """Ask for what follows from a cycle: those that read its outputs, and what people see."""
+        """Ask for what follows: a look at those that read what changed, and what people see."""
         report = ended.report
         has_run = report is not None and report.run is not None
         self.watching.count(ended.work, has_run=has_run)
@@ -147,10 +147,8 @@ class Cycles:
             self.hint()  # there may be a commit that we have not heard of yet
         told = f"{ended.work.key.name} was applied"
         if has_run:
-            with self.crew.open_queue() as queue:
-                users = queue.list_users(ended.work.key)
-            for each in users:
-                self.crew.add(each, Urgency.PUSH, told)
+            for each in workspace.list_readers(ended.work.key.name, report.prospect.view):
+                self.crew.add(self.kept.get_key(each), Urgency.PUSH, told)
         if workspace.is_at_forge:
             self._tell_drift(workspace, report)
             if has_run or report.prospect.verdicts:

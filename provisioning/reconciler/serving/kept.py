@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from provisioning.core.errors import LockHeld, ProvisioningError
 from provisioning.core.forges import Forge
 from provisioning.core.ids import CommitId
+from provisioning.core.statelog import LogView
 from provisioning.core.sweeps import Needs
 from provisioning.core.work import Key, Topic
 from provisioning.reconciler.cycle import Reconciler
@@ -59,6 +60,9 @@ class OpenWorkspace(Protocol):
 
     def read_needs(self, commit: CommitId, infras: Collection[str]) -> Needs:
         """Return which of *infras* refer to which."""
+
+    def list_readers(self, infra: str, before: LogView) -> list[str]:
+        """Return the infras that read what *infra* recorded otherwise since *before*."""
 
     def read_rhythms(self, commit: CommitId, infras: Iterable[str]) -> dict[str, Rhythm]:
         """Return how often each of *infras* is looked at."""

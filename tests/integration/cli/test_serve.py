@@ -146,6 +146,20 @@ def test_what_needs_another_infra_waits_for_it(shop, serve):
     service.wait(lambda: read(shop, "a") == "two", "the change to arrive")
     ended = [each for each in service.read_log("cycle-ended") if each["infra"] in {"api", "zoo"}]
     assert {each["result"] for each in ended} <= {"applied", "unchanged"}
+    service.wait_idle()
+    count = len(list_cycles(service, "api"))
+    shop.commit(value.format("more").replace("name: v", "name: w"), "infra/zoo/w.yaml")
+    service.wait(lambda: len(list_cycles(service, "zoo", "applied")) == 3, "what nobody reads")
+    service.wait_idle()
+    assert len(list_cycles(service, "api")) == count
+
+
+def list_cycles(service, infra, result=None):
+    return [
+        each
+        for each in service.read_log("cycle-ended")
+        if each["infra"] == infra and result in {None, each["result"]}
+    ]
 
 
 def test_a_newer_commit_ends_the_wait_of_an_older_one(shop, serve):

@@ -1,0 +1,73 @@
+"""Whom a run of another infra concerns."""
+
+import msgspec
+import pytest
+
+from provisioning.core.errors import Source
+from provisioning.core.manifests.compiling import compile_manifest
+from provisioning.core.readers import list_readers
+from provisioning.core.records import Record
+from provisioning.core.values import Omitted
+from provisioning.providers.local.kinds import KINDS
+
+KINDS_BY_NAME = {kind.name: kind for kind in KINDS}
+LAN = Record(
+    id="Value/lan",
+    kind="Value",
+    provider="local",
+    spec={"input": {"name": "lan", "size": 4}},
+    attributes={"output": {"name": "lan", "size": 4}},
+    run="1-aaaaaa",
+    operation=1,
+    source=Source("a.yaml", 1),
+)
+
+
+def compile_value(text, more=""):
+    manifest = (
+        "apiVersion: provisioning/v1\nkind: Value\nmetadata: {name: v}\n"
+        f"spec: {{input: '{text}'}}\n{more}"
+    )
+    return compile_manifest(manifest.encode(), "b.yaml", KINDS_BY_NAME)
+
+
+LINKED = {
+    "api": compile_value("{{infra.net.Value/lan.output.name}}"),
+    "web": compile_value("{{infra.net.Value/lan.output.size}}"),
+    "dns": compile_value("{{infra.zone.Value/lan.output.size}}"),
+    "new": compile_value("", "moved: {from: Value/old, infra: net}\n"),
+    "net": compile_value("{{infra.zone.Value/lan.output}}"),
+}
+
+
+def find_readers(before, after):
+    return list_readers("net", LINKED, {"Value/lan": before}.get, {"Value/lan": after}.get)
+
+
+def change(**fields):
+    return msgspec.structs.replace(
+        LAN, attributes={"output": {**LAN.attributes["output"], **fields}}
+    )
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "found"),
+    [
+        (LAN, LAN, []),
+        (LAN, change(other=1), []),
+        (LAN, change(size=8), ["web"]),
+        (LAN, change(size=8, name="wan"), ["api", "web"]),
+        (None, LAN, ["api", "web"]),
+        (LAN, None, ["api", "web"]),
+        (LAN, msgspec.structs.replace(LAN, run="2-bbbbbb"), []),
+        (LAN, msgspec.structs.replace(LAN, attributes={"output": Omitted("0", 9)}), ["api", "web"]),
+    ],
+)
+def test_who_reads_what_changed_is_concerned(before, after, found):
+    """Each by its own fields; who takes resources from it always is."""
+    assert find_readers(before, after) == [*found, "new"]
+
+
+def test_who_gives_resources_to_it_is_concerned():
+    """What was taken over can be let go there."""
+    assert list_readers("new", LINKED, {}.get, {}.get) == ["net"]
