@@ -79,3 +79,9 @@ def test_the_next_run_goes_on_from_it(old):
     assert (old.shop / "live/etc/motd").read_text() == "Welcome to the shop\n"
     assert "linear, fenced, complete" in old.run("fsck")
     assert "Nothing to do" in old.run("plan")
+
+
+def test_what_an_older_release_wrote_can_be_compacted(old):
+    """The snapshot stands for entries of its format, and the rest is proven as before."""
+    old.run("gc", "--keep", "0s", "--yes")
+    assert "the first a snapshot of runs 1 to" in old.run("fsck")
