@@ -68,7 +68,7 @@ def gc(
     for planned in todo:
         compact(planned, archive)
         if output == "text":
-            click.echo(f"{planned.log.infra}: {planned.entries + 1:,} entries are left")
+            click.echo(f"{planned.log.infra}: compacted")
     if output != "text":
         print_shape(shapes, output)
     return 0

@@ -28,6 +28,7 @@ WRITES = {
     EntryKind.RELEASE: {LOCK},
     EntryKind.SUSPEND: {LOCK, FENCE, SUSPENDED},
     EntryKind.RESUME: {LOCK, FENCE, SUSPENDED},
+    EntryKind.COMPACT: {FENCE},
     EntryKind.SNAPSHOT: {FENCE, RUN, RESOURCES, SUSPENDED, SNAPSHOT},
 }
 """Which files each entry may write, as the table in `core.statelog` says."""
@@ -119,6 +120,8 @@ def classify(before: LogView, commit: LogCommit) -> EntryKind | None:
         return EntryKind.BEGIN
     if raised and has:
         return EntryKind.HOLD
+    if raised and commit.view.snapshot and commit.changed == WRITES[EntryKind.COMPACT]:
+        return EntryKind.COMPACT
     if had and not has and not had.run:
         return EntryKind.RELEASE
     is_renewal = commit.changed and commit.changed <= WRITES[EntryKind.RENEW] and commit.view.begin

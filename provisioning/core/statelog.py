@@ -13,6 +13,7 @@ cut off until another run records.
 | release | a person's | free | same | |
 | suspend | free or dead | free | raised | `suspended.json` |
 | resume | free or dead | free | raised | `suspended.json` |
+| compact | free | free | raised | |
 | snapshot | (it is the first) | free | as it stood | `snapshot.json`, and all that stood |
 """
 
@@ -57,6 +58,7 @@ class EntryKind(StrEnum):
     RELEASE = "release"
     SUSPEND = "suspend"
     RESUME = "resume"
+    COMPACT = "compact"
     SNAPSHOT = "snapshot"
 
 
@@ -215,6 +217,20 @@ def compute_snapshot(view: LogView, snapshot: Snapshot) -> Entry:
             "Signed-off-by": snapshot.by,
         },
         files={SNAPSHOT: render_record(snapshot)},
+    )
+
+
+def compute_compaction(view: LogView, snapshot: Snapshot) -> Entry:
+    """Tell, on top of the newest entry, that *snapshot* stands for the oldest ones from now on.
+
+    The fence is raised, so that no run goes on that was planned before it.
+    """
+    token = next_token(view)
+    return Entry(
+        kind=EntryKind.COMPACT,
+        subject=f"{EntryKind.COMPACT} {token} by {snapshot.by}: {snapshot.story}",
+        trailers={"Fencing-Token": str(token), "Actor": snapshot.by},
+        files={FENCE: f"{token}\n".encode()},
     )
 
 

@@ -28,6 +28,7 @@ PAST: Mapping[str, str] = {
     EntryKind.STEAL: "stolen",
     EntryKind.SUSPEND: "suspended",
     EntryKind.RESUME: "resumed",
+    EntryKind.COMPACT: "compacted",
 }
 """What the first word of a subject is told as, where it is not that word itself."""
 

@@ -10,7 +10,14 @@ from provisioning.core.errors import HeadMoved
 from provisioning.core.fsck import LogCommit
 from provisioning.core.ids import CommitId, ResourceId
 from provisioning.core.records import Record, Snapshot
-from provisioning.core.statelog import RESOURCES, Entry, LogView, compute_snapshot, get_ref
+from provisioning.core.statelog import (
+    RESOURCES,
+    Entry,
+    LogView,
+    compute_compaction,
+    compute_snapshot,
+    get_ref,
+)
 from provisioning.gitstore.history import read_log_commits, read_view
 from provisioning.gitstore.recorded import GitRecords, Records
 from provisioning.gitstore.rewriting import write_bundle
@@ -153,9 +160,14 @@ class GitStateLog:
             HeadMoved: If *view* is not the head; nothing is lost.
         """
         assert survey.cut is not None and view.head is not None  # noqa: PT018, S101
-        entry = compute_snapshot(survey.cut.view, snapshot)
-        files = {name: data for name, data in entry.files.items() if data is not None}
-        new = self._repository.write_history(survey.cut.id, entry.message, survey.kept[::-1], files)
+        first = compute_snapshot(survey.cut.view, snapshot)
+        last = compute_compaction(view, snapshot)
+        files = {name: data for name, data in first.files.items() if data is not None}
+        kept = survey.kept[::-1]
+        old = self._repository.write_history(survey.cut.id, first.message, kept, files)
+        new = self._repository.write_commit(
+            old, last.files, last.message, self._author, self._now()
+        )
         if self._remote:
             self._remote.replace(self._ref, new, view.head)
         else:

@@ -32,7 +32,7 @@ class Compaction:
 
     @property
     def entries(self) -> int:
-        """How many entries of the log stay."""
+        """How many entries of the log stay as they are."""
         return len(self.survey.kept)
 
     @property
@@ -67,9 +67,9 @@ def plan_compaction(
     view, survey = log.read(), Survey(before)
     if view.lock and (judgement := judge(view.lock)).is_held:
         raise describe_held(log.infra, view.lock, judgement)
-    if view.begin:
+    if view.begin or view.lock:
         raise Blocked(
-            f"a run of {log.infra} has begun and not ended",
+            f"a run or a hold of {log.infra} has begun and not ended",
             hint=f"`provisioning reconcile {log.infra}` puts it straight",
         )
     for finding in compute_findings(survey.watch(log.read_history())):

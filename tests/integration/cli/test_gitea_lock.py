@@ -59,7 +59,7 @@ def test_a_log_at_gitea_is_compacted(hosted, gitea):
     hosted.run("gc", "--keep", "0s", "--yes")
     hosted.run("apply", "--yes")
     words = [line.split()[0] for line in read_log(hosted, gitea)]
-    assert words == ["done", "begin", "done", "begin", "snapshot"]
+    assert words == ["done", "begin", "compact", "done", "begin", "snapshot"]
     assert "linear, fenced, complete" in hosted.run("fsck")
 
 

@@ -91,7 +91,12 @@ def test_a_compacted_log_is_compacted_for_everybody(shared, hub, tmp_path):
         shared.run("apply", "--yes")
     shared.run("plan", PROVISIONING_HOME=other)
     shared.run("gc", "--keep", "0s", "--yes")
-    assert [line.split()[0] for line in read_log(shared, hub)] == ["done", "begin", "snapshot"]
+    assert [line.split()[0] for line in read_log(shared, hub)] == [
+        "compact",
+        "done",
+        "begin",
+        "snapshot",
+    ]
     shared.commit(FILE.replace("CONTENT", "four"))
     shared.git("push", "--quiet", str(hub), "main")
     shared.run("apply", "--yes", PROVISIONING_HOME=other)
@@ -109,8 +114,9 @@ def test_compacting_beside_runs_loses_none(shared, hub, tmp_path):
         compaction = shared.start("gc", "--keep", "0s", "--yes")
         told = [process.communicate(timeout=120) for process in (run, compaction)]
         assert run.returncode == 0, told
-        assert compaction.returncode in {0, 4}, told
+        is_late = "is no longer at" in told[1][1]
+        assert compaction.returncode in ({1} if is_late else {0, 4}), told
         proof = shared.run("fsck")
         assert "linear, fenced, complete" in proof
-    assert read_log(shared, hub)[0] == "done run 4: 1 updated"
+    assert any("done run" in line for line in read_log(shared, hub)[:2])
     assert shared.live()["motd"] == "3"

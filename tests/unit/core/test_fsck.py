@@ -5,7 +5,7 @@ import pytest
 
 from provisioning.core.fsck import LogCommit, _check, classify, compute_findings
 from provisioning.core.ids import CommitId, RunId
-from provisioning.core.records import Begin, Holder, Lock, Result, Run
+from provisioning.core.records import Begin, Holder, Lock, Result, Run, Snapshot
 from provisioning.core.statelog import EntryKind, LogView, compute_hold, compute_release
 from provisioning.testing.sandboxes import Sandbox, build_resource
 
@@ -183,6 +183,26 @@ KINDS = {
     ),
 }
 
+SNAPSHOT = Snapshot(
+    of=CommitId("f" * 40), entries=12, fence=7, until="", made_at="", by="ana", last=ENDED.run
+)
+KINDS |= {
+    "a snapshot is taken": (
+        view(BEFORE, 6, snapshot=SNAPSHOT),
+        entry(view(AFTER, snapshot=SNAPSHOT), "fence", run=None),
+        EntryKind.COMPACT,
+    ),
+    "a snapshot begins a log": (
+        LogView(),
+        replace(
+            entry(view(AFTER, run=ENDED, snapshot=SNAPSHOT), "snapshot.json", "fence", "run.json"),
+            parents=(),
+            trailers={"Snapshot-Of": SNAPSHOT.of, "Fencing-Token": "7"},
+        ),
+        EntryKind.SNAPSHOT,
+    ),
+}
+
 
 @pytest.mark.parametrize(("before", "commit", "kind"), KINDS.values(), ids=KINDS)
 def test_each_kind_of_entry_is_known_and_sound(before, commit, kind):
@@ -208,6 +228,31 @@ def test_what_is_no_entry_is_told(before, commit):
 
 
 BROKEN = {
+    "a snapshot of a run that is under way": (
+        LogView(),
+        entry(view(AFTER, begin=BEGUN, snapshot=SNAPSHOT), "snapshot.json"),
+        "it stands for a run that was under way",
+    ),
+    "a snapshot that names another entry": (
+        LogView(),
+        entry(view(AFTER, snapshot=SNAPSHOT), "snapshot.json"),
+        "its trailer does not name ffffffffff",
+    ),
+    "a snapshot of another fence": (
+        LogView(),
+        entry(view(AFTER, 8, snapshot=SNAPSHOT), "snapshot.json", token="8"),
+        "the fence goes from 0 to 8; it should be 7",
+    ),
+    "a snapshot with an intention": (
+        LogView(),
+        entry(view(AFTER, snapshot=SNAPSHOT), "snapshot.json", "begin.json"),
+        "a snapshot entry must not write begin.json",
+    ),
+    "a snapshot in the middle": (
+        view(BEFORE),
+        entry(view(AFTER, lock=PERSONS, snapshot=SNAPSHOT), "snapshot.json", "lock.json", "fence"),
+        "it is no entry of a state log",
+    ),
     "a record that keeps the lock": (
         view(BEFORE, lock=RUNS, begin=BEGUN),
         entry(view(AFTER, lock=RUNS, run=ENDED), "run.json"),
