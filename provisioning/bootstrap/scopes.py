@@ -85,7 +85,8 @@ def _build_lookup(
 
 def _build_secrets(workspace: Workspace, commit: CommitId, infra: str) -> SecretFiles:
     from provisioning.secrets.keys.keyring import EnvironmentKeyring
-    from provisioning.secrets.values import FOLDER, SecretFiles
+    from provisioning.secrets.places import list_folders
+    from provisioning.secrets.values import SecretFiles
 
     repository, prefix = workspace.repository, workspace.prefix
 
@@ -96,7 +97,7 @@ def _build_secrets(workspace: Workspace, commit: CommitId, infra: str) -> Secret
         return [each.name for each in repository.read_folder(commit, prefix + folder)]
 
     return SecretFiles(
-        folders=(f"infra/{infra}", FOLDER),
+        folders=list_folders(infra),
         read=read,
         list_names=list_names,
         keyring=EnvironmentKeyring(environ=workspace.environ),

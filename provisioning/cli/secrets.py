@@ -14,9 +14,9 @@ from provisioning.cli.session import Session, output_option, pass_session, print
 from provisioning.core.errors import InvalidArgument
 from provisioning.secrets.checking import Checker, Finding, check_all
 from provisioning.secrets.keys.keyring import EnvironmentKeyring
+from provisioning.secrets.places import MARK
 from provisioning.secrets.replacing import replace_file
 from provisioning.secrets.sops.rules import FILE_NAME, Rules, load_rules, parse_rules
-from provisioning.secrets.values import MARK
 
 HOOK = """\
 #!/bin/sh

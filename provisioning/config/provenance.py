@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 
 from provisioning.config.settings import BY_KEY, GROUPS, MAPS, SETTINGS, Layer
 from provisioning.core.errors import InvalidConfiguration, Source
+from provisioning.core.interpolation import Reference, find_templated, parse_text
 from provisioning.core.values import Tree, find_nearest, read_at
 
 
@@ -84,6 +85,17 @@ class Layers:
         """Return every key that has a value, in the order of the table."""
         own = (key for each in sorted(MAPS) for key, _ in list_leaves(self.tree[each], each))
         return [*(each.key for each in SETTINGS if each.type is not dict), *own]
+
+    def list_references(self) -> dict[str, list[str]]:
+        """Return the references in the value of each key that has any, each once."""
+        found: dict[str, list[str]] = {}
+        for key, value in list_leaves(self.tree):
+            texts = [text for _, text in find_templated(value.value)]
+            parts = [part for text in texts for part in parse_text(text)]
+            names = [str(part) for part in parts if isinstance(part, Reference)]
+            if names:
+                found[key] = list(dict.fromkeys(names))
+        return found
 
     def merge(self) -> dict[str, Tree]:
         """Return the plain tree of all winning values."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from provisioning.core.kinds import Kind
 from provisioning.core.pictures import Name, list_needs, list_references
 from provisioning.core.resources import Resource
+from provisioning.core.ways import Settings, find_ways, is_related
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +43,7 @@ def compute_impacts(
     desired: Mapping[str, Collection[Resource]],
     touched: Touched,
     kinds: Mapping[str, Kind],
-    settings: Mapping[str, Mapping[str, Collection[str]]],
+    settings: Mapping[str, Settings],
 ) -> tuple[Impact, ...]:
     """Return every resource that *touched* can affect, each once, nearest cause first.
 
@@ -50,7 +51,7 @@ def compute_impacts(
         desired: The resources of each infra, as written.
         touched: What changed.
         kinds: The kinds of all providers.
-        settings: For each infra, the keys that each key's value refers to, directly or not.
+        settings: For each infra, what the settings refer to.
     """
     known = {(infra, each.id): each for infra, found in desired.items() for each in found}
     impacts: dict[Name, Impact] = {}
@@ -82,7 +83,7 @@ def _find_direct(
     resource: Resource,
     touched: Touched,
     kinds: Mapping[str, Kind],
-    settings: Mapping[str, Mapping[str, Collection[str]]],
+    settings: Mapping[str, Settings],
 ) -> Impact | None:
     for path in kinds[resource.kind].get_file_paths(resource.spec):
         if path in touched.files:
@@ -91,17 +92,10 @@ def _find_direct(
         if infra in {name[0], ""} and key.startswith(f"{resource.provider}."):
             return Impact(name=name, cause=cause, why=f"is made under config.{key}")
     for reference in (*map(str, list_references(resource)), *resource.given):
-        for read in _list_read(reference, settings.get(name[0], {})):
+        for read in find_ways(reference, settings.get(name[0], {})):
             if by := _find_cause(name[0], read, touched):
                 return Impact(name=name, cause=by, why=f"reads {reference}")
     return None
-
-
-def _list_read(reference: str, settings: Mapping[str, Collection[str]]) -> Iterator[str]:
-    yield reference
-    namespace, _, key = reference.partition(".")
-    if namespace == "config":
-        yield from settings.get(key, ())
 
 
 def _find_cause(infra: str, read: str, touched: Touched) -> str | None:
@@ -112,10 +106,6 @@ def _find_cause(infra: str, read: str, touched: Touched) -> str | None:
     if namespace != "config":
         return None
     for (where, key), cause in touched.keys.items():
-        if where in {infra, ""} and _is_related(key, rest):
+        if where in {infra, ""} and is_related(key, rest):
             return cause
     return None
-
-
-def _is_related(one: str, other: str) -> bool:
-    return one == other or one.startswith(f"{other}.") or other.startswith(f"{one}.")

@@ -20,8 +20,9 @@ from provisioning.core.pictures import Picture
 from provisioning.core.plans import Plan, PlannedChange
 from provisioning.core.records import Change, Record, Run, Snapshot
 from provisioning.core.reviews.findings import InfraReview, PullReview
+from provisioning.core.usages import Usages
 from provisioning.core.values import as_json
-from provisioning.core.whys import Why
+from provisioning.core.whys import Link, Why
 
 Shape = dict[str, Any]
 
@@ -168,17 +169,52 @@ def shape_why(why: Why) -> Shape:
         "value": as_json(why.value),
         "desired": why.is_desired,
         "newer": why.is_newer,
-        "links": [
+        "links": [shape_link(each) for each in why.links],
+        "applied": msgspec.to_builtins(applied) if applied else None,
+    }
+
+
+def shape_link(link: Link) -> Shape:
+    """Return one place that says something."""
+    return {
+        "what": link.what,
+        "layer": link.layer,
+        "written": as_json(link.written),
+        "source": shape_source(link.source),
+        "by": msgspec.to_builtins(link.by) if link.by else None,
+    }
+
+
+def shape_usages(usages: Usages) -> Shape:
+    """Return where a secret is kept, what names it, and who uses it."""
+    return {
+        "secret": usages.secret,
+        "kept": [
             {
-                "what": each.what,
-                "layer": each.layer,
-                "written": as_json(each.written),
-                "source": shape_source(each.source),
+                "file": each.file,
+                "key": each.key or None,
+                "there": each.is_there,
+                "fingerprint": each.fingerprint or None,
+                "created": each.created or None,
                 "by": msgspec.to_builtins(each.by) if each.by else None,
             }
-            for each in why.links
+            for each in usages.kept
         ],
-        "applied": msgspec.to_builtins(applied) if applied else None,
+        "settings": [shape_link(each) for each in usages.settings],
+        "used": [
+            {
+                "infra": each.infra,
+                "id": each.id,
+                **shape_link(each.link),
+                "file": each.file or None,
+                "reads": [
+                    {"secret": name, "through": list(way)} for name, way in each.reads.items()
+                ],
+                "newer": each.is_newer,
+                "applied": msgspec.to_builtins(each.applied) if each.applied else None,
+            }
+            for each in usages.used
+        ],
     }
 
 

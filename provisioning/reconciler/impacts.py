@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import PurePosixPath
 
-from provisioning.config.layers import WORKSPACE_FILE, Layers
+from provisioning.config.layers import WORKSPACE_FILE
 from provisioning.config.provenance import list_leaves
 from provisioning.core.errors import ProvisioningError
 from provisioning.core.impacts import Impact, Touched, compute_impacts
-from provisioning.core.interpolation import Reference, find_templated, parse_text
 from provisioning.core.resources import Resource
 from provisioning.core.values import is_equal
 from provisioning.reconciler.checkouts import Checkout
@@ -23,26 +22,8 @@ def read_impacts(checkout: Checkout, touched: Touched) -> tuple[Impact, ...]:
     """Return every resource at *checkout* that *touched* can affect."""
     infras = checkout.list_infras()
     desired = {infra: checkout.read_resources(infra).values() for infra in infras}
-    settings = {infra: _close(checkout.load_layers(infra)) for infra in infras}
+    settings = {infra: checkout.load_layers(infra).list_references() for infra in infras}
     return compute_impacts(desired, touched, checkout.kinds, settings)
-
-
-def _close(layers: Layers) -> dict[str, Collection[str]]:
-    """Return, for each key, the references that its value needs, directly or not."""
-    direct: dict[str, set[str]] = {}
-    for key, value in list_leaves(layers.tree):
-        for _, text in find_templated(value.value):
-            names = {str(part) for part in parse_text(text) if isinstance(part, Reference)}
-            direct.setdefault(key, set()).update(names)
-    closed: dict[str, Collection[str]] = {}
-    for key, names in direct.items():
-        reached, front = set(names), list(names)
-        for name in front:
-            new = direct.get(name.removeprefix("config."), set()) - reached
-            reached |= new
-            front += new
-        closed[key] = sorted(reached)
-    return closed
 
 
 def read_touched_files(checkout: Checkout, paths: Iterable[str], read: Read) -> Touched:

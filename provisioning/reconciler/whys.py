@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 
+from provisioning.config.provenance import Origin
 from provisioning.core.errors import InvalidArgument, Source
 from provisioning.core.ids import ResourceId
 from provisioning.core.interpolation import Reference, find_templated, parse_text
@@ -16,6 +17,7 @@ from provisioning.core.values import Path, Tree, find_nearest, read_at, render_p
 from provisioning.core.whys import COMPUTED, MANIFEST, Link, Why, parse_field
 from provisioning.gitstore.applications import find_application
 from provisioning.reconciler.checkouts import Checkout
+from provisioning.secrets.places import find_file, list_folders
 
 
 def read_why(
@@ -78,7 +80,7 @@ DEEPEST = 16
 
 def trace_resource(checkout: Checkout, infra: str, resource: Resource) -> tuple[Link, ...]:
     """Return where *resource* is asked for: its manifest, who began it, and what it hangs on."""
-    link = _link_manifest(checkout, resource, infra, ("kind",), written=None)
+    link = link_manifest(checkout, resource, infra, ("kind",), written=None)
     return link, *_Tracer(checkout).trace_given(infra, resource, 0)
 
 
@@ -118,7 +120,7 @@ class _Tracer:
         if not path or name in self.seen or depth > DEEPEST:
             return
         self.seen.add(name)
-        yield _link_manifest(self.checkout, resource, infra, ("spec", *path), written=written)
+        yield link_manifest(self.checkout, resource, infra, ("spec", *path), written=written)
         yield from self.trace_given(infra, resource, depth)
         kind = self.checkout.kinds[resource.kind]
         if kind.get_field(str(path[0])).file and isinstance(written, str):
@@ -174,24 +176,18 @@ class _Tracer:
         for each in reversed(self.checkout.load_layers(infra).explain(key)):
             if each.origin is None or not each.wins:
                 continue
-            source = each.origin.source
-            is_ours = source is not None and not source.file.startswith("/")
-            by = self.checkout.find_author(source) if source and is_ours else None
-            what = f"config.{key}"
-            yield Link(what=what, layer=each.layer, written=each.value, source=source, by=by)
+            yield link_setting(self.checkout, key, each.value, each.origin)
             for _, text in find_templated(each.value):
                 for part in parse_text(text):
                     if isinstance(part, Reference):
                         yield from self._follow(infra, part, depth + 1)
 
     def _link_secret(self, infra: str, reference: Reference) -> Link:
-        for folder in (f"infra/{infra}", "secrets"):
-            for name in self.checkout.list_names(folder):
-                if name.startswith(f"{reference.steps[0]}.enc."):
-                    file = f"{folder}/{name}"
-                    by = self.checkout.find_last_author(file)
-                    return Link(what=str(reference), layer=SECRETS, source=Source(file, 1), by=by)
-        return Link(what=str(reference), layer=SECRETS)
+        found = find_file(reference.steps[0], list_folders(infra), self.checkout.read_file)
+        if found is None:
+            return Link(what=str(reference), layer=SECRETS)
+        source, by = Source(found[0], 1), self.checkout.find_last_author(found[0])
+        return Link(what=str(reference), layer=SECRETS, source=source, by=by)
 
     def _link_file(self, file: str) -> Link:
         by = self.checkout.find_last_author(file)
@@ -208,9 +204,18 @@ def _find_stated(resource: Resource, path: Path) -> tuple[Path, Tree]:
     return (), None
 
 
-def _link_manifest(
+def link_setting(checkout: Checkout, key: str, written: Tree, origin: Origin) -> Link:
+    """Return the place that sets *key*; only of a file of the workspace there is an author."""
+    source = origin.source
+    is_ours = source is not None and not source.file.startswith("/")
+    by = checkout.find_author(source) if source and is_ours else None
+    return Link(what=f"config.{key}", layer=origin.layer, written=written, source=source, by=by)
+
+
+def link_manifest(
     checkout: Checkout, resource: Resource, infra: str, path: Path, *, written: Tree
 ) -> Link:
+    """Return the place of *path*, from the top of the manifest of *resource*."""
     source = checkout.find_line(resource, path)
     shown = f" .{render_path(path)}" if path[0] == "spec" else ""
     return Link(

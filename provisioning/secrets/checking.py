@@ -9,13 +9,14 @@ from pathlib import Path
 from provisioning.core.errors import ProvisioningError
 from provisioning.core.secrecy import list_secret_texts
 from provisioning.secrets.exposures import CREDENTIALS
+from provisioning.secrets.places import MARK
 from provisioning.secrets.recipients import differs, read_wanted
 from provisioning.secrets.sops.data_keys import Keyring
 from provisioning.secrets.sops.errors import NotEncrypted, SopsError
 from provisioning.secrets.sops.files import choose_format, load_encrypted, open_store
 from provisioning.secrets.sops.patterns import compile_pattern
 from provisioning.secrets.sops.rules import Rules
-from provisioning.secrets.values import MARK, open_secrets
+from provisioning.secrets.values import open_secrets
 
 TELLING = 8
 """Secrets of fewer characters are not looked for in other files: they are in many by chance."""

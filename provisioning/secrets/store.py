@@ -11,6 +11,7 @@ from provisioning.core.errors import InvalidArgument
 from provisioning.core.ids import NAME
 from provisioning.secrets.generated import Listed, Sort, describe, finish, generate, rotate
 from provisioning.secrets.keys.keyring import EnvironmentKeyring
+from provisioning.secrets.places import FOLDER, MARK
 from provisioning.secrets.replacing import replace_file
 from provisioning.secrets.sops.document import Document
 from provisioning.secrets.sops.errors import SopsError
@@ -26,7 +27,6 @@ from provisioning.secrets.sops.moments import now
 from provisioning.secrets.sops.rules import FILE_NAME, load_rules
 from provisioning.secrets.sops.stores.yaml import YamlStore
 from provisioning.secrets.sops.tree import Branch, from_plain
-from provisioning.secrets.values import FOLDER, MARK
 
 _FIELDS = {Sort.SSH_KEY: "private", Sort.TOKEN: "value"}
 

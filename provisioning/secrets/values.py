@@ -13,21 +13,14 @@ from provisioning.core.errors import InvalidManifest, ProvisioningError, Source
 from provisioning.core.interpolation import Reference
 from provisioning.core.redaction import Redactor
 from provisioning.core.secrecy import Secret, find_encrypted, list_secret_texts, reveal
-from provisioning.core.values import Tree, find_nearest, read_at
+from provisioning.core.values import Path, Tree, find_nearest, read_at
+from provisioning.secrets.places import MARK, Read, find_file
 from provisioning.secrets.sops.cipher import Cipher
 from provisioning.secrets.sops.data_keys import Keyring, unwrap_data_key
-from provisioning.secrets.sops.document import decrypt_document
-from provisioning.secrets.sops.files import choose_format, load_encrypted, open_store
+from provisioning.secrets.sops.document import Document, decrypt_document
+from provisioning.secrets.sops.files import Format, choose_format, load_encrypted, open_store
 from provisioning.secrets.sops.metadata import explain_newer
 from provisioning.secrets.sops.tree import Value, as_plain
-
-MARK = ".enc"
-SUFFIXES = (".yaml", ".yml", ".json", ".env", ".ini", "")
-FOLDER = "secrets"
-"""Where the secrets of all infras lie."""
-
-Read = Callable[[str], bytes | None]
-"""Returns the content of a file of the workspace by its path; None if there is none."""
 
 
 def open_secrets(data: bytes, path: str, keyring: Keyring) -> Tree:
@@ -42,9 +35,14 @@ def open_secrets(data: bytes, path: str, keyring: Keyring) -> Tree:
     document = load_encrypted(data, open_store(kind))
     cipher = Cipher(unwrap_data_key(document.metadata, keyring))
     with explain_newer(document.metadata):
-        branches = decrypt_document(document, cipher, wrap=_hide).branches
+        return join_values(decrypt_document(document, cipher, wrap=_hide), kind)
+
+
+def join_values(document: Document, kind: Format) -> Tree:
+    """Return the values of *document*, a file of the format *kind*, as references find them."""
+    branches = document.branches
     values = {name: item for branch in branches for name, item in as_plain(branch).items()}
-    return values["data"] if kind == "binary" and values.keys() == {"data"} else values
+    return values["data"] if kind == Format.BINARY and values.keys() == {"data"} else values
 
 
 def _hide(value: Value) -> Secret:
@@ -79,7 +77,7 @@ class SecretFiles:
         name, *steps = reference.steps
         values = self._load(name, reference, source)
         try:
-            value = read_at(values, tuple(_as_steps(values, steps)))
+            value = read_at(values, find_path(values, steps))
         except KeyError:
             raise _describe_missing(reference, name, values, steps, source) from None
         if find_encrypted(reveal(value)) is not None:
@@ -104,12 +102,9 @@ class SecretFiles:
         return self._known[name]
 
     def _find(self, name: str, reference: Reference, source: Source | None) -> tuple[str, bytes]:
-        for folder in self.folders:
-            for suffix in SUFFIXES:
-                path = f"{folder}/{name}{MARK}{suffix}"
-                data = self.read(path) if "/" not in name else None
-                if data is not None:
-                    return path, data
+        found = find_file(name, self.folders, self.read)
+        if found is not None:
+            return found
         known = sorted({each for folder in self.folders for each in self._list(folder)})
         nearest = find_nearest(name, known)
         raise InvalidManifest(
@@ -125,14 +120,18 @@ class SecretFiles:
         return [name.partition(MARK)[0] for name in self.list_names(folder) if MARK in name]
 
 
-def _as_steps(values: Tree, steps: Sequence[str]) -> list[str | int]:
-    """Return *steps* with numbers where a list is gone through."""
+def find_path(values: Tree, steps: Sequence[str]) -> Path:
+    """Return *steps* with numbers where a list is gone through.
+
+    Raises:
+        KeyError: If nothing stands there.
+    """
     path: list[str | int] = []
     for step in steps:
         is_position = isinstance(values, list) and step.isdecimal()
         path.append(int(step) if is_position else step)
         values = read_at(values, (path[-1],))
-    return path
+    return tuple(path)
 
 
 def _describe_missing(

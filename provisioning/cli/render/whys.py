@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from click import style
 
 from provisioning.core.plan_texts import render_value
-from provisioning.core.whys import Authorship, Compacted, Link, Why
+from provisioning.core.whys import Application, Authorship, Compacted, Link, Why
 
 
 def render_why(why: Why) -> str:
@@ -21,8 +21,8 @@ def render_why(why: Why) -> str:
     elif why.field and not _is_stated(why):
         lines.append("  no manifest states this field: it is the provider's choice, or its default")
     for link in why.links:
-        lines += _render_link(link)
-    lines += _render_application(why)
+        lines += render_link(link)
+    lines += render_application(why.applied, is_newer=why.is_newer)
     return "\n".join(lines)
 
 
@@ -30,7 +30,8 @@ def _is_stated(why: Why) -> bool:
     return ".spec." in why.links[0].what if why.links else False
 
 
-def _render_link(link: Link) -> Iterator[str]:
+def render_link(link: Link) -> Iterator[str]:
+    """Yield the lines of one place: what it says, where it is, and who wrote it."""
     written = f" = {render_value(link.written)}" if link.written is not None else ""
     yield f"  {link.what}{written}"
     place = f"{link.source}  " if link.source else ""
@@ -49,8 +50,8 @@ def render_moment(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M")
 
 
-def _render_application(why: Why) -> Iterator[str]:
-    applied = why.applied
+def render_application(applied: Application | Compacted | None, *, is_newer: bool) -> Iterator[str]:
+    """Yield which run applied it, and that what Git asks for *is_newer*."""
     if applied is None:
         yield "  no run has applied it yet"
         return
@@ -66,5 +67,5 @@ def _render_application(why: Why) -> Iterator[str]:
         f"of {applied.commit[:10]}",
         dim=True,
     )
-    if why.is_newer:
+    if is_newer:
         yield style("  it was changed in Git since the last run", fg="yellow")

@@ -29,13 +29,13 @@ COMMANDS = {
     "groups": (f"{_HERE}.keys:groups", "Add and delete key groups."),
     "exec-env": (f"{_HERE}.running:exec_env", "Run a command with values in its environment."),
     "exec-file": (f"{_HERE}.running:exec_file", "Run a command that reads the plain text."),
+    "publish": (f"{_HERE}.publishing:publish", "Put files where .sops.yaml says."),
     "filestatus": (f"{_HERE}.keys:filestatus", "Tell whether a file is encrypted."),
     "completion": (f"{_HERE}.completion:completion", "Print the shell's completion script."),
 }
 
 
 _ABSENT = {
-    "publish": "copy what `sops decrypt FILE` prints: `vault kv put`, `aws s3 cp`",
     "keyservice": "give the identity to who needs it: SOPS_AGE_KEY_CMD",
 }
 """Commands that `sops` has, which must not be taken for files, and what to do instead."""

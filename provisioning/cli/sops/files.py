@@ -92,6 +92,17 @@ class Bench:
             self._rules = load_rules(path)
         return self._rules
 
+    def need_rules(self) -> Rules:
+        """Return the `.sops.yaml` that holds here.
+
+        Raises:
+            SopsError: If there is none.
+        """
+        rules = self.find_rules()
+        if rules is None:
+            raise SopsError("config file not found", hint="write .sops.yaml, or pass --config")
+        return rules
+
     def find_rule(self, path: Path, options: Options) -> Rule | None:
         """Return the creation rule for *path*; None if there are no rules."""
         rules = self.find_rules()
@@ -254,6 +265,22 @@ def refuse_new_keys(path: Path, options: Options) -> None:
             hint="make it: `sops edit FILE`",
             exit_code=49,
         )
+
+
+def ask(question: str) -> bool:
+    """Ask until the answer is `y` or `n`; tell whether it is yes.
+
+    Raises:
+        SopsError: If the input ends before.
+    """
+    answer = ""
+    while answer not in {"y", "n"}:
+        click.echo(question, nl=False)
+        line = sys.stdin.readline()
+        if not line:
+            raise SopsError("nobody answered", hint="pass --yes")
+        answer = line.strip()
+    return answer == "y"
 
 
 def check_exists(path: Path) -> None:

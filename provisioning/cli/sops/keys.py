@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import sys
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from itertools import zip_longest
@@ -13,7 +13,14 @@ from typing import Any
 import click
 
 from provisioning.cli.sops import options as shared
-from provisioning.cli.sops.files import Bench, Options, exit_with, read_keys, write_output
+from provisioning.cli.sops.files import (
+    Bench,
+    Options,
+    ask,
+    exit_with,
+    read_keys,
+    write_output,
+)
 from provisioning.cli.sops.words import NO_FILE, SopsCommand, take_exactly
 from provisioning.core.errors import ProvisioningError
 from provisioning.secrets.replacing import replace_file
@@ -22,7 +29,6 @@ from provisioning.secrets.sops.errors import NotEncrypted, SopsError
 from provisioning.secrets.sops.files import dump_document, rewrap_document
 from provisioning.secrets.sops.metadata import KeyGroup, Metadata
 from provisioning.secrets.sops.moments import now
-from provisioning.secrets.sops.rules import find_file
 
 
 @click.command(cls=SopsCommand)
@@ -33,8 +39,7 @@ from provisioning.secrets.sops.rules import find_file
 @click.pass_obj
 def updatekeys(bench: Bench, /, files: tuple[str, ...], **options: Any) -> int:
     """Wrap the data keys of FILES by the keys that .sops.yaml names now."""
-    if not bench.config and find_file(bench.folder) is None:
-        raise SopsError("config file not found", hint="write .sops.yaml, or pass --config")
+    bench.need_rules()
     if not files:
         raise SopsError("Error: no file specified", hint="name a file", exit_code=NO_FILE)
     if len(files) == 1:
@@ -70,7 +75,7 @@ def _update(bench: Bench, path: Path, options: Options) -> None:
         return
     click.echo("The following changes will be made to the file's groups:")
     click.echo("\n".join(changes))
-    if not options["yes"] and not _ask():
+    if not options["yes"] and not ask("Is this okay? (y/n):"):
         click.echo(f"File {path} left unchanged", err=True)
         return
     data_key = unwrap_data_key(old, bench.keyring)
@@ -80,25 +85,19 @@ def _update(bench: Bench, path: Path, options: Options) -> None:
     click.echo(f"File {path} synced with new keys", err=True)
 
 
-def _ask() -> bool:
-    answer = ""
-    while answer not in {"y", "n"}:
-        click.echo("Is this okay? (y/n):", nl=False)
-        line = sys.stdin.readline()
-        if not line:
-            raise SopsError("nobody answered", hint="pass --yes")
-        answer = line.strip()
-    return answer == "y"
-
-
-def _compare(old: Metadata, groups: tuple[KeyGroup, ...], threshold: int) -> Any:
+def _compare(old: Metadata, groups: tuple[KeyGroup, ...], threshold: int) -> Iterator[str]:
     """Yield a line for the threshold and for each key of each group, as a diff."""
     if old.threshold == threshold:
         yield from [f"shamir_threshold: {threshold}"] if threshold else []
     else:
         yield from [f"+++ shamir_threshold: {threshold}"] if threshold else []
         yield from [f"--- shamir_threshold: {old.threshold}"] if old.threshold else []
-    for number, (ours, theirs) in enumerate(zip_longest(old.groups, groups, fillvalue=()), 1):
+    yield from compare_groups(old.groups, groups)
+
+
+def compare_groups(old: tuple[KeyGroup, ...], new: tuple[KeyGroup, ...]) -> Iterator[str]:
+    """Yield a line for each key of each group, as a diff."""
+    for number, (ours, theirs) in enumerate(zip_longest(old, new, fillvalue=()), 1):
         yield f"Group {number}"
         before, after = [key.label for key in ours], [key.label for key in theirs]
         yield from (f"    {label}" for label in after if label in before)

@@ -6,21 +6,11 @@ The calls are those of https://developer.hashicorp.com/vault/api-docs/secret/tra
 from __future__ import annotations
 
 import base64
-import http.client
-import json
-import ssl
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
-from urllib.error import HTTPError, URLError
-from urllib.request import Request, urlopen
 
 from provisioning.secrets.keys.errors import KeyUnusable
-
-TOKEN, TOKEN_FILE = "VAULT_TOKEN", ".vault-token"
-NAMESPACE, CERTIFICATES = "VAULT_NAMESPACE", "VAULT_CACERT"
-TIMEOUT = 10.0
-"""Seconds after which a server that does not answer is taken to be down."""
+from provisioning.secrets.vault import VaultFailed, ask
 
 
 def wrap(fields: Mapping[str, Any], data: bytes, environ: Mapping[str, str]) -> str:
@@ -30,8 +20,7 @@ def wrap(fields: Mapping[str, Any], data: bytes, environ: Mapping[str, str]) -> 
         KeyUnusable: If Vault refuses, or does not answer.
     """
     body = {"plaintext": base64.b64encode(data).decode()}
-    answer: str = _call(fields, "encrypt", body, environ)["ciphertext"]
-    return answer
+    return _call(fields, "encrypt", body, "ciphertext", environ)
 
 
 def unwrap(fields: Mapping[str, Any], wrapped: str, environ: Mapping[str, str]) -> bytes:
@@ -40,58 +29,23 @@ def unwrap(fields: Mapping[str, Any], wrapped: str, environ: Mapping[str, str]) 
     Raises:
         KeyUnusable: If Vault refuses, or does not answer.
     """
-    answer = _call(fields, "decrypt", {"ciphertext": wrapped}, environ)
-    return base64.b64decode(answer["plaintext"])
+    return base64.b64decode(_call(fields, "decrypt", {"ciphertext": wrapped}, "plaintext", environ))
 
 
 def _call(
-    fields: Mapping[str, Any], method: str, body: dict[str, str], environ: Mapping[str, str]
-) -> dict[str, str]:
+    fields: Mapping[str, Any],
+    method: str,
+    body: dict[str, str],
+    wanted: str,
+    environ: Mapping[str, str],
+) -> str:
     address = f"{fields['vault_address']}/v1/{fields['engine_path']}/{method}/{fields['key_name']}"
-    if not address.startswith(("https://", "http://")):
-        raise KeyUnusable(f"{address!r} is not an address of the web", hint="write https://…")
-    request = Request(address, json.dumps(body).encode(), _build_headers(environ), method="PUT")  # noqa: S310  checked above
     try:
-        with urlopen(request, timeout=TIMEOUT, context=_trust(environ)) as answer:  # noqa: S310
-            data: dict[str, str] = json.load(answer)["data"]
-            return data
-    except HTTPError as exc:
+        answer: str = ask("PUT", address, environ, body)[wanted]
+    except VaultFailed as exc:
+        raise KeyUnusable(exc.message, hint=exc.hint) from exc
+    except KeyError as exc:
         raise KeyUnusable(
-            f"Vault refused to {method} with {address}: {exc.code} {_read_errors(exc)}",
-            hint="check the token and its policy: `vault token capabilities`",
+            f"Vault answered without a {wanted} at {address}", hint="check the engine in .sops.yaml"
         ) from exc
-    except (URLError, OSError, http.client.HTTPException, ValueError, KeyError, TypeError) as exc:
-        raise KeyUnusable(
-            f"Vault did not answer at {fields['vault_address']}: {exc}",
-            hint="check the address in .sops.yaml, and that the server is unsealed",
-        ) from exc
-
-
-def _build_headers(environ: Mapping[str, str]) -> dict[str, str]:
-    token = environ.get(TOKEN) or _read_token_file(environ)
-    if any(letter < "!" for letter in token):
-        raise KeyUnusable("the Vault token holds a blank or a line break", hint=f"set {TOKEN}")
-    headers = {"Content-Type": "application/json", "X-Vault-Request": "true"}
-    if token:
-        headers["X-Vault-Token"] = token
-    if namespace := environ.get(NAMESPACE):
-        headers["X-Vault-Namespace"] = namespace
-    return headers
-
-
-def _read_token_file(environ: Mapping[str, str]) -> str:
-    try:
-        return (Path(environ.get("HOME", "/")) / TOKEN_FILE).read_text().strip()
-    except (OSError, ValueError):
-        return ""
-
-
-def _trust(environ: Mapping[str, str]) -> ssl.SSLContext:
-    return ssl.create_default_context(cafile=environ.get(CERTIFICATES) or None)
-
-
-def _read_errors(error: HTTPError) -> str:
-    try:
-        return "; ".join(map(str, json.load(error)["errors"]))
-    except (ValueError, KeyError, TypeError):
-        return error.reason
+    return answer

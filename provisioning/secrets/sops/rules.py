@@ -79,21 +79,12 @@ class Rules:
             where = f"{self.path}: creation rule {number}"
             if not isinstance(rule, dict):
                 raise SopsError(f"{where} is no mapping", hint="write `- path_regex: …`")
-            if self._fits(rule, name, where):
-                return _build_rule(rule, where, context)
+            if fits(rule, name, where):
+                return build_rule(rule, where, context)
         raise SopsError(
             f"error loading config: no matching creation rules found for {name} in {self.path}",
             hint="add a rule whose path_regex fits, or one without path_regex as the last",
         )
-
-    def _fits(self, rule: dict[str, Any], name: str, where: str) -> bool:
-        pattern = rule.get("path_regex") or ""
-        try:
-            return bool(compile_pattern(str(pattern)).search(name))
-        except re.error as exc:
-            raise SopsError(
-                f"{where}: can not compile regexp {pattern!r}: {exc}", hint="correct path_regex"
-            ) from exc
 
 
 def find_file(start: Path) -> Path | None:
@@ -169,7 +160,28 @@ def _read_map(data: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _build_rule(rule: dict[str, Any], where: str, context: naming.Context | None) -> Rule:
+def fits(rule: Mapping[str, Any], name: str, where: str) -> bool:
+    """Tell whether *rule*, which stands at *where*, is for the file *name*.
+
+    Raises:
+        SopsError: If its `path_regex` is no expression.
+    """
+    pattern = rule.get("path_regex") or ""
+    try:
+        return bool(compile_pattern(str(pattern)).search(name))
+    except re.error as exc:
+        raise SopsError(
+            f"{where}: can not compile regexp {pattern!r}: {exc}", hint="correct path_regex"
+        ) from exc
+
+
+def build_rule(rule: dict[str, Any], where: str, context: naming.Context | None = None) -> Rule:
+    """Return what *rule*, which stands at *where*, says: its keys, and what is encrypted.
+
+    Raises:
+        SopsError: If it contradicts itself, or is not written as a rule.
+        KeyUnusable: If it names a key that is none.
+    """
     groups = rule.get("key_groups")
     built = (
         tuple(_remove_doubles(_read_group(group, where)) for group in groups)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from vault_server import TOKEN, VaultServer
 
 from provisioning.cli.main import cli
 
@@ -95,3 +96,27 @@ def add_identity(peer, folder, monkeypatch):
         return recipient
 
     return make
+
+
+@pytest.fixture
+def serve(engine):
+    """Start a Vault with the test's engine, by TLS if a context is given; return its address."""
+    servers = []
+
+    def start(context=None):
+        servers.append(VaultServer(engine, context))
+        return servers[-1].address
+
+    yield start
+    for server in servers:
+        server.stop()
+
+
+@pytest.fixture
+def home(folder, monkeypatch):
+    """A home without another Vault, and the token of the test's."""
+    for name in [name for name in os.environ if name.startswith("VAULT_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(folder))
+    monkeypatch.setenv("VAULT_TOKEN", TOKEN)
+    monkeypatch.setenv("VAULT_MAX_RETRIES", "0")

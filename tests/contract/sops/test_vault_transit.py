@@ -5,133 +5,25 @@ https://developer.hashicorp.com/vault/api-docs/secret/transit
 
 from __future__ import annotations
 
-import base64
-import binascii
 import ipaddress
-import json
-import os
 import ssl
-import threading
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from cryptography import x509
-from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from vault_server import TOKEN, Transit
 
 pytestmark = pytest.mark.peer("sops")
 
 TEXT = b"password: secret\n"
-TOKEN = "hvs.token"
-
-
-class Refused(Exception):
-    """What Vault answers: a status, and its reasons."""
-
-
-class Engine:
-    """The keys of a transit engine mounted at `transit`, or at `ops/transit` in a namespace."""
-
-    def __init__(self):
-        self.is_sealed = False
-        self.namespace = ""
-        self.keys = {}
-        self.asked = []
-
-    def answer(self, path, headers, body):
-        """Return the data of the answer."""
-        if self.is_sealed:
-            raise Refused(503, "Vault is sealed")
-        token = headers.get("X-Vault-Token")
-        if not token:
-            raise Refused(400, "missing client token")
-        if token != TOKEN or headers.get("X-Vault-Namespace", "") != self.namespace:
-            raise Refused(403, "permission denied")
-        _, version, *mount, method, name = path.split("/")
-        if version != "v1" or mount not in (["transit"], ["ops", "transit"]):
-            raise Refused(404, f"no handler for route {path.removeprefix('/v1/')!r}")
-        self.asked.append(method)
-        return getattr(self, method)("/".join([*mount, name]), body)
-
-    def encrypt(self, name, body):
-        """Encrypt under the newest version of the key, which is made if it is not there."""
-        try:
-            plain = base64.b64decode(body["plaintext"], validate=True)
-        except (binascii.Error, KeyError):
-            raise Refused(400, "failed to base64-decode plaintext") from None
-        versions = self.keys.setdefault(name, [AESGCM.generate_key(256)])
-        nonce = os.urandom(12)
-        sealed = base64.b64encode(nonce + AESGCM(versions[-1]).encrypt(nonce, plain, None))
-        return {"ciphertext": f"vault:v{len(versions)}:{sealed.decode()}"}
-
-    def decrypt(self, name, body):
-        if name not in self.keys:
-            raise Refused(400, "encryption key not found")
-        prefix, version, sealed = body["ciphertext"].split(":")
-        if prefix != "vault" or int(version[1:]) > len(self.keys[name]):
-            raise Refused(400, "invalid ciphertext: version is too new")
-        raw = base64.b64decode(sealed)
-        try:
-            plain = AESGCM(self.keys[name][int(version[1:]) - 1]).decrypt(raw[:12], raw[12:], None)
-        except InvalidTag:
-            raise Refused(400, "cipher: message authentication failed") from None
-        return {"plaintext": base64.b64encode(plain).decode()}
 
 
 @pytest.fixture
 def engine():
-    return Engine()
-
-
-@pytest.fixture
-def serve(engine):
-    """Start the server, with TLS if it is given a context; return its address."""
-    servers = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def log_message(self, *_):
-            pass
-
-        def do_PUT(self):
-            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            try:
-                data = engine.answer(self.path, self.headers, body)
-                status, answer = 200, {"request_id": "1", "lease_id": "", "data": data}
-            except Refused as exc:
-                status, answer = exc.args[0], {"errors": [exc.args[1]]}
-            raw = json.dumps(answer).encode()
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(raw)))
-            self.end_headers()
-            self.wfile.write(raw)
-
-        do_POST = do_PUT  # noqa: N815  the server's own naming
-
-    def start(context=None):
-        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        if context:
-            server.socket = context.wrap_socket(server.socket, server_side=True)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        servers.append(server)
-        return f"http{'s' if context else ''}://127.0.0.1:{server.server_port}"
-
-    yield start
-    for server in servers:
-        server.shutdown()
-        server.server_close()
-
-
-@pytest.fixture
-def home(folder, monkeypatch):
-    for name in [name for name in os.environ if name.startswith("VAULT_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("HOME", str(folder))
-    monkeypatch.setenv("VAULT_TOKEN", TOKEN)
-    monkeypatch.setenv("VAULT_MAX_RETRIES", "0")
+    return Transit()
 
 
 def check_both_ways(ours, theirs, folder, address, path="transit/keys/shop"):

@@ -81,6 +81,13 @@ def test_settings_secrets_and_templates_touch_their_readers(site):
     }
 
 
+def test_a_setting_that_is_a_map_touches_through_all_that_lies_in_it(site):
+    """A reader of the map reads what one of its entries refers to."""
+    site.write('[values.title]\nword = "{{secrets.db.user}}"\n', "infra/web/config.toml")
+    site.commit()
+    assert "web Value/title" in ask(site, "secrets/db.enc.yaml")
+
+
 def test_a_commit_touches_only_what_it_changed(site):
     """Of a settings file, the keys that differ; of a manifest, the resources that do."""
     path = site.folder / "config/provisioning.yaml"

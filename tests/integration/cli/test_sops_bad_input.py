@@ -155,7 +155,8 @@ BAD = [
     (have_no_editor, "edit file.yaml", 201, "/nowhere/editor", "SOPS_EDITOR"),
     (have_no_rules, "encrypt -i --age age1x plain.yaml", 1, "is not an age", "age-keygen -y"),
     (have_no_rules, "encrypt -i --pgp nobody plain.yaml", 1, "nobody", "gpg"),
-    (have_no_rules, "publish file.yaml", 1, "`sops publish` is not here", "sops decrypt"),
+    (have_no_rules, "publish file.yaml", 1, "config file not found", "write .sops.yaml"),
+    (have_no_rules, "keyservice", 1, "`sops keyservice` is not here", "SOPS_AGE_KEY_CMD"),
 ]
 
 

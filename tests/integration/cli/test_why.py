@@ -132,6 +132,173 @@ def test_what_is_in_no_commit_is_named(site):
     assert "no run has applied it yet" in site.run("why", "Value/title")
 
 
+# Of a secret
+
+USERS = """\
+apiVersion: provisioning/v1
+kind: File
+metadata: {name: conf}
+spec:
+  path: conf
+  content: |
+    {{secrets.db.user}}:{{secrets.db.password}}
+---
+apiVersion: provisioning/v1
+kind: File
+metadata: {name: far}
+spec: {path: far, template: infra/web/templates/t, vars: {all: ["{{config.values.db}}"]}}
+---
+apiVersion: provisioning/v1
+kind: File
+metadata: {name: deploy}
+spec: {path: deploy, content: "{{secrets.deploy.previous.value}}"}
+"""
+PASSWORD = "a-long-password-42"
+
+
+@pytest.fixture
+def safe(shop):
+    """A password that a field names, and another one reads through settings; and a token."""
+    shop.run("secrets", "init")
+    shop.run("secrets", "token", "new", "deploy")
+    shop.run("secrets", "token", "rotate", "deploy")
+    keep_password(shop, PASSWORD)
+    shop.write('[values]\ndb.url = "db/{{config.values.login}}"\n', "infra/web/config.toml")
+    config = (shop.folder / "config/provisioning.yaml").read_text()
+    login = 'values:\n  login: "{{secrets.db.password}}"\n'
+    shop.write(config + login, "config/provisioning.yaml")
+    shop.write("{{ all[0].url }}", "infra/web/templates/t")
+    shop.commit(USERS)
+    shop.run("apply", "--yes")
+    return shop
+
+
+def keep_password(shop, password):
+    text = f'{{"user": "shop", "password": "{password}"}}'
+    shop.write(text, "secrets/db.enc.json")
+    shop.run("sops", "-e", "-i", "secrets/db.enc.json")
+
+
+def tell_used(usages):
+    return {
+        each["what"]: {read["secret"]: read["through"] for read in each["reads"]}
+        for each in usages["used"]
+    }
+
+
+def test_of_a_secret_it_tells_where_it_is_kept_and_who_uses_it(safe):
+    """A field that names it, and one that reads a map of settings in which one leads to it."""
+    usages = ask(safe, "secrets.db.password")
+    (kept,) = usages["kept"]
+    assert (kept["file"], kept["key"], kept["there"]) == ("secrets/db.enc.json", "password", True)
+    assert kept["by"]["author"] == "Ana"
+    way = ["config.values.db.url", "config.values.login"]
+    assert tell_used(usages) == {
+        "web File/conf .spec.content": {"secrets.db.password": []},
+        "web File/far .spec.vars.all[0]": {"secrets.db.password": way},
+    }
+    conf, far = usages["used"]
+    assert (str_source(conf), str_source(far)) == (
+        "infra/web/example.yaml:6",
+        "infra/web/example.yaml:12",
+    )
+    assert conf["applied"]["run"].startswith("1-")
+    lines = (safe.folder / "config/provisioning.yaml").read_text().splitlines()
+    assert [(each["what"], str_source(each)) for each in usages["settings"]] == [
+        ("config.values.login", f"config/provisioning.yaml:{len(lines)}")
+    ]
+
+
+def test_a_whole_file_of_secrets_is_asked_for_at_once(safe):
+    """Each field once, with all that it reads; in the infra that is named."""
+    reads = tell_used(ask(safe, "web", "secrets.db"))["web File/conf .spec.content"]
+    assert list(reads) == ["secrets.db.user", "secrets.db.password"]
+
+
+def test_a_token_that_was_replaced_is_found_in_use(safe):
+    """Its fingerprint is told, and who still reads the previous one."""
+    usages = ask(safe, "secrets.deploy")
+    assert usages["kept"][0]["fingerprint"].startswith("token:")
+    assert tell_used(usages) == {
+        "web File/deploy .spec.content": {"secrets.deploy.previous.value": []}
+    }
+    assert ask(safe, "secrets.deploy.value")["used"] == []
+    assert "no resource uses it" in safe.run("why", "secrets.deploy.value")
+
+
+def test_no_value_is_told_and_no_key_is_needed(safe):
+    """Whoever cannot decrypt a file may ask who uses it."""
+    for output in ("text", "json", "yaml"):
+        told = safe.run("why", "secrets.db", "-o", output, HOME="/nowhere", XDG_CONFIG_HOME="/x")
+        assert PASSWORD not in told
+        assert "ENC[" not in told
+
+
+def test_each_user_tells_the_run_that_gave_it_the_newest_value(safe):
+    """A new value is newer than the last run, until a run has taken it to the field."""
+    keep_password(safe, "another-password")
+    safe.commit()
+    assert [each["newer"] for each in ask(safe, "secrets.db.password")["used"]] == [True, True]
+    safe.run("apply", "--yes")
+    usages = ask(safe, "secrets.db.password")
+    assert [each["applied"]["run"][:2] for each in usages["used"]] == ["2-", "2-"]
+    assert not any(each["newer"] for each in usages["used"])
+    assert ask(safe, "secrets.deploy")["used"][0]["applied"]["run"].startswith("1-")
+
+
+def test_an_infra_s_own_file_comes_first(safe):
+    """Each infra finds the secret in its own folder before that of all."""
+    (safe.folder / "infra/app").mkdir()
+    (safe.folder / "secrets/db.enc.json").rename(safe.folder / "infra/app/db.enc.json")
+    keep_password(safe, PASSWORD)
+    safe.commit(USERS.split("---\n", 1)[0], "infra/app/app.yaml")
+    usages = ask(safe, "secrets.db.password")
+    assert [each["file"] for each in usages["kept"]] == [
+        "infra/app/db.enc.json",
+        "secrets/db.enc.json",
+    ]
+    assert [(each["infra"], each["file"]) for each in usages["used"]][:2] == [
+        ("app", "infra/app/db.enc.json"),
+        ("web", "secrets/db.enc.json"),
+    ]
+    assert "no run has applied it yet" in safe.run("why", "app", "secrets.db.password")
+
+
+def test_what_names_a_secret_that_is_nowhere_is_told(safe):
+    """A reference that leads to nothing is found as well."""
+    safe.commit(USERS.replace("db.user", "gone.user").replace("db.password", "db.word"))
+    told = safe.run("why", "secrets.gone.user")
+    assert "no committed file holds it" in told
+    assert "web File/conf .spec.content" in told
+    assert "secrets/db.enc.json\n      it has no 'word'" in safe.run("why", "secrets.db.word")
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["secrets.db.pasword"], "did you mean secrets.db.password?"),
+        (["secrets.deplo"], "did you mean secrets.deploy?"),
+        (["secrets.nix.nox"], "`provisioning sops secrets/nix.enc.yaml`"),
+        (["secrets.db..user"], "write {{secrets.NAME}}"),
+        (["wep", "secrets.db"], "did you mean 'web'?"),
+        (["secrets"], "or a secret, as in secrets.db"),
+    ],
+)
+def test_a_slip_in_a_secret_s_name_is_answered_with_what_was_meant(safe, words, told):
+    """Unknown files, keys and infras are errors with a hint."""
+    assert told in safe.run("why", *words, expected=1)
+
+
+def test_a_file_in_plain_text_is_told(safe):
+    """It is an error of the file, with its name."""
+    safe.commit("password: plain\n", "secrets/plain.enc.yaml")
+    told = safe.run("why", "secrets.plain.password", expected=1)
+    assert "secrets/plain.enc.yaml:1" in told
+
+
+# Bad input
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [

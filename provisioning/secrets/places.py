@@ -1,0 +1,27 @@
+"""Where the secrets of a workspace lie: which files, by what names, and which comes first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+MARK = ".enc"
+SUFFIXES = (".yaml", ".yml", ".json", ".env", ".ini", "")
+FOLDER = "secrets"
+"""Where the secrets of all infras lie."""
+
+Read = Callable[[str], bytes | None]
+"""Returns the content of a file of the workspace by its path; None if there is none."""
+
+
+def list_folders(infra: str) -> tuple[str, ...]:
+    """Return where to look for the secrets of *infra*, the first first."""
+    return f"infra/{infra}", FOLDER
+
+
+def find_file(name: str, folders: Sequence[str], read: Read) -> tuple[str, bytes] | None:
+    """Return path and content of the file of secrets called *name*; None if there is none."""
+    if "/" in name:
+        return None
+    paths = (f"{folder}/{name}{MARK}{suffix}" for folder in folders for suffix in SUFFIXES)
+    found = ((path, read(path)) for path in paths)
+    return next(((path, data) for path, data in found if data is not None), None)
