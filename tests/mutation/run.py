@@ -43,7 +43,7 @@ MODULES = {
     "ownership": ("unit/core/test_planning.py", *CYCLE),
     "narrowing": ("unit/core/test_narrowing.py",),
     "operations": ("unit/core/test_operations.py", *CYCLE, "property/test_order.py"),
-    "settlements": ("property/test_looking.py",),
+    "settlements": ("unit/core/test_settlements.py", "property/test_looking.py"),
     "suspensions": ("unit/core/test_suspensions.py", "unit/reconciler/test_ownership.py"),
     "fights": ("unit/reconciler/test_fights.py",),
     "budgets": ("unit/core/test_budgets.py",),
