@@ -30,8 +30,8 @@ lint: $(STAMP) ## Style, types and layers
 check: lint ## Lint, then all tests
 	$(BIN)/python -m pytest -n 4 --dist loadgroup
 
-crash-matrix: $(STAMP) ## Cut real runs off at every effect (EVERY=n: each n-th case)
-	$(BIN)/python tests/crash/matrix/run.py --every $(or $(EVERY),1) \
+crash-matrix: $(STAMP) ## Cut real runs off at every effect (EVERY=n: each n-th case, JOBS=n at a time)
+	$(BIN)/python tests/crash/matrix/run.py --every $(or $(EVERY),1) $(if $(JOBS),--jobs $(JOBS)) \
 	  --write docs/explanation/crash-matrix.md
 	$(BIN)/python tests/crash/matrix/leaks.py --every $(or $(EVERY),1)
 

@@ -79,6 +79,11 @@ class LogView:
         """Whether a run began here and has not ended."""
         return self.begin is not None
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether all that runs did to the world is recorded, as far as the log can tell."""
+        return self.begin is None or not self.begin.intents
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:

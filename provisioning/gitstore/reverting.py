@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from provisioning.core.errors import HeadMoved, RepositoryUnusable
 from provisioning.core.ids import CommitId
 from provisioning.gitstore.git import run_git
+from provisioning.gitstore.ref_locks import BLOCKED
 
 if TYPE_CHECKING:
     from provisioning.gitstore.repository import Repository
@@ -81,7 +82,7 @@ def advance_branch(repository: Repository, branch: str, new: CommitId) -> None:
 
     Raises:
         HeadMoved: If *branch* is no longer what *new* was made on.
-        RepositoryUnusable: If changes in the work tree are in the way.
+        RepositoryUnusable: If changes in the work tree, or lock files of Git, are in the way.
     """
     tree = repository.work_tree
     if tree is not None and _is_checked_out(repository, tree, branch):
@@ -97,6 +98,11 @@ def advance_branch(repository: Repository, branch: str, new: CommitId) -> None:
         raise RepositoryUnusable(
             f"{branch} cannot move on: {' '.join(answer.error.split())}",
             hint="commit or stash your changes, and try again",
+        )
+    if found := BLOCKED.search(answer.error):
+        raise RepositoryUnusable(
+            f"{branch} cannot move on: a git that runs, or was killed, made {found[1]}",
+            hint=f"if no other git runs: rm {found[1]}, and try again",
         )
     raise HeadMoved(f"{branch} cannot move on to {new[:10]}: {answer.error}", hint="try again")
 

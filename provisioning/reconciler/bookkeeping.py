@@ -16,15 +16,18 @@ from provisioning.reconciler.refusals import describe_held
 
 
 def check_settled(reconciler: Reconciler, view: LogView) -> None:
-    """Make sure that no run is under way and none was cut off.
+    """Make sure that no run is under way, and none that meant to change the world was cut off.
+
+    One that only put the state log straight left nothing to find out: it may be done again, and
+    must be, for a run in its place would remove what it was about to forget.
 
     Raises:
         LockHeld: If a run is under way, or somebody holds the lock.
-        InvalidArgument: If a run was cut off: what it did must be found out first.
+        InvalidArgument: If what a run did must be found out first.
     """
     if view.lock and (judgement := reconciler.judge(view.lock)).is_held:
         raise describe_held(reconciler.infra, view.lock, judgement)
-    if view.is_cut_off or list_journals(reconciler.journals):
+    if not view.is_settled or list_journals(reconciler.journals):
         raise InvalidArgument(
             f"a run of {reconciler.infra} was cut off, and what it did is not recorded yet",
             hint=f"`provisioning reconcile {reconciler.infra}` finishes it",

@@ -59,6 +59,12 @@ def commit(*parents, token="9"):
         [*git, "commit-tree", log + "^{{tree}}", *words, "-m", message],
         check=True, capture_output=True, text=True)
     subprocess.run([*git, "update-ref", log, made.stdout.strip()], check=True)
+manifest = stage.workspace / "infra/web/example.yaml"
+def change(text):
+    manifest.write_text(text)
+    stage._git("-C", str(stage.workspace), "commit", "--quiet", "--all", "-m", "change")
+def suspend():
+    stage._run("suspend", "web", folder=stage.workspace)
 {spoil}
 from world import find_faults
 print("after:", list(find_faults(stage.scenario, stage.workspace, stage.log, stage.mark)))
@@ -71,6 +77,9 @@ SPOILT = {
     "foreign touched": ("(live / 'foreign.txt').write_text('ours')", "the files are"),
     "folder leaked": ("(live / 'd').mkdir()", "the folders are"),
     "twice": ("subprocess.Popen(['sleep', '60'], env=os.environ | mark)", "1 processes run"),
+    "not asked for": ("change('# nothing\\n')", "Git asks for"),
+    "half checked out": ("manifest.write_text('half')", "the work tree is not as its branch"),
+    "suspended": ("suspend()", "is anything suspended"),
     "stale write": ("commit()", "fencing token 9 follows"),
     "forked": ("commit('HEAD', token='1')", "not linear"),
 }

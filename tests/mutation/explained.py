@@ -5,6 +5,20 @@ SHORTCUT = "A shortcut: without it the comparison below comes to the same result
 
 EQUAL = "Only what is equal is replaced, and the comparison below finds it equal, too."
 
+EARLIER = "A shortcut: without it the same is computed, of nothing."
+
+TYPES = "For the types alone: what is made is always asked for."
+
+LEAVES = "What has no record depends on nothing, so that its place in this order is none."
+
+MORE_DAYS = "Looks at one day more, at which nothing is found."
+
+LONGEST = "The pause is at its longest long before."
+
+AT_ONCE = "At that very moment both are taken by the same look."
+
+NO_LINE = "A field without a line is none of the document's own keys, which are on its first line."
+
 EXPLAINED: dict[tuple[str, str], str] = {
     ("planning", "`return False` → `return None`"): SAME_TRUTH,
     ("diffs", "`if wanted is actual or (type(wanted) is type(actual) is str"): SHORTCUT,
@@ -13,6 +27,17 @@ EXPLAINED: dict[tuple[str, str], str] = {
         "diffs",
         "`if isinstance(actual, Omitted) and isinstance(wanted, Secret): …`",
     ): EQUAL,
+    ("operations", "`change.resource.dependencies if change.resource else ()`"): TYPES,
+    ("operations", "`0` → `1`"): LEAVES,
+    ("settlements", "`return False` → `return None`"): SAME_TRUTH,
+    ("fights", "`return False` → `return None`"): SAME_TRUTH,
+    ("budgets", "`if not replaced: …` → `if False: …`"): EARLIER,
+    ("windows", "`1` → `2`"): MORE_DAYS,
+    ("windows", "`2` → `3`"): MORE_DAYS,
+    ("crons", "`1` → `2`"): MORE_DAYS,
+    ("backoff", "`16` → `17`"): LONGEST,
+    ("work", "`entry.due > now` → `entry.due >= now`"): AT_ONCE,
+    ("reviews.accepting", "`0` → `1`"): NO_LINE,
 }
 """By module, and how the name of the mutant begins."""
 

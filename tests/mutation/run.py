@@ -30,6 +30,7 @@ from mutants import Mutant, list_mutants
 ROOT = Path(__file__).parents[2]
 CYCLE = ("unit/reconciler/test_cycle.py", "unit/reconciler/test_moves.py")
 PLANS = ("property/test_plan.py", "property/test_order.py", "known_bugs")
+WINDOWS = ("unit/core/test_windows.py", "unit/reconciler/test_windows.py")
 MODULES = {
     "planning": ("unit/core/test_planning.py", *CYCLE, *PLANS),
     "removals": ("unit/core/test_planning.py", *CYCLE, *PLANS),
@@ -42,7 +43,17 @@ MODULES = {
     "ownership": ("unit/core/test_planning.py", *CYCLE),
     "narrowing": ("unit/core/test_narrowing.py",),
     "operations": ("unit/core/test_operations.py", *CYCLE, "property/test_order.py"),
-    "settlements": ("property/test_looking.py",),
+    "settlements": ("unit/core/test_settlements.py", "property/test_looking.py"),
+    "suspensions": ("unit/core/test_suspensions.py", "unit/reconciler/test_ownership.py"),
+    "fights": ("unit/reconciler/test_fights.py",),
+    "budgets": ("unit/core/test_budgets.py",),
+    "waves": ("unit/core/test_waves.py",),
+    "windows": WINDOWS,
+    "crons": WINDOWS,
+    "backoff": ("unit/core/test_backoff.py",),
+    "work": ("unit/core/test_work.py", "unit/core/test_work_ready.py", "property/test_work.py"),
+    "reviews.approvals": ("unit/core/reviews/test_approvals.py", "unit/core/test_gates.py"),
+    "reviews.accepting": ("unit/core/reviews/test_accepting.py",),
 }
 """The tests that speak of each module, the quick ones first."""
 
@@ -58,6 +69,10 @@ class Tally:
     known: int
     tried: int = 0
     survivors: list[Mutant] = field(default_factory=list)
+
+    @property
+    def title(self) -> str:
+        return f"`core/{self.module.replace('.', '/')}.py`"
 
     @property
     def rate(self) -> float:
@@ -85,6 +100,11 @@ class Replaced(importlib.abc.MetaPathFinder, importlib.abc.SourceLoader):
         raise OSError
 
 
+def get_path(module: str) -> Path:
+    """Return the file of *module*, which is named as below `provisioning.core`."""
+    return ROOT / "provisioning/core" / f"{module.replace('.', '/')}.py"
+
+
 def run_tests(module: str, source: str, tests: tuple[str, ...], limit: float) -> bool:
     """Tell whether the tests pass with *source* in place of the module's own, in time."""
     child = os.fork()
@@ -106,7 +126,7 @@ def run_tests(module: str, source: str, tests: tuple[str, ...], limit: float) ->
 
 def _run_tests(module: str, source: str, tests: tuple[str, ...]) -> None:
     name = f"provisioning.core.{module}"
-    path = str(ROOT / "provisioning/core" / f"{module}.py")
+    path = str(get_path(module))
     sys.meta_path.insert(0, Replaced(name, source, path))
     sys.dont_write_bytecode = True
     quiet = os.open(os.devnull, os.O_WRONLY)
@@ -120,7 +140,7 @@ def _run_tests(module: str, source: str, tests: tuple[str, ...]) -> None:
 
 def try_module(module: str, count: int, seed: int) -> Tally:
     """Try *count* mutants of *module*, chosen by *seed*."""
-    source = (ROOT / "provisioning/core" / f"{module}.py").read_text("utf-8")
+    source = get_path(module).read_text("utf-8")
     mutants = list_mutants(source)
     tests = MODULES[module]
     begin = time.monotonic()
@@ -157,11 +177,10 @@ tests run against it until one fails. {count} mutants a module were chosen by se
 def write_page(path: Path, tallies: list[Tally], count: int, seed: int) -> None:
     """Write what was found, with what is said of each survivor."""
     rows = "\n".join(
-        f"| `core/{each.module}.py` | {each.known} | {each.tried} | {each.rate:.0%} |"
-        for each in tallies
+        f"| {each.title} | {each.known} | {each.tried} | {each.rate:.0%} |" for each in tallies
     )
     lines = [
-        f"- `core/{each.module}.py`: {mutant.name}. {explain(each.module, mutant.name)}"
+        f"- {each.title}: {mutant.name}. {explain(each.module, mutant.name)}"
         for each in tallies
         for mutant in each.survivors
     ]

@@ -23,10 +23,17 @@ class Scenario:
         taking: The manifests of another infra, `shop`, that are to be applied as well.
         taken: The ids that must be recorded there in the end.
         settings: Lines of `config/provisioning.yaml` besides the usual.
+        handmade: Files that were made by hand, and that the command takes over.
+        since: Commands that were run once *after* was committed.
+        lost: Whether the state log was lost after that.
+        asked: The manifests that Git must ask for in the end, if not *after*.
+        suspended: Whether the state log must still say in the end that something is suspended.
         remote: Whether the state log lies on a remote; what its server does is not cut off.
-        command: What is cut off.
-        recovery: What is run afterwards, besides `apply`.
+        command: What is cut off; `{digest}` stands for that of the plan as it is by then.
+        recovery: What is run afterwards, besides `apply`; `{digest}` as above.
         interrupted: A run was cut off already, at its first change of the world.
+        tidied: Whether somebody first does what Git asks for once it was killed: removes its lock
+            files, and stashes what it had checked out.
         code: How the recovering `apply` exits.
     """
 
@@ -40,10 +47,16 @@ class Scenario:
     taking: str = ""
     taken: frozenset[str] = frozenset()
     settings: str = ""
+    handmade: Mapping[str, str] = field(default_factory=dict)
+    since: Sequence[Sequence[str]] = ()
+    lost: bool = False
+    asked: str = ""
+    suspended: bool = False
     remote: bool = False
     command: Sequence[str] = APPLY
-    recovery: Sequence[Sequence[str]] = field(default_factory=tuple)
+    recovery: Sequence[Sequence[str]] = ()
     interrupted: bool = False
+    tidied: bool = False
     code: int = 0
 
 
@@ -69,6 +82,15 @@ TWO = file("a", "a.txt", "one") + file("b", "b.txt", "to {{resources.File/a.path
 TWO_FILES = {"a.txt": "one", "b.txt": "to a.txt"}
 TWO_RECORDS = frozenset({"File/a", "File/b"})
 ONE = frozenset({"File/a"})
+HOLD = ("lock", "hold", "web", "--reason", "cut")
+STEAL = ("lock", "steal", "web", "--reason", "cut")
+RELEASE = ("lock", "release", "web")
+SUSPEND, RESUME = ("suspend", "web", "--reason", "cut"), ("resume", "web")
+IMPORT = ("import", "--yes", "web", "File/b", "b.txt")
+FORGET = ("forget", "--yes", "web", "File/b")
+ADOPT = ("adopt", "--yes", "--all", "web")
+UNDO = ("undo", "--yes", "web", "2")
+APPROVE = (*APPLY, "--allow", "budget@{digest}")
 EACH = 'forEach: "{{config.values.sites}}"\n'
 
 SCENARIOS = (
@@ -206,7 +228,100 @@ SCENARIOS = (
         after=TWO,
         files=TWO_FILES,
         records=TWO_RECORDS,
-        command=("lock", "hold", "web", "--reason", "cut"),
-        recovery=(("lock", "release", "web"),),
+        command=HOLD,
+        recovery=(RELEASE,),
+    ),
+    Scenario(
+        name="steal",
+        before=file("a", "a.txt", "one"),
+        after=TWO,
+        files=TWO_FILES,
+        records=TWO_RECORDS,
+        since=(HOLD,),
+        command=STEAL,
+        recovery=(STEAL, RELEASE),
+    ),
+    Scenario(
+        name="release",
+        before=file("a", "a.txt", "one"),
+        after=TWO,
+        files=TWO_FILES,
+        records=TWO_RECORDS,
+        since=(HOLD,),
+        command=RELEASE,
+        recovery=(RELEASE,),
+    ),
+    Scenario(
+        name="import",
+        before=file("a", "a.txt", "one"),
+        after=TWO,
+        files=TWO_FILES,
+        records=TWO_RECORDS,
+        handmade={"b.txt": "by hand"},
+        command=IMPORT,
+        recovery=(IMPORT,),
+    ),
+    Scenario(
+        name="forget",
+        before=TWO,
+        after=file("a", "a.txt", "one"),
+        files=TWO_FILES,
+        records=ONE,
+        since=(SUSPEND,),
+        command=FORGET,
+        recovery=(FORGET, RESUME),
+    ),
+    Scenario(
+        name="adopt after a lost state log",
+        before=TWO,
+        after=file("a", "a.txt", "one"),
+        files={"a.txt": "one"},
+        records=ONE,
+        lost=True,
+        command=ADOPT,
+        recovery=(ADOPT,),
+    ),
+    Scenario(
+        name="suspend",
+        before=file("a", "a.txt", "one"),
+        after=TWO,
+        files={"a.txt": "one"},
+        records=ONE,
+        suspended=True,
+        command=SUSPEND,
+        recovery=(SUSPEND,),
+        code=3,
+    ),
+    Scenario(
+        name="resume",
+        before=file("a", "a.txt", "one"),
+        after=TWO,
+        files=TWO_FILES,
+        records=TWO_RECORDS,
+        since=(SUSPEND,),
+        command=RESUME,
+        recovery=(RESUME,),
+    ),
+    Scenario(
+        name="undo",
+        before=TWO,
+        after=file("a", "z.txt", "two"),
+        asked=TWO,
+        files=TWO_FILES,
+        records=TWO_RECORDS,
+        since=(APPLY,),
+        command=UNDO,
+        recovery=(UNDO,),
+        tidied=True,
+    ),
+    Scenario(
+        name="deletions approved by digest",
+        before=TWO + file("c", "c.txt", "one"),
+        after=file("a", "a.txt", "one"),
+        files={"a.txt": "one"},
+        records=ONE,
+        settings="budget: {deletions: 0}\n",
+        command=APPROVE,
+        recovery=(APPROVE,),
     ),
 )

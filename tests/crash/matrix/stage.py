@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from cutting import Cut, Ending, run
 from scenarios import APPLY, Scenario
-from world import FOREIGN, find_faults, kill_processes
+from world import FOREIGN, LOG, find_faults, kill_processes
 
 REMOTE = ".remote"
+LOCK_FILES = ("index.lock", "HEAD.lock", "ORIG_HEAD.lock", "refs/heads/main.lock")
 
 
 class Stage:
@@ -45,10 +47,14 @@ class Stage:
         self._commit(self.scenario.before)
         live = self.workspace / "live"
         live.mkdir(exist_ok=True)
-        for name, text in FOREIGN.items():
+        for name, text in {**FOREIGN, **self.scenario.handmade}.items():
             (live / name).write_text(text, encoding="utf-8")
         self._expect(0, self._run(*APPLY, folder=self.workspace))
         self._commit(self.scenario.after, self.scenario.taking)
+        for command in self.scenario.since:
+            self._expect(0, self._run(*command, folder=self.workspace))
+        if self.scenario.lost:
+            self._git("-C", str(self.log), "update-ref", "-d", LOG)
 
     def restore(self) -> None:
         """Set everything back; processes cannot be copied, so they are started anew."""
@@ -122,7 +128,7 @@ class Stage:
     def cut(self, cut: Cut, at: int) -> Ending:
         """Run the scenario's command and cut it off at effect *at*."""
         return run(
-            self.scenario.command,
+            self._fill(self.scenario.command, "same"),
             folder=self.workspace,
             base=self.base,
             environment=self.environment("same"),
@@ -130,16 +136,31 @@ class Stage:
             at=at,
         )
 
+    def _fill(self, command: Sequence[str], home: str) -> list[str]:
+        """Put in the digest of the plan as it is now, which is what somebody says yes to."""
+        if not any("{digest}" in word for word in command):
+            return list(command)
+        shown = self._run("plan", "web", "-o", "json", folder=self.workspace, home=home)
+        digest = json.loads(shown.output)["digest"].partition(":")[2]
+        return [word.replace("{digest}", digest) for word in command]
+
     def recover(self, home: str) -> Iterator[str]:
         """Go on with the local disk *home*, and yield what is wrong then."""
+        if self.scenario.tidied:
+            self._tidy()
         for command in self.scenario.recovery:
-            self._run(*command, folder=self.workspace, home=home)
+            self._run(*self._fill(command, home), folder=self.workspace, home=home)
         ending = self._run(*APPLY, folder=self.workspace, home=home)
         if ending.code != self.scenario.code:
             yield f"the next apply exits with {ending.code}: {ending.output[-400:]}"
         yield from find_faults(self.scenario, self.workspace, self.log, self.mark)
         if not self.scenario.code:
             yield from self._find_faults_of_second(home)
+
+    def _tidy(self) -> None:
+        for name in LOCK_FILES:
+            (self.workspace / ".git" / name).unlink(missing_ok=True)
+        self._git("-C", str(self.workspace), "stash", "--include-untracked", "--quiet")
 
     def _find_faults_of_second(self, home: str) -> Iterator[str]:
         again = self._run("plan", "web", folder=self.workspace, home=home)

@@ -9,6 +9,7 @@ import stat
 import subprocess
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from scenarios import Scenario
@@ -31,6 +32,7 @@ def find_faults(scenario: Scenario, workspace: Path, log: Path, mark: bytes) -> 
     running = _wait_for_processes(mark, scenario.processes)
     if len(running) != scenario.processes:
         yield f"{len(running)} processes run instead of {scenario.processes}: {running}"
+    yield from _find_faults_of_branch(scenario, workspace)
     yield from _find_faults_of_log(scenario, log)
 
 
@@ -50,12 +52,24 @@ def _find_faults_of_files(scenario: Scenario, live: Path) -> Iterator[str]:
         yield f"the folders are {sorted(folders)} instead of {sorted(scenario.folders)}"
 
 
-def _find_faults_of_log(scenario: Scenario, log: Path) -> Iterator[str]:
-    def git(*arguments: str) -> str:
-        command = ["git", "-C", str(log), *arguments]
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
-        return done.stdout
+def _find_faults_of_branch(scenario: Scenario, workspace: Path) -> Iterator[str]:
+    asked = read_git(workspace, "show", "main:infra/web/example.yaml")
+    if asked != (scenario.asked or scenario.after):
+        yield f"Git asks for {asked!r}"
+    changed = read_git(workspace, "status", "--porcelain")
+    if changed:
+        yield f"the work tree is not as its branch: {changed}"
 
+
+def read_git(folder: Path, *arguments: str) -> str:
+    """Return what git says of the repository at *folder*."""
+    command = ["git", "-C", str(folder), *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return done.stdout
+
+
+def _find_faults_of_log(scenario: Scenario, log: Path) -> Iterator[str]:
+    git = partial(read_git, log)
     try:
         git("fsck", "--strict", "--no-dangling")
     except subprocess.CalledProcessError as exc:
@@ -70,6 +84,8 @@ def _find_faults_of_log(scenario: Scenario, log: Path) -> Iterator[str]:
         left = {"lock.json", "begin.json"} & set(names)
         if left:
             yield f"{ref} still has {', '.join(sorted(left))}"
+        if ref == LOG and ("suspended.json" in names) != scenario.suspended:
+            yield f"{ref} has {names}: is anything suspended?"
         leaves = (name for name in names if name.startswith("resources/"))
         lines = (line for name in leaves for line in git("show", f"{ref}:{name}").splitlines())
         recorded = sorted(json.loads(line)["id"] for line in lines)

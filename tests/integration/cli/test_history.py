@@ -175,6 +175,19 @@ def test_an_undo_stops_before_changes_that_are_not_committed(runs):
     assert runs.git("rev-parse", "main") == head
 
 
+def test_an_undo_names_the_lock_file_that_a_killed_git_left(runs):
+    """Only the user can know that no other git runs; without the file it goes on."""
+    left = runs.folder / ".git/index.lock"
+    left.touch()
+    head = runs.git("rev-parse", "main")
+    told = runs.run("undo", "2", "--yes", expected=1)
+    assert f"if no other git runs: rm {left}" in told
+    assert runs.git("rev-parse", "main") == head
+    left.unlink()
+    runs.run("undo", "2", "--yes")
+    assert runs.git("rev-parse", "main^") == head
+
+
 def test_there_is_nothing_to_undo_of_a_first_run_or_a_healing(runs):
     """They changed nothing that Git asks for."""
     assert "run 1 was the first" in runs.run("undo", "1", "--yes", expected=1)

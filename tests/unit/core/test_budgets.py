@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from provisioning.core.budgets import Budget, is_allowed
+from provisioning.core.budgets import Budget, describe_overdraft, is_allowed, list_deleted
 from provisioning.core.gates import Circumstances, compute_verdicts
 from provisioning.core.records import Action
 from provisioning.reconciler.prospects import Conclusion, Request
@@ -56,6 +56,14 @@ def test_deletions_beyond_the_budget_are_refused_with_numbers(box, count, left, 
     codes = {each.code: each.reason for each in compute_verdicts(plan, now)}
     assert ("budget" in codes) is bool(told)
     assert told in codes.get("budget", "")
+
+
+def test_only_deletions_count(box):
+    """What is made beside them takes nothing away."""
+    box.reconcile(box.commits.commit(*name(range(3))))
+    plan = box.look(box.commits.commit(*name([0, 1, 7, 8]))).plan
+    assert list_deleted(plan) == ["Thing/t2"]
+    assert describe_overdraft(plan, 3, Budget(deletions=1)) is None
 
 
 def test_a_yes_is_to_one_plan(box):

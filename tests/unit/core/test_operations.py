@@ -4,7 +4,9 @@ from dataclasses import replace
 
 import pytest
 
+from provisioning.core.ids import ResourceId
 from provisioning.core.operations import compute_operations
+from provisioning.core.records import Action
 from provisioning.testing.effects import PatchPoint, cut_at
 from provisioning.testing.memory import MemoryProvider
 from provisioning.testing.sandboxes import Sandbox, build_resource
@@ -120,6 +122,51 @@ def test_what_is_adopted_unfinished_is_finished(tmp_path, attributes, step):
     assert [str(each.step) for each in compute_operations(plan)] == [step]
 
 
+@pytest.mark.parametrize(("is_marked", "step"), [(True, "adopt"), (False, "update")])
+def test_what_is_taken_over_is_marked(tmp_path, is_marked, step):
+    """A mark is a call, though no field differs."""
+    box = Sandbox(tmp_path)
+    commit = box.commits.commit(thing("a"))
+    points = [PatchPoint(MemoryProvider, "create", "create")]
+    with cut_at(1, points, when="after"):
+        box.reconcile(commit)
+    box.die()
+    plan = box.look(commit).plan
+    change = plan.changes[0]
+    live = change.live if is_marked else replace(change.live, mark=None)
+    plan = replace(plan, changes=(replace(change, live=live),))
+    assert [str(each.step) for each in compute_operations(plan)] == [step]
+
+
+def test_what_is_adopted_unseen_is_only_recorded(tmp_path):
+    """A kind that lives in the state log alone has nothing live."""
+    box = Sandbox(tmp_path)
+    plan = box.look(box.commits.commit(build_resource("Note/n", {"input": 1}))).plan
+    change = replace(plan.changes[0], action=Action.ADOPT, fields=())
+    assert change.live is None
+    plan = replace(plan, changes=(change,))
+    assert [str(each.step) for each in compute_operations(plan)] == ["adopt"]
+
+
+def test_what_was_left_beside_a_resource_goes_before_it_is_made(tmp_path):
+    """Each leftover has an operation of its own, also one beside what stays as it is."""
+    box = Sandbox(tmp_path)
+    plan = box.look(box.commits.commit(thing("a"))).plan
+    (made,) = plan.changes
+    beside = replace(made, action=Action.DELETE, resource=None, leftover=1)
+    other = replace(beside, id=ResourceId("Thing/b"))
+    plan = replace(plan, changes=(made, beside, other))
+    operations = compute_operations(plan)
+    assert sorted(f"{each.step} {each.change.id}" for each in operations) == [
+        "create Thing/a",
+        "delete Thing/a",
+        "delete Thing/b",
+    ]
+    (making,) = [each for each in operations if each.step == "create"]
+    (cleaning,) = [each for each in operations if each.change is beside]
+    assert making.needs == (cleaning.number,)
+
+
 def test_what_goes_with_a_replaced_base_waits_for_those_that_stay(tmp_path):
     """Who can let go in time does: the middle goes before its base comes anew, but not too soon."""
     old = [thing("user", "Thing/middle"), thing("middle", "Thing/base"), thing("base")]
@@ -144,18 +191,20 @@ def test_who_needs_the_new_base_cannot_let_go_of_the_middle_in_time(tmp_path):
     ]
 
 
-def test_records_that_stand_on_each_other_have_an_order(tmp_path):
+@pytest.mark.parametrize(("newer", "older"), [("a", "c"), ("c", "a")])
+def test_records_that_stand_on_each_other_have_an_order(tmp_path, newer, older):
     """Each says to be built on the other, for they are of different runs: the newer one tells."""
     box = Sandbox(tmp_path)
-    box.reconcile(box.commits.commit(thing("a"), thing("c", "Thing/a")))
-    old = box.read_records()["Thing/c"]
-    box.reconcile(box.commits.commit(thing("a", "Thing/c", size=1), thing("c", size=1)))
+    first, second = f"Thing/{newer}", f"Thing/{older}"
+    box.reconcile(box.commits.commit(thing(newer), thing(older, first)))
+    old = box.read_records()[second]
+    box.reconcile(box.commits.commit(thing(newer, second, size=1), thing(older, size=1)))
     plan = box.look(box.commits.commit(thing("x"))).plan
-    changes = [replace(each, record=old) if each.id == "Thing/c" else each for each in plan.changes]
+    changes = [replace(each, record=old) if each.id == second else each for each in plan.changes]
     assert {each.id: each.record.depends_on for each in changes if each.record} == {
-        "Thing/a": ("Thing/c",),
-        "Thing/c": ("Thing/a",),
+        first: (second,),
+        second: (first,),
     }
     plan = replace(plan, changes=tuple(changes))
     steps = [f"{each.step} {each.change.id}" for each in compute_operations(plan)]
-    assert steps.index("delete Thing/a") < steps.index("delete Thing/c")
+    assert steps.index(f"delete {first}") < steps.index(f"delete {second}")

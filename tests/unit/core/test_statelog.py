@@ -266,6 +266,21 @@ def test_what_was_written_is_read():
 
 
 @pytest.mark.parametrize(
+    ("begin", "settled"),
+    [
+        (None, True),
+        (build_begin(), True),
+        (build_begin("Thing/a"), False),
+        (build_begin(inherited=["Thing/a"]), False),
+    ],
+    ids=["no run", "in the log alone", "in the world", "of a run before"],
+)
+def test_only_what_meant_to_change_the_world_leaves_it_unsettled(begin, settled):
+    """A run that put the log straight and was cut off has left nothing to find out."""
+    assert LogView(begin=begin).is_settled is settled
+
+
+@pytest.mark.parametrize(
     ("files", "told"),
     [
         ({"fence": b"seven"}, "fence of the state log cannot be read: it is not a number"),

@@ -1,6 +1,7 @@
 """When a run may change something, also where clocks are changed."""
 
 import re
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
@@ -92,6 +93,13 @@ def test_what_is_no_cron_expression_is_refused(text, told):
     assert caught.value.hint
 
 
+def test_the_hint_tells_what_may_stand_there():
+    """The range of its numbers, and a name for one where it has names."""
+    with pytest.raises(InvalidArgument) as caught:
+        parse_cron("0 0 * * fry")
+    assert "write a number from 0 to 7, or sat for a name" in caught.value.hint
+
+
 @pytest.mark.parametrize(
     ("cron", "span", "now", "closes"),
     [
@@ -105,6 +113,9 @@ def test_what_is_no_cron_expression_is_refused(text, told):
         # They go from 03:00 to 02:00: what they show twice begins the first time, and only then.
         ("30 2 * * *", "15m", "2026-10-25T02:30+02:00", "2026-10-25T00:45"),
         ("30 2 * * *", "15m", "2026-10-25T02:30+01:00", None),
+        # The day between has 23 hours, so that a window of the day before yesterday is still open.
+        ("30 23 27 3 *", "24h", "2027-03-29T00:29+02:00", "2027-03-28T22:30"),
+        ("30 23 27 3 *", "24h", "2027-03-29T00:30+02:00", None),
         # Hours are exact, days are the calendar's.
         ("0 0 25 10 *", "24h", "2026-10-25T22:59+01:00", "2026-10-25T22:00"),
         ("0 0 25 10 *", "24h", "2026-10-25T23:00+01:00", None),
@@ -187,3 +198,9 @@ def test_windows_say_why_nothing_may_change(windows, now, told):
     """A freeze wins; of what allows, one that is open is enough; else the next one is told."""
     found = describe_closure(windows, at(now))
     assert found is None if told is None else told in found
+
+
+def test_a_window_that_never_opens_again_is_told():
+    """Nothing is promised."""
+    never = replace(NIGHTLY, cron=replace(NIGHTLY.cron, months=frozenset()))
+    assert describe_closure([never], at("2026-11-24T12:00Z")) == "no window opens any more"

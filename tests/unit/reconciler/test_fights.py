@@ -166,6 +166,26 @@ def test_resumed_it_is_put_back_for_three_more_rounds(box):
     assert list(compute_findings(box.log.read_history())) == []
 
 
+def test_only_what_is_asked_for_is_told(box):
+    """Who asks for one resource is not told of another's fight."""
+    fight(box, start(box), 3)
+    view = box.log.read()
+    assert list(find_fights(box.log.read_history(REACH), view.suspended, [A])) == [A]
+    assert find_fights(box.log.read_history(REACH), view.suspended, [B]) == {}
+
+
+@pytest.mark.parametrize("is_resumed", [False, True])
+def test_the_log_is_read_no_further_than_it_tells_something(box, is_resumed):
+    """Three rounds are enough, and so is what was before somebody resumed it."""
+    fight(box, start(box), 3)
+    if is_resumed:
+        resume(box.log, A, "ana", judge=box.judge)
+    history = iter(list(box.log.read_history(REACH)))
+    found = find_fights(history, box.log.read().suspended, [A])
+    assert bool(found) is not is_resumed
+    assert list(history)
+
+
 def test_different_fields_are_no_fight(box):
     """Three rounds of which none is of the same field are three hotfixes."""
     commit = start(box)

@@ -338,7 +338,7 @@ def test_what_is_not_suspended_cannot_be_resumed(box):
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("number", [1, 2])
 def test_forgetting_that_was_cut_off_loses_nothing(box, number, when):
-    """It is forgotten or it is not; either way the next run goes on, and nothing is removed."""
+    """It is forgotten or it is not; either way nothing is removed, and it can be done again."""
     box.reconcile(box.commits.commit(build_resource(A), build_resource("Thing/b")))
     commit = box.commits.commit(build_resource("Thing/b"))
     pause(box)
@@ -348,9 +348,10 @@ def test_forgetting_that_was_cut_off_loses_nothing(box, number, when):
     box.die()
     assert box.reconcile(commit).conclusion in {Conclusion.BLOCKED, Conclusion.UNCHANGED}
     if A in box.read_records():
-        box.reconcile(box.commits.commit(build_resource(A), build_resource("Thing/b")))
         reconciler = box.build_reconciler()
         forget(reconciler, plan_forgetting(reconciler, commit, A, None), "not ours")
+    resume(box.log, None, "ana", judge=box.judge)
+    assert box.reconcile(commit).conclusion is Conclusion.UNCHANGED
     assert set(box.read_records()) == {"Thing/b"}
     assert len(box.world.snapshot()) == 2
     check(box)
@@ -371,6 +372,25 @@ def test_an_adoption_that_was_cut_off_is_finished_by_the_next_run(box, tmp_path,
     new.reconcile(commit)
     assert set(new.read_records()) == {A, "Thing/b"}
     assert new.world.snapshot().keys() == before.keys()
+    check(new)
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("number", [1, 2])
+def test_an_adoption_that_was_cut_off_can_be_done_again(box, tmp_path, number, when):
+    """It also records what Git does not ask for, which no run would take back."""
+    box.reconcile(box.commits.commit(build_resource(A), build_resource("Thing/b")))
+    commit = box.commits.commit(build_resource("Thing/b"))
+    new = lose_log(box, tmp_path)
+    with cut_at(number, [PatchPoint(type(box.log), "append", "append")], when=when):
+        reconciler = new.build_reconciler()
+        adopt(reconciler, plan_adoption(reconciler, commit, everything=True), "lost")
+    new.die()
+    reconciler = new.build_reconciler()
+    adoption = plan_adoption(reconciler, commit, everything=True)
+    if adoption.plan.changes:
+        adopt(reconciler, adoption, "lost")
+    assert set(new.read_records()) == {A, "Thing/b"}
     check(new)
 
 

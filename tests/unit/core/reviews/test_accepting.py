@@ -59,6 +59,19 @@ def test_several_fields_are_accepted_at_once():
     assert accept(text, {"mode": "0644", "owner": "root"}) is None
 
 
+def test_all_that_is_asked_for_may_be_accepted():
+    """Nothing is left as it was."""
+    text = f"{HEAD}spec:\n  path: motd\n  content: a\n"
+    expected = text.replace("motd\n  content: a", "other\n  content: b")
+    assert accept(text, {"path": "other", "content": "b"}) == expected
+
+
+def test_a_byte_order_mark_stays():
+    """It is no part of the manifest, and the places in it are counted without it."""
+    text = f"\ufeff{HEAD}spec:\n  path: motd\n  content: a\n"
+    assert accept(text, {"content": "b"}) == text.replace("content: a", "content: b")
+
+
 def test_a_number_is_written_as_one():
     """What a process waits for is no text."""
     text = (

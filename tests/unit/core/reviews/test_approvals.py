@@ -1,5 +1,7 @@
 """What was read, and what nobody has."""
 
+import msgspec
+
 from provisioning.core.errors import Source
 from provisioning.core.plans import Plan, PlannedChange, Risk
 from provisioning.core.records import Action
@@ -53,10 +55,12 @@ def test_another_action_is_another_effect():
 
 def test_two_pull_requests_are_read_together():
     """What each of several merges showed is read, in one plan of them all."""
-    assert (
-        find(plan(change("a"), change("b")), review(plan(change("a"))), review(plan(change("b"))))
-        == []
-    )
+    reviews = [
+        review(plan(change("a"))),
+        msgspec.structs.replace(review(plan(change("b"))), pull=8),
+    ]
+    assert find(plan(change("a"), change("b")), *reviews) == []
+    assert compute_reviewed("web", reviews).pulls == (7, 8)
 
 
 def test_another_infra_s_review_says_nothing():
