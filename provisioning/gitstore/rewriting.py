@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 from provisioning.core.errors import StorageFailed
 from provisioning.core.ids import CommitId
 from provisioning.gitstore.git import run_git
 
 SCRATCH = "refs/provisioning-scratch"
-"""Below it lies what git's importer needs; it is gone once the history is written."""
+"""What git's importer needs a ref for. Nobody reads it, so two may write it at once, and what a
+crash leaves goes with the next one."""
+
+DURABLE = ("-c", "core.fsync=all")
+"""The pack and its index are on disk before a ref leads to them."""
 
 Lines = Mapping[bytes, bytes]
 
@@ -32,30 +34,21 @@ def write_history(
 
     All objects come in one pack, by git-fast-import(1): a log can have a hundred thousand entries.
     """
-    with _hold_scratch(folder) as ref, tempfile.TemporaryFile() as stream:
+    with tempfile.TemporaryFile() as stream, tempfile.NamedTemporaryFile() as marks:
         said, _ = _read(git, base)
-        stream.write(_render(ref, 1, said, message.encode(), files))
+        stream.write(_render(1, said, message.encode(), files))
         for number, commit in enumerate(following, 2):
-            stream.write(_render(ref, number, *_read(git, commit), files))
+            stream.write(_render(number, *_read(git, commit), files))
         stream.seek(0)
-        answer = run_git(folder, "fast-import", "--quiet", "--force", source=stream)
-        if answer.status == 0:
-            answer = run_git(folder, "rev-parse", "--verify", ref)
+        options = ("--quiet", "--force", f"--export-marks={marks.name}")
+        answer = run_git(folder, *DURABLE, "fast-import", *options, source=stream)
+        run_git(folder, "update-ref", "-d", SCRATCH)
+        written = dict(line.split() for line in Path(marks.name).read_text("ascii").splitlines())
         if answer.status:
             raise StorageFailed(
                 f"{folder} cannot be written: {answer.error}", hint="make room or rights there"
             )
-        return CommitId(answer.output.strip())
-
-
-@contextmanager
-def _hold_scratch(folder: Path) -> Iterator[str]:
-    """Give a name that nobody else writes at the same time, and leave none behind."""
-    ref = f"{SCRATCH}/{uuid4().hex}"
-    try:
-        yield ref
-    finally:
-        run_git(folder, "update-ref", "-d", ref)
+        return CommitId(written[f":{1 + len(following)}"])
 
 
 def write_bundle(folder: Path, ref: str, file: Path) -> None:
@@ -87,12 +80,10 @@ def _read(git: Any, commit: CommitId) -> tuple[Lines, bytes]:
     return {name: rest for name, _, rest in pairs}, message
 
 
-def _render(
-    ref: str, number: int, said: Lines, message: bytes, files: Mapping[str, bytes]
-) -> bytes:
+def _render(number: int, said: Lines, message: bytes, files: Mapping[str, bytes]) -> bytes:
     """Return the commands that make a commit of the tree, author and time in *said*."""
     lines = [
-        b"commit %s" % ref.encode(),
+        b"commit %s" % SCRATCH.encode(),
         b"mark :%d" % number,
         b"author %s" % said[b"author"],
         b"committer %s" % said[b"committer"],

@@ -91,6 +91,7 @@ FORGET = ("forget", "--yes", "web", "File/b")
 ADOPT = ("adopt", "--yes", "--all", "web")
 UNDO = ("undo", "--yes", "web", "2")
 APPROVE = (*APPLY, "--allow", "budget@{digest}")
+COMPACT = ("gc", "--keep", "0s", "--yes", "web")
 EACH = 'forEach: "{{config.values.sites}}"\n'
 
 SCENARIOS = (
@@ -301,6 +302,16 @@ SCENARIOS = (
         since=(SUSPEND,),
         command=RESUME,
         recovery=(RESUME,),
+    ),
+    Scenario(
+        name="compact",
+        before=file("a", "a.txt", "one"),
+        after=TWO,
+        files=TWO_FILES,
+        records=TWO_RECORDS,
+        since=(APPLY,),
+        command=COMPACT,
+        recovery=(COMPACT,),
     ),
     Scenario(
         name="undo",
