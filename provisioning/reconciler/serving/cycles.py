@@ -67,13 +67,14 @@ class Cycles:
         waited = began - work.ready_since
         self.tell(CycleBegun(work=work, commit=towards.commit, waited=waited))
         report, error, looked = None, None, 0.0
+        is_known = self.kept.is_known(work.key.name)
         is_locked = self.kept.is_locked(work.key.name)
         try:
             reconciler = towards.workspace.build_reconciler(
                 work.key.name, towards.commit, stop=self.stop, listener=self._listen(work.key)
             )
             request = Request(commit=towards.commit, reason=work.reason)
-            view = reconciler.log.read() if is_locked else reconciler.log.read_local()
+            view = reconciler.log.read_local() if is_known else reconciler.log.read()
             self.watching.follow(reconciler, view)
             prospect = reconciler.look(request, view)
             looked = self.crew.now() - began
@@ -126,6 +127,7 @@ class Cycles:
             commit=ended.commit,
             result=ended.result,
             sentence=describe_cycle(ended),
+            is_known=ended.error is None,
             due=None if ended.retry is None else now + ended.retry,
             good_at=now if _is_good(ended.report) else before.good_at if before else None,
         )

@@ -105,12 +105,15 @@ class Last:
     """What became of an infra last: when, how, and when all was well.
 
     Times are of the crew's clock, in seconds; `due` is when it is tried again, if it is.
+    `is_known` tells that it came to a conclusion: after an error the log may be elsewhere than
+    the mirror says.
     """
 
     at: float
     commit: CommitId
     result: str
     sentence: str
+    is_known: bool
     due: float | None
     good_at: float | None
 
@@ -144,6 +147,11 @@ class Kept:
     def commit(self) -> CommitId | None:
         """The desired state that is worked towards."""
         return self.towards.commit if self.towards else None
+
+    def is_known(self, infra: str) -> bool:
+        """Tell whether it is known what became of *infra* last, so that the mirror can be read."""
+        last = self.last.get(infra)
+        return last is None or last.is_known
 
     def is_locked(self, infra: str) -> bool:
         """Tell whether *infra* was last found to be locked by somebody else."""

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from provisioning.core.errors import Source
+from provisioning.core.errors import RemoteUnreachable, Source
 from provisioning.core.forges import PullRequest
 from provisioning.core.gates import Verdict
 from provisioning.core.plans import Plan, PlannedChange, Risk
@@ -82,3 +82,47 @@ def test_what_a_review_completes_is_applied():
 def test_a_review_asks_for_nothing_else(found):
     """What is not merged, waits, or is done, is not looked at again."""
     assert review(found) == []
+
+
+class Broken:
+    """Reads its log, and then cannot go on."""
+
+    def __init__(self):
+        self.read = []
+        self.log = SimpleNamespace(
+            read=lambda: self.read.append("remote"), read_local=lambda: self.read.append("mirror")
+        )
+
+    def look(self, request, view):
+        raise RemoteUnreachable("it is unknown whether it was pushed")
+
+
+def test_after_an_error_the_mirror_is_not_trusted():
+    """What was written may have arrived, and a fetch that began before may have hidden it."""
+    told, broken = Queue(), Broken()
+    crew = Crew(size=1, patience=60, tell=told.put)
+    kept = Kept("shop")
+    workspace = SimpleNamespace(
+        build_reconciler=lambda infra, commit, stop, listener: broken, is_at_forge=False
+    )
+    kept.towards = Towards(workspace, "c" * 40, frozenset({"web"}))
+    watching = SimpleNamespace(follow=lambda *_: None, count=lambda *_, **__: None)
+    cycles = Cycles(
+        kept=kept,
+        crew=crew,
+        watching=watching,
+        statuses=None,
+        hint=None,
+        tell=told.put,
+        stop=Stop(),
+    )
+    work = Work(
+        key=kept.get_key("web"),
+        urgency=Urgency.SWEEP,
+        since=0.0,
+        reason="sweep",
+        standing=Standing.RUNNING,
+    )
+    for _ in range(2):
+        assert cycles.work(work).retry is not None
+    assert broken.read == ["mirror", "remote"]

@@ -195,7 +195,7 @@ def test_a_push_to_a_log_is_heard_where_its_lock_is_waited_for(world):
     assert not world.keeper.hear("provisioning/web")
     assert not world.keeper.hear("topic")
     world.keeper.kept.last["web"] = Last(
-        at=0, commit="c1", result="lock-held", sentence="", due=None, good_at=None
+        at=0, commit="c1", result="lock-held", sentence="", is_known=False, due=None, good_at=None
     )
     assert world.keeper.hear("provisioning/web")
     assert not world.keeper.hear("provisioning/api")
