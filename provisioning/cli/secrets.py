@@ -275,6 +275,7 @@ def _add_commands(group: click.Group, sort: str) -> None:
         click.echo(f"{listed.path}: {listed.fingerprint}")
         if listed.has_previous:
             click.echo(f"  the old one is {{{{secrets.{name}.previous.{listed.field}}}}}")
+            click.echo(f"  who still reads that: `provisioning why secrets.{name}.previous`")
         return 0
 
     @group.command()

@@ -131,7 +131,7 @@ PEERS = {
 
 @pytest.fixture(autouse=True)
 def _key_service(request, monkeypatch):
-    """A key service with the key `alias/shop`, for the document that moves to it."""
+    """A key service with the key `alias/shop`, and a bucket, for the document that moves to it."""
     if ("moto_server",) not in [each.args for each in request.node.iter_markers("peer")]:
         yield
         return
@@ -143,8 +143,11 @@ def _key_service(request, monkeypatch):
     client = boto3.client("kms", region_name="eu-central-1")
     key = client.create_key()["KeyMetadata"]["Arn"]
     client.create_alias(AliasName="alias/shop", TargetKeyId=key)
+    bucket = boto3.resource("s3").create_bucket(Bucket="shop-secrets")
     yield
     client.delete_alias(AliasName="alias/shop")
+    bucket.objects.delete()
+    bucket.delete()
 
 
 def read_blocks(document):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import binascii
 import os
 import re
+from functools import partial
 from typing import TYPE_CHECKING
 
 from provisioning.secrets.sops.errors import UndecryptableValue
@@ -41,15 +42,15 @@ def looks_encrypted(value: object) -> bool:
 def as_bytes(value: Value) -> bytes:
     """Return *value* as it is encrypted, and as the MAC takes it in."""
     match value:
+        case str():  # most of them: what is asked first is answered soonest
+            return encode_text(value)
         case bool():
             return b"True" if value else b"False"
         case int():
             return str(value).encode()
         case float():
             return render_positional(value).encode()
-        case Timestamp() | Comment():
-            return encode_text(value.text)
-    return encode_text(value)
+    return encode_text(value.text)
 
 
 class Cipher:
@@ -60,6 +61,7 @@ class Cipher:
     """
 
     def __init__(self, key: bytes) -> None:
+        from cryptography.exceptions import InvalidTag
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
         if len(key) != KEY_BYTES:
@@ -68,6 +70,7 @@ class Cipher:
                 hint="the file was damaged: restore it from Git",
             )
         self._aead: AESGCM = AESGCM(key)
+        self._refusals = (InvalidTag, ValueError)
         self._nonces: dict[tuple[str, str, bytes], bytes] = {}
 
     def encrypt(self, value: Value, path: str) -> str:
@@ -91,8 +94,6 @@ class Cipher:
         """
         if not text:
             return ""
-        from cryptography.exceptions import InvalidTag
-
         match = _ENCRYPTED.match(text)
         if not match:
             raise UndecryptableValue(
@@ -104,7 +105,7 @@ class Cipher:
             nonce = _read_base64(iv)
             sealed = _read_base64(body) + _read_base64(tag)
             plain = self._aead.decrypt(nonce, sealed, encode_text(path))
-        except (InvalidTag, ValueError) as exc:
+        except self._refusals as exc:
             raise UndecryptableValue(
                 "Could not decrypt with AES_GCM: the value was changed, moved or damaged",
                 hint="restore the file from Git",
@@ -152,8 +153,7 @@ def _read_typed(data: bytes, kind: str) -> Value:
     )
 
 
-def _read_base64(text: str) -> bytes:
-    return binascii.a2b_base64(text, strict_mode=True)
+_read_base64 = partial(binascii.a2b_base64, strict_mode=True)
 
 
 def _as_base64(data: bytes) -> str:

@@ -11,7 +11,6 @@ from provisioning.core.errors import ProvisioningError
 from provisioning.secrets.sops.cipher import KEY_BYTES
 from provisioning.secrets.sops.errors import NoKeyFits, SopsError
 from provisioning.secrets.sops.metadata import KeyGroup, MasterKey, Metadata
-from provisioning.secrets.sops.shamir import combine, split
 
 DECRYPTION_ORDER = ("age", "pgp")
 """The kinds of keys that are tried first: they need no network."""
@@ -47,6 +46,8 @@ def wrap_data_key(metadata: Metadata, data_key: bytes, keyring: Keyring, now: st
         )
     parts = [data_key]
     if len(groups) > 1:
+        from provisioning.secrets.sops.shamir import split
+
         threshold = threshold or len(groups)
         try:
             parts = split(data_key, len(groups), threshold)
@@ -87,6 +88,8 @@ def unwrap_data_key(
         raise NoKeyFits(_describe(metadata, reports, len(parts)), hint="ask for access to a key")
     if len(metadata.groups) == 1:
         return parts[0]
+    from provisioning.secrets.sops.shamir import combine
+
     try:
         return combine(parts)
     except ValueError as exc:

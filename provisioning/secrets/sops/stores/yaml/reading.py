@@ -192,19 +192,17 @@ class _Reader:
             self._finish(value, event.start_mark.line)
             return
         top = self._stack[-1]
-        if isinstance(top.node, Branch):
-            if not top.has_key:
-                raise UnreadableFile(
-                    f"Error unmarshaling input YAML: line {event.start_mark.line + 1}: "
-                    "a key is not a single value",
-                    hint="only text can be a key",
-                )
+        is_branch = isinstance(top.node, Branch)
+        if is_branch and not top.has_key:
+            raise UnreadableFile(
+                f"Error unmarshaling input YAML: line {event.start_mark.line + 1}: "
+                "a key is not a single value",
+                hint="only text can be a key",
+            )
+        if self._notes:
             self._flush(top.node)
-            top.node.append((top.key, value))
-            top.has_key = False
-        else:
-            self._flush(top.node)
-            top.node.append(value)
+        top.node.append((top.key, value) if is_branch else value)
+        top.has_key = False
         self._last = (top.node, len(top.node) - 1)
 
     def _finish(self, value: Value, line: int) -> None:
@@ -279,12 +277,11 @@ class _Reader:
         return value
 
     def _resolve(self, event: Event) -> Value:
-        text, tag = event.value, event.tag or ""
-        if not tag and event.style not in _PLAIN_STYLES:
-            return text
-        name = tag.removeprefix(_TAG) if tag.startswith(_TAG) else tag
+        text, tag = event.value, event.tag
         try:
-            return _convert(text, name, is_plain=event.style in _PLAIN_STYLES)
+            if tag:
+                return _convert(text, tag.removeprefix(_TAG))
+            return resolve(text) if event.style in _PLAIN_STYLES else text
         except TooBig as exc:
             raise SopsError(
                 f"line {event.start_mark.line + 1}: {text} does not fit in 64 bits",
@@ -299,10 +296,8 @@ class _Reader:
             ) from exc
 
 
-def _convert(text: str, tag: str, *, is_plain: bool) -> Value:
+def _convert(text: str, tag: str) -> Value:
     match tag:
-        case "" | "!":
-            return resolve(text) if is_plain and not tag else text
         case "binary":
             return decode_text(base64.b64decode("".join(text.split()), validate=True))
         case "float":
