@@ -27,6 +27,7 @@ EXPLAINED: dict[tuple[str, str], str] = {
         "diffs",
         "`if isinstance(actual, Omitted) and isinstance(wanted, Secret): …`",
     ): EQUAL,
+    ("graph", "`return False` → `return None`"): SAME_TRUTH,
     ("operations", "`change.resource.dependencies if change.resource else ()`"): TYPES,
     ("operations", "`0` → `1`"): LEAVES,
     ("settlements", "`return False` → `return None`"): SAME_TRUTH,
