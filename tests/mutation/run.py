@@ -35,7 +35,7 @@ MODULES = {
     "planning": ("unit/core/test_planning.py", *CYCLE, *LIVES, *PLANS),
     "removals": ("unit/core/test_planning.py", *CYCLE, *LIVES, *PLANS),
     "diffs": ("unit/core/test_diffs.py", "unit/core/test_secrecy.py", *CYCLE),
-    "gates": ("unit/core/test_gates.py", *CYCLE),
+    "gates": ("unit/core/test_gates.py", "unit/core/test_budgets.py", *WINDOWS, *CYCLE),
     "leases": ("unit/core/test_leases.py", "unit/reconciler/test_leasing.py"),
     "statelog": ("unit/core/test_statelog.py", "unit/core/test_fsck.py", *CYCLE),
     "fsck": ("unit/core/test_fsck.py",),
