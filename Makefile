@@ -47,8 +47,8 @@ fuzz: $(STAMP) ## Fuzz every parser of outside bytes for S seconds
 	@$(BIN)/python -m pip install --quiet --group fuzz
 	$(BIN)/python tests/fuzz/run.py --seconds $(or $(S),60)
 
-mutate: $(STAMP) ## Change the core at MUTANTS places a module, and see whether a test notices
-	$(BIN)/python tests/mutation/run.py --mutants $(or $(MUTANTS),20) \
+mutate: $(STAMP) ## Change the core at MUTANTS places a module (ONLY="a b"), and see whether a test notices
+	$(BIN)/python tests/mutation/run.py --mutants $(or $(MUTANTS),20) $(ONLY:%=--only %) \
 	  --write docs/explanation/mutation.md
 
 bench: $(STAMP) ## Measure, beside terraform if the machine has it

@@ -9,6 +9,8 @@ EARLIER = "A shortcut: without it the same is computed, of nothing."
 
 TYPES = "For the types alone: what is made is always asked for."
 
+RECORDED = "Only what is recorded is handed over, so that for all else there is none to be found."
+
 LEAVES = "What has no record depends on nothing, so that its place in this order is none."
 
 MORE_DAYS = "Looks at one day more, at which nothing is found."
@@ -27,6 +29,9 @@ EXPLAINED: dict[tuple[str, str], str] = {
         "diffs",
         "`if isinstance(actual, Omitted) and isinstance(wanted, Secret): …`",
     ): EQUAL,
+    ("removals", "`recorded.handovers.get(record.id) if is_proven"): RECORDED,
+    ("gates", "`if not verdicts or not allowed: …` → `if False: …`"): EARLIER,
+    ("graph", "`return False` → `return None`"): SAME_TRUTH,
     ("operations", "`change.resource.dependencies if change.resource else ()`"): TYPES,
     ("operations", "`0` → `1`"): LEAVES,
     ("settlements", "`return False` → `return None`"): SAME_TRUTH,

@@ -15,7 +15,6 @@ import random
 import signal
 import sys
 import time
-from dataclasses import dataclass, field
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -24,18 +23,19 @@ import hypothesis  # noqa: F401  loaded once, for all forks
 import msgspec  # noqa: F401
 import pydantic  # noqa: F401
 import pytest
-from explained import explain
-from mutants import Mutant, list_mutants
+from mutants import list_mutants
+from page import Tally, write_page
 
 ROOT = Path(__file__).parents[2]
 CYCLE = ("unit/reconciler/test_cycle.py", "unit/reconciler/test_moves.py")
+LIVES = tuple(f"unit/reconciler/test_{each}.py" for each in ("lifecycles", "removed", "handovers"))
 PLANS = ("property/test_plan.py", "property/test_order.py", "known_bugs")
 WINDOWS = ("unit/core/test_windows.py", "unit/reconciler/test_windows.py")
 MODULES = {
-    "planning": ("unit/core/test_planning.py", *CYCLE, *PLANS),
-    "removals": ("unit/core/test_planning.py", *CYCLE, *PLANS),
+    "planning": ("unit/core/test_planning.py", *CYCLE, *LIVES, *PLANS),
+    "removals": ("unit/core/test_planning.py", *CYCLE, *LIVES, *PLANS),
     "diffs": ("unit/core/test_diffs.py", "unit/core/test_secrecy.py", *CYCLE),
-    "gates": ("unit/core/test_gates.py", *CYCLE),
+    "gates": ("unit/core/test_gates.py", "unit/core/test_budgets.py", *WINDOWS, *CYCLE),
     "leases": ("unit/core/test_leases.py", "unit/reconciler/test_leasing.py"),
     "statelog": ("unit/core/test_statelog.py", "unit/core/test_fsck.py", *CYCLE),
     "fsck": ("unit/core/test_fsck.py",),
@@ -59,24 +59,6 @@ MODULES = {
 
 SLOWER = 4
 """A mutant that takes so many times as long as the module itself is noticed."""
-
-
-@dataclass
-class Tally:
-    """What became of a module's mutants."""
-
-    module: str
-    known: int
-    tried: int = 0
-    survivors: list[Mutant] = field(default_factory=list)
-
-    @property
-    def title(self) -> str:
-        return f"`core/{self.module.replace('.', '/')}.py`"
-
-    @property
-    def rate(self) -> float:
-        return 1 - len(self.survivors) / self.tried if self.tried else 1.0
 
 
 class Replaced(importlib.abc.MetaPathFinder, importlib.abc.SourceLoader):
@@ -158,37 +140,6 @@ def try_module(module: str, count: int, seed: int) -> Tally:
     return tally
 
 
-PAGE = """# Mutation testing
-
-Written by `make mutate MUTANTS={count}`. Each mutant is one module of the core with one small
-change: a comparison, a condition, a constant, a result, or a statement left out. The module's own
-tests run against it until one fails. {count} mutants a module were chosen by seed {seed}.
-
-| Module | Mutants there are | Tried | Noticed |
-| --- | --- | --- | --- |
-{rows}
-
-## What no test notices
-
-{survivors}
-"""
-
-
-def write_page(path: Path, tallies: list[Tally], count: int, seed: int) -> None:
-    """Write what was found, with what is said of each survivor."""
-    rows = "\n".join(
-        f"| {each.title} | {each.known} | {each.tried} | {each.rate:.0%} |" for each in tallies
-    )
-    lines = [
-        f"- {each.title}: {mutant.name}. {explain(each.module, mutant.name)}"
-        for each in tallies
-        for mutant in each.survivors
-    ]
-    survivors = "\n".join(lines) or "Nothing."
-    text = PAGE.format(count=count, seed=seed, rows=rows, survivors=survivors)
-    path.write_text(text, encoding="utf-8")
-
-
 def main() -> None:
     """Try the modules, and tell."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -200,7 +151,7 @@ def main() -> None:
     names = arguments.only or MODULES
     tallies = [try_module(name, arguments.mutants, arguments.seed) for name in names]
     if arguments.write:
-        write_page(arguments.write, tallies, arguments.mutants, arguments.seed)
+        write_page(arguments.write, tallies, MODULES, arguments.mutants, arguments.seed)
 
 
 if __name__ == "__main__":

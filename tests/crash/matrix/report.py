@@ -57,6 +57,10 @@ What is not cut off here:
 
 PLACES = (
     ("live files", re.compile(r"shop/live")),
+    (
+        "branch and work tree",
+        re.compile(r"shop/(infra|\.git/(index|\w*HEAD|(logs/)?refs/heads/main))|logs/HEAD"),
+    ),
     ("state log: objects", re.compile(r"objects(/|$)")),
     ("state log: the branch", re.compile(r"/(refs|logs|packed-refs)|provisioning\.lock")),
     ("journal", re.compile(r"/orchestrator")),

@@ -270,7 +270,7 @@ SCENARIOS = (
         records=ONE,
         since=(SUSPEND,),
         command=FORGET,
-        recovery=(FORGET, RESUME),
+        recovery=(("reconcile", "web"), FORGET, RESUME),
     ),
     Scenario(
         name="adopt after a lost state log",

@@ -112,13 +112,13 @@ def view(head, fence=7, **more):
     return LogView(head=head, fence=fence, **more)
 
 
-def entry(after, *changed, run=BEGUN.run, token="7"):
+def entry(after, *changed, run=BEGUN.run, token="7", word="entry"):
     trailers = {"Run-Id": run, "Fencing-Token": token}
     return LogCommit(
         id=AFTER,
         parents=(BEFORE,),
         time=0,
-        subject="entry",
+        subject=word,
         trailers=trailers,
         changed=frozenset(changed),
         view=after,
@@ -165,6 +165,21 @@ KINDS = {
         view(BEFORE, lock=PERSONS),
         entry(view(AFTER), "lock.json", run=None),
         EntryKind.RELEASE,
+    ),
+    "a person suspends": (
+        view(BEFORE, 6),
+        entry(view(AFTER), "suspended.json", "fence", run=None, word="suspend"),
+        EntryKind.SUSPEND,
+    ),
+    "a person suspends after a run that is dead": (
+        view(BEFORE, 6, lock=RUNS, begin=BEGUN),
+        entry(view(AFTER, begin=BEGUN), "suspended.json", "lock.json", "fence", word="suspend"),
+        EntryKind.SUSPEND,
+    ),
+    "a person resumes": (
+        view(BEFORE, 6),
+        entry(view(AFTER), "suspended.json", "fence", run=None, word="resume"),
+        EntryKind.RESUME,
     ),
     "a run renews": (
         view(BEFORE, lock=RUNS, begin=BEGUN),
@@ -266,6 +281,11 @@ BROKEN = {
     "a record out of nowhere": (
         view(BEFORE),
         entry(view(AFTER, run=ENDED), "run.json"),
+        "the lock was not that of a run: a stale write",
+    ),
+    "a record of a run from whom somebody took the lock": (
+        view(BEFORE, lock=PERSONS, begin=BEGUN),
+        entry(view(AFTER, run=ENDED), "lock.json", "begin.json", "run.json"),
         "the lock was not that of a run: a stale write",
     ),
     "a record of another run": (

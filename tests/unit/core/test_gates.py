@@ -1,12 +1,20 @@
+import re
+from dataclasses import replace
+from datetime import UTC
+
 import pytest
 
+from provisioning.core.crons import parse_cron
 from provisioning.core.errors import Source
 from provisioning.core.gates import Circumstances, compute_verdicts
 from provisioning.core.ids import CommitId, ResourceId
 from provisioning.core.plans import Plan, PlannedChange, Risk
-from provisioning.core.records import Action, Record
+from provisioning.core.records import Action, Record, Suspension
 from provisioning.core.resources import Lifecycle, Resource
 from provisioning.core.reviews.approvals import Reviewed
+from provisioning.core.spans import parse_span
+from provisioning.core.windows import Effect, Window
+from provisioning.testing.memory_kinds import KINDS
 
 OLD, NEW = CommitId("1" * 40), CommitId("2" * 40)
 KEPT = Lifecycle(protect=True)
@@ -52,9 +60,9 @@ def record(lifecycle):
     )
 
 
-def judge(*changes, allowed=(), applied=OLD, descends=True, desired=1, recorded=1, reviewed=None):
+def judge(*changes, allowed=(), applied=OLD, descends=True, desired=1, recorded=1, **more):
     now = Circumstances(
-        applied=applied, descends=descends, desired=desired, recorded=recorded, reviewed=reviewed
+        applied=applied, descends=descends, desired=desired, recorded=recorded, **more
     )
     return compute_verdicts(Plan(infra="web", commit=NEW, changes=changes), now, allowed)
 
@@ -133,6 +141,61 @@ def test_what_was_reviewed_or_needs_no_review_passes():
     effects = frozenset({shown.effect_digest})
     assert judge(shown, reviewed=Reviewed(effects=effects)) == ()
     assert judge(shown) == ()
+
+
+SUSPENDED = Suspension(by="ana", since="2026-11-24T10:00:00Z", reason="incident 7")
+
+
+@pytest.mark.parametrize(
+    ("changes", "suspended", "is_refused"),
+    [((change(),), SUSPENDED, True), ((), SUSPENDED, False), ((change(),), None, False)],
+)
+def test_suspended(changes, suspended, is_refused):
+    """Refused is any change of an infra that somebody suspended; it is told who, and the end."""
+    found = judge(*changes, suspended=suspended)
+    assert [each.code for each in found] == ["suspended"] * is_refused
+    assert all("by ana" in each.reason and "resume web" in each.reason for each in found)
+
+
+FREEZE = Window(
+    name="always",
+    effect=Effect.FREEZE,
+    cron=parse_cron("0 0 * * *"),
+    span=parse_span("1d"),
+    zone=UTC,
+)
+
+
+@pytest.mark.parametrize(
+    ("changes", "windows", "is_refused"),
+    [
+        ((change(),), (FREEZE,), True),
+        ((), (FREEZE,), False),
+        ((change(),), (), False),
+        ((change(),), (replace(FREEZE, effect=Effect.OFF),), False),
+    ],
+)
+def test_window(changes, windows, is_refused):
+    """Refused is a change while it is frozen; a yes is to this very plan."""
+    found = judge(*changes, windows=windows)
+    assert [each.code for each in found] == ["window"] * is_refused
+    assert all(re.search(r"--allow window@[0-9a-f]{12}`$", each.hint) for each in found)
+
+
+@pytest.mark.parametrize(
+    ("count", "told"),
+    [
+        (5, "Thing/n0, Thing/n1, Thing/n2, Thing/n3, Thing/n4"),
+        (7, "Thing/n3, Thing/n4, and 2 more"),
+    ],
+)
+def test_stateful(count, told):
+    """Refused is to remove what holds data; the first five are named, and how many more."""
+    changes = [change(f"Thing/n{number}", Action.DELETE) for number in range(count)]
+    (found,) = judge(*changes, kinds={"Thing": replace(KINDS["Thing"], stateful=True)})
+    assert found.code == "stateful"
+    assert found.reason.endswith(told)
+    assert judge(*changes, kinds=KINDS) == ()
 
 
 def test_each_gate_is_passed_by_its_own_code():

@@ -509,6 +509,16 @@ def test_a_reference_to_what_changes_is_known_only_afterwards():
     assert plan.unchanged == (A, user.id)
 
 
+def test_who_refers_to_what_is_gone_and_left_so_keeps_what_it_was_given():
+    """Where drift is not corrected, what was recorded still stands for those who refer to it."""
+    user = thing("user", {"link": "{{resources.Thing/a.serial}}"})
+    kept = record("user", {"link": "s-a"}, depends_on=(A,))
+    live = {A: Absent(), user.id: there("user", {"link": "s-a"})}
+    plan = compute([thing(lifecycle=DETECTED), user], [record(lifecycle=DETECTED), kept], live)
+    assert [each.id for each in plan.drifted] == [A]
+    assert plan.unchanged == (user.id,)
+
+
 def test_only_what_is_derived_from_a_change_is_not_known():
     """An output changes with its input, however deep the change lies in it; an id does not."""
     for old, new in ((1, 2), ({"a": [1]}, {"a": [2]})):

@@ -15,6 +15,7 @@ from provisioning.core.records import (
     Outcome,
     Result,
     Run,
+    Suspensions,
 )
 from provisioning.core.statelog import (
     EntryKind,
@@ -26,6 +27,7 @@ from provisioning.core.statelog import (
     compute_release,
     compute_renewal,
     compute_result,
+    compute_suspension,
     get_ref,
     is_own,
     next_token,
@@ -245,6 +247,20 @@ def test_whose_turn_it_is(lock, begin, fence, is_mine):
 def test_how_a_run_ended(failed, interrupted, result):
     """Being stopped outweighs having failed: the rest was never tried."""
     assert compute_result(failed=failed, interrupted=interrupted) is result
+
+
+@pytest.mark.parametrize("lock", [None, RUNS], ids=["free", "of a dead run"])
+@pytest.mark.parametrize("suspended", [Suspensions(resumed={"Thing/a": 3}), Suspensions()])
+def test_a_suspension_raises_the_fence_and_frees_the_lock(lock, suspended):
+    """No run goes on that was planned before; where nothing is suspended, no file says so."""
+    view = LogView(head=HEAD, fence=6, lock=lock)
+    entry = compute_suspension(view, suspended, EntryKind.RESUME, "Thing/a\nand b", "ana")
+    assert (entry.kind, entry.subject) == (EntryKind.RESUME, "resume 7 by ana: Thing/a and b")
+    assert entry.trailers == {"Fencing-Token": "7", "Actor": "ana"}
+    assert entry.files["fence"] == b"7\n"
+    assert ("lock.json" in entry.files) is bool(lock)
+    found = parse_view(HEAD, entry.files)
+    assert found.suspended == suspended
 
 
 FILES = {
