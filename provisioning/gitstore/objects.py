@@ -308,3 +308,9 @@ def parse_tree_of(commit: bytes) -> str:
     if word != b"tree" or len(name) != 40 or not rest:  # noqa: PLR2004  digits of a SHA-1
         raise ValueError(head)
     return bytes.fromhex(name.decode("ascii")).hex()
+
+
+def parse_parents_of(commit: bytes) -> list[str]:
+    """Return the ids of the parents that a commit's content names."""
+    lines = commit.partition(b"\n\n")[0].split(b"\n")
+    return [line[7:].decode("ascii") for line in lines if line.startswith(b"parent ")]

@@ -1,4 +1,4 @@
-"""Reads refs and finds repositories where they are plain files, without loading libgit2.
+"""Reads and writes refs and finds repositories where they are plain files, without libgit2.
 
 `None` and `UNSURE` mean that only libgit2 can tell: symbolic refs, other formats, linked work
 trees, somebody else's folders.
@@ -58,6 +58,28 @@ def _read_packed(folder: Path) -> dict[str, str] | None:
     if None in found:
         return None
     return {match[2]: match[1] for match in found if match}
+
+
+def write_plain_ref(folder: Path, name: str, new: str) -> None:
+    """Let *name*, a full ref name, stand for *new*, whatever it stood for.
+
+    It is written as git does: into `<name>.lock`, which is renamed once it is on disk.
+
+    Raises:
+        OSError: If another process is writing it, or the disk does not take it.
+    """
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = path.with_name(f"{path.name}.lock")
+    with lock.open("x", encoding="ascii") as file:
+        try:
+            file.write(f"{new}\n")
+            file.flush()
+            os.fsync(file.fileno())
+            lock.replace(path)
+        except OSError:
+            lock.unlink()
+            raise
 
 
 def find_plain_repository(path: Path) -> Path | None:
