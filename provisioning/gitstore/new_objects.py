@@ -13,7 +13,7 @@ import zlib
 from contextlib import suppress
 from pathlib import Path
 
-WAITERS = 8
+WAITERS = 4
 """Threads that wait for the disk; the file system answers those who wait together at once."""
 
 

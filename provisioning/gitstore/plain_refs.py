@@ -25,8 +25,8 @@ def read_plain_ref(folder: Path, name: str) -> str | None:
     try:
         text = (folder / name).read_text(encoding="ascii").strip()
     except (FileNotFoundError, NotADirectoryError):
-        known = _read_packed(folder)
-        return UNSURE if known is None else known.get(name)
+        packed = _read_packed(folder)
+        return UNSURE if packed is None else _find_packed(packed, name)
     except (OSError, ValueError):
         return UNSURE
     return text if _NAME.fullmatch(text) else UNSURE
@@ -34,7 +34,8 @@ def read_plain_ref(folder: Path, name: str) -> str | None:
 
 def list_plain_refs(folder: Path, prefix: str) -> list[str] | None:
     """Return the full names of the refs below *prefix*, which ends with a slash; None if unsure."""
-    known = _read_packed(folder)
+    packed = _read_packed(folder)
+    known = None if packed is None else _parse_packed(packed)
     if known is None:
         return None
     found = {name for name in known if name.startswith(prefix)}
@@ -44,16 +45,29 @@ def list_plain_refs(folder: Path, prefix: str) -> list[str] | None:
     return sorted(found)
 
 
-def _read_packed(folder: Path) -> dict[str, str] | None:
+def _read_packed(folder: Path) -> str | None:
     if (folder / "reftable").exists():
         return None
     try:
-        text = (folder / "packed-refs").read_text(encoding="utf-8")
+        return (folder / "packed-refs").read_text(encoding="utf-8")
     except FileNotFoundError:
-        return {}
+        return ""
     except (OSError, ValueError):
         return None
-    lines = (line for line in text.splitlines() if line[:1] not in {"", "#", "^"})
+
+
+def _find_packed(packed: str, name: str) -> str | None:
+    """Return the id that *name* stands for; a thousand lines are only parsed if it has none."""
+    before, found, _ = packed.partition(f" {name}\n")
+    line = before.rpartition("\n")[2]
+    if found and _NAME.fullmatch(line):
+        return line
+    known = _parse_packed(packed)
+    return UNSURE if known is None else known.get(name)
+
+
+def _parse_packed(packed: str) -> dict[str, str] | None:
+    lines = (line for line in packed.splitlines() if line[:1] not in {"", "#", "^"})
     found = [_LINE.fullmatch(line) for line in lines]
     if None in found:
         return None
