@@ -50,7 +50,8 @@ class NewObjects:
                 list(pool.map(_force, {self._folder, *map(os.path.dirname, places)}))
         except OSError:
             for path in places:
-                Path(path).unlink(missing_ok=True)
+                with suppress(OSError):
+                    os.unlink(path)  # noqa: PTH108  as above
             raise
 
     def _locate(self, name: str) -> str:
