@@ -55,3 +55,9 @@ def parse_message(message: str) -> tuple[str, dict[str, str]]:
     if not all(mark for _, mark, _ in pairs):
         return subject, {}
     return subject, {key: value for key, _, value in pairs}
+
+
+def render_commit(tree: str, parent: CommitId | None, who: str, message: str) -> bytes:
+    """Return a commit's content; *who* is `NAME <EMAIL> SECONDS ZONE`, for author and committer."""
+    parents = f"parent {parent}\n" if parent else ""
+    return f"tree {tree}\n{parents}author {who}\ncommitter {who}\n\n{message}".encode()

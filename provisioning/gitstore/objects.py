@@ -52,10 +52,8 @@ class ObjectFiles:
     def read(self, name: str) -> tuple[str, bytes] | None:
         """Return the kind and the content of the object *name*; None if it is not plainly there.
 
-        Who has read `PATIENCE` deltas gets nothing more.
+        Who has read `PATIENCE` deltas gets nothing more from packs.
         """
-        if self._patience <= 0:
-            return None
         try:
             found = self._read_loose(name) or self._read_packed(name)
         except UNUSUAL:
@@ -66,8 +64,6 @@ class ObjectFiles:
 
     def has(self, name: str) -> bool:
         """Tell whether the object *name* is plainly there, not whether it is whole."""
-        if self._patience <= 0:
-            return False
         try:
             return os.path.exists(self._locate(name)) or self._find(name) is not None  # noqa: PTH110
         except UNUSUAL:
@@ -100,7 +96,7 @@ class ObjectFiles:
         return kind.decode("ascii"), content
 
     def _read_packed(self, name: str) -> tuple[str, bytes] | None:
-        found = self._find(name)
+        found = self._find(name) if self._patience > 0 else None
         return found[0].read(found[1], self) if found else None
 
     def _find(self, name: str) -> tuple[_Pack, int] | None:
@@ -308,3 +304,9 @@ def parse_tree_of(commit: bytes) -> str:
     if word != b"tree" or len(name) != 40 or not rest:  # noqa: PLR2004  digits of a SHA-1
         raise ValueError(head)
     return bytes.fromhex(name.decode("ascii")).hex()
+
+
+def parse_parents_of(commit: bytes) -> list[str]:
+    """Return the ids of the parents that a commit's content names."""
+    lines = commit.partition(b"\n\n")[0].split(b"\n")
+    return [line[7:].decode("ascii") for line in lines if line.startswith(b"parent ")]

@@ -1,4 +1,4 @@
-"""Reads refs and finds repositories where they are plain files, without loading libgit2.
+"""Reads and writes refs and finds repositories where they are plain files, without libgit2.
 
 `None` and `UNSURE` mean that only libgit2 can tell: symbolic refs, other formats, linked work
 trees, somebody else's folders.
@@ -25,8 +25,8 @@ def read_plain_ref(folder: Path, name: str) -> str | None:
     try:
         text = (folder / name).read_text(encoding="ascii").strip()
     except (FileNotFoundError, NotADirectoryError):
-        known = _read_packed(folder)
-        return UNSURE if known is None else known.get(name)
+        packed = _read_packed(folder)
+        return UNSURE if packed is None else _find_packed(packed, name)
     except (OSError, ValueError):
         return UNSURE
     return text if _NAME.fullmatch(text) else UNSURE
@@ -34,7 +34,8 @@ def read_plain_ref(folder: Path, name: str) -> str | None:
 
 def list_plain_refs(folder: Path, prefix: str) -> list[str] | None:
     """Return the full names of the refs below *prefix*, which ends with a slash; None if unsure."""
-    known = _read_packed(folder)
+    packed = _read_packed(folder)
+    known = None if packed is None else _parse_packed(packed)
     if known is None:
         return None
     found = {name for name in known if name.startswith(prefix)}
@@ -44,20 +45,55 @@ def list_plain_refs(folder: Path, prefix: str) -> list[str] | None:
     return sorted(found)
 
 
-def _read_packed(folder: Path) -> dict[str, str] | None:
+def _read_packed(folder: Path) -> str | None:
     if (folder / "reftable").exists():
         return None
     try:
-        text = (folder / "packed-refs").read_text(encoding="utf-8")
+        return (folder / "packed-refs").read_text(encoding="utf-8")
     except FileNotFoundError:
-        return {}
+        return ""
     except (OSError, ValueError):
         return None
-    lines = (line for line in text.splitlines() if line[:1] not in {"", "#", "^"})
+
+
+def _find_packed(packed: str, name: str) -> str | None:
+    """Return the id that *name* stands for; a thousand lines are only parsed if it has none."""
+    before, found, _ = packed.partition(f" {name}\n")
+    line = before.rpartition("\n")[2]
+    if found and _NAME.fullmatch(line):
+        return line
+    known = _parse_packed(packed)
+    return UNSURE if known is None else known.get(name)
+
+
+def _parse_packed(packed: str) -> dict[str, str] | None:
+    lines = (line for line in packed.splitlines() if line[:1] not in {"", "#", "^"})
     found = [_LINE.fullmatch(line) for line in lines]
     if None in found:
         return None
     return {match[2]: match[1] for match in found if match}
+
+
+def write_plain_ref(folder: Path, name: str, new: str) -> None:
+    """Let *name*, a full ref name, stand for *new*, whatever it stood for.
+
+    It is written as git does: into `<name>.lock`, which is renamed once it is on disk.
+
+    Raises:
+        OSError: If another process is writing it, or the disk does not take it.
+    """
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = path.with_name(f"{path.name}.lock")
+    with lock.open("x", encoding="ascii") as file:
+        try:
+            file.write(f"{new}\n")
+            file.flush()
+            os.fsync(file.fileno())
+            lock.replace(path)
+        except OSError:
+            lock.unlink()
+            raise
 
 
 def find_plain_repository(path: Path) -> Path | None:

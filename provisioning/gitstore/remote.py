@@ -33,6 +33,14 @@ EXCHANGE_TIMEOUT = 300.0
 ATTEMPTS = 5
 """Fetches into one mirror that stand in each other's way before it is called an error."""
 
+PACKING = (
+    *("-c", "gc.auto=1000"),
+    *("-c", "gc.autoDetach=false"),
+    *("gc", "--auto", "--quiet"),
+)
+"""Packs a mirror once about 1,000 objects, those of 100 runs, lie loose in it: for each push git
+reads the heads of all branches, and from a pack it does so in half the time."""
+
 ABSENT = re.compile(r"couldn't find remote ref (\S+)")
 BUSY = re.compile(r"cannot lock ref|Unable to create '.*\.lock'|some local refs could not be")
 
@@ -122,6 +130,7 @@ class Remote:
         while wanted:
             answer = self._fetch_once(wanted)
             if answer.status == 0:
+                run_git(self._folder, *PACKING, timeout=self._timeout)
                 return
             absent = ABSENT.search(answer.error)
             if absent and absent[1] in wanted:
@@ -135,7 +144,14 @@ class Remote:
 
     def _fetch_once(self, refs: list[str]) -> Answer:
         options = ("--quiet", "--prune", "--no-tags", "--no-write-fetch-head")
-        return self._ask("fetch", *options, "--", self.url, *(f"+{ref}:{ref}" for ref in refs))
+        return self._ask(
+            "fetch",
+            *options,
+            "--no-auto-maintenance",
+            "--",
+            self.url,
+            *(f"+{ref}:{ref}" for ref in refs),
+        )
 
     def push(self, ref: str, new: CommitId, old: CommitId | None) -> None:
         """Move *ref* from *old* (None: it must not exist) to *new*, there and in the mirror.

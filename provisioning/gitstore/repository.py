@@ -20,16 +20,25 @@ from provisioning.core.ids import CommitId
 from provisioning.core.reviews.records import REVIEWS
 from provisioning.core.statelog import OURS
 from provisioning.gitstore import trees
-from provisioning.gitstore.changed_trees import FOLDER, write_tree
-from provisioning.gitstore.commits import Commit, Entry, File, FileChange, parse_message
+from provisioning.gitstore.changed_trees import FOLDER, add_tree
+from provisioning.gitstore.commits import (
+    Commit,
+    Entry,
+    File,
+    FileChange,
+    parse_message,
+    render_commit,
+)
 from provisioning.gitstore.git import Answer, run_git
 from provisioning.gitstore.merging import Merge, merge_commits
+from provisioning.gitstore.new_objects import NewObjects
 from provisioning.gitstore.objects import TreeEntry
 from provisioning.gitstore.plain_refs import (
     UNSURE,
     find_plain_repository,
     list_plain_refs,
     read_plain_ref,
+    write_plain_ref,
 )
 from provisioning.gitstore.ref_locks import LockWatch, claim, find_shared
 from provisioning.gitstore.rewriting import write_history
@@ -37,6 +46,9 @@ from provisioning.gitstore.store import Store, read_object
 
 NOTHING = "0" * 40
 EMAIL = "provisioning@localhost"
+STRIPPED = " .,:;\"\\'"
+"""What Git takes off both ends of a name: `crud` in its ident.c."""
+
 MOVED = re.compile(r"but expected|reference already exists")
 """What git says when a ref is not where the caller thinks; a lock file left behind is no such."""
 
@@ -143,7 +155,9 @@ class Repository:
         """
         if old == new:
             return True
-        self._get_commit(new)
+        self._check_commit(new)
+        if old in self._store.read_parents_of(new):
+            return True
         if self.has_object(old) and self._follows(new, old):
             return True
         if self._git.is_shallow:
@@ -277,19 +291,18 @@ class Repository:
         Raises:
             StorageFailed: If the disk does not take it.
         """
-        import pygit2
-
-        base = self._get_commit(parent).tree.id if parent else None
-        signature = pygit2.Signature(clean_name(author), EMAIL, int(time), 0)
-        parents = [parent] if parent else []
+        base = self.find_id(parent, "") if parent else None
+        new = NewObjects(self._shared / "objects")
+        tree = add_tree(self._store, new, base, changes)
+        who = f"{clean_name(author)} <{EMAIL}> {int(time)} +0000"
+        commit = new.add("commit", render_commit(tree, parent, who, message))
         try:
-            tree = write_tree(self._git, base, changes)
-            new = self._git.create_commit(None, signature, signature, message, tree, parents)
-        except (pygit2.GitError, OSError) as exc:
+            new.write()
+        except OSError as exc:
             raise StorageFailed(
-                f"{self.folder} cannot be written: {exc}", hint="make room or rights there"
+                f"{self.folder} cannot be written: {exc.strerror}", hint="make room or rights there"
             ) from exc
-        return CommitId(str(new))
+        return CommitId(commit)
 
     def write_history(
         self,
@@ -339,12 +352,10 @@ class Repository:
     def follow(self, name: str, new: CommitId) -> None:
         """Let *name* in a mirror say what the remote is known to say; the next fetch may, too.
 
-        A fetch that writes it at this moment has the lock; libgit2 calls that an `OSError`.
+        A fetch that writes it at this moment has the lock.
         """
-        import pygit2
-
-        with suppress(pygit2.GitError, OSError):
-            self._git.references.create(name, new, force=True)
+        with suppress(OSError):
+            write_plain_ref(self._shared, name, new)
 
     def unfollow(self, name: str) -> None:
         """Let a mirror have no *name*, as the remote is known to have none."""
@@ -365,8 +376,8 @@ class Repository:
 
 
 def clean_name(name: str) -> str:
-    """Return *name* as it can stand in a commit: on one line, without angle brackets."""
-    return " ".join(re.sub(r"[<>\0]", "", name).split()) or "unknown"
+    """Return *name* as it can stand in a commit: on one line, without what Git strips, too."""
+    return " ".join(re.sub(r"[<>\0]", "", name).split()).strip(STRIPPED) or "unknown"
 
 
 def _open(folder: Path) -> Any:

@@ -10,7 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from provisioning.core.errors import RepositoryUnusable
-from provisioning.gitstore.objects import ObjectFiles, TreeEntry, parse_tree, parse_tree_of
+from provisioning.gitstore.objects import (
+    ObjectFiles,
+    TreeEntry,
+    parse_parents_of,
+    parse_tree,
+    parse_tree_of,
+)
 
 
 class Store:
@@ -37,6 +43,15 @@ class Store:
         """
         with damage_named(commit, ""):
             return parse_tree_of(self._read("commit", commit, ""))
+
+    def read_parents_of(self, commit: str) -> list[str]:
+        """Return the ids of the parents of *commit*.
+
+        Raises:
+            RepositoryUnusable: If it is damaged or missing.
+        """
+        with damage_named(commit, ""):
+            return parse_parents_of(self._read("commit", commit, ""))
 
     def read_tree(self, name: str, path: str = "") -> list[TreeEntry]:
         """Return the entries of a tree; *path* is for the error.

@@ -85,16 +85,14 @@ class Roots:
             FileNotFoundError: If it is not there.
             ProviderError: If the way leads through something that is not a folder.
         """
-        if make and folder.root == self._root:
-            folder.root.mkdir(parents=True, exist_ok=True)
-        fd = self._walk(folder, make or enter)
+        fd = self._walk(folder, make)
         try:
             yield fd
         finally:
             os.close(fd)
 
-    def _walk(self, folder: Folder, step: Enter) -> int:
-        fd = self._open_root(folder.root)
+    def _walk(self, folder: Folder, make: Enter | None) -> int:
+        step, fd = make or enter, self._open_root(folder.root, makes=make is not None)
         for position, name in enumerate(folder.names, start=1):
             try:
                 below = step(fd, name)
@@ -108,16 +106,23 @@ class Roots:
             fd = below
         return fd
 
-    def _open_root(self, root: Path) -> int:
+    def _open_root(self, root: Path, *, makes: bool) -> int:
         try:
-            return os.open(root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+            return _open_path(root)
         except FileNotFoundError as exc:
-            if root == self._root:
+            if root != self._root:
+                raise ProviderError(
+                    f"the allowed root {root} is not there",
+                    hint="make or mount it, or remove it from `local.allow`",
+                ) from exc
+            if not makes:
                 raise
-            raise ProviderError(
-                f"the allowed root {root} is not there",
-                hint="make or mount it, or remove it from `local.allow`",
-            ) from exc
+        root.mkdir(parents=True, exist_ok=True)
+        return _open_path(root)
+
+
+def _open_path(root: Path) -> int:
+    return os.open(root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
 
 
 def enter(fd: int, name: str) -> int:

@@ -7,7 +7,7 @@ import stat
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
 
@@ -72,7 +72,7 @@ class _Glance:
     infra: str
     targets: Sequence[Target]
     answers: list[Observation]
-    accounts: Accounts = field(default_factory=Accounts)
+    accounts: Accounts
 
 
 _Entries = list[tuple[int, str]]
@@ -83,18 +83,21 @@ class Placed:
     """Serves one kind that is found by its path.
 
     *making* lets only one thread at a time make a directory, as a resource or on the way to one.
+    What a look was told of users and groups holds until the next one.
     """
 
     def __init__(self, roots: Roots, form: Form, making: threading.Lock) -> None:
         self._roots = roots
         self._form = form
         self._making = making
+        self._accounts = Accounts()
 
     # Looking
 
     def observe(self, owner: str, targets: Sequence[Target]) -> Observed:
         """Look at *targets*, opening each folder once."""
-        glance = _Glance(owner, targets, [ABSENT] * len(targets))
+        self._accounts = Accounts()
+        glance = _Glance(owner, targets, [ABSENT] * len(targets), self._accounts)
         for folder, entries in self._group(glance).items():
             self._observe_folder(glance, folder, entries)
         return Observed(answers=glance.answers)
@@ -232,7 +235,7 @@ class Placed:
         made = look(fd, name, call.mark.owner)
         if made is None:
             raise ProviderError(f"{call.id}: {call.spec['path']} vanished as it was made")
-        return self._describe(fd, name, made, call.spec, Accounts())
+        return self._describe(fd, name, made, call.spec, self._accounts)
 
     # Whose is it?
 

@@ -55,6 +55,26 @@ def test_push_moves_the_ref(served, connect, write):
     assert [commit.id for commit in other.mirror.read_history(second)] == [second, first]
 
 
+def test_a_mirror_in_which_much_lies_loose_is_packed(served, connect, write):
+    """A fetch packs it, what no ref names stays, and a writer goes on as if nothing were."""
+    remote = connect(served.url)
+    first, loose = write(remote, None, "1"), write(remote, None, "loose")
+    remote.push(REF, first, None)
+    mirror = remote.mirror.folder
+    for number in range(5):  # Git counts those of one folder, and takes them for a 256th of all
+        (mirror / "objects/17").mkdir(exist_ok=True)
+        (mirror / "objects/17" / f"{number:038x}").write_bytes(b"")
+    remote.fetch(REF)
+    assert REF in (mirror / "packed-refs").read_text()
+    assert not (mirror / REF).exists()
+    assert not (mirror / "objects" / first[:2] / first[2:]).exists()
+    assert remote.mirror.has_object(loose)
+    second = write(remote, first, "2")
+    remote.push(REF, second, first)
+    assert remote.mirror.read_ref(REF) == second == served.read(REF)
+    assert [each.id for each in remote.mirror.read_history(second)] == [second, first]
+
+
 def test_stale_push_never_lands(served, connect, write):
     """A push on top of a head that has moved is refused, whether it was made or deleted since."""
     one, other = connect(served.url), connect(served.url)

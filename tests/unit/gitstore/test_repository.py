@@ -86,7 +86,7 @@ def test_changes_of_a_commit(bench):
     assert repository.find_id(second, "x") is None
 
 
-@pytest.mark.parametrize("name", ["Ana <ana@x>", "a\nparent 0", " ", "Zoë"])
+@pytest.mark.parametrize("name", ["Ana <ana@x>", "a\nparent 0", " ", "Zoë", '."'])
 def test_every_name_can_be_an_author(bench, name):
     """A name that Git has no room for is cleaned, and never breaks the commit."""
     repository = bench.open()
@@ -223,12 +223,13 @@ def test_ancestry(bench):
 
 def test_shallow_clone_says_what_it_cannot_know(bench, tmp_path):
     """Where a shallow clone cuts the history, ancestry is an error that tells how to mend it."""
-    one, two = bench.commit({"a": "1"}), bench.commit({"a": "2"})
+    one, two, three = (bench.commit({"a": text}) for text in "123")
     bench.git("clone", "--quiet", "--depth=1", f"file://{bench.folder}", str(tmp_path / "clone"))
     clone = open_repository(tmp_path / "clone")
-    assert clone.read_file(two, "a") == b"2"
+    assert clone.read_file(three, "a") == b"3"
+    assert clone.is_ancestor(two, three)
     with pytest.raises(RepositoryUnusable, match="shallow") as caught:
-        clone.is_ancestor(one, two)
+        clone.is_ancestor(one, three)
     assert caught.value.hint == "git fetch --unshallow"
 
 
