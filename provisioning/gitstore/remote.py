@@ -34,12 +34,13 @@ ATTEMPTS = 5
 """Fetches into one mirror that stand in each other's way before it is called an error."""
 
 PACKING = (
-    *("-c", "gc.auto=1000"),
-    *("-c", "gc.autoDetach=false"),
-    *("gc", "--auto", "--quiet"),
+    *("-c", "core.fsync=all"),
+    *("-c", "maintenance.loose-objects.auto=1000"),
+    *("maintenance", "run", "--auto", "--quiet", "--task=loose-objects"),
 )
-"""Packs a mirror once about 1,000 objects, those of 100 runs, lie loose in it: for each push git
-reads the heads of all branches, and from a pack it does so in half the time."""
+"""Packs what lies loose in a mirror once it is 1,000 objects, those of 200 runs: for each push git
+reads the heads of all branches, and from a pack it does so in half the time. What is packed already
+is left alone, so that the cost follows the runs and not the history."""
 
 ABSENT = re.compile(r"couldn't find remote ref (\S+)")
 BUSY = re.compile(r"cannot lock ref|Unable to create '.*\.lock'|some local refs could not be")
