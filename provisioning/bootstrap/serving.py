@@ -51,7 +51,8 @@ LINKS = (b"infra.", b"moved")
 class Memory:
     """What is remembered from one opening to the next, only to spare looks.
 
-    `linked` is, for each infra, its folder's id and the resources that link it to others;
+    `linked` is, for each infra, the ids of its folder and of the shared settings, and the resources
+    that link it to others;
     `pulls` are the open pull requests as they were seen, each with the base branch's commit.
     """
 
@@ -99,29 +100,43 @@ class ServedWorkspace(Workspace):
     def read_needs(self, commit: CommitId, infras: Collection[str]) -> Needs:
         """Return which of *infras* refer to which; what did not change is not read again."""
         folders = self._list_folders(commit)
+        shared = self.repository.find_id(commit, f"{self.prefix}config") or ""
         desired = {
-            infra: self._read_linked(commit, infra, folders.get(infra, "")) for infra in infras
+            infra: self._read_linked(commit, infra, folders.get(infra, ""), shared)
+            for infra in infras
         }
         for infra in self.memory.linked.keys() - desired.keys():
             del self.memory.linked[infra]
         return compute_needs(desired)
 
     def list_readers(self, infra: str, before: LogView) -> list[str]:
-        """Return the infras that read what *infra* recorded otherwise since *before*."""
-        log = self.build_log(infra)
-        old, new = log.open_records(before), log.open_records(log.read_local())
-        linked = {name: found for name, (_, found) in list(self.memory.linked.items())}
-        return list_readers(infra, linked, old.get, new.get)
+        """Return the infras that read what *infra* recorded otherwise since *before*.
+
+        Where that cannot be known, they are all that may read anything.
+        """
+        linked = {name: found for name, (_, found) in list(self.memory.linked.items()) if found}
+        try:
+            log = self.build_log(infra)
+            old, new = log.open_records(before), log.open_records(log.read_local())
+            return list_readers(infra, linked, old.get, new.get)
+        except ProvisioningError:
+            return [name for name in linked if name != infra]
 
     def _list_folders(self, commit: CommitId) -> dict[str, str]:
         entries = self.repository.read_folder(commit, f"{self.prefix}infra")
         return {each.name: each.id for each in entries if each.is_folder}
 
-    def _read_linked(self, commit: CommitId, infra: str, folder: str) -> list[Resource]:
-        known = self.memory.linked.get(infra)
-        if known is None or known[0] != folder:
-            found = self._find_linked(commit, infra) if self._may_be_linked(folder) else []
-            known = self.memory.linked[infra] = folder, found
+    def _read_linked(
+        self, commit: CommitId, infra: str, folder: str, shared: str
+    ) -> list[Resource]:
+        known, stamp = self.memory.linked.get(infra), f"{folder} {shared}"
+        if known is None or known[0] != stamp:
+            try:
+                found = self._find_linked(commit, infra) if self._may_be_linked(folder) else []
+            except ProvisioningError:  # its own cycle tells what is wrong with it
+                self.memory.linked.pop(infra, None)
+                return []
+            known = self.memory.linked[infra] = stamp, found
         return known[1]
 
     def _may_be_linked(self, folder: str) -> bool:
@@ -133,10 +148,7 @@ class ServedWorkspace(Workspace):
         return any(word in text for text in texts for word in LINKS)
 
     def _find_linked(self, commit: CommitId, infra: str) -> list[Resource]:
-        try:
-            return [each for each in self.compile(commit, infra) if is_linked(each)]
-        except ProvisioningError:  # its own cycle tells what is wrong with it
-            return []
+        return [each for each in self.compile(commit, infra) if is_linked(each)]
 
     def read_rhythms(self, commit: CommitId, infras: Iterable[str]) -> dict[str, Rhythm]:
         """Return how often each of *infras* is looked at.

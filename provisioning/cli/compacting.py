@@ -55,8 +55,8 @@ def gc(
             judge=lambda held, name=name: workspace.judge(name, held),  # type: ignore[misc]
         )
         if output == "text":
-            snapshot, entries = (planned.snapshot, planned.entries) if planned else (None, 0)
-            click.echo(render_compaction(name, snapshot, entries))
+            snapshot, kept = (planned.snapshot, planned.kept) if planned else (None, 0)
+            click.echo(render_compaction(name, snapshot, kept))
         if planned is not None:
             todo.append(planned)
             file = str(archive / planned.archive) if archive else None

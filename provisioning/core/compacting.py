@@ -17,21 +17,25 @@ class Survey:
 
     The cut is the newest entry that is old enough, at which nobody held the lock, no run was
     under way and the last one had succeeded, and after which another run ended: so the last
-    run can be replayed and undone as before.
+    run can be replayed and undone as before. Before it lies nothing that is younger, as the
+    clock of another machine may tell.
 
     Args:
         before: Entries of that time and older may go, in seconds since the epoch.
         cut: The last entry to go, once it is found.
         kept: The ids of the newer ones, newest first.
         entries: How many go, those that an earlier snapshot stands for included.
+        until: The time of the youngest of them.
     """
 
     before: float
     cut: LogCommit | None = None
     kept: list[CommitId] = field(default_factory=list)
     entries: int = 0
+    until: int = 0
+    _gone: list[CommitId] = field(default_factory=list)
     _runs: list[RunId] = field(default_factory=list)  # the last one that goes, and the first
-    _is_settled_later: bool = False
+    _has_later_run: bool = False
 
     def watch(self, commits: Iterable[LogCommit]) -> Iterator[LogCommit]:
         """Yield *commits*, having looked at each."""
@@ -40,22 +44,31 @@ class Survey:
             yield commit
 
     def _look(self, commit: LogCommit) -> None:
+        if self.cut is not None and commit.time > self.before:
+            self._take_back()
         if self.cut is None and self._can_cut(commit):
             self.cut = commit
         if self.cut is None:
             self.kept.append(commit.id)
-            self._is_settled_later |= RUN in commit.changed
+            self._has_later_run |= RUN in commit.changed
             return
+        self._gone.append(commit.id)
+        self.until = max(self.until, commit.time)
         before = commit.view.snapshot if not commit.parents else None
         self.entries += before.entries if before else 1
         runs = [before.last, before.first] if before else [_get_run(commit.view)]
         for run in filter(None, runs):
             self._runs[1:] = [run]
 
+    def _take_back(self) -> None:
+        """Keep what was to go: something before it is younger."""
+        self.kept += self._gone
+        self.cut, self.entries, self.until, self._gone, self._runs = None, 0, 0, [], []
+
     def _can_cut(self, commit: LogCommit) -> bool:
         view = commit.view
         return (
-            self._is_settled_later
+            self._has_later_run
             and bool(commit.parents)
             and commit.time <= self.before
             and view.lock is None

@@ -51,6 +51,9 @@ STALE = re.compile(
 )
 """Why Git turns down a push that another was quicker than."""
 
+NOT_FORCED = "non-fast-forward"
+"""What a remote says of a forced push that it does not take, though nothing has moved."""
+
 REFUSED = re.compile(
     r"Permission denied|access denied|Authentication failed|could not read (Username|Password)|"
     r"returned error: 40[0-7]|repository .* not found|does not appear to be a git repository|"
@@ -234,6 +237,8 @@ class Remote:
             ) from exc
         if there == new:
             return
+        if there == old and NOT_FORCED in (verdict or ""):
+            raise self._refuse("pushed to", f"it takes no forced push of {ref}")
         if there != old or is_lost_race(verdict or "", push.error):
             raise HeadMoved(f"{ref} of {self.shown} is no longer at {(old or 'nothing')[:10]}")
         if verdict:

@@ -5,16 +5,17 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
-from provisioning.core.errors import StorageFailed
+from provisioning.core.errors import HeadMoved, StorageFailed
 from provisioning.core.ids import CommitId
 from provisioning.gitstore.git import run_git
 
 SCRATCH = "refs/provisioning-scratch"
-"""What git's importer needs a ref for. Nobody reads it, so two may write it at once, and what a
-crash leaves goes with the next one."""
+"""What git's importer needs a ref for; the last command lets it make none."""
 
 DURABLE = ("-c", "core.fsync=all")
 """The pack and its index are on disk before a ref leads to them."""
@@ -39,10 +40,10 @@ def write_history(
         stream.write(_render(1, said, message.encode(), files))
         for number, commit in enumerate(following, 2):
             stream.write(_render(number, *_read(git, commit), files))
+        stream.write(f"reset {SCRATCH}\nfrom {'0' * 40}\n\n".encode())
         stream.seek(0)
         options = ("--quiet", "--force", f"--export-marks={marks.name}")
         answer = run_git(folder, *DURABLE, "fast-import", *options, source=stream)
-        run_git(folder, "update-ref", "-d", SCRATCH)
         written = dict(line.split() for line in Path(marks.name).read_text("ascii").splitlines())
         if answer.status:
             raise StorageFailed(
@@ -51,26 +52,52 @@ def write_history(
         return CommitId(written[f":{1 + len(following)}"])
 
 
-def write_bundle(folder: Path, ref: str, file: Path) -> None:
-    """Write all that *ref* leads to into *file*, which is a repository to fetch from.
+def write_bundle(folder: Path, ref: str, head: CommitId, file: Path) -> None:
+    """Write all that *ref* leads to, which is to be *head*, into *file*; nothing is overwritten.
 
     Raises:
-        StorageFailed: If it cannot be written.
+        HeadMoved: If it leads elsewhere.
+        StorageFailed: If it cannot be written, or *file* holds something else.
     """
-    error = ""
+    temporary = file.absolute().with_name(f".{file.name}.{uuid4().hex}")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        answer = run_git(folder, "bundle", "create", "--quiet", str(file.absolute()), ref)
-        if answer.status == 0:
-            with file.open("rb") as written:
-                os.fsync(written.fileno())
-        error = answer.error if answer.status else ""
+        answer = run_git(folder, "bundle", "create", "--quiet", str(temporary), ref)
+        if answer.status:
+            raise _describe(file, answer.error)
+        if not _holds(folder, temporary, ref, head):
+            raise HeadMoved(f"{ref} is no longer at {head[:10]}", hint="`provisioning gc` again")
+        _force(temporary)
+        with suppress(FileExistsError):
+            file.hardlink_to(temporary)
+        if not _holds(folder, file, ref, head):
+            raise _describe(file, "another log is there")
+        _force(file.parent)
     except OSError as exc:
-        error = str(exc)
-    if error:
-        raise StorageFailed(
-            f"{file} cannot be written: {error}", hint="choose another folder, or make room there"
-        )
+        raise _describe(file, str(exc)) from exc
+    finally:
+        with suppress(OSError):
+            temporary.unlink()
+
+
+def _holds(folder: Path, file: Path, ref: str, head: CommitId) -> bool:
+    answer = run_git(folder, "bundle", "list-heads", str(file.absolute()))
+    return answer.status == 0 and f"{head} {ref}" in answer.output.splitlines()
+
+
+def _force(path: Path) -> None:
+    """Force the content of a file, or the names in a folder, to disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _describe(file: Path, why: str) -> StorageFailed:
+    return StorageFailed(
+        f"{file} cannot be written: {why}", hint="choose another folder, or make room there"
+    )
 
 
 def _read(git: Any, commit: CommitId) -> tuple[Lines, bytes]:

@@ -174,13 +174,15 @@ class GitStateLog:
             self._repository.update_ref(self._ref, new, view.head)
         return read_view(self._repository, new)
 
-    def archive(self, file: Path) -> None:
-        """Write the whole log to *file*, a bundle that `git fetch` reads.
+    def archive(self, view: LogView, file: Path) -> None:
+        """Write the whole log as it stands at *view* to *file*, a bundle that `git fetch` reads.
 
         Raises:
-            StorageFailed: If it cannot be written.
+            HeadMoved: If *view* is not the head.
+            StorageFailed: If it cannot be written, or something else is there.
         """
-        write_bundle(self._repository.folder, self._ref, file)
+        assert view.head is not None  # noqa: S101  there is something to archive
+        write_bundle(self._repository.folder, self._ref, view.head, file)
 
     def _fetch_missing(self, view: LogView) -> None:
         """Fetch *view*'s head if another mirror of the remote read it."""

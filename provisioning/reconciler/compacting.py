@@ -31,7 +31,7 @@ class Compaction:
     snapshot: Snapshot
 
     @property
-    def entries(self) -> int:
+    def kept(self) -> int:
         """How many entries of the log stay as they are."""
         return len(self.survey.kept)
 
@@ -80,7 +80,7 @@ def plan_compaction(
     if survey.cut is None:
         return None
     snapshot = survey.build_snapshot(
-        until=render_time(survey.cut.time), made_at=render_time(now), by=by
+        until=render_time(survey.until), made_at=render_time(now), by=by
     )
     return Compaction(log=log, view=view, survey=survey, snapshot=snapshot)
 
@@ -94,5 +94,5 @@ def compact(compaction: Compaction, archive: Path | None) -> None:
         HeadMoved: If somebody wrote to the log meanwhile; nothing was changed.
     """
     if archive is not None:
-        compaction.log.archive(archive / compaction.archive)
+        compaction.log.archive(compaction.view, archive / compaction.archive)
     compaction.log.compact(compaction.view, compaction.survey, compaction.snapshot)

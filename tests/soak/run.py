@@ -216,7 +216,9 @@ class World:
 
     def reload(self) -> None:
         """The settings are read again."""
-        self.chance.choice(self.services).send(signal.SIGHUP)
+        service = self.chance.choice(self.services)
+        if service.ask("status")["workspaces"]:  # one that is only starting would end by it
+            service.send(signal.SIGHUP)
 
     # Judging
 

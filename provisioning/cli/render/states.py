@@ -93,11 +93,11 @@ def render_proof(infra: str, proof: Proof, snapshot: Snapshot | None) -> str:
     return "\n".join([*lines, f"{infra}: {told}; {verdict}"])
 
 
-def render_compaction(infra: str, snapshot: Snapshot | None, entries: int) -> str:
-    """Return what is to become of a state log, of which *entries* stay."""
+def render_compaction(infra: str, snapshot: Snapshot | None, kept: int) -> str:
+    """Return what is to become of a state log, of which *kept* entries stay."""
     if snapshot is None:
         return f"{infra}: nothing is old enough"
-    return f"{infra}: {snapshot.story} become a snapshot; {entries:,} entries stay"
+    return f"{infra}: {snapshot.story} become a snapshot; {kept:,} entries stay"
 
 
 def render_lock(infra: str, lock: Lock | None, judgement: Judgement | None) -> tuple[str, ...]:

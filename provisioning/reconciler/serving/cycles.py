@@ -148,13 +148,13 @@ class Cycles:
         ):
             self.hint()  # there may be a commit that we have not heard of yet
         told = f"{ended.work.key.name} was applied"
-        if has_run:
-            for each in workspace.list_readers(ended.work.key.name, report.prospect.view):
-                self.crew.add(self.kept.get_key(each), Urgency.PUSH, told)
         if workspace.is_at_forge:
             self._tell_drift(workspace, report)
             if has_run or report.prospect.verdicts:
                 self.crew.add(Key(self.kept.name, Topic.CLOSED, ""), Urgency.REVIEW, told)
+        if has_run:
+            for each in workspace.list_readers(ended.work.key.name, report.prospect.view):
+                self.crew.add(self.kept.get_key(each), Urgency.PUSH, told)
 
     def _tell_drift(self, workspace: OpenWorkspace, report: Report) -> None:
         try:
@@ -173,7 +173,7 @@ class Cycles:
             else:
                 found = reviewer.review_closed()
             for infra in {infra for each in found for infra in each.due}:
-                self.crew.add(self.kept.get_key(infra), Urgency.PUSH, "a review is complete")
+                self.crew.add(self.kept.get_key(infra), Urgency.DRIFT, "a review is complete")
         except ProvisioningError as exc:
             error = exc
             retry = compute_retry(exc, work.failures + 1, random.random())  # noqa: S311

@@ -184,3 +184,24 @@ def test_followers_are_not_told_everything_again(old):
         process.communicate(timeout=30)
     assert "compacted" in told[0]
     assert "run 7" in told[1]
+
+
+def test_an_archive_is_never_overwritten(old, tmp_path):
+    """Who comes second and would archive what is compacted already, leaves the first one alone."""
+    archive = tmp_path / "kept"
+    before = read_story(old)
+    words = ("gc", "--keep", "0s", "--yes", "--archive", str(archive))
+    head = old.git("rev-parse", "provisioning/web").strip()
+    old.run(*words)
+    (bundle,) = archive.iterdir()
+    content = bundle.read_bytes()
+    compacted = old.git("rev-parse", "provisioning/web").strip()
+    old.git("update-ref", "refs/heads/provisioning/web", head)
+    old.run(*words)
+    assert [bundle] == list(archive.iterdir())
+    assert bundle.read_bytes() == content
+    old.git("update-ref", "refs/heads/provisioning/web", head)
+    old.git("bundle", "create", "--quiet", str(bundle), "main")
+    assert "another log is there" in old.run(*words, expected=1)
+    assert read_story(old) == before
+    assert compacted != head

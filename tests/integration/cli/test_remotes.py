@@ -120,3 +120,16 @@ def test_compacting_beside_runs_loses_none(shared, hub, tmp_path):
         assert "linear, fenced, complete" in proof
     assert any("done run" in line for line in read_log(shared, hub)[:2])
     assert shared.live()["motd"] == "3"
+
+
+def test_a_remote_that_takes_no_forced_push_says_so(shared, hub):
+    """It is no lost race, and trying again would not help."""
+    for content in ("one", "two"):
+        shared.commit(FILE.replace("CONTENT", content))
+        shared.git("push", "--quiet", str(hub), "main")
+        shared.run("apply", "--yes")
+    shared.git("-C", str(hub), "config", "receive.denyNonFastForwards", "true")
+    before = read_log(shared, hub)
+    told = shared.run("gc", "--keep", "0s", "--yes", expected=1)
+    assert "it takes no forced push of refs/heads/provisioning/web" in told
+    assert read_log(shared, hub) == before

@@ -138,3 +138,13 @@ def test_one_run_and_none_are_told_as_such():
     assert snapshot.story.startswith("run 1, 100 entries")
     none = msgspec.structs.replace(snapshot, first=None, last=None)
     assert none.story.startswith("100 entries")
+
+
+def test_what_a_slow_clock_wrote_takes_nothing_younger_with_it():
+    """Machines' clocks differ; an entry goes only if all before it are old, too."""
+    entries = write_log(map(run, (1, 2, 3, 4)))
+    late = [*entries[:2], *(replace(each, time=1) for each in entries[2:4]), *entries[4:]]
+    assert find_cut(late, 20) == (1, 6, 2)
+    assert survey(late, 20).until == 15
+    assert find_cut(late, 4) == (None, 8, 0)
+    assert survey(late, 99).until == 25

@@ -66,7 +66,7 @@ def review(found):
 
 def test_what_a_review_completes_is_applied():
     """The merge was looked at before its review was remembered: it is looked at again."""
-    assert review(PullReview(pull=PULL, infras=(WEB,))) == [("web", Urgency.PUSH)]
+    assert review(PullReview(pull=PULL, infras=(WEB,))) == [("web", Urgency.DRIFT)]
 
 
 @pytest.mark.parametrize(
