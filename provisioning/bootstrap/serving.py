@@ -20,11 +20,11 @@ from provisioning.core.errors import (
     RepositoryUnusable,
 )
 from provisioning.core.ids import CommitId
+from provisioning.core.links import FOREIGN, NO_LINKS, Links
 from provisioning.core.readers import list_readers
 from provisioning.core.redaction import Redactor
-from provisioning.core.resources import Resource
 from provisioning.core.statelog import LogView
-from provisioning.core.sweeps import Needs, compute_needs, is_linked
+from provisioning.core.sweeps import Needs, compute_needs
 from provisioning.core.work import Urgency
 from provisioning.forge.pulls import GiteaPulls
 from provisioning.gitstore.remote import Exchange
@@ -44,19 +44,19 @@ if TYPE_CHECKING:
 
 
 LINKS = (b"infra.", b"moved")
-"""Words without which no manifest links its infra to another one."""
+"""Words without which no file links its infra to another one; shared settings may, too."""
 
 
 @dataclass(frozen=True, slots=True)
 class Memory:
     """What is remembered from one opening to the next, only to spare looks.
 
-    `linked` is, for each infra, the ids of its folder and of the shared settings, and the resources
-    that link it to others;
+    `links` is, for each infra, the ids of its folder and of the shared settings, and what links
+    it to others;
     `pulls` are the open pull requests as they were seen, each with the base branch's commit.
     """
 
-    linked: dict[str, tuple[str, list[Resource]]] = field(default_factory=dict)
+    links: dict[str, tuple[str, Links]] = field(default_factory=dict)
     pulls: dict[int, tuple[PullRequest, CommitId | None]] = field(default_factory=dict)
 
 
@@ -101,54 +101,61 @@ class ServedWorkspace(Workspace):
         """Return which of *infras* refer to which; what did not change is not read again."""
         folders = self._list_folders(commit)
         shared = self.repository.find_id(commit, f"{self.prefix}config") or ""
-        desired = {
-            infra: self._read_linked(commit, infra, folders.get(infra, ""), shared)
+        words = (*LINKS, b"config.") if self._do_settings_link(commit) else LINKS
+        links = {
+            infra: self._read_links(commit, infra, folders.get(infra, ""), shared, words)
             for infra in infras
         }
-        for infra in self.memory.linked.keys() - desired.keys():
-            del self.memory.linked[infra]
-        return compute_needs(desired)
+        for infra in self.memory.links.keys() - links.keys():
+            del self.memory.links[infra]
+        return compute_needs(links)
+
+    def _do_settings_link(self, commit: CommitId) -> bool:
+        """Tell whether a shared setting refers to an infra, so that any that names it may, too."""
+        try:
+            found = self.load_layers(commit, None).list_references().values()
+        except ProvisioningError:  # told where they are needed
+            return False
+        return any(name.startswith(f"{FOREIGN}.") for names in found for name in names)
 
     def list_readers(self, infra: str, before: LogView) -> list[str]:
         """Return the infras that read what *infra* recorded otherwise since *before*.
 
         Where that cannot be known, they are all that may read anything.
         """
-        linked = {name: found for name, (_, found) in list(self.memory.linked.items()) if found}
+        links = {name: found for name, (_, found) in list(self.memory.links.items())}
         try:
             log = self.build_log(infra)
             old, new = log.open_records(before), log.open_records(log.read_local())
-            return list_readers(infra, linked, old.get, new.get)
+            return list_readers(infra, links, old.get, new.get)
         except ProvisioningError:
-            return [name for name in linked if name != infra]
+            return [name for name, its in links.items() if its != NO_LINKS and name != infra]
 
     def _list_folders(self, commit: CommitId) -> dict[str, str]:
         entries = self.repository.read_folder(commit, f"{self.prefix}infra")
         return {each.name: each.id for each in entries if each.is_folder}
 
-    def _read_linked(
-        self, commit: CommitId, infra: str, folder: str, shared: str
-    ) -> list[Resource]:
-        known, stamp = self.memory.linked.get(infra), f"{folder} {shared}"
+    def _read_links(
+        self, commit: CommitId, infra: str, folder: str, shared: str, words: Sequence[bytes]
+    ) -> Links:
+        known, stamp = self.memory.links.get(infra), f"{folder} {shared}"
         if known is None or known[0] != stamp:
+            is_perhaps = self._has_words(folder, words)
             try:
-                found = self._find_linked(commit, infra) if self._may_be_linked(folder) else []
+                found = self.compute_links(commit, infra) if is_perhaps else NO_LINKS
             except ProvisioningError:  # its own cycle tells what is wrong with it
-                self.memory.linked.pop(infra, None)
-                return []
-            known = self.memory.linked[infra] = stamp, found
+                self.memory.links.pop(infra, None)
+                return NO_LINKS
+            known = self.memory.links[infra] = stamp, found
         return known[1]
 
-    def _may_be_linked(self, folder: str) -> bool:
-        """Tell whether any file below *folder* may link it to another infra: most do not."""
+    def _has_words(self, folder: str, words: Sequence[bytes]) -> bool:
+        """Tell whether any file below *folder* has one of *words*: most have none."""
         if not folder:
             return False
         files = self.repository.walk_files(folder)
         texts = (self.repository.read_blob(each.blob, each.path) for each in files)
-        return any(word in text for text in texts for word in LINKS)
-
-    def _find_linked(self, commit: CommitId, infra: str) -> list[Resource]:
-        return [each for each in self.compile(commit, infra) if is_linked(each)]
+        return any(word in text for text in texts for word in words)
 
     def read_rhythms(self, commit: CommitId, infras: Iterable[str]) -> dict[str, Rhythm]:
         """Return how often each of *infras* is looked at.

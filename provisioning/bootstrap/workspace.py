@@ -26,6 +26,7 @@ from provisioning.core.errors import (
 from provisioning.core.ids import CommitId
 from provisioning.core.kinds import Kind
 from provisioning.core.leases import Judgement, judge_lock
+from provisioning.core.links import NO_LINKS, Links, compute_links
 from provisioning.core.providers import Provider
 from provisioning.core.records import Holder, Lock
 from provisioning.core.resources import Resource
@@ -82,13 +83,19 @@ class Workspace(Hosted):
         Raises:
             DependencyCycle: If they refer to each other in a ring.
         """
-        desired: dict[str, list[Resource]] = {}
+        links: dict[str, Links] = {}
         for infra in infras:
             try:
-                desired[infra] = self.compile(commit, infra)
+                links[infra] = self.compute_links(commit, infra)
             except ProvisioningError:  # its own run tells what is wrong with it
-                desired[infra] = []
-        return compute_needs(desired)
+                links[infra] = NO_LINKS
+        return compute_needs(links)
+
+    def compute_links(self, commit: CommitId, infra: str) -> Links:
+        """Return what links *infra* to others at *commit*."""
+        return compute_links(
+            self.compile(commit, infra), lambda: self.load_layers(commit, infra).list_references()
+        )
 
     @property
     def sweep_width(self) -> int:

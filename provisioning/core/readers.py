@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Mapping
 
 from provisioning.core.errors import InvalidManifest
 from provisioning.core.ids import ResourceId
 from provisioning.core.interpolation import Reference
-from provisioning.core.pictures import list_references
+from provisioning.core.links import NO_LINKS, Links
 from provisioning.core.records import Record
 from provisioning.core.references import Outlook
-from provisioning.core.resources import Resource
 from provisioning.core.values import Tree, is_equal
 
 Find = Callable[[ResourceId], Record | None]
 """Returns what is recorded of a resource."""
 
 
-def list_readers(
-    infra: str, linked: Mapping[str, Collection[Resource]], before: Find, after: Find
-) -> list[str]:
+def list_readers(infra: str, links: Mapping[str, Links], before: Find, after: Find) -> list[str]:
     """Return the infras that a run of *infra* concerns.
 
     They read of it what is recorded otherwise after the run than before, or resources move
@@ -27,28 +24,24 @@ def list_readers(
 
     Args:
         infra: The infra that a run changed.
-        linked: Of each infra the resources that link it to others.
+        links: What links each infra to others.
         before: What was recorded before the run.
         after: What is recorded after it.
     """
-    givers = {each.moved_infra for each in linked.get(infra, ())}
+    givers = links.get(infra, NO_LINKS).takes
     return [
         other
-        for other, resources in linked.items()
+        for other, its in links.items()
         if other != infra
         and (
             other in givers
-            or any(each.moved_infra == infra for each in resources)
-            or any(_differs(each, before, after) for each in _list_reads(infra, resources))
+            or infra in its.takes
+            or any(
+                reference.steps[0] == infra and _differs(reference, before, after)
+                for reference in its.reads
+            )
         )
     ]
-
-
-def _list_reads(infra: str, resources: Collection[Resource]) -> Iterator[Reference]:
-    for resource in resources:
-        for reference in list_references(resource):
-            if reference.namespace == "infra" and reference.steps[0] == infra:
-                yield reference
 
 
 def _differs(reference: Reference, before: Find, after: Find) -> bool:

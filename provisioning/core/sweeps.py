@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Mapping
 from itertools import pairwise
 
 from provisioning.core.errors import DependencyCycle, Source
 from provisioning.core.graph import compute_order, compute_reach, find_ring
-from provisioning.core.pictures import list_references
-from provisioning.core.resources import Resource
-from provisioning.core.values import read_at
+from provisioning.core.links import Links
 
 Needs = Mapping[str, Mapping[str, Source]]
 """For each infra those that it refers to, each with the place of one such reference."""
 
 
-def compute_needs(desired: Mapping[str, Collection[Resource]]) -> dict[str, dict[str, Source]]:
-    """Return which of the infras in *desired* refer to which others, and where.
+def compute_needs(links: Mapping[str, Links]) -> dict[str, dict[str, Source]]:
+    """Return which of the infras in *links* refer to which others, and where.
 
     What gives resources away goes after what takes them, if that is no ring, and if the latter
     gives nothing away itself: then each does what it can, and the next sweep the rest.
@@ -24,41 +22,24 @@ def compute_needs(desired: Mapping[str, Collection[Resource]]) -> dict[str, dict
     Raises:
         DependencyCycle: If they refer to each other in a ring; the message is `a -> b -> a`.
     """
-    needs: dict[str, dict[str, Source]] = {}
-    for infra, resources in desired.items():
-        found = (pair for each in resources for pair in _list_infras(each))
-        needs[infra] = {
-            other: source for other, source in found if other != infra and other in desired
-        }
+    needs: dict[str, dict[str, Source]] = {infra: {} for infra in links}
+    for infra, its in links.items():
+        for reference, source in its.reads.items():
+            other = reference.steps[0]
+            if other != infra and other in links:
+                needs[infra].setdefault(other, source)
     _check_rings(needs)
-    _add_moves(needs, desired)
+    _add_moves(needs, links)
     return needs
 
 
-def is_linked(resource: Resource) -> bool:
-    """Tell whether *resource* refers to another infra, or is moved from one."""
-    return resource.moved_infra is not None or any(True for _ in _list_infras(resource))
-
-
-def _add_moves(
-    needs: dict[str, dict[str, Source]], desired: Mapping[str, Collection[Resource]]
-) -> None:
-    moves = [(infra, each) for infra, found in desired.items() for each in found]
-    moves = [(infra, each) for infra, each in moves if each.moved_infra in desired]
-    giving = {each.moved_infra for _, each in moves}
-    for infra, resource in moves:
-        origin = str(resource.moved_infra)
-        if infra not in giving and origin not in compute_reach([infra], needs):
-            needs[origin].setdefault(infra, resource.source)
-
-
-def _list_infras(resource: Resource) -> Iterator[tuple[str, Source]]:
-    for hole in resource.templated:
-        if "infra." not in str(read_at(resource.spec, hole.path)):
-            continue
-        for reference in list_references(resource):
-            if reference.namespace == "infra":
-                yield reference.steps[0], Source(resource.source.file, hole.line)
+def _add_moves(needs: dict[str, dict[str, Source]], links: Mapping[str, Links]) -> None:
+    giving = {origin for its in links.values() for origin in its.takes}
+    for infra, its in links.items():
+        for origin, source in its.takes.items():
+            is_known = origin in links and infra not in giving
+            if is_known and origin not in compute_reach([infra], needs):
+                needs[origin].setdefault(infra, source)
 
 
 def _check_rings(needs: Needs) -> None:

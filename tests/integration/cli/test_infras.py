@@ -70,3 +70,20 @@ def test_a_password_in_a_url_is_never_shown(shop):
         shop.run("plan", "-o", "json", expected=1),
     ]
     assert all("hunter2" not in each and "127.0.0.1:9" in each for each in told)
+
+
+def test_a_setting_that_reads_another_infra_orders_them(shop):
+    """What names the setting goes after what the setting reads, and reads it at once."""
+    settings = shop.folder / "config/provisioning.yaml"
+    with settings.open("a", encoding="utf-8") as file:
+        file.write('\nvalues: {lan: "{{infra.znet.Value/lan.output}}"}\n')
+    shop.write(
+        "apiVersion: provisioning/v1\nkind: Value\nmetadata: {name: lan}\nspec: {input: ten}\n",
+        "infra/znet/lan.yaml",
+    )
+    shop.commit(
+        "apiVersion: provisioning/v1\nkind: File\nmetadata: {name: lan}\n"
+        'spec: {path: lan, content: "{{config.values.lan}}"}\n'
+    )
+    shop.run("reconcile")
+    assert shop.live()["lan"] == "ten"

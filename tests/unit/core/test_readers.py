@@ -4,6 +4,7 @@ import msgspec
 import pytest
 
 from provisioning.core.errors import Source
+from provisioning.core.links import compute_links
 from provisioning.core.manifests.compiling import compile_manifest
 from provisioning.core.readers import list_readers
 from provisioning.core.records import Record
@@ -23,16 +24,21 @@ LAN = Record(
 )
 
 
+SETTINGS = {"values.lan": ["infra.net.Value/lan.output.size"]}
+
+
 def compile_value(text, more=""):
     manifest = (
         "apiVersion: provisioning/v1\nkind: Value\nmetadata: {name: v}\n"
         f"spec: {{input: '{text}'}}\n{more}"
     )
-    return compile_manifest(manifest.encode(), "b.yaml", KINDS_BY_NAME)
+    found = compile_manifest(manifest.encode(), "b.yaml", KINDS_BY_NAME)
+    return compute_links(found, lambda: SETTINGS)
 
 
-LINKED = {
+LINKS = {
     "api": compile_value("{{infra.net.Value/lan.output.name}}"),
+    "set": compile_value("{{config.values.lan}}"),
     "web": compile_value("{{infra.net.Value/lan.output.size}}"),
     "dns": compile_value("{{infra.zone.Value/lan.output.size}}"),
     "new": compile_value("", "moved: {from: Value/old, infra: net}\n"),
@@ -41,7 +47,7 @@ LINKED = {
 
 
 def find_readers(before, after):
-    return list_readers("net", LINKED, {"Value/lan": before}.get, {"Value/lan": after}.get)
+    return list_readers("net", LINKS, {"Value/lan": before}.get, {"Value/lan": after}.get)
 
 
 def change(**fields):
@@ -55,12 +61,16 @@ def change(**fields):
     [
         (LAN, LAN, []),
         (LAN, change(other=1), []),
-        (LAN, change(size=8), ["web"]),
-        (LAN, change(size=8, name="wan"), ["api", "web"]),
-        (None, LAN, ["api", "web"]),
-        (LAN, None, ["api", "web"]),
+        (LAN, change(size=8), ["set", "web"]),
+        (LAN, change(size=8, name="wan"), ["api", "set", "web"]),
+        (None, LAN, ["api", "set", "web"]),
+        (LAN, None, ["api", "set", "web"]),
         (LAN, msgspec.structs.replace(LAN, run="2-bbbbbb"), []),
-        (LAN, msgspec.structs.replace(LAN, attributes={"output": Omitted("0", 9)}), ["api", "web"]),
+        (
+            LAN,
+            msgspec.structs.replace(LAN, attributes={"output": Omitted("0", 9)}),
+            ["api", "set", "web"],
+        ),
     ],
 )
 def test_who_reads_what_changed_is_concerned(before, after, found):
@@ -70,4 +80,4 @@ def test_who_reads_what_changed_is_concerned(before, after, found):
 
 def test_who_gives_resources_to_it_is_concerned():
     """What was taken over can be let go there."""
-    assert list_readers("new", LINKED, {}.get, {}.get) == ["net"]
+    assert list_readers("new", LINKS, {}.get, {}.get) == ["net"]

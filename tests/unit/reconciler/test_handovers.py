@@ -4,6 +4,7 @@ import pytest
 
 from provisioning.core.errors import InvalidManifest
 from provisioning.core.fsck import compute_findings
+from provisioning.core.links import compute_links
 from provisioning.core.records import Action
 from provisioning.core.sweeps import compute_needs, order_infras
 from provisioning.reconciler.prospects import Conclusion, Request
@@ -226,9 +227,13 @@ def move(infra, *names):
     ]
 
 
+def find_needs(**desired):
+    return compute_needs({infra: compute_links(each, dict) for infra, each in desired.items()})
+
+
 def test_who_takes_goes_first_in_a_sweep():
     """Unless it gives something away itself, or refers to who gives."""
-    assert order_infras(compute_needs({"a": [], "b": move("a", "x")})) == ["b", "a"]
-    assert compute_needs({"a": move("b", "x"), "b": move("a", "y")}) == {"a": {}, "b": {}}
+    assert order_infras(find_needs(a=[], b=move("a", "x"))) == ["b", "a"]
+    assert find_needs(a=move("b", "x"), b=move("a", "y")) == {"a": {}, "b": {}}
     reads = [build_resource("Note/n", {"input": "{{infra.a.Note/o.output}}"})]
-    assert order_infras(compute_needs({"a": [], "b": [*move("a", "x"), *reads]})) == ["a", "b"]
+    assert order_infras(find_needs(a=[], b=[*move("a", "x"), *reads])) == ["a", "b"]

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from provisioning.core.errors import DependencyCycle, ProviderError, Source
+from provisioning.core.links import compute_links
 from provisioning.core.sweeps import compute_needs, order_infras
 from provisioning.reconciler.prospects import Conclusion
 from provisioning.reconciler.sweeping import sweep
@@ -89,7 +90,7 @@ def test_a_defect_is_not_taken_for_a_result():
 
 def refer(infra, *others):
     spec = {"input": " ".join(f"{{{{infra.{other}.Note/n.output}}}}" for other in others)}
-    return [build_resource("Note/n", spec)]
+    return compute_links([build_resource("Note/n", spec)], dict)
 
 
 def test_references_order_the_infras():

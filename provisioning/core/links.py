@@ -1,0 +1,66 @@
+"""What links an infra to others: what it reads of them, and what it takes from them. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from provisioning.core.errors import Source
+from provisioning.core.interpolation import Reference, parse_text
+from provisioning.core.resources import Resource
+from provisioning.core.values import read_at
+from provisioning.core.ways import Settings, find_ways
+
+FOREIGN = "infra"
+"""The namespace of what other infras recorded."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Links:
+    """What links one infra to others, each with a place that says so.
+
+    `reads` are the fields of others that it reads, itself or through settings; `takes` are the
+    infras that it takes resources from.
+    """
+
+    reads: Mapping[Reference, Source] = field(default_factory=dict)
+    takes: Mapping[str, Source] = field(default_factory=dict)
+
+
+NO_LINKS = Links()
+
+
+def compute_links(resources: Iterable[Resource], read_settings: Callable[[], Settings]) -> Links:
+    """Return what links *resources*, those of one infra, to others.
+
+    Args:
+        resources: What the infra asks for, as written.
+        read_settings: Returns what its settings refer to; asked only if a setting is named.
+    """
+    reads: dict[Reference, Source] = {}
+    takes: dict[str, Source] = {}
+    for resource in resources:
+        if resource.moved_infra is not None:
+            takes.setdefault(resource.moved_infra, resource.source)
+        for name, source in _list_named(resource):
+            is_setting = name.startswith("config.")
+            for way in find_ways(name, read_settings()) if is_setting else (name,):
+                if way.startswith(f"{FOREIGN}."):
+                    reads.setdefault(_parse(way), source)
+    return Links(reads=reads, takes=takes)
+
+
+def _list_named(resource: Resource) -> Iterator[tuple[str, Source]]:
+    """Yield every reference that *resource* makes, as text, and where."""
+    for hole in resource.templated:
+        for part in parse_text(str(read_at(resource.spec, hole.path))):
+            if isinstance(part, Reference):
+                yield str(part), Source(resource.source.file, hole.line)
+    for name in resource.given:
+        yield name, resource.source
+
+
+def _parse(name: str) -> Reference:
+    (reference,) = parse_text(f"{{{{{name}}}}}")
+    assert isinstance(reference, Reference)  # noqa: S101  it was one before it was a text
+    return reference
