@@ -14,6 +14,9 @@ from provisioning.core.ways import Settings, find_ways
 FOREIGN = "infra"
 """The namespace of what other infras recorded."""
 
+WORDS = (f"{FOREIGN}.", "config.")
+"""Words without which no text leads to another infra: most have none, and need not be parsed."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Links:
@@ -51,9 +54,12 @@ def compute_links(resources: Iterable[Resource], read_settings: Callable[[], Set
 
 
 def _list_named(resource: Resource) -> Iterator[tuple[str, Source]]:
-    """Yield every reference that *resource* makes, as text, and where."""
+    """Yield every reference of *resource* that may lead elsewhere, as text, and where."""
     for hole in resource.templated:
-        for part in parse_text(str(read_at(resource.spec, hole.path))):
+        text = str(read_at(resource.spec, hole.path))
+        if not any(word in text for word in WORDS):
+            continue
+        for part in parse_text(text):
             if isinstance(part, Reference):
                 yield str(part), Source(resource.source.file, hole.line)
     for name in resource.given:
