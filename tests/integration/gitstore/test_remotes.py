@@ -4,6 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from provisioning.core.errors import HeadMoved, RemoteRefused, RemoteUnreachable
+from provisioning.gitstore.new_objects import NewObjects
 
 DRIFT = "refs/heads/provisioning-drift/web/File-motd"
 REF = "refs/heads/provisioning/web"
@@ -56,17 +57,18 @@ def test_push_moves_the_ref(served, connect, write):
 
 
 def test_a_mirror_in_which_much_lies_loose_is_packed(served, connect, write):
-    """A fetch packs it, what no ref names stays, and a writer goes on as if nothing were."""
+    """Fetches pack it, what no ref names stays, and a writer goes on as if nothing were."""
     remote = connect(served.url)
     first, loose = write(remote, None, "1"), write(remote, None, "loose")
     remote.push(REF, first, None)
     mirror = remote.mirror.folder
-    for number in range(5):  # Git counts those of one folder, and takes them for a 256th of all
-        (mirror / "objects/17").mkdir(exist_ok=True)
-        (mirror / "objects/17" / f"{number:038x}").write_bytes(b"")
+    many = NewObjects(mirror / "objects")
+    for number in range(1000):
+        many.add("blob", b"%d\n" % number)
+    many.write()
     remote.fetch(REF)
-    assert REF in (mirror / "packed-refs").read_text()
-    assert not (mirror / REF).exists()
+    assert len(list(mirror.glob("objects/pack/*.pack"))) == 1
+    remote.fetch(REF)  # what is in a pack goes with the next one
     assert not (mirror / "objects" / first[:2] / first[2:]).exists()
     assert remote.mirror.has_object(loose)
     second = write(remote, first, "2")
