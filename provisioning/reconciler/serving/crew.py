@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -64,6 +64,12 @@ class Crew:
         with self._change:
             self._queue.add(key, urgency, reason, self.now(), due)
             self._change.notify()
+
+    def add_all(self, keys: Iterable[Key], urgency: Urgency, reason: str) -> None:
+        """Ask for *keys* at once, so that nobody takes one before what it needs is asked for."""
+        with self.open_queue() as queue:
+            for key in keys:
+                queue.add(key, urgency, reason, self.now(), None)
 
     @contextmanager
     def open_queue(self) -> Iterator[WorkQueue]:

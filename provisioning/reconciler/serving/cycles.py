@@ -153,8 +153,8 @@ class Cycles:
             if has_run or report.prospect.verdicts:
                 self.crew.add(Key(self.kept.name, Topic.CLOSED, ""), Urgency.REVIEW, told)
         if has_run:
-            for each in workspace.list_readers(ended.work.key.name, report.prospect.view):
-                self.crew.add(self.kept.get_key(each), Urgency.PUSH, told)
+            readers = workspace.list_readers(ended.work.key.name, report.prospect.view)
+            self.crew.add_all(map(self.kept.get_key, readers), Urgency.PUSH, told)
 
     def _tell_drift(self, workspace: OpenWorkspace, report: Report) -> None:
         try:

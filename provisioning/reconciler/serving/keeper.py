@@ -228,8 +228,8 @@ class Keeper:
                 self._statuses.follow(commit, direct)
             urgency = Urgency.PUSH if before and is_new else Urgency.SWEEP
             reason = f"commit {commit[:10]}" if is_new else "settings"
-            for infra in [*direct, *rest]:
-                self._crew.add(self.kept.get_key(infra), urgency, reason)
+            keys = [self.kept.get_key(infra) for infra in (*direct, *rest)]
+            self._crew.add_all(keys, urgency, reason)
         except BaseException:
             self.kept.towards = before
             raise

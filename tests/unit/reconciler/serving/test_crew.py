@@ -1,6 +1,7 @@
 """The workers of a service: in parallel, replaced when they hang, never lost to a defect."""
 
 import threading
+from queue import Queue
 
 import pytest
 
@@ -173,3 +174,18 @@ def test_closed_it_takes_nothing_more(build):
     gate.set()
     assert crew.join(20)
     assert runs == ["a"]
+
+
+def test_what_is_asked_for_together_goes_in_the_order_of_its_needs(build):
+    """However quick the workers are, none takes what needs another one that comes later."""
+    taken = Queue()
+
+    def do(work):
+        taken.put(work.key)
+        return GOOD
+
+    crew = build(do, size=4)
+    with crew.open_queue() as queue:
+        queue.set_needs("shop", {key("api"): [key("zoo")]})
+    crew.add_all([key("api"), key("zoo")], Urgency.PUSH, "commit")
+    assert [taken.get(timeout=20) for _ in range(2)] == [key("zoo"), key("api")]
