@@ -40,17 +40,24 @@ def compute_links(resources: Iterable[Resource], read_settings: Callable[[], Set
         resources: What the infra asks for, as written.
         read_settings: Returns what its settings refer to; asked only if a setting is named.
     """
+    named: dict[str, Source] = {}
     reads: dict[Reference, Source] = {}
     takes: dict[str, Source] = {}
     for resource in resources:
         if resource.moved_infra is not None:
             takes.setdefault(resource.moved_infra, resource.source)
         for name, source in _list_named(resource):
-            is_setting = name.startswith("config.")
-            for way in find_ways(name, read_settings()) if is_setting else (name,):
-                if way.startswith(f"{FOREIGN}."):
-                    reads.setdefault(_parse(way), source)
+            named.setdefault(name, source)
+    settings = read_settings() if any(map(_is_setting, named)) else {}
+    for name, source in named.items():
+        for way in find_ways(name, settings) if _is_setting(name) else (name,):
+            if way.startswith(f"{FOREIGN}."):
+                reads.setdefault(_parse(way), source)
     return Links(reads=reads, takes=takes)
+
+
+def _is_setting(name: str) -> bool:
+    return name.startswith("config.")
 
 
 def _list_named(resource: Resource) -> Iterator[tuple[str, Source]]:

@@ -6,23 +6,25 @@ The same shapes come from the command line and from the service.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from provisioning.core.conditions import InfraStatus
 from provisioning.core.diffs import FieldChange
 from provisioning.core.errors import InvalidWorkspace, ProvisioningError, Source
-from provisioning.core.fsck import Proof
 from provisioning.core.ids import ResourceId
 from provisioning.core.impacts import Impact
 from provisioning.core.pictures import Picture
 from provisioning.core.plans import Plan, PlannedChange
 from provisioning.core.records import Change, Record, Run, Snapshot
 from provisioning.core.reviews.findings import InfraReview, PullReview
-from provisioning.core.usages import Usages
 from provisioning.core.values import as_json
 from provisioning.core.whys import Link, Why
+
+if TYPE_CHECKING:
+    from provisioning.core.fsck import Proof
+    from provisioning.core.usages import Usages
 
 Shape = dict[str, Any]
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from provisioning.core.ids import BlobId, CommitId
+
+EMAIL = "provisioning@localhost"
+STRIPPED = " .,:;\"\\'"
+"""What Git takes off both ends of a name: `crud` in its ident.c."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,3 +66,8 @@ def render_commit(tree: str, parent: CommitId | None, who: str, message: str) ->
     """Return a commit's content; *who* is `NAME <EMAIL> SECONDS ZONE`, for author and committer."""
     parents = f"parent {parent}\n" if parent else ""
     return f"tree {tree}\n{parents}author {who}\ncommitter {who}\n\n{message}".encode()
+
+
+def clean_name(name: str) -> str:
+    """Return *name* as it can stand in a commit: on one line, without what Git strips, too."""
+    return " ".join(re.sub(r"[<>\0]", "", name).split()).strip(STRIPPED) or "unknown"

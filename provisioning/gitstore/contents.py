@@ -20,7 +20,7 @@ from provisioning.core.errors import (
 from provisioning.core.forges import Author, Contents, FileWrite, Operation
 from provisioning.core.ids import CommitId
 from provisioning.core.statelog import Entry, EntryKind, LogView
-from provisioning.gitstore.repository import EMAIL, clean_name
+from provisioning.gitstore.commits import EMAIL, clean_name
 from provisioning.gitstore.statelog import GitStateLog
 
 if TYPE_CHECKING:

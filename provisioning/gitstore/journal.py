@@ -20,6 +20,7 @@ from provisioning.core.errors import Source, StateLogDamaged, StorageFailed
 from provisioning.core.ids import RunId
 from provisioning.core.records import Action, Intent, Record
 from provisioning.core.values import UNDECODABLE, Tree, as_json, from_json
+from provisioning.gitstore.durability import force
 
 
 class Begun(msgspec.Struct, frozen=True, tag_field="entry", tag="begin"):
@@ -59,7 +60,7 @@ class Journal:
             folder.mkdir(parents=True, exist_ok=True)
             self._file = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
             self._size = os.fstat(self._file).st_size
-            _sync_folder(folder)
+            force(folder)
         except OSError as exc:
             raise _describe(exc, self.path) from exc
 
@@ -123,14 +124,6 @@ class Journal:
     def close(self) -> None:
         """Let go of the file, which stays until `remove_journals`."""
         os.close(self._file)
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _describe(exc: OSError, path: Path) -> StorageFailed:

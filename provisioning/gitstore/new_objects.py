@@ -13,6 +13,8 @@ import zlib
 from contextlib import suppress
 from pathlib import Path
 
+from provisioning.gitstore.durability import force
+
 WAITERS = 4
 """Threads that wait for the disk; the file system answers those who wait together at once."""
 
@@ -44,10 +46,10 @@ class NewObjects:
             for path, deflated in zip(places, self._deflated.values(), strict=True):
                 _write_file(path, deflated)
             with ThreadPoolExecutor(WAITERS) as pool:
-                list(pool.map(_force, places))
+                list(pool.map(force, places))
                 for path, place in places.items():
                     os.rename(path, place)  # noqa: PTH104  a path object costs more than the call
-                list(pool.map(_force, {self._folder, *map(os.path.dirname, places)}))
+                list(pool.map(force, {self._folder, *map(os.path.dirname, places)}))
         except OSError:
             for path in places:
                 with suppress(OSError):
@@ -68,12 +70,3 @@ def _write_file(path: str, data: bytes) -> None:
         os.mkdir(os.path.dirname(path))  # noqa: PTH102, PTH120  as above
     with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o444), "wb") as file:  # noqa: PTH123
         file.write(data)
-
-
-def _force(path: str) -> None:
-    """Force the content of a file, or the names in a folder, to disk."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

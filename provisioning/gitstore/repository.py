@@ -22,10 +22,12 @@ from provisioning.core.statelog import OURS
 from provisioning.gitstore import trees
 from provisioning.gitstore.changed_trees import FOLDER, add_tree
 from provisioning.gitstore.commits import (
+    EMAIL,
     Commit,
     Entry,
     File,
     FileChange,
+    clean_name,
     parse_message,
     render_commit,
 )
@@ -33,6 +35,7 @@ from provisioning.gitstore.git import Answer, run_git
 from provisioning.gitstore.merging import Merge, merge_commits
 from provisioning.gitstore.new_objects import NewObjects
 from provisioning.gitstore.objects import TreeEntry
+from provisioning.gitstore.opening import describe_unusable, open_git
 from provisioning.gitstore.plain_refs import (
     UNSURE,
     find_plain_repository,
@@ -45,9 +48,6 @@ from provisioning.gitstore.rewriting import write_history
 from provisioning.gitstore.store import Store, read_object
 
 NOTHING = "0" * 40
-EMAIL = "provisioning@localhost"
-STRIPPED = " .,:;\"\\'"
-"""What Git takes off both ends of a name: `crud` in its ident.c."""
 
 MOVED = re.compile(r"but expected|reference already exists")
 """What git says when a ref is not where the caller thinks; a lock file left behind is no such."""
@@ -73,7 +73,7 @@ class Repository:
     def _git(self) -> Any:
         """Libgit2's repository, one for each thread."""
         if not hasattr(self._local, "git"):
-            self._local.git = _open(self.folder)
+            self._local.git = open_git(self.folder)
         return self._local.git
 
     def open(self) -> None:
@@ -97,9 +97,9 @@ class Repository:
         except KeyError as exc:
             if name == "HEAD" and self._git.head_is_unborn:
                 return None
-            raise _describe(self.folder, str(exc)) from exc
+            raise describe_unusable(self.folder, str(exc)) from exc
         except pygit2.GitError as exc:
-            raise _describe(self.folder, str(exc)) from exc
+            raise describe_unusable(self.folder, str(exc)) from exc
 
     @property
     def work_tree(self) -> Path | None:
@@ -173,7 +173,7 @@ class Repository:
         try:
             return bool(self._git.descendant_of(new, old))
         except (KeyError, pygit2.GitError) as exc:
-            raise _describe(self.folder, str(exc)) from exc
+            raise describe_unusable(self.folder, str(exc)) from exc
 
     def _get_commit(self, commit: CommitId) -> Any:
         self._check_commit(commit)
@@ -375,21 +375,6 @@ class Repository:
         return answer
 
 
-def clean_name(name: str) -> str:
-    """Return *name* as it can stand in a commit: on one line, without what Git strips, too."""
-    return " ".join(re.sub(r"[<>\0]", "", name).split()).strip(STRIPPED) or "unknown"
-
-
-def _open(folder: Path) -> Any:
-    import pygit2
-
-    pygit2.option(pygit2.enums.Option.ENABLE_FSYNC_GITDIR, True)  # noqa: FBT003  its signature
-    try:
-        return pygit2.Repository(str(folder))
-    except pygit2.GitError as exc:
-        raise _describe(folder, str(exc)) from exc
-
-
 def open_repository(path: Path) -> Repository:
     """Open the repository that *path*, or a folder above it, is a work tree or bare folder of.
 
@@ -404,19 +389,9 @@ def open_repository(path: Path) -> Repository:
     try:
         folder = pygit2.discover_repository(str(path))
     except pygit2.GitError as exc:
-        raise _describe(path, str(exc)) from exc
+        raise describe_unusable(path, str(exc)) from exc
     if folder is None:
         raise RepositoryUnusable(f"{path} is not in a Git repository", hint=f"git init {path}")
     repository = Repository(Path(folder))
     repository.open()
     return repository
-
-
-def _describe(path: Path, why: str) -> RepositoryUnusable:
-    if "not owned by current user" in why:
-        hint = f"git config --global --add safe.directory {path}"
-    elif "extension" in why or "version" in why or "format" in why:
-        hint = "only repositories with SHA-1 objects and files for refs can be read"
-    else:
-        hint = "git fsck tells more"
-    return RepositoryUnusable(f"the repository at {path} cannot be read: {why}", hint=hint)

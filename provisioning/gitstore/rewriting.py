@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -12,6 +11,7 @@ from uuid import uuid4
 
 from provisioning.core.errors import HeadMoved, StorageFailed
 from provisioning.core.ids import CommitId
+from provisioning.gitstore.durability import force
 from provisioning.gitstore.git import run_git
 
 SCRATCH = "refs/provisioning-scratch"
@@ -66,13 +66,13 @@ def write_bundle(folder: Path, ref: str, head: CommitId, file: Path) -> None:
         if answer.status:
             raise _describe(file, answer.error)
         if not _holds(folder, temporary, ref, head):
-            raise HeadMoved(f"{ref} is no longer at {head[:10]}", hint="`provisioning gc` again")
-        _force(temporary)
+            raise HeadMoved(f"{ref} is no longer at {head[:10]}")
+        force(temporary)
         with suppress(FileExistsError):
             file.hardlink_to(temporary)
         if not _holds(folder, file, ref, head):
             raise _describe(file, "another log is there")
-        _force(file.parent)
+        force(file.parent)
     except OSError as exc:
         raise _describe(file, str(exc)) from exc
     finally:
@@ -83,15 +83,6 @@ def write_bundle(folder: Path, ref: str, head: CommitId, file: Path) -> None:
 def _holds(folder: Path, file: Path, ref: str, head: CommitId) -> bool:
     answer = run_git(folder, "bundle", "list-heads", str(file.absolute()))
     return answer.status == 0 and f"{head} {ref}" in answer.output.splitlines()
-
-
-def _force(path: Path) -> None:
-    """Force the content of a file, or the names in a folder, to disk."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _describe(file: Path, why: str) -> StorageFailed:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from provisioning.core.compacting import Survey
-from provisioning.core.errors import Blocked, StateLogDamaged
+from provisioning.core.errors import Blocked, HeadMoved, StateLogDamaged
 from provisioning.core.fsck import compute_findings
 from provisioning.core.records import Lock, Snapshot
 from provisioning.core.statelog import LogView
@@ -93,6 +93,13 @@ def compact(compaction: Compaction, archive: Path | None) -> None:
     Raises:
         HeadMoved: If somebody wrote to the log meanwhile; nothing was changed.
     """
-    if archive is not None:
-        compaction.log.archive(compaction.view, archive / compaction.archive)
-    compaction.log.compact(compaction.view, compaction.survey, compaction.snapshot)
+    log = compaction.log
+    try:
+        if archive is not None:
+            log.archive(compaction.view, archive / compaction.archive)
+        log.compact(compaction.view, compaction.survey, compaction.snapshot)
+    except HeadMoved as exc:
+        raise HeadMoved(
+            f"somebody wrote to the log of {log.infra} meanwhile; it is as they left it",
+            hint=f"`provisioning gc {log.infra}` again",
+        ) from exc

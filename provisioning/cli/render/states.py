@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from click import style
 
 from provisioning.core.conditions import Condition, InfraStatus
 from provisioning.core.diffs import FieldChange
-from provisioning.core.fsck import Proof
 from provisioning.core.ids import ResourceId
 from provisioning.core.leases import Judgement
 from provisioning.core.records import Lock, Record, Snapshot
 from provisioning.core.values import as_json, render_canonical
 from provisioning.gitstore.commits import Commit
+
+if TYPE_CHECKING:
+    from provisioning.core.fsck import Proof
 
 COLOURS = {
     Condition.READY: "green",
