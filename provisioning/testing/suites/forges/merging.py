@@ -80,8 +80,9 @@ class MergingTruths(Stage):
 @contextmanager
 def _expect_unmerged(hub: Hub, forge: Forge, number: int) -> Iterator[None]:
     """Check that the block merges nothing."""
-    before = hub.read_head(hub.base), forge.read_pull(number)
+    before = hub.read_head(hub.base)
     yield
-    after = hub.read_head(hub.base), forge.read_pull(number)
-    expect(after == before, "nothing was merged", after)
+    pull, head = forge.read_pull(number), hub.read_head(hub.base)
+    expect(head == before, "the base branch is where it was", head)
+    expect(pull.merged is None and not pull.merged_at, "it was not merged", pull)
     expect(not any(each.merged for each in forge.list_closed_pulls()), "nor listed so")
