@@ -1,5 +1,48 @@
-"""Lets `python -m provisioning` be the command line."""
+"""The process of the command line: what `provisioning` and `python -m provisioning` start."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import NoReturn
 
 from provisioning.cli.main import main
 
-main()
+
+def run() -> NoReturn:
+    """Run the command line, and end without taking the interpreter apart.
+
+    That is work for nothing, and it crashes a thread that still is in a library's C code. What
+    must be undone at the end is undone by then, or after the next start: a kill says no goodbye.
+    """
+    _open_missing()
+    try:
+        main()
+        code = 0
+    except SystemExit as exc:
+        code = exc.code if isinstance(exc.code, int) else 0
+    is_written = all([_flush(sys.stdout), _flush(sys.stderr)])
+    os._exit(code if is_written else code or 1)
+
+
+def _open_missing() -> None:
+    """Open what the caller closed, or a file that is opened later gets what is printed."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest number that is free
+    sys.stdout = sys.stdout or open(1, "w")  # noqa: SIM115  for as long as the process runs
+    sys.stderr = sys.stderr or open(2, "w")  # noqa: SIM115
+
+
+def _flush(stream: object) -> bool:
+    try:
+        stream.flush()  # type: ignore[attr-defined]
+    except (OSError, ValueError):  # nobody reads it, or it was closed for that reason
+        return False
+    return True
+
+
+if __name__ == "__main__":
+    run()

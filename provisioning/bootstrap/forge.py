@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from provisioning.core.errors import InvalidConfiguration
 from provisioning.core.forge_facts import Label, Wanted
@@ -23,8 +24,7 @@ COLOURS = {WAITING: "fbca04", DESTRUCTIVE: "d73a4a"}
 BLUE = "1d76db"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Setup:
+class Setup(msgspec.Struct, frozen=True, kw_only=True):
     """The setup of one repository at its forge; *hook* is the webhook's address, if any."""
 
     workspace: Workspace

@@ -9,6 +9,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from provisioning.config.home import Home
 from provisioning.config.layers import WORKSPACE_FILE, Layers, load_layers
 from provisioning.core.errors import InvalidConfiguration, RepositoryUnusable, Source
@@ -28,13 +30,12 @@ if TYPE_CHECKING:
     from provisioning.gitstore.remote import Exchange, Remote
 
 
-@dataclass(frozen=True, slots=True)
-class Lasting:
+class Lasting(msgspec.Struct, frozen=True):
     """What outlives one opening of a workspace: providers know their children, pools stay open."""
 
-    redactor: Redactor = field(default_factory=Redactor)
-    providers: dict[tuple[str, ...], Provider] = field(default_factory=dict)
-    apis: dict[tuple[str, str], Api] = field(default_factory=dict)
+    redactor: Redactor = msgspec.field(default_factory=Redactor)
+    providers: dict[tuple[str, ...], Provider] = msgspec.field(default_factory=dict)
+    apis: dict[tuple[str, str], Api] = msgspec.field(default_factory=dict)
     listener: Callable[[Exchange], None] | None = None
 
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from provisioning.bootstrap.hosted import Lasting
 from provisioning.bootstrap.reviews import build_reviewer, is_drift_told
 from provisioning.bootstrap.workspace import Workspace
@@ -47,8 +49,7 @@ LINKS = (b"infra.", b"moved")
 """Words without which no file links its infra to another one; shared settings may, too."""
 
 
-@dataclass(frozen=True, slots=True)
-class Memory:
+class Memory(msgspec.Struct, frozen=True):
     """What is remembered from one opening to the next, only to spare looks.
 
     `links` is, for each infra, the ids of its folder and of the shared settings, and what links
@@ -56,8 +57,8 @@ class Memory:
     `pulls` are the open pull requests as they were seen, each with the base branch's commit.
     """
 
-    links: dict[str, tuple[str, Links]] = field(default_factory=dict)
-    pulls: dict[int, tuple[PullRequest, CommitId | None]] = field(default_factory=dict)
+    links: dict[str, tuple[str, Links]] = msgspec.field(default_factory=dict)
+    pulls: dict[int, tuple[PullRequest, CommitId | None]] = msgspec.field(default_factory=dict)
 
 
 @dataclass

@@ -6,12 +6,13 @@ import os
 import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
+from msgspec.structs import replace
 
 from provisioning.bootstrap.hosted import Hosted
 from provisioning.bootstrap.scopes import Outlooks, build_lookup, build_scope

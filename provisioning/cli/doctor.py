@@ -27,7 +27,7 @@ def doctor(session: Session, output: str) -> int:
 
     Looks only, and goes on after what it finds. Whatever is not well comes with its remedy.
     """
-    from dataclasses import asdict
+    from msgspec.structs import asdict
 
     from provisioning.cli.render.checkups import render_checkup, render_verdict
     from provisioning.core.checkups import Health, check_up

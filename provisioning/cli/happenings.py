@@ -33,7 +33,7 @@ def events(session: Session, infra: str | None, output: str, limit: int, *, foll
     followers: dict[str, Follower] = {}
     found = _look(workspace, infra, followers, limit)
     if not follow and output != "text":
-        from dataclasses import asdict
+        from msgspec.structs import asdict
 
         print_shape([asdict(each) for each in found], output)
         return 0
@@ -74,7 +74,7 @@ def _look(
 
 
 def _print(found: list[Happening], output: str) -> None:
-    from dataclasses import asdict
+    from msgspec.structs import asdict
 
     from provisioning.cli.render.happenings import render_happening
 

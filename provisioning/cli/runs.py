@@ -345,7 +345,7 @@ def _run_one(
     asks: bool,
     output: str,
 ) -> Report:
-    from dataclasses import replace
+    from msgspec.structs import replace
 
     from provisioning.cli.render.plans import render_plan
     from provisioning.reconciler.prospects import Conclusion, Report

@@ -58,10 +58,10 @@ def sweep_workspace(
 
 def _name_infra(progress: Callable[[Event], None], infra: str) -> Callable[[Event], None]:
     """Let events tell their infra, since several are on their way."""
-    from dataclasses import replace
+    from msgspec.structs import replace
 
     def tell(event: Event) -> None:
-        progress(replace(event, id=f"{infra} {event.id}" if event.id else None, total=0))  # type: ignore[arg-type]
+        progress(replace(event, id=f"{infra} {event.id}" if event.id else None, total=0))
 
     return tell
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from provisioning.core.errors import StorageFailed
 
 KEY_BYTES = 32
 
 
-@dataclass(frozen=True, slots=True)
-class Home:
+class Home(msgspec.Struct, frozen=True):
     """The folders below the home; none is made before it is needed."""
 
     path: Path

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+import msgspec
 
 from provisioning.core.reviews.speakers import Speakers
 from provisioning.core.values import Tree
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mode:
+class Mode(msgspec.Struct, frozen=True, kw_only=True):
     """One mode: a sentence for people, and the defaults that are other than those of the table."""
 
     doc: str
-    defaults: Mapping[str, Tree] = field(default_factory=dict)
+    defaults: Mapping[str, Tree] = msgspec.field(default_factory=dict)
 
 
 _REVIEWED = {"review.policy": "pull-request", "commands.approve": Speakers.OTHERS.value}

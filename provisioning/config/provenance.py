@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, TypeAlias
+
+import msgspec
 
 from provisioning.config.settings import BY_KEY, GROUPS, MAPS, SETTINGS, Layer
 from provisioning.core.errors import InvalidConfiguration, Source
@@ -12,8 +13,7 @@ from provisioning.core.interpolation import Reference, find_templated, parse_tex
 from provisioning.core.values import Tree, find_nearest, read_at
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Origin:
+class Origin(msgspec.Struct, frozen=True, kw_only=True):
     """Where a value came from: a file and its line, or the name of a variable or flag."""
 
     layer: Layer
@@ -24,8 +24,7 @@ class Origin:
         return str(self.source or self.name or self.layer)
 
 
-@dataclass(frozen=True, slots=True)
-class Value:
+class Value(msgspec.Struct, frozen=True):
     """One value, as it was written, and where it came from."""
 
     value: Tree
@@ -36,8 +35,7 @@ Branch: TypeAlias = dict[str, Any]
 """A map whose entries are branches or, at its leaves, `Value`s. A list is a leaf."""
 
 
-@dataclass(frozen=True, slots=True)
-class Loaded:
+class Loaded(msgspec.Struct, frozen=True):
     """One layer: the file it is read from ("" if it has none), and what it sets."""
 
     layer: Layer
@@ -45,8 +43,7 @@ class Loaded:
     tree: Branch
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Explained:
+class Explained(msgspec.Struct, frozen=True, kw_only=True):
     """What one layer says of a key; `origin` is None if it says nothing."""
 
     layer: Layer
@@ -56,8 +53,7 @@ class Explained:
     wins: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Layers:
+class Layers(msgspec.Struct, frozen=True):
     """Every layer, lowest first, and what they give together.
 
     Args:
@@ -68,7 +64,7 @@ class Layers:
 
     stack: tuple[Loaded, ...]
     tree: Branch
-    settled: Mapping[str, Value] = field(default_factory=dict)
+    settled: Mapping[str, Value] = msgspec.field(default_factory=dict)
 
     def get(self, key: str) -> Value:
         """Return the winning value of *key*.

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
 from typing import TypeAlias
+
+import msgspec
+from msgspec.structs import replace
 
 from provisioning.config.provenance import Branch, Layers, Origin, Value
 from provisioning.config.readers import check_value, read_text
@@ -29,8 +31,7 @@ Trail: TypeAlias = tuple[tuple[str, Origin], ...]
 """The settings that led to a reference, outermost first."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scope:
+class Scope(msgspec.Struct, frozen=True, kw_only=True):
     """Answers everything but `resources` in the interpolations of settings and manifests.
 
     Args:
@@ -44,9 +45,9 @@ class Scope:
     layers: Layers
     environ: Mapping[str, str]
     facts: Facts
-    read_outlooks: Callable[[str], Mapping[str, Outlook]] = field(default=lambda _: {})
+    read_outlooks: Callable[[str], Mapping[str, Outlook]] = msgspec.field(default=lambda _: {})
     read_secret: Callable[[Reference, Source | None], Tree] | None = None
-    _known: dict[str, Tree] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _known: dict[str, Tree] = msgspec.field(default_factory=dict)
 
     def __call__(self, reference: Reference, source: Source) -> Tree:
         """Return the value of *reference*, which stands at *source*.

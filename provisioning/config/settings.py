@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
+
+import msgspec
 
 from provisioning.config.modes import MODES
 from provisioning.core.ids import NAME
@@ -36,8 +37,7 @@ IN_COMMITS = frozenset({Layer.WORKSPACE, Layer.ENVIRONMENT, Layer.INFRA})
 """Where a setting may stand that nobody gets around without a commit."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Setting:
+class Setting(msgspec.Struct, frozen=True, kw_only=True):
     """One setting.
 
     Args:

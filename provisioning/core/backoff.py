@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import msgspec
+from msgspec.structs import replace
 
 from provisioning.core.errors import (
     LockHeld,
@@ -23,8 +24,7 @@ LOCK_MARGIN = 0.5
 """Seconds after a lock's end at which it is looked at again."""
 
 
-@dataclass(frozen=True, slots=True)
-class Bucket:
+class Bucket(msgspec.Struct, frozen=True):
     """How often something may still be done at once: a token bucket as it was at a moment.
 
     Args:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from provisioning.core.graph import compute_reach, invert
 from provisioning.core.ids import ResourceId
@@ -15,8 +16,7 @@ SHORT = 12
 """Digits of a digest that are shown, and are enough to name a plan."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Budget:
+class Budget(msgspec.Struct, frozen=True, kw_only=True):
     """What a run may do without being asked; None is no limit.
 
     Args:

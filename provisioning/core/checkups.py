@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from enum import StrEnum
+
+import msgspec
 
 from provisioning.core.errors import InvalidWorkspace, ProvisioningError
 
@@ -19,8 +20,7 @@ class Health(StrEnum):
     """Runs will fail."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True):
     """What a check says: a few words, and what to do if all is not well."""
 
     message: str
@@ -28,8 +28,7 @@ class Answer:
     remedy: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
+class Check(msgspec.Struct, frozen=True):
     """One question: its area, its name, and how it is answered. An error of ours is an answer."""
 
     area: str
@@ -37,8 +36,7 @@ class Check:
     answer: Callable[[], Answer]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Checkup:
+class Checkup(msgspec.Struct, frozen=True, kw_only=True):
     """One check and its answer."""
 
     area: str

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
+
+import msgspec
 
 from provisioning.core.fights import Fight
 from provisioning.core.ids import CommitId, ResourceId
@@ -30,8 +31,7 @@ class Condition(StrEnum):
     """Something else changes it each time that a run puts it back."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConditionStatus:
+class ConditionStatus(msgspec.Struct, frozen=True, kw_only=True):
     """One condition: whether it holds, one word why, and a sentence."""
 
     type: Condition
@@ -40,8 +40,7 @@ class ConditionStatus:
     message: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ResourceStatus:
+class ResourceStatus(msgspec.Struct, frozen=True, kw_only=True):
     """One resource and what it is."""
 
     id: ResourceId
@@ -49,8 +48,7 @@ class ResourceStatus:
     message: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InfraStatus:
+class InfraStatus(msgspec.Struct, frozen=True, kw_only=True):
     """One infra: its conditions, its lock, and its resources.
 
     `head` is the state log's, `applied` the commit applied last, `commit` the desired one.

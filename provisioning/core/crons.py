@@ -13,8 +13,9 @@ from __future__ import annotations
 import re
 from calendar import monthrange
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, tzinfo
+
+import msgspec
 
 from provisioning.core.errors import InvalidArgument
 
@@ -27,8 +28,7 @@ HORIZON = 8 * 366
 """Days within which every day of the calendar comes once: 29 February can take eight years."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Field:
+class _Field(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     first: int
     last: int
@@ -44,8 +44,7 @@ _FIELDS = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cron:
+class Cron(msgspec.Struct, frozen=True, kw_only=True):
     """A cron expression; `weekdays` count from Sunday, which is 0.
 
     `takes_either` tells that a day need only fit `days` or `weekdays`, not both.

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
+
+import msgspec
 
 from provisioning.core.kinds import Field, Kind, ListBehaviour
 from provisioning.core.secrecy import Secret, conceal, conceal_alike, conceal_whole, reveal
@@ -33,8 +34,7 @@ class Cause(StrEnum):
     """A value it refers to may change in this run."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FieldChange:
+class FieldChange(msgspec.Struct, frozen=True, kw_only=True):
     """One field, and what it goes from and to; None means that it is not set."""
 
     path: str

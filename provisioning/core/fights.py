@@ -11,6 +11,8 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+import msgspec
+
 from provisioning.core.diffs import Cause
 from provisioning.core.fsck import LogCommit
 from provisioning.core.holding import hold_changes
@@ -30,8 +32,7 @@ REACH = 60
 """Entries of the state log that are read for it, newest first."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fight:
+class Fight(msgspec.Struct, frozen=True, kw_only=True):
     """The fields that are fought over, and the numbers of the runs that put them back."""
 
     fields: tuple[str, ...]

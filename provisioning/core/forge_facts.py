@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from provisioning.core.errors import ProvisioningError
 from provisioning.core.forges import Permission
@@ -17,8 +18,7 @@ EVENTS = frozenset(
 """What a webhook tells us of."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Protection:
+class Protection(msgspec.Struct, frozen=True, kw_only=True):
     """What is protected of the branches that *pattern* matches.
 
     Args:
@@ -46,8 +46,7 @@ class Protection:
     priority: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hook:
+class Hook(msgspec.Struct, frozen=True, kw_only=True):
     """A webhook; when it was made is in seconds since the epoch."""
 
     id: int
@@ -59,8 +58,7 @@ class Hook:
     made: float
 
 
-@dataclass(frozen=True, slots=True)
-class Label:
+class Label(msgspec.Struct, frozen=True):
     """A label of the repository's pull requests; its colour is six hexadecimal digits."""
 
     name: str
@@ -68,8 +66,7 @@ class Label:
     colour: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hosting:
+class Hosting(msgspec.Struct, frozen=True, kw_only=True):
     """The repository, and what the token's owner may do with it."""
 
     permission: Permission
@@ -80,8 +77,7 @@ class Hosting:
     switches: Mapping[str, bool]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
+class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """What the forge said. What only its administrators see is None to others.
 
     Where it could not be asked further, `refused` says what of, `refusal` says why, and what
@@ -100,8 +96,7 @@ class Facts:
     refusal: ProvisioningError | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     """What the settings ask of the forge.
 
     Args:

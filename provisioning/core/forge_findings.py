@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias
+
+import msgspec
 
 from provisioning.core.forge_facts import Label, Protection
 
@@ -26,30 +27,26 @@ class Action(StrEnum):
     REPLACE = "replace"
 
 
-@dataclass(frozen=True, slots=True)
-class AddLabel:
+class AddLabel(msgspec.Struct, frozen=True):
     """Add a label."""
 
     label: Label
 
 
-@dataclass(frozen=True, slots=True)
-class SwitchOn:
+class SwitchOn(msgspec.Struct, frozen=True):
     """Turn switches of the repository's settings on."""
 
     names: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Protect:
+class Protect(msgspec.Struct, frozen=True):
     """Protect branches: *old* is the rule as it is, None if there is none."""
 
     old: Protection | None
     new: Protection
 
 
-@dataclass(frozen=True, slots=True)
-class SetHook:
+class SetHook(msgspec.Struct, frozen=True):
     """Add the webhook to *url*, instead of those with the ids *old*."""
 
     url: str
@@ -59,8 +56,7 @@ class SetHook:
 Change: TypeAlias = AddLabel | SwitchOn | Protect | SetHook
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(msgspec.Struct, frozen=True):
     """One change of the forge, and what it comes to."""
 
     action: Action
@@ -69,8 +65,7 @@ class Step:
     change: Change
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that was looked at: how it is, what to do, and the step that does it."""
 
     subject: str

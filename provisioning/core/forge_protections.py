@@ -7,7 +7,9 @@ a state log and a review only grow, whoever holds the lock, and a steal is a com
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from provisioning.core.forge_facts import Protection, Wanted
 from provisioning.core.globs import matches
@@ -18,8 +20,7 @@ from provisioning.core.statelog import OURS
 _HEADS = "refs/heads/"
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(msgspec.Struct, frozen=True):
     """Branches to protect: by which *pattern*, some that it must hold for, and how."""
 
     pattern: str

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from typing import Protocol, TypeAlias
+
+import msgspec
 
 from provisioning.core.ids import CommitId
 
@@ -21,8 +22,7 @@ class Operation(StrEnum):
     DELETE = "delete"
 
 
-@dataclass(frozen=True, slots=True)
-class FileWrite:
+class FileWrite(msgspec.Struct, frozen=True):
     """One file of a commit; *blob* is the id of what it was, "" if there was nothing."""
 
     operation: Operation
@@ -31,8 +31,7 @@ class FileWrite:
     blob: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Author:
+class Author(msgspec.Struct, frozen=True):
     """Who writes a commit, and when, in seconds since the epoch."""
 
     name: str
@@ -64,8 +63,7 @@ class Permission(IntEnum):
     ADMIN = 3
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PullRequest:
+class PullRequest(msgspec.Struct, frozen=True, kw_only=True):
     """One pull request. `merged` is the commit that the base branch got; None before it did."""
 
     number: int
@@ -88,8 +86,7 @@ class PullRequest:
         return not self.is_open and self.merged is None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Comment:
+class Comment(msgspec.Struct, frozen=True, kw_only=True):
     """One comment of a pull request. Ids rise, and are shared with pushes: see `Push`."""
 
     id: int
@@ -98,8 +95,7 @@ class Comment:
     url: str
 
 
-@dataclass(frozen=True, slots=True)
-class Push:
+class Push(msgspec.Struct, frozen=True):
     """A push to a pull request's branch; `id` tells what was said before it and what after."""
 
     id: int
@@ -115,8 +111,7 @@ class State(StrEnum):
     ERROR = "error"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Status:
+class Status(msgspec.Struct, frozen=True, kw_only=True):
     """One status of a commit; the newest of a *context* counts."""
 
     context: str

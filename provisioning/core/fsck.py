@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from itertools import chain, count, pairwise
+
+import msgspec
 
 from provisioning.core.ids import CommitId
 from provisioning.core.statelog import (
@@ -34,8 +35,7 @@ WRITES = {
 """Which files each entry may write, as the table in `core.statelog` says."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LogCommit:
+class LogCommit(msgspec.Struct, frozen=True, kw_only=True):
     """One commit of a state log: what it says, what it changed, and what stands after it.
 
     `time` is in seconds since the epoch. `damage` says why its files cannot be read, if they
@@ -52,16 +52,14 @@ class LogCommit:
     damage: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(msgspec.Struct, frozen=True):
     """One broken rule, and the commit that breaks it."""
 
     commit: CommitId
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class Proof:
+class Proof(msgspec.Struct, frozen=True):
     """What a look at a whole log came to: how many entries it has, and what is wrong with it."""
 
     entries: int

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from provisioning.core.budgets import (
     SHORT,
@@ -29,8 +30,7 @@ SHOWN = 5
 """How many resources a reason names."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     """A gate's "no": its stable code, why, and how to allow it once.
 
     `digest` is set if only a yes to this very plan counts.
@@ -47,8 +47,7 @@ class Verdict:
         return f"if that is what you want: `provisioning apply --allow {self.code}{bound}`"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Circumstances:
+class Circumstances(msgspec.Struct, frozen=True, kw_only=True):
     """What a gate may know besides the plan.
 
     `applied` is the commit that was applied last; `descends` tells whether the plan's commit
@@ -66,8 +65,8 @@ class Circumstances:
     reviewed: Reviewed | None = None
     suspended: Suspension | None = None
     budget: Budget = UNLIMITED
-    dependants: Mapping[ResourceId, int] = field(default_factory=dict)
-    kinds: Mapping[str, Kind] = field(default_factory=dict)
+    dependants: Mapping[ResourceId, int] = msgspec.field(default_factory=dict)
+    kinds: Mapping[str, Kind] = msgspec.field(default_factory=dict)
     windows: tuple[Window, ...] = ()
     time: float = 0.0
 

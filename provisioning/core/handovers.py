@@ -7,15 +7,14 @@ run of the latter goes on. Nothing is created or deleted on the way. Values only
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from provisioning.core.errors import Source
 from provisioning.core.ids import ResourceId
 from provisioning.core.records import Record
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Origin:
+class Origin(msgspec.Struct, frozen=True, kw_only=True):
     """What the infra that a resource comes from recorded of it.
 
     `trouble` says why it cannot be taken yet, and `hint` what to do.
@@ -27,8 +26,7 @@ class Origin:
     hint: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Handover:
+class Handover(msgspec.Struct, frozen=True, kw_only=True):
     """Where a resource of this infra goes: which infra asks for it, as what, and where that stands.
 
     `is_taken` tells that it is recorded there. `name` is None where it could not be found out

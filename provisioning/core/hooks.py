@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import TypeAlias
+
+import msgspec
 
 REVIEWABLE = frozenset({"pull_request", "issue_comment", "pull_request_comment"})
 """The first words of the events that are about a pull request; Gitea puts others behind them."""
@@ -21,15 +22,13 @@ MISSHAPEN = (
 """What reading a body of another shape raises."""
 
 
-@dataclass(frozen=True, slots=True)
-class PushHint:
+class PushHint(msgspec.Struct, frozen=True):
     """Somebody pushed to a branch."""
 
     branch: str
 
 
-@dataclass(frozen=True, slots=True)
-class PullHint:
+class PullHint(msgspec.Struct, frozen=True):
     """Something happened to a pull request."""
 
     number: int

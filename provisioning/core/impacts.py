@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+
+import msgspec
 
 from provisioning.core.kinds import Kind
 from provisioning.core.pictures import Name, list_needs, list_references
@@ -11,8 +12,7 @@ from provisioning.core.resources import Resource
 from provisioning.core.ways import Settings, find_ways, is_related
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Impact:
+class Impact(msgspec.Struct, frozen=True, kw_only=True):
     """One resource that can be affected: why, and through which other one, if through one.
 
     `cause` is the changed file or setting; `via` is None for what it touches directly.
@@ -24,19 +24,18 @@ class Impact:
     via: Name | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Touched:
+class Touched(msgspec.Struct, frozen=True, kw_only=True):
     """What changed, each joined to the file that is its cause; an infra of "" means every one.
 
     A key of the settings touches what refers to it, to a map that it lies in, or to something
     below it; one that is a provider's own, as `local.root` is, touches all that it provides.
     """
 
-    resources: dict[Name, str] = field(default_factory=dict)
-    keys: dict[tuple[str, str], str] = field(default_factory=dict)
-    secrets: dict[tuple[str, str], str] = field(default_factory=dict)
-    files: dict[str, str] = field(default_factory=dict)
-    ignored: list[str] = field(default_factory=list)
+    resources: dict[Name, str] = msgspec.field(default_factory=dict)
+    keys: dict[tuple[str, str], str] = msgspec.field(default_factory=dict)
+    secrets: dict[tuple[str, str], str] = msgspec.field(default_factory=dict)
+    files: dict[str, str] = msgspec.field(default_factory=dict)
+    ignored: list[str] = msgspec.field(default_factory=list)
 
 
 def compute_impacts(

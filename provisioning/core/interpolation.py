@@ -14,8 +14,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from itertools import groupby
+
+import msgspec
 
 from provisioning.core.errors import InvalidManifest, Source
 from provisioning.core.ids import KIND, NAME, ResourceId
@@ -36,8 +37,7 @@ _TOKEN = re.compile(r"\{\{\{\{|\{\{(?!\{)(?:(.*?)\}\})?", re.DOTALL)
 _RESOURCE = re.compile(r"([A-Z][A-Za-z0-9]*)/([a-z0-9](?:[a-z0-9_-]*[a-z0-9])?)(?:\.(.+))?\Z")
 
 
-@dataclass(frozen=True, slots=True)
-class Reference:
+class Reference(msgspec.Struct, frozen=True):
     """What one `{{…}}` names: a namespace and the steps below it.
 
     In `resources` the first step is the resource's id, in `infra` the infra and then the id.

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from provisioning.core.values import Path, Tree
 
@@ -21,8 +23,7 @@ class ListBehaviour(StrEnum):
     KEYED = "keyed"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Field:
+class Field(msgspec.Struct, frozen=True, kw_only=True):
     """How one field of a kind behaves.
 
     Args:
@@ -53,8 +54,7 @@ class Field:
     file: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Kind:
+class Kind(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """What a provider says of a kind.
 
     Args:
@@ -82,10 +82,10 @@ class Kind:
     create_before_delete: bool = False
     stateful: bool = False
     recorded_only: bool = False
-    _by_name: dict[str, Field] = field(init=False, repr=False, compare=False)
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "_by_name", {each.name: each for each in self.fields})
+    @cached_property
+    def _by_name(self) -> dict[str, Field]:
+        return {each.name: each for each in self.fields}
 
     def get_field(self, name: str) -> Field:
         """Return the behaviour of field *name*."""
@@ -124,8 +124,7 @@ class Kind:
         return [info.alias or name for name, info in self.model().model_fields.items()]
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(msgspec.Struct, frozen=True):
     """One thing that is wrong with a spec: where, Pydantic's error type, and the message."""
 
     path: Path

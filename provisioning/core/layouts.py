@@ -8,9 +8,10 @@ then the places, by isotonic regression towards the neighbours' means.
 from __future__ import annotations
 
 from collections.abc import Collection, Hashable, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Generic, TypeVar
+
+import msgspec
 
 from provisioning.core.graph import compute_order, invert
 
@@ -22,8 +23,7 @@ HEIGHT, GAP, SPACE, MARGIN = 30.0, 14.0, 70.0, 16.0
 SWEEPS = 6
 
 
-@dataclass(frozen=True, slots=True)
-class Box:
+class Box(msgspec.Struct, frozen=True):
     """A node's place: its left upper corner, and its size."""
 
     x: float
@@ -37,8 +37,7 @@ class Box:
         return self.y + self.height / 2
 
 
-@dataclass(frozen=True, slots=True)
-class Layout(Generic[Node]):
+class Layout(msgspec.Struct, Generic[Node], frozen=True):
     """The boxes, the way of each edge through the layers, and the size of the whole."""
 
     boxes: Mapping[Node, Box]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+import msgspec
 
 from provisioning.core.records import Lock
 
@@ -18,8 +19,7 @@ class Standing(StrEnum):
     """Its holder ran on this machine, in this boot, and is gone."""
 
 
-@dataclass(frozen=True, slots=True)
-class Judgement:
+class Judgement(msgspec.Struct, frozen=True):
     """A lock's standing, and how many seconds remain until it expires (None: never)."""
 
     standing: Standing

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+
+import msgspec
 
 from provisioning.core.errors import Source
 from provisioning.core.interpolation import Reference, parse_text
@@ -18,16 +19,15 @@ WORDS = (f"{FOREIGN}.", "config.")
 """Words without which no text leads to another infra: most have none, and need not be parsed."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Links:
+class Links(msgspec.Struct, frozen=True, kw_only=True):
     """What links one infra to others, each with a place that says so.
 
     `reads` are the fields of others that it reads, itself or through settings; `takes` are the
     infras that it takes resources from.
     """
 
-    reads: Mapping[Reference, Source] = field(default_factory=dict)
-    takes: Mapping[str, Source] = field(default_factory=dict)
+    reads: Mapping[Reference, Source] = msgspec.field(default_factory=dict)
+    takes: Mapping[str, Source] = msgspec.field(default_factory=dict)
 
 
 NO_LINKS = Links()

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias
+
+import msgspec
 
 from provisioning.core.graph import compute_order, compute_reach, has_ring, invert, open_rings
 from provisioning.core.ids import ResourceId, get_number
@@ -23,8 +24,7 @@ class Step(StrEnum):
     FORGET = "forget"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Operation:
+class Operation(msgspec.Struct, frozen=True, kw_only=True):
     """One step of a change, and the numbers of the operations that must have succeeded first.
 
     `is_last` tells that it begins when all that are not have ended, however they did.

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+
+import msgspec
 
 from provisioning.core.ids import ResourceId, build_owner
 from provisioning.core.providers import Present
 from provisioning.core.resources import Resource
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(msgspec.Struct, frozen=True):
     """Why what stands in a place blocks a resource, and the ways out."""
 
     reason: str
     hint: str
 
 
-@dataclass(frozen=True, slots=True)
-class Ownership:
+class Ownership(msgspec.Struct, frozen=True):
     """The owner that marks of one infra of one workspace name."""
 
     workspace: str

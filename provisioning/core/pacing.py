@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import msgspec
+from msgspec.structs import replace
 
 from provisioning.core.errors import ProviderError, ProviderThrottled, ProviderTransient
 
 
-@dataclass(frozen=True, slots=True)
-class Pace:
+class Pace(msgspec.Struct, frozen=True):
     """How many calls a provider gets at once: additive increase, multiplicative decrease.
 
     The rule is TCP's (RFC 5681): a success raises the limit by `1/limit`, a throttled call
@@ -32,8 +32,7 @@ class Pace:
         return replace(self, limit=max(1.0, self.limit / 2))
 
 
-@dataclass(frozen=True, slots=True)
-class RetryPolicy:
+class RetryPolicy(msgspec.Struct, frozen=True):
     """When to make a failed call again: *attempts* in all, waiting *base* seconds, doubled."""
 
     attempts: int
@@ -55,8 +54,7 @@ class RetryPolicy:
         return delay
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """How much may happen at once, in all and to one provider, and how often to try."""
 
     parallelism: int

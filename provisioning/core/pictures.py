@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field, replace
 from typing import TypeAlias
+
+import msgspec
+from msgspec.structs import replace
 
 from provisioning.core.conditions import Condition
 from provisioning.core.graph import has_ring, open_rings
@@ -18,8 +20,7 @@ Name: TypeAlias = tuple[str, ResourceId]
 """An infra and a resource in it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Node:
+class Node(msgspec.Struct, frozen=True, kw_only=True):
     """One resource: its condition, what is to be said of it, and what it depends on."""
 
     name: Name
@@ -32,14 +33,13 @@ Picture: TypeAlias = Mapping[Name, Node]
 """Every node by its name; each of its needs is a node, too."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class View:
+class View(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of one infra: manifests, records, what a run is at, and what is suspended."""
 
     desired: Mapping[ResourceId, Resource]
     records: Mapping[ResourceId, Record]
     running: Collection[ResourceId] = ()
-    suspended: Mapping[ResourceId, str] = field(default_factory=dict)
+    suspended: Mapping[ResourceId, str] = msgspec.field(default_factory=dict)
 
 
 def compute_picture(views: Mapping[str, View]) -> Picture:

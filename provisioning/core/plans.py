@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
+
+import msgspec
 
 from provisioning.core.diffs import FieldChange
 from provisioning.core.errors import Source
@@ -23,8 +24,7 @@ class Risk(StrEnum):
     DESTRUCTIVE = "destructive"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlannedChange:
+class PlannedChange(msgspec.Struct, frozen=True, kw_only=True):
     """What is to be done with one resource, and why.
 
     `resource` is what is desired (None for a removal), `record` what was applied last,
@@ -73,8 +73,7 @@ def _compact(value: Tree) -> Tree:
     return summarise(value) if isinstance(value, bytes) else value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BlockedResource:
+class BlockedResource(msgspec.Struct, frozen=True, kw_only=True):
     """A resource that must not be touched now, and why.
 
     `awaits` is the infra whose turn it is, where nothing is wrong but the order.
@@ -87,8 +86,7 @@ class BlockedResource:
     awaits: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Drifted:
+class Drifted(msgspec.Struct, frozen=True, kw_only=True):
     """A resource that is not as desired, and is left so because its *policy* does not correct."""
 
     id: ResourceId
@@ -97,8 +95,7 @@ class Drifted:
     policy: DriftPolicy
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """The changes that take live to desired. Equal inputs in any order give equal plans.
 
     `changes`, `blocked`, `drifted` and `unchanged` are sorted by id. `outlook` holds the
@@ -112,7 +109,7 @@ class Plan:
     blocked: tuple[BlockedResource, ...] = ()
     drifted: tuple[Drifted, ...] = ()
     unchanged: tuple[ResourceId, ...] = ()
-    outlook: Mapping[ResourceId, Mapping[str, Tree]] = field(default_factory=dict, compare=False)
+    outlook: Mapping[ResourceId, Mapping[str, Tree]] = msgspec.field(default_factory=dict)
 
     @property
     def is_stuck(self) -> bool:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias, runtime_checkable
+
+import msgspec
 
 from provisioning.core.ids import Mark, ResourceId
 from provisioning.core.kinds import Kind
 from provisioning.core.values import Tree
 
 
-@dataclass(frozen=True, slots=True)
-class Present:
+class Present(msgspec.Struct, frozen=True):
     """It is there: its attributes under the names its spec uses, and the mark it bears.
 
     A true attribute `leftover` says that a call that was cut off left it unfinished, or left
@@ -28,13 +28,11 @@ class Present:
         return bool(self.attributes.get("leftover"))
 
 
-@dataclass(frozen=True, slots=True)
-class Absent:
+class Absent(msgspec.Struct, frozen=True):
     """It was looked for, and is proven not to be there."""
 
 
-@dataclass(frozen=True, slots=True)
-class Unreadable:
+class Unreadable(msgspec.Struct, frozen=True):
     """It could not be looked at; nothing may be concluded from that."""
 
     reason: str
@@ -43,8 +41,7 @@ class Unreadable:
 Observation: TypeAlias = Present | Absent | Unreadable
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
+class Target(msgspec.Struct, frozen=True, kw_only=True):
     """One resource to look at: its id, kind, and where it should be or was recorded.
 
     `attributes` hold what was recorded last, or for a resource never applied its desired spec.
@@ -55,8 +52,7 @@ class Target:
     attributes: Mapping[str, Tree]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Observed:
+class Observed(msgspec.Struct, frozen=True, kw_only=True):
     """Everything one `observe` found.
 
     `answers` holds one observation per target, in the order of the targets. `strays` are
@@ -64,11 +60,10 @@ class Observed:
     """
 
     answers: Sequence[Observation]
-    strays: Mapping[ResourceId, Present] = field(default_factory=dict)
+    strays: Mapping[ResourceId, Present] = msgspec.field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
+class Call(msgspec.Struct, frozen=True, kw_only=True):
     """One mutating call.
 
     Args:
@@ -146,8 +141,7 @@ class Provider(Protocol):
         """Let go of connections and handles."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class Found(msgspec.Struct, frozen=True, kw_only=True):
     """One thing in the world that bears a mark; *place* is what people know it by."""
 
     id: ResourceId
@@ -180,13 +174,11 @@ class Diagnoses(Protocol):
         """Return what is not well, each with its remedy; changes nothing that stays."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ready:
+class Ready(msgspec.Struct, frozen=True):
     """It serves."""
 
 
-@dataclass(frozen=True, slots=True)
-class Waiting:
+class Waiting(msgspec.Struct, frozen=True):
     """It does not serve yet, and *reason* says what it waits for."""
 
     reason: str

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 
 import msgspec
 
@@ -37,8 +36,7 @@ def know_nothing(reference: Reference, source: Source) -> Tree:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Outlook:
+class Outlook(msgspec.Struct, frozen=True):
     """What can be said of a resource's fields at this point of a run.
 
     `values` are known; the names in `pending` will be known once it is applied.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 import msgspec
 
@@ -23,8 +22,7 @@ UNSEEN = Unreadable("nobody looked at it")
 Blocked = Mapping[ResourceId, BlockedResource]
 
 
-@dataclass(frozen=True, slots=True)
-class Removals:
+class Removals(msgspec.Struct, frozen=True):
     """The removals, and everything that is blocked, the desired included."""
 
     changes: list[PlannedChange]

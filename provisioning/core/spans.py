@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+import msgspec
 
 DAY = 86400.0
 SPAN_HINT = "write 90s, 45m, 3h or 2d"
@@ -12,8 +13,7 @@ _SPAN = re.compile(r"(\d{1,9})([smhd])\Z")
 _SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(msgspec.Struct, frozen=True):
     """A length of time: days of the calendar, which a change of the clocks makes longer or
     shorter, and exact seconds (RFC 5545, section 3.3.6).
     """

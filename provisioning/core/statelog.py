@@ -22,7 +22,6 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -62,8 +61,7 @@ class EntryKind(StrEnum):
     SNAPSHOT = "snapshot"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LogView:
+class LogView(msgspec.Struct, frozen=True, kw_only=True):
     """The state log at one head, without the resources. An absent log has no head."""
 
     head: CommitId | None = None
@@ -85,14 +83,13 @@ class LogView:
         return self.begin is None or not self.begin.intents
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """One commit to append: the files it writes (None removes), and its message."""
 
     kind: EntryKind
     subject: str
     trailers: Mapping[str, str]
-    files: Mapping[str, bytes | None] = field(default_factory=dict)
+    files: Mapping[str, bytes | None] = msgspec.field(default_factory=dict)
 
     @property
     def message(self) -> str:

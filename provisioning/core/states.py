@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+import msgspec
 
 from provisioning.core.handovers import Handover, Origin
 from provisioning.core.ids import CommitId, ResourceId
@@ -15,8 +16,7 @@ from provisioning.core.secrecy import list_secret_texts
 from provisioning.core.values import Tree
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DesiredState:
+class DesiredState(msgspec.Struct, frozen=True, kw_only=True):
     """What the workspace asks for at *commit*; `files` are the workspace files specs name.
 
     Interpolations are resolved as far as they do not depend on other resources, every
@@ -30,11 +30,14 @@ class DesiredState:
     commit: CommitId
     resources: Mapping[ResourceId, Resource]
     order: tuple[ResourceId, ...]
-    files: Mapping[str, bytes] = field(default_factory=dict)
-    secrets: Mapping[str, Tree] = field(default_factory=dict, repr=False)
+    files: Mapping[str, bytes] = msgspec.field(default_factory=dict)
+    secrets: Mapping[str, Tree] = msgspec.field(default_factory=dict)
     has_secrets: bool = False
-    reads: Mapping[str, Tree] = field(default_factory=dict, repr=False)
-    removed: Mapping[ResourceId, Resource] = field(default_factory=dict)
+    reads: Mapping[str, Tree] = msgspec.field(default_factory=dict)
+    removed: Mapping[ResourceId, Resource] = msgspec.field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        return f"<DesiredState of {self.infra} at {self.commit}>"  # it holds secrets
 
     def build_redactor(self) -> Redactor:
         """Return what removes this state's secrets from texts."""
@@ -44,8 +47,7 @@ class DesiredState:
         return Redactor(list_secret_texts([*specs, *self.secrets.values()]))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RecordedState:
+class RecordedState(msgspec.Struct, frozen=True, kw_only=True):
     """What was applied last, as the state log has it at *head*.
 
     `unfinished` are the creations of runs that were cut off, one for each resource and
@@ -57,8 +59,8 @@ class RecordedState:
     head: CommitId | None
     records: Mapping[ResourceId, Record]
     unfinished: tuple[Record, ...] = ()
-    origins: Mapping[ResourceId, Origin] = field(default_factory=dict)
-    handovers: Mapping[ResourceId, Handover] = field(default_factory=dict)
+    origins: Mapping[ResourceId, Origin] = msgspec.field(default_factory=dict)
+    handovers: Mapping[ResourceId, Handover] = msgspec.field(default_factory=dict)
 
     def find(self, resource: Resource) -> Record | None:
         """Return the record of *resource*, under the id and of the infra that it had before."""
@@ -85,8 +87,7 @@ class RecordedState:
         return old if old and is_new and old.kind == resource.kind else None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LiveState:
+class LiveState(msgspec.Struct, frozen=True, kw_only=True):
     """What the providers answered; a missing key means that nobody looked.
 
     `current` is what is at the recorded place, or at the desired one for a resource that
@@ -96,5 +97,5 @@ class LiveState:
     """
 
     current: Mapping[ResourceId, Observation]
-    elsewhere: Mapping[ResourceId, Observation] = field(default_factory=dict)
-    leftovers: Mapping[int, Observation] = field(default_factory=dict)
+    elsewhere: Mapping[ResourceId, Observation] = msgspec.field(default_factory=dict)
+    leftovers: Mapping[int, Observation] = msgspec.field(default_factory=dict)

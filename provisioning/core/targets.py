@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+import msgspec
 
 from provisioning.core.errors import ProvisioningError, Source
 from provisioning.core.ids import ResourceId
@@ -19,8 +20,7 @@ from provisioning.core.values import Tree, Unknown, has_unknown
 Targets = Mapping[ResourceId, Target]
 
 
-@dataclass(frozen=True, slots=True)
-class Places:
+class Places(msgspec.Struct, frozen=True):
     """The targets of one look at the world, under the id each answer is for.
 
     The first three maps are those of `LiveState`; `infras` tells of those of `current` that bear
@@ -28,10 +28,10 @@ class Places:
     and under its new one too, for a run that moved it may have been cut off.
     """
 
-    current: dict[ResourceId, Target] = field(default_factory=dict)
-    elsewhere: dict[ResourceId, Target] = field(default_factory=dict)
-    leftovers: dict[int, Target] = field(default_factory=dict)
-    infras: dict[ResourceId, str] = field(default_factory=dict)
+    current: dict[ResourceId, Target] = msgspec.field(default_factory=dict)
+    elsewhere: dict[ResourceId, Target] = msgspec.field(default_factory=dict)
+    leftovers: dict[int, Target] = msgspec.field(default_factory=dict)
+    infras: dict[ResourceId, str] = msgspec.field(default_factory=dict)
 
 
 def compute_places(
@@ -95,8 +95,7 @@ def _find_wanted_place(
     return {} if has_unknown(place) else place
 
 
-@dataclass(frozen=True, slots=True)
-class _Guess:
+class _Guess(msgspec.Struct, frozen=True):
     """Answers references from what is recorded, or else from what is desired."""
 
     desired: DesiredState

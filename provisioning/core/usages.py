@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 from provisioning.core.ids import ResourceId
 from provisioning.core.interpolation import Reference, parse_text
@@ -13,8 +14,7 @@ from provisioning.core.ways import Settings, Ways, find_ways, is_related
 from provisioning.core.whys import Application, Authorship, Compacted, Link
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Keeping:
+class Keeping(msgspec.Struct, frozen=True, kw_only=True):
     """The SOPS file that holds a secret, and who changed it last.
 
     `key` is the place in it, "" for the whole; `is_there` tells whether there is such a key.
@@ -29,8 +29,7 @@ class Keeping:
     created: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Usage:
+class Usage(msgspec.Struct, frozen=True, kw_only=True):
     """A field that reads a secret: where that is written, and the run that applied it last.
 
     `file` is where its infra finds the secret, "" if nowhere. `reads` are the references to the
@@ -47,8 +46,7 @@ class Usage:
     is_newer: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Usages:
+class Usages(msgspec.Struct, frozen=True, kw_only=True):
     """The answer: the files that hold *secret*, the settings that name it, and who uses it."""
 
     secret: str

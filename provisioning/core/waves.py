@@ -8,7 +8,8 @@ a run makes or changes never waits for a wave.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from provisioning.core.graph import compute_reach, invert
 from provisioning.core.operations import Operation, Step

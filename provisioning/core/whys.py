@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+import msgspec
 
 from provisioning.core.errors import InvalidArgument, Source
 from provisioning.core.ids import CommitId, ResourceId, RunId
@@ -16,8 +17,7 @@ MANIFEST, COMPUTED = "manifest", "computed"
 _STEP = re.compile(r"\.?([^.\[\]]+)|\[(\d+)\]")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Authorship:
+class Authorship(msgspec.Struct, frozen=True, kw_only=True):
     """The commit that wrote a line; `time` is in seconds since the epoch."""
 
     commit: CommitId
@@ -26,8 +26,7 @@ class Authorship:
     subject: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Link:
+class Link(msgspec.Struct, frozen=True, kw_only=True):
     """One place that says something: what it is called, its layer, where it is, who wrote it.
 
     `written` is what stands there, interpolations and all; `by` is None for what is in no
@@ -41,8 +40,7 @@ class Link:
     by: Authorship | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Application:
+class Application(msgspec.Struct, frozen=True, kw_only=True):
     """The run that applied it, as its record tells; `time` is when it ended."""
 
     run: RunId
@@ -56,15 +54,13 @@ class Application:
     because: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Compacted:
+class Compacted(msgspec.Struct, frozen=True):
     """The run that applied it, of which a snapshot left nothing but the name."""
 
     run: RunId
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Why:
+class Why(msgspec.Struct, frozen=True, kw_only=True):
     """The answer: what Git asks for, link by link, and the run that made it so.
 
     `is_desired` tells whether Git still asks for the resource; `is_newer` that Git asks for

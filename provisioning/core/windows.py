@@ -7,10 +7,11 @@ show what its cron expression names; see `core.crons` for what they skip or show
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta, tzinfo
 from enum import StrEnum
 from math import ceil
+
+import msgspec
 
 from provisioning.core.crons import Cron
 from provisioning.core.spans import DAY, Span
@@ -25,8 +26,7 @@ class Effect(StrEnum):
     """Nothing: a layer below said otherwise."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Window:
+class Window(msgspec.Struct, frozen=True, kw_only=True):
     """A time that comes again: from each minute that *cron* names in *zone*, for *span*."""
 
     name: str

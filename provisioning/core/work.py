@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from typing import NamedTuple
 
+import msgspec
+
 
 class Urgency(IntEnum):
     """Why something is to be done, the most urgent first."""
@@ -57,8 +59,7 @@ class Standing(StrEnum):
     RUNNING = "running"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Work:
+class Work(msgspec.Struct, frozen=True, kw_only=True):
     """One key, taken or queued: since when, in seconds of the caller's clock, and why.
 
     `failures` is how often in a row it came out badly; `due` is when it may be taken.
@@ -79,8 +80,7 @@ class Work:
         return max(self.since, self.due)
 
 
-@dataclass(frozen=True, slots=True)
-class Ending:
+class Ending(msgspec.Struct, frozen=True):
     """How work ended: whether what needs it may go on, and in how many seconds to try again.
 
     What is merely waited for, as another's lock, is no failure.

@@ -7,9 +7,10 @@ import re
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from itertools import count
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from provisioning.core.errors import (
     InvalidConfiguration,
@@ -38,8 +39,7 @@ SHOWN = 300
 _URL = re.compile(r"https?://[\w.:\[\]-]+(/[\w.~/-]*)?", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(msgspec.Struct, frozen=True):
     """What a forge answered: the status, the JSON, and the words of a refusal.
 
     `total` is how many items a list has on all its pages, if the forge told; `date` is its own

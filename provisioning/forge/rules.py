@@ -8,11 +8,12 @@ from __future__ import annotations
 import http
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import quote
+
+from msgspec.structs import replace
 
 from provisioning.core.errors import InvalidConfiguration, ProvisioningError, RemoteRefused
 from provisioning.core.forge_facts import EVENTS, Facts, Hook, Hosting, Protection

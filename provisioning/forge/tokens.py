@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import secrets
 import stat
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from provisioning.core.errors import InvalidConfiguration
 from provisioning.core.redaction import Redactor
@@ -15,8 +16,7 @@ LIMIT = 4096
 """Bytes of the largest file that may hold a token."""
 
 
-@dataclass(frozen=True, slots=True)
-class TokenFile:
+class TokenFile(msgspec.Struct, frozen=True):
     """The file at *path*, which holds a token and nothing else.
 
     Args:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from provisioning.core.ids import BlobId, CommitId
 
@@ -13,8 +14,7 @@ STRIPPED = " .,:;\"\\'"
 """What Git takes off both ends of a name: `crud` in its ident.c."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Commit:
+class Commit(msgspec.Struct, frozen=True, kw_only=True):
     """One commit; `time` is in seconds since the epoch, `trailers` as `git interpret-trailers`."""
 
     id: CommitId
@@ -25,8 +25,7 @@ class Commit:
     time: int
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True):
     """One entry of a folder."""
 
     name: str
@@ -35,16 +34,14 @@ class Entry:
     is_file: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class File:
+class File(msgspec.Struct, frozen=True):
     """One file below a folder, by its path from there."""
 
     path: str
     blob: BlobId
 
 
-@dataclass(frozen=True, slots=True)
-class FileChange:
+class FileChange(msgspec.Struct, frozen=True):
     """One path whose file differs between two trees; None where there is none."""
 
     path: str

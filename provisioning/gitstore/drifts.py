@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from provisioning.core.ids import CommitId
 from provisioning.core.reviews.drifts import (
@@ -24,8 +25,7 @@ REMEMBERED = 50
 """Commits of a branch among which ours is looked for."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DriftBranch:
+class DriftBranch(msgspec.Struct, frozen=True, kw_only=True):
     """A branch as it was fetched. *is_ours* tells that its newest commit is one of ours.
 
     `note` is that of our newest commit, None if there is none; `time` is that of the newest

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from provisioning.core.errors import RepositoryUnusable
 from provisioning.core.ids import CommitId
@@ -20,8 +21,7 @@ PAGE, GROWTH, LARGEST = 200, 5, 25_000
 FORMAT = "--format=%H%x00%P%x00%ct%x00%B%x1e"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EntryHead:
+class EntryHead(msgspec.Struct, frozen=True, kw_only=True):
     """One entry of a state log, as its commit tells it; `time` is seconds since the epoch.
 
     The message is taken apart when it is asked for: of ten thousand, few are.

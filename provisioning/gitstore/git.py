@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
+
+import msgspec
 
 from provisioning.core.errors import RepositoryUnusable
 
@@ -56,8 +57,7 @@ USAGE = 129
 PASSWORD = re.compile(r"(?<=://)[^/\s]+@")
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True):
     """What the git program answered: its exit status, and its two outputs as text."""
 
     status: int

@@ -37,8 +37,7 @@ EVERYTHING = 2**31
 _PREFIX = re.compile(r"\A(run )?\d+:? ?")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Happening:
+class Happening(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that happened: when (RFC 3339, UTC), where, in which run, to what, and what."""
 
     time: str

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from provisioning.core.errors import RepositoryUnusable
 from provisioning.core.ids import CommitId
@@ -11,8 +12,7 @@ from provisioning.core.ids import CommitId
 AUTHOR = ("provisioning", "provisioning@localhost")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Merge:
+class Merge(msgspec.Struct, frozen=True, kw_only=True):
     """A merge commit that no ref points to, or the files in which the two sides conflict."""
 
     commit: CommitId | None

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from provisioning.core.errors import InvalidArgument
 from provisioning.core.ids import CommitId
@@ -22,8 +23,7 @@ SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 HINT = "write a commit of {branch}, a time as in 2026-03-01T12:00, or '3h ago'"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Moment:
+class Moment(msgspec.Struct, frozen=True, kw_only=True):
     """A commit of the branch; `time`, in seconds since the epoch, if a time was asked for."""
 
     commit: CommitId

@@ -13,8 +13,9 @@ import mmap
 import os
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 KINDS = {1: "commit", 2: "tree", 3: "blob", 4: "tag"}
 OFFSET_DELTA, NAME_DELTA = 6, 7
@@ -32,8 +33,7 @@ UNUSUAL = (OSError, ValueError, IndexError, KeyError, TypeError, zlib.error)
 """What reading raises when a file is not as it should be."""
 
 
-@dataclass(frozen=True, slots=True)
-class TreeEntry:
+class TreeEntry(msgspec.Struct, frozen=True):
     """One entry of a tree; a name that is not UTF-8 has surrogates in it (PEP 383)."""
 
     name: str

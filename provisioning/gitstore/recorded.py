@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
+import msgspec
+
 from provisioning.core.ids import CommitId, ResourceId
 from provisioning.core.records import Record
 from provisioning.core.statelog import RESOURCES
@@ -16,8 +18,7 @@ if TYPE_CHECKING:
     from provisioning.gitstore.repository import Repository
 
 
-@dataclass(frozen=True, slots=True)
-class RecordChanges:
+class RecordChanges(msgspec.Struct, frozen=True):
     """What differs between two recorded states: whose records, and by how many there are more."""
 
     names: frozenset[ResourceId]

@@ -7,8 +7,9 @@ import os
 import re
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from provisioning.core.errors import (
     HeadMoved,
@@ -74,8 +75,7 @@ SHOWN = 4
 """Lines of a remote's answer that a message repeats."""
 
 
-@dataclass(frozen=True, slots=True)
-class Exchange:
+class Exchange(msgspec.Struct, frozen=True):
     """One exchange with a remote: the Git command, what it took, and whether it was a yes."""
 
     command: str

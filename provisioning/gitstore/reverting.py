@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from provisioning.core.errors import HeadMoved, RepositoryUnusable
 from provisioning.core.ids import CommitId
@@ -16,8 +17,7 @@ if TYPE_CHECKING:
     from provisioning.gitstore.repository import Repository
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reverted:
+class Reverted(msgspec.Struct, frozen=True, kw_only=True):
     """The tree in which the paths are as they were; `conflicts` are those changed since."""
 
     tree: str

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from provisioning.core.diffs import compute_recorded
 from provisioning.core.errors import Blocked, ProviderError, ProvisioningError, Source
@@ -25,8 +26,7 @@ from provisioning.reconciler.guarding import call_provider
 NOWHERE = Source("", 0)
 
 
-@dataclass(frozen=True, slots=True)
-class Adoption:
+class Adoption(msgspec.Struct, frozen=True):
     """The plan, the records that it writes, and the log it was computed from."""
 
     plan: Plan

@@ -28,8 +28,7 @@ from provisioning.reconciler.guarding import call_provider, check_attributes, ob
 from provisioning.reconciler.leasing import Lease
 
 
-@dataclass(frozen=True, slots=True)
-class Made:
+class Made(msgspec.Struct, frozen=True):
     """An operation that was made: the resource's attributes, and its record (None: gone).
 
     `unchanged` tells that, now that all is known, there was nothing to do.

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from provisioning.config.provenance import Layers
 from provisioning.core.errors import Source
@@ -22,8 +23,7 @@ if TYPE_CHECKING:
     from provisioning.gitstore.repository import Repository
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Checkout:
+class Checkout(msgspec.Struct, frozen=True, kw_only=True):
     """The workspace at *commit*; nothing is read before it is asked for.
 
     Args:
@@ -41,7 +41,7 @@ class Checkout:
     compiler: Compiler
     kinds: Mapping[str, Kind]
     load_layers: Callable[[str], Layers]
-    _compiled: dict[str, Mapping[ResourceId, Resource]] = field(default_factory=dict)
+    _compiled: dict[str, Mapping[ResourceId, Resource]] = msgspec.field(default_factory=dict)
 
     def list_infras(self) -> list[str]:
         """Return the names of its infras, sorted."""

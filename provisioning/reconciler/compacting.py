@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from provisioning.core.compacting import Survey
 from provisioning.core.errors import Blocked, HeadMoved, StateLogDamaged
@@ -21,8 +22,7 @@ if TYPE_CHECKING:
     from provisioning.gitstore.statelog import GitStateLog
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Compaction:
+class Compaction(msgspec.Struct, frozen=True, kw_only=True):
     """What is to become of a state log as it stands at *view*."""
 
     log: GitStateLog

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from provisioning import __version__
 from provisioning.core.desired import raise_problems
@@ -44,8 +45,7 @@ NOT_MANIFESTS = frozenset({"files", "templates"})
 """Folders of an infra whose files are material for resources, not manifests."""
 
 
-@dataclass(frozen=True, slots=True)
-class Manifest:
+class Manifest(msgspec.Struct, frozen=True):
     """One manifest of an infra, by its path there; its resources are read when asked for."""
 
     path: str

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import msgspec
+from msgspec.structs import replace
 
 from provisioning.core.errors import HeadMoved, LockHeld, ProvisioningError
 from provisioning.core.fights import REACH, hold_contested
@@ -49,8 +51,7 @@ REPLANS = 8
 """How often a plan is computed again because somebody else wrote to the state log meanwhile."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reconciler:
+class Reconciler(msgspec.Struct, frozen=True, kw_only=True):
     """Keeps one infra equal to Git. All it needs is in its arguments; see `bootstrap`.
 
     Args:

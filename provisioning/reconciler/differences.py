@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from provisioning.core.diffs import FieldChange, compute_diff
 from provisioning.core.ids import ResourceId
@@ -14,8 +14,7 @@ from provisioning.reconciler.cycle import Reconciler
 from provisioning.reconciler.observing import observe_live
 
 
-@dataclass(frozen=True, slots=True)
-class Differences:
+class Differences(msgspec.Struct, frozen=True):
     """What is live and not as recorded, what is gone, and what could not be read and why."""
 
     changed: dict[ResourceId, tuple[FieldChange, ...]]

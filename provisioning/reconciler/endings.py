@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import msgspec
 
@@ -19,8 +18,7 @@ BAD = frozenset({Outcome.FAILED, Outcome.UNCERTAIN, Outcome.SKIPPED})
 """The outcomes after which nothing that depends on it may go on."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
+class Ended(msgspec.Struct, frozen=True):
     """How one operation ended.
 
     `record` is what the state log must keep of it, also when it failed; None for nothing.
@@ -39,8 +37,7 @@ class Ended:
         return self.outcome not in BAD
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Execution:
+class Execution(msgspec.Struct, frozen=True, kw_only=True):
     """What a run did: a change for each planned one, and the records to write (None: gone).
 
     `cleaned` are the leftovers that are gone, by the position in `RecordedState.unfinished`.

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias
+
+import msgspec
 
 from provisioning.core.ids import ResourceId, RunId
 
@@ -23,8 +24,7 @@ class EventKind(StrEnum):
     RUN_RECORDED = "run-recorded"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
+class Event(msgspec.Struct, frozen=True, kw_only=True):
     """One event: which run, which resource if it is about one, and a sentence's worth of text.
 
     Of an operation it tells the `provider`, whether the provider `is_throttled`, and at the end

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from provisioning.core.errors import InvalidArgument
 from provisioning.core.ids import CommitId, ResourceId
@@ -15,8 +15,7 @@ from provisioning.reconciler.bookkeeping import check_settled, record_directly
 from provisioning.reconciler.cycle import Reconciler
 
 
-@dataclass(frozen=True, slots=True)
-class Forgetting:
+class Forgetting(msgspec.Struct, frozen=True):
     """The plan, and the log it was computed from."""
 
     plan: Plan

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from provisioning.core.errors import Blocked, InvalidArgument, ProviderError
 from provisioning.core.ids import Mark, ResourceId, RunId, build_owner

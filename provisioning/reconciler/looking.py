@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 import msgspec
+from msgspec.structs import replace
 
 from provisioning import __version__
 from provisioning.core.desired import compute_desired
@@ -60,8 +61,7 @@ class History(Protocol):
         """Tell whether *new* is *old* or follows it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sight:
+class Sight(msgspec.Struct, frozen=True, kw_only=True):
     """What one look saw, and the plan that follows from it.
 
     The three states hold all that the plan changes, and all that this depends on; what is
@@ -78,8 +78,7 @@ class Sight:
     settling: Settling | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Eyes:
+class Eyes(msgspec.Struct, frozen=True, kw_only=True):
     """Looks for one infra.
 
     Args:
@@ -298,8 +297,7 @@ def _list_resources(manifests: Iterable[Manifest]) -> Iterator[Resource]:
     return (resource for each in manifests for resource in each.read())
 
 
-@dataclass(frozen=True, slots=True)
-class _News:
+class _News(msgspec.Struct, frozen=True):
     """Which manifests are not those that were settled, and what is in them."""
 
     files: dict[str, SettledFile]

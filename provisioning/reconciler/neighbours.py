@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Protocol
+
+import msgspec
 
 from provisioning.core.errors import InvalidManifest, ProvisioningError
 from provisioning.core.handovers import Handover, Origin
@@ -41,8 +42,7 @@ class Claims(Protocol):
         """Return what *infra* asks for at *commit* that comes from another one."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Neighbourhood:
+class Neighbourhood(msgspec.Struct, frozen=True, kw_only=True):
     """The other infras, by their manifests and state logs."""
 
     infra: str

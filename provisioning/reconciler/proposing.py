@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+import msgspec
 
 from provisioning.core.errors import RemoteRefused
 from provisioning.core.forges import Forge, PullRequest
@@ -12,8 +13,7 @@ from provisioning.core.ids import CommitId
 SHORT = 10
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Proposer:
+class Proposer(msgspec.Struct, frozen=True, kw_only=True):
     """Opens pull requests to *branch*.
 
     Args:

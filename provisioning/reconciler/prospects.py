@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from provisioning.core.budgets import UNLIMITED, Budget
 from provisioning.core.gates import Verdict
@@ -25,8 +26,7 @@ if TYPE_CHECKING:
     from provisioning.core.windows import Window
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class Request(msgspec.Struct, frozen=True, kw_only=True):
     """What is asked of a cycle.
 
     `digest` is the plan that was approved; another plan is not applied. `allow` are the
@@ -45,8 +45,7 @@ class Request:
     corrects: frozenset[ResourceId] = frozenset()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Prospect:
+class Prospect(msgspec.Struct, frozen=True, kw_only=True):
     """Everything a look at the three states gave; nothing has been changed by it.
 
     The states hold what the plan changes and what this depends on: see `looking.Sight`, also
@@ -61,7 +60,7 @@ class Prospect:
     view: LogView
     judgement: Judgement | None
     reviewed: Reviewed | None = None
-    journals: list[Path] = field(default_factory=list)
+    journals: list[Path] = msgspec.field(default_factory=list)
     settling: Settling | None = None
 
     @property
@@ -89,8 +88,7 @@ class Conclusion(StrEnum):
     INTERRUPTED = "interrupted"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
+class Report(msgspec.Struct, frozen=True, kw_only=True):
     """What a cycle found and did; `run` is None if it wrote nothing."""
 
     conclusion: Conclusion
@@ -98,8 +96,7 @@ class Report:
     run: Run | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """What a cycle is told by the configuration.
 
     `lock_ttl` is in seconds, None for the lock backend that keeps no lock; `timeout` is the

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
 from itertools import dropwhile, islice
 from typing import TYPE_CHECKING
+
+import msgspec
+from msgspec.structs import replace
 
 from provisioning import __version__
 from provisioning.core.errors import InvalidArgument, ProvisioningError, Source
@@ -31,16 +33,14 @@ if TYPE_CHECKING:
     from provisioning.reconciler.cycle import Reconciler
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Begun:
+class Begun(msgspec.Struct, frozen=True, kw_only=True):
     """How a run began: its intention, and the head of the state log before it."""
 
     begin: Begin
     before: CommitId | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Replay:
+class Replay(msgspec.Struct, frozen=True, kw_only=True):
     """The plan computed again, and why it is another one if it is.
 
     `plan` is None if none could be computed.

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
+from msgspec.structs import replace
 
 from provisioning.core.ids import ResourceId
 from provisioning.core.kinds import Kind
@@ -19,8 +19,7 @@ from provisioning.gitstore.recorded import Records
 from provisioning.gitstore.settled import save_settlement
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settling:
+class Settling(msgspec.Struct, frozen=True, kw_only=True):
     """What a look saw, of which some is settled: see `core.settlements.compute_settlement`.
 
     `path` is the file that keeps it; it may vanish at any time.

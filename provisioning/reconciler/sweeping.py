@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+
+import msgspec
 
 from provisioning.core.errors import ProvisioningError
 from provisioning.core.sweeps import Needs, order_infras
@@ -14,8 +15,7 @@ GOOD = frozenset({Conclusion.UNCHANGED, Conclusion.APPLIED})
 """The conclusions after which those that refer to an infra may go on."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Swept:
+class Swept(msgspec.Struct, frozen=True, kw_only=True):
     """What became of one infra: its report, or the error, or whose trouble kept it waiting."""
 
     infra: str

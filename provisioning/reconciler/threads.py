@@ -5,15 +5,15 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Generic, TypeVar
+
+import msgspec
 
 Key = TypeVar("Key")
 Answer = TypeVar("Answer")
 
 
-@dataclass(frozen=True, slots=True)
-class Finished(Generic[Key, Answer]):
+class Finished(msgspec.Struct, Generic[Key, Answer], frozen=True):
     """A task that ended: its key, and either its answer or what it raised."""
 
     key: Key

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 import msgspec
 
@@ -23,8 +22,7 @@ SHARED = ("config/", "secrets/", "extensions/")
 NOWHERE = Source("", 0)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Undoing:
+class Undoing(msgspec.Struct, frozen=True, kw_only=True):
     """The commit that undoes a run, which no branch has yet.
 
     `paths` are the files it brings back; `shared` those of them that other infras read too;

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from provisioning.core.errors import ProvisioningError
 from provisioning.core.secrecy import list_secret_texts
@@ -22,8 +23,7 @@ TELLING = 8
 """Secrets of fewer characters are not looked for in other files: they are in many by chance."""
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Finding:
+class Finding(msgspec.Struct, frozen=True, order=True):
     """One thing that is wrong: the file, the commit if it is in history, what, and what to do."""
 
     path: str

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+
+import msgspec
 
 CREDENTIALS = {
     "an AWS access key": re.compile(rb"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"),
@@ -22,13 +23,15 @@ CREDENTIALS = {
 """The shapes of credentials that stand for themselves."""
 
 
-@dataclass(frozen=True, slots=True)
-class Exposed:
+class Exposed(msgspec.Struct, frozen=True):
     """One credential: what it is, its line counted from 1, and its text, for redaction alone."""
 
     what: str
     line: int
-    text: str = field(repr=False)
+    text: str
+
+    def __repr__(self) -> str:
+        return f"Exposed({self.what!r}, line {self.line})"
 
 
 def find_exposed(data: bytes) -> Iterator[Exposed]:

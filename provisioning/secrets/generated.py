@@ -6,8 +6,9 @@ import base64
 import hashlib
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
+
+import msgspec
 
 from provisioning.secrets.sops.errors import SopsError
 from provisioning.secrets.sops.tree import Branch, Value, from_plain
@@ -22,8 +23,7 @@ class Sort(StrEnum):
     TOKEN = "token"  # noqa: S105  a name
 
 
-@dataclass(frozen=True, slots=True)
-class Listed:
+class Listed(msgspec.Struct, frozen=True):
     """What may be told of a generated secret without a key."""
 
     name: str

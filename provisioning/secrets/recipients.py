@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from provisioning.secrets.keys import age, naming
 from provisioning.secrets.sops.data_keys import Keyring, unwrap_data_key

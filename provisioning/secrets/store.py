@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+
+import msgspec
+from msgspec.structs import replace
 
 from provisioning.core.errors import InvalidArgument
 from provisioning.core.ids import NAME
@@ -31,8 +33,7 @@ from provisioning.secrets.sops.tree import Branch, from_plain
 _FIELDS = {Sort.SSH_KEY: "private", Sort.TOKEN: "value"}
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
+class Kept(msgspec.Struct, frozen=True):
     """A generated secret, and the file it is in."""
 
     path: str

@@ -7,11 +7,12 @@ import signal
 import threading
 import traceback
 from collections.abc import Sequence
-from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 from types import FrameType
 from typing import Any
+
+import msgspec
 
 from provisioning.bootstrap.serving import build_service
 from provisioning.core.redaction import Redactor
@@ -33,8 +34,7 @@ PATIENCE = 100.0
 """Seconds that the runs in hand get to finish what is in hand, when the service is to stop."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
+class Options(msgspec.Struct, frozen=True, kw_only=True):
     """How to serve.
 
     Args:

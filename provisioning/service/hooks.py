@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 
+import msgspec
+
 from provisioning.core.errors import ProvisioningError
 from provisioning.core.hooks import PullHint, PushHint, UnreadableHook, parse_hook
 from provisioning.reconciler.serving.keeper import Keeper
@@ -21,8 +23,7 @@ REMEMBERED = 10_000
 """Deliveries that are remembered, so that a copy of one is refused."""
 
 
-@dataclass(frozen=True, slots=True)
-class HookReply:
+class HookReply(msgspec.Struct, frozen=True):
     """What is answered, and what the log says of it; neither tells why a signature is wrong."""
 
     status: HTTPStatus

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
+
+import msgspec
+from msgspec.structs import replace
 
 from provisioning.core.errors import ProviderError, ProviderThrottled, ProviderTransient
 from provisioning.core.ids import ResourceId
@@ -21,8 +23,7 @@ GATE_SECONDS = 30.0
 """How long a `Gate` holds anything before it gives the test up."""
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
+class Attempt(msgspec.Struct, frozen=True):
     """One call of a provider's *method* with *arguments*, not made yet."""
 
     provider: Provider

@@ -6,10 +6,13 @@ import hashlib
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import reduce
 from itertools import count
 from urllib.parse import quote
+
+import msgspec
+from msgspec.structs import replace
 
 from provisioning.core.errors import HeadMoved, RemoteRefused, RemoteUnreachable
 from provisioning.core.forges import Comment, Permission, PullRequest, Push, Status
@@ -18,16 +21,14 @@ from provisioning.core.ids import CommitId
 URL = "https://forge.example.org/ops/shop"
 
 
-@dataclass(frozen=True, slots=True)
-class Tree:
+class Tree(msgspec.Struct, frozen=True):
     """The files of a commit, and the commits that it follows."""
 
     files: Mapping[str, str]
     parents: tuple[CommitId, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(msgspec.Struct, frozen=True):
     """What *login* said of a commit by a review."""
 
     login: str
@@ -237,7 +238,7 @@ class MemoryForge:
         author = self.read_pull(number).author
         with self._enter(Permission.WRITE, author):
             thread = self._find(number)
-            thread.pull = replace(thread.pull, **news)  # type: ignore[arg-type]
+            thread.pull = replace(thread.pull, **news)
 
     def count_approvals(self, number: int, head: CommitId) -> int:
         """See `Forge.count_approvals`."""

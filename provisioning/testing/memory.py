@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from provisioning.core.errors import ProviderConflict, ProviderError
 from provisioning.core.ids import ResourceId

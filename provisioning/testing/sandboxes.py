@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
@@ -34,8 +33,7 @@ from provisioning.testing.worlds import World
 INFRA, WORKSPACE = "web", "0198f3c2"
 
 
-@dataclass(frozen=True, slots=True)
-class MemoryManifest:
+class MemoryManifest(msgspec.Struct, frozen=True):
     """See `provisioning.reconciler.looking.Manifest`."""
 
     resource: Resource
@@ -82,8 +80,7 @@ class Commits:
         return old <= new
 
 
-@dataclass(frozen=True, slots=True)
-class Neighbouring:
+class Neighbouring(msgspec.Struct, frozen=True):
     """See `provisioning.reconciler.neighbours.Claims`: each infra as it was committed last."""
 
     sandboxes: Mapping[str, Sandbox]

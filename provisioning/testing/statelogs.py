@@ -7,6 +7,8 @@ import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+import msgspec
+
 from provisioning.core.errors import HeadMoved
 from provisioning.core.fsck import LogCommit
 from provisioning.core.ids import CommitId, ResourceId
@@ -21,8 +23,7 @@ from provisioning.core.statelog import (
 from provisioning.gitstore.recorded import RecordChanges
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
+class Written(msgspec.Struct, frozen=True):
     """One entry as it was written, and all that stands after it."""
 
     commit: LogCommit
@@ -114,8 +115,7 @@ class MemoryStateLog:
             yield written.commit
 
 
-@dataclass(frozen=True, slots=True)
-class MemoryRecords:
+class MemoryRecords(msgspec.Struct, frozen=True):
     """See `provisioning.gitstore.recorded.Records`; each entry of the log has an id of its own."""
 
     log: MemoryStateLog

@@ -7,15 +7,16 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from copy import deepcopy
-from dataclasses import dataclass, replace
 from itertools import count
+
+import msgspec
+from msgspec.structs import replace
 
 from provisioning.core.ids import Mark, ResourceId
 from provisioning.core.values import Tree
 
 
-@dataclass(frozen=True, slots=True)
-class Live:
+class Live(msgspec.Struct, frozen=True):
     """One resource of a `World`: its opaque id there, and the mark it bears, if any."""
 
     id: str

@@ -3,10 +3,9 @@
 `docs/explanation/known-bugs-of-others.md` lists them all.
 """
 
-from dataclasses import replace
-
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from provisioning.core.errors import InvalidArgument
 from provisioning.core.ids import ResourceId

@@ -1,12 +1,12 @@
 """A look at what may have changed finds what a look at everything finds."""
 
 import tempfile
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from provisioning.core.errors import ProvisioningError
 from provisioning.core.ids import ResourceId
@@ -116,7 +116,8 @@ def compare(some, everything):
     if isinstance(everything, tuple):
         assert some == everything
         return
-    assert some.plan == replace(everything.plan, commit=some.plan.commit)
+    plan = replace(everything.plan, commit=some.plan.commit, outlook=some.plan.outlook)
+    assert some.plan == plan
     assert some.plan.digest == everything.plan.digest
     assert some.verdicts == everything.verdicts
     assert some.has_work == everything.has_work
@@ -198,4 +199,4 @@ def test_damage_settles_nothing(tmp_path):
     file = tmp_path / "settled.msgpack"
     for garbage in (b"", b"\x93\x01", file.read_bytes()[:-3], b"\x81\xa1\xff\x00"):
         file.write_bytes(garbage)
-        assert box.look(commit).plan == plan
+        assert replace(box.look(commit).plan, outlook=plan.outlook) == plan

@@ -107,10 +107,6 @@ class RunningService:
         self.wait(lambda: self.ask("status")["ready"] and not self.ask("queue")["queue"],
                   "an empty queue", seconds, pause)  # fmt: skip
 
-    def wait_busy(self) -> None:
-        """Wait until it does something."""
-        self.wait(lambda: self.ask("queue")["queue"], "it to begin", 20)
-
     def send(self, number: int) -> None:
         """Send a signal."""
         os.kill(self.process.pid, number)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from html import escape
+
+import msgspec
 
 from provisioning.cli.render.svg import render_svg
 from provisioning.core.diffs import Cause, FieldChange
@@ -40,8 +41,7 @@ figure {{ overflow-x: auto; margin: 1rem 0 }}
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Section:
+class Section(msgspec.Struct, frozen=True):
     """One infra of the page: its plan, what stands in the way, and what depends on what."""
 
     plan: Plan

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import replace
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
 import click
+from msgspec.structs import replace
 
 from provisioning.cli.sops import options as shared
 from provisioning.cli.sops.files import (

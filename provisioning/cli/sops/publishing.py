@@ -6,12 +6,12 @@ import json
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
+import msgspec
 
 from provisioning.cli.sops import options as shared
 from provisioning.cli.sops.files import Bench, Options, ask, exit_with
@@ -58,8 +58,7 @@ def publish(bench: Bench, /, file: str, **options: Any) -> int:
     return 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Parcel:
+class _Parcel(msgspec.Struct, frozen=True, kw_only=True):
     """A file, ready to go: where to, how its keys change, and what sends it."""
 
     path: Path

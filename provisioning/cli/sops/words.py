@@ -7,10 +7,10 @@ command's options may stand behind its files.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import click
+import msgspec
 
 from provisioning.secrets.sops.errors import SopsError
 
@@ -35,8 +35,7 @@ class SopsCommand(click.Command):
         return super().parse_args(ctx, [*filter(None, options), "--", *words])
 
 
-@dataclass(frozen=True, slots=True)
-class Word:
+class Word(msgspec.Struct, frozen=True):
     """One word in the form that click knows, with the value of an option.
 
     Args:

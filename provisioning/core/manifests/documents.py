@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from provisioning.core.values import Path, Tree, read_at
 
@@ -13,8 +13,7 @@ TOO_DEEP = f"maps and lists are nested more than {MAX_DEPTH} deep"
 DEPTH_HINT = "write it flatter, or as several resources that refer to each other"
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
+class Document(msgspec.Struct, frozen=True):
     """One document of a manifest file.
 
     Args:

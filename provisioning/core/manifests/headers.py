@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from provisioning.core.errors import InvalidArgument
 from provisioning.core.ids import NAME, ResourceId, build_resource_id, parse_resource_id
@@ -29,8 +30,7 @@ _NAME_HINT = "a name has up to 63 small letters, digits, - and _, as in web-1"
 _LIST_HINT = "write dependsOn: [Kind/name]"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Header:
+class Header(msgspec.Struct, frozen=True, kw_only=True):
     """What a manifest says besides its spec; None is what could not be read."""
 
     kind: Kind | None

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+
+import msgspec
+from msgspec.structs import replace
 
 from provisioning.core.errors import ProvisioningError
 from provisioning.core.interpolation import is_templated, parse_text
@@ -24,8 +27,7 @@ _WHEN = 'write when: "{{config.values.KEY}}", or {value: …, in: […]}'
 _FOR_EACH, _WHEN_KEY = ("forEach",), ("when",)
 
 
-@dataclass(frozen=True, slots=True)
-class Instance:
+class Instance(msgspec.Struct, frozen=True):
     """One resource that a document stands for, as a document under review of its own.
 
     `given` are the settings that decide whether it is there.
@@ -141,8 +143,7 @@ def _is_named(tree: dict[str, Tree]) -> bool:
     return isinstance(metadata, dict) and "name" in metadata
 
 
-@dataclass(frozen=True, slots=True)
-class _Filler:
+class _Filler(msgspec.Struct, frozen=True):
     """Writes one entry of the map into the tree of a document."""
 
     review: Review

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from provisioning.core.kinds import Kind, Problem
 from provisioning.core.manifests.documents import has_place
@@ -36,8 +37,7 @@ _REWORDED = {
 _CHOICE = re.compile(r"'([^']*)'")
 
 
-@dataclass(frozen=True, slots=True)
-class Located:
+class Located(msgspec.Struct, frozen=True):
     """One thing that is wrong with a spec, in an author's words."""
 
     path: Path

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from functools import cached_property
+
+import msgspec
 
 from provisioning.core.errors import InvalidManifest, ProvisioningError, Source
 from provisioning.core.manifests.documents import Document
@@ -20,8 +22,7 @@ _TYPES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Review:
+class Review(msgspec.Struct, frozen=True, dict=True):
     """A document under review; what is wrong is added to `problems`, once for each place.
 
     `entry` is the key of `forEach` that it stands for, "" if it stands for itself.
@@ -31,7 +32,10 @@ class Review:
     file: str
     problems: list[ProvisioningError]
     entry: str = ""
-    _reported: set[Path] = field(default_factory=set, init=False)
+
+    @cached_property
+    def _reported(self) -> set[Path]:
+        return set()
 
     def build_source(self, path: Path = ()) -> Source:
         """Return the place of *path*."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from provisioning.core.errors import InvalidManifest
 from provisioning.core.ids import ResourceId
@@ -16,8 +16,7 @@ from provisioning.core.values import Tree
 _EACH_HINT = 'only a manifest with forEach: "{{config.values.KEY}}" knows each'
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Spec:
+class Spec(msgspec.Struct, frozen=True, kw_only=True):
     """The checked spec, and what its interpolations ask for."""
 
     fields: dict[str, Tree]

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any, Final
 
+import msgspec
 from yaml import CSafeLoader
 from yaml.error import MarkedYAMLError
 from yaml.events import (
@@ -69,8 +69,7 @@ def parse_yaml(data: bytes, file: str) -> list[Document]:
         raise describe_yaml_error(exc, text, file) from exc
 
 
-@dataclass(frozen=True, slots=True)
-class _Anchored:
+class _Anchored(msgspec.Struct, frozen=True):
     """A finished node: its tree and depth, which entries are below it, its size as text."""
 
     tree: Tree

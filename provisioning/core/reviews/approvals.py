@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+import msgspec
 
 from provisioning.core.plans import Plan, PlannedChange
 from provisioning.core.reviews.records import ReviewRecord
 from provisioning.core.values import Digest
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reviewed:
+class Reviewed(msgspec.Struct, frozen=True, kw_only=True):
     """What was read of an infra: the effects that pull requests showed, and approved plans."""
 
     pulls: tuple[int, ...] = ()

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 PLACES = ("CODEOWNERS", "docs/CODEOWNERS", ".gitea/CODEOWNERS")
 """Where the file may be; the first that exists counts."""
@@ -16,8 +17,7 @@ PLACES = ("CODEOWNERS", "docs/CODEOWNERS", ".gitea/CODEOWNERS")
 _LONGEST = 200
 
 
-@dataclass(frozen=True, slots=True)
-class OwnerRule:
+class OwnerRule(msgspec.Struct, frozen=True):
     """The people who own what *pattern* matches, or does not if *negated*."""
 
     pattern: re.Pattern[str]

@@ -6,8 +6,9 @@ A command is a line `/provisioning VERB [INFRA]`, by itself. Everything else of 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from enum import StrEnum
+
+import msgspec
 
 from provisioning.core.ids import NAME
 from provisioning.core.values import find_nearest
@@ -42,16 +43,14 @@ MEANINGS = {
 """What each verb does, for `help`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(msgspec.Struct, frozen=True):
     """A command that can be carried out; *infra* is None for all of the pull request."""
 
     verb: Verb
     infra: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Misread:
+class Misread(msgspec.Struct, frozen=True):
     """A line that looks like a command and is none, and what was probably meant."""
 
     reason: str

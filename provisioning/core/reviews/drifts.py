@@ -7,8 +7,9 @@ that we wrote there has the trailers `Drift`, a digest of what differs, and `Sin
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
+
+import msgspec
 
 from provisioning.core.diffs import FieldChange
 from provisioning.core.errors import Source
@@ -29,8 +30,7 @@ GONE = "<!-- provisioning:drift -->"
 _HEADS = "refs/heads/"
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class DriftPlace:
+class DriftPlace(msgspec.Struct, frozen=True, order=True):
     """The resource that a pull request about drift is for."""
 
     infra: str
@@ -60,8 +60,7 @@ def find_drift(pull: PullRequest) -> DriftPlace | None:
     return None if pull.is_fork else parse_drift_ref(f"{_HEADS}{pull.head_branch}")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DriftNote:
+class DriftNote(msgspec.Struct, frozen=True, kw_only=True):
     """What a branch tells of its drift: the digest of what differs, and when it was first seen."""
 
     digest: str

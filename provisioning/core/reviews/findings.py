@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import msgspec
 
 from provisioning.core.errors import ProvisioningError
 from provisioning.core.forges import PullRequest, State, Status
@@ -20,8 +20,7 @@ CONTEXT = "provisioning"
 _WORST_LAST = list(Risk)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InfraReview:
+class InfraReview(msgspec.Struct, frozen=True, kw_only=True):
     """What was found of one infra; see `PullReview`.
 
     Args:
@@ -112,8 +111,7 @@ class InfraReview:
         )
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Exposure:
+class Exposure(msgspec.Struct, frozen=True, order=True):
     """A secret in plain text: where it is, and what it looks like; never the secret."""
 
     file: str
@@ -121,8 +119,7 @@ class Exposure:
     what: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PullReview:
+class PullReview(msgspec.Struct, frozen=True, kw_only=True):
     """What was found of a pull request.
 
     Args:
@@ -142,8 +139,8 @@ class PullReview:
     infras: tuple[InfraReview, ...] = ()
     problem: str = ""
     exposures: tuple[Exposure, ...] = ()
-    overlaps: dict[int, tuple[str, ...]] = field(default_factory=dict)
-    renamed: dict[str, str] = field(default_factory=dict)
+    overlaps: dict[int, tuple[str, ...]] = msgspec.field(default_factory=dict)
+    renamed: dict[str, str] = msgspec.field(default_factory=dict)
     is_trusted: bool = True
     is_foreign: bool = False
     applies_first: bool = False

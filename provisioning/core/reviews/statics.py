@@ -7,7 +7,8 @@ is filled in, rendered or run.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 from provisioning.core.diffs import Cause, FieldChange
 from provisioning.core.errors import Source
@@ -17,8 +18,7 @@ from provisioning.core.resources import Resource
 from provisioning.core.values import is_equal
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ManifestChange:
+class ManifestChange(msgspec.Struct, frozen=True, kw_only=True):
     """One resource whose manifest differs, and in what."""
 
     id: ResourceId

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+
+import msgspec
 
 from provisioning.core.reviews.codeowners import PLACES
 
@@ -11,8 +12,7 @@ _FOREIGN = frozenset({"docs", ".gitea", ".github", ".git", ".gitignore", ".gitat
 _PROSE = (".md", ".rst", ".adoc", "LICENSE", "NOTICE")
 
 
-@dataclass(frozen=True, slots=True)
-class Touched:
+class Touched(msgspec.Struct, frozen=True):
     """Infras with a changed file of their own, and those that a shared one may have touched."""
 
     directly: frozenset[str]

@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -42,8 +41,7 @@ class Note(msgspec.Struct, frozen=True):
     is_ready_changed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Papers:
+class Papers(msgspec.Struct, frozen=True):
     """Where the papers of one process lie."""
 
     log: Path

@@ -12,8 +12,9 @@ import os
 import stat
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from provisioning.core.errors import ProviderError
 from provisioning.providers.local.spelling import find_path_problem, split_path
@@ -24,8 +25,7 @@ Enter = Callable[[int, str], int]
 """Opens a folder of the given name in the given open folder."""
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Folder:
+class Folder(msgspec.Struct, frozen=True, order=True):
     """A folder below one of the roots, by the names that lead to it."""
 
     root: Path

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
+
+import msgspec
 
 from provisioning.core.errors import ProviderError
 from provisioning.core.ids import ResourceId
@@ -55,8 +56,7 @@ class Served(Protocol):
         """See `Provider.delete`."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Parts:
+class _Parts(msgspec.Struct, frozen=True):
     roots: Roots
     processes: Processes
     served: Mapping[str, Served]

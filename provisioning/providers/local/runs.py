@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 
 import msgspec
+from msgspec.structs import replace
 
 from provisioning.core.ids import Mark, get_number, parse_mark
 from provisioning.core.values import UNDECODABLE, Tree
@@ -14,8 +14,7 @@ from provisioning.providers.local.scanning import Member, Seen
 from provisioning.providers.local.starting import SPEC_VARIABLE, LiveSpec
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
+class Run(msgspec.Struct, frozen=True, kw_only=True):
     """One run of a process, of which something is there: it runs, or has ended as it should.
 
     Args:

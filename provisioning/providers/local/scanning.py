@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from provisioning.core.ids import Mark, parse_mark
 
@@ -19,8 +20,7 @@ STATE, SESSION, STARTED, STACK = 0, 3, 19, 25
 ENDED = {"Z", "X"}
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(msgspec.Struct, frozen=True):
     """A live process: its session, and its start in clock ticks since boot.
 
     A process id is used again when its process is gone; together with the start it is not.
@@ -38,8 +38,7 @@ class Seen:
         return self.pid == self.session
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
+class Member(msgspec.Struct, frozen=True):
     """A live process that bears a mark, and the environment it was started with."""
 
     seen: Seen

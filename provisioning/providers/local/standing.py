@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
-from dataclasses import dataclass
+
+import msgspec
 
 from provisioning.core.errors import ProviderConflict
 from provisioning.core.ids import Mark
@@ -12,8 +13,7 @@ from provisioning.providers.local.marks import PARENT, read_attribute, read_mark
 from provisioning.providers.local.spelling import name_new, name_sidecar
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(msgspec.Struct, frozen=True):
     """What stands at a place.
 
     Args:

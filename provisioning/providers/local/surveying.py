@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from provisioning.core.ids import Mark
 from provisioning.providers.local.marks import MARK, read_mark, write_attribute
@@ -14,8 +15,7 @@ from provisioning.providers.local.paths import FOLDER
 from provisioning.providers.local.spelling import MARK_SUFFIX, NEW_SUFFIX
 
 
-@dataclass(frozen=True, slots=True)
-class Marked:
+class Marked(msgspec.Struct, frozen=True):
     """A file or directory that bears a mark; *path* is written as a spec writes it."""
 
     path: str

@@ -18,6 +18,7 @@ from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
 
+import msgspec
 from inotify_simple import INotify, flags
 
 from provisioning.core.errors import ProviderError
@@ -51,8 +52,7 @@ class _Watched:
     names: dict[str, set[str]] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class _Followed:
+class _Followed(msgspec.Struct, frozen=True):
     """What one owner has: folders with names, and processes by pid and start."""
 
     files: frozenset[tuple[str, str]] = frozenset()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 import msgspec
 
@@ -31,8 +30,7 @@ ANSWER = "<!-- provisioning:answer -->"
 """The first line of our answers."""
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
+class Said(msgspec.Struct, frozen=True):
     """A command, who said it, and in which comment."""
 
     command: Command
@@ -40,16 +38,14 @@ class Said:
     comment: int
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True):
     """What became of a command, and what is remembered from now on."""
 
     text: str
     record: ReviewRecord
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Responder:
+class Responder(msgspec.Struct, frozen=True, kw_only=True):
     """Deals with the comments of pull requests.
 
     Args:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from provisioning.core.errors import Blocked, PlanChanged
 from provisioning.core.forges import Forge, State
@@ -19,8 +20,7 @@ from provisioning.reconciler.prospects import Conclusion, Report, Request
 GOOD = frozenset({Conclusion.APPLIED, Conclusion.UNCHANGED})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Applier:
+class Applier(msgspec.Struct, frozen=True, kw_only=True):
     """Applies pull requests.
 
     Args:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Protocol
+
+import msgspec
 
 from provisioning.core.forges import Forge, PullRequest
 from provisioning.core.ids import CommitId
@@ -29,8 +30,7 @@ class History(Protocol):
         """Tell whether *new* is *old* or follows it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Consent:
+class Consent(msgspec.Struct, frozen=True, kw_only=True):
     """Reads from the forge what was reviewed.
 
     Args:

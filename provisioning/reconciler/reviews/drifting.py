@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from provisioning.core.errors import HeadMoved, ProvisioningError
 from provisioning.core.forges import Forge, PullRequest
@@ -34,8 +35,7 @@ ATTEMPTS = 5
 """How often it is begun anew because somebody else did the same."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class Found(msgspec.Struct, frozen=True, kw_only=True):
     """What a look at an infra found: its drifts, and what can still have one."""
 
     infra: str
@@ -50,8 +50,7 @@ class Found:
         return resource is not None and resource.lifecycle.drift is DriftPolicy.PR
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Drifter:
+class Drifter(msgspec.Struct, frozen=True, kw_only=True):
     """Opens, rewrites and closes pull requests about drift; what is right is not written again.
 
     Args:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+import msgspec
+from msgspec.structs import replace
 
 from provisioning.core.errors import ProvisioningError
 from provisioning.core.forges import Forge, Permission, PullRequest
@@ -30,8 +32,7 @@ Look = Callable[[str, CommitId], Prospect]
 """Plans an infra at a commit, on top of the state log as it was fetched."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Inspector:
+class Inspector(msgspec.Struct, frozen=True, kw_only=True):
     """Looks at pull requests. All it needs is in its arguments; see `bootstrap`.
 
     Args:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 
 import msgspec
 
@@ -37,8 +36,7 @@ AT_ONCE = 4
 """Calls that are made to the forge at once."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Publisher:
+class Publisher(msgspec.Struct, frozen=True, kw_only=True):
     """Shows reviews. *redact* removes secrets from texts."""
 
     forge: Forge

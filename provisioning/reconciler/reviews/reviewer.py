@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+
+import msgspec
 
 from provisioning.core.errors import Blocked, HeadMoved, InvalidArgument
 from provisioning.core.forges import Forge
@@ -21,8 +22,7 @@ ATTEMPTS = 5
 """How often a review is begun anew because somebody else reviewed the same."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reviewer:
+class Reviewer(msgspec.Struct, frozen=True, kw_only=True):
     """Keeps what a forge shows of its pull requests equal to what is true."""
 
     forge: Forge

@@ -5,17 +5,16 @@ Its own `CronTrigger` counts weekdays from Monday, and takes only days that fit 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, tzinfo
 
+import msgspec
 from apscheduler.triggers.base import BaseTrigger
 
 from provisioning.core.crons import Cron
 
 
 @BaseTrigger.register
-@dataclass(frozen=True, slots=True)
-class CalendarTrigger:
+class CalendarTrigger(msgspec.Struct, frozen=True):
     """Fires at every moment that *cron* names in *zone*."""
 
     cron: Cron

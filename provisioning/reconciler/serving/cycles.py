@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
+
+import msgspec
 
 from provisioning.core.backoff import compute_backoff, compute_retry
 from provisioning.core.errors import LockHeld, ProvisioningError
@@ -29,8 +30,7 @@ from provisioning.reconciler.stopping import Stop
 from provisioning.reconciler.sweeping import GOOD
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cycles:
+class Cycles(msgspec.Struct, frozen=True, kw_only=True):
     """The work on one workspace; called from the crew's threads, one key at a time.
 
     *hint* lets the workspace be looked at for news.

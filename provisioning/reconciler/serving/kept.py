@@ -6,6 +6,8 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+import msgspec
+
 from provisioning.core.errors import LockHeld, ProvisioningError
 from provisioning.core.forges import Forge
 from provisioning.core.ids import CommitId
@@ -22,8 +24,7 @@ if TYPE_CHECKING:
     from provisioning.reconciler.reviews.reviewer import Reviewer
 
 
-@dataclass(frozen=True, slots=True)
-class Touched:
+class Touched(msgspec.Struct, frozen=True):
     """The infras whose folders changed, and whether something changed that any may read."""
 
     infras: frozenset[str]
@@ -91,8 +92,7 @@ class OpenWorkspace(Protocol):
         """Return the secret by which webhooks are signed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Towards:
+class Towards(msgspec.Struct, frozen=True):
     """What is worked towards: the workspace as it was opened, a commit of it, its infras."""
 
     workspace: OpenWorkspace
@@ -100,8 +100,7 @@ class Towards:
     infras: frozenset[str]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Last:
+class Last(msgspec.Struct, frozen=True, kw_only=True):
     """What became of an infra last: when, how, and when all was well.
 
     Times are of the crew's clock, in seconds; `due` is when it is tried again, if it is.

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TypeAlias
+
+import msgspec
 
 from provisioning.core.errors import ProvisioningError
 from provisioning.core.ids import CommitId
@@ -13,8 +14,7 @@ from provisioning.reconciler.events import Event
 from provisioning.reconciler.prospects import Report
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fetched:
+class Fetched(msgspec.Struct, frozen=True, kw_only=True):
     """A workspace was read: the commit found, and how many infras it has and changed."""
 
     workspace: str
@@ -25,8 +25,7 @@ class Fetched:
     touched: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FetchFailed:
+class FetchFailed(msgspec.Struct, frozen=True, kw_only=True):
     """A workspace could not be read; it is tried again in *retry* seconds."""
 
     workspace: str
@@ -34,16 +33,14 @@ class FetchFailed:
     retry: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConfigurationKept:
+class ConfigurationKept(msgspec.Struct, frozen=True, kw_only=True):
     """A workspace's settings are broken; it goes on with the last good ones."""
 
     workspace: str
     error: ProvisioningError
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CycleBegun:
+class CycleBegun(msgspec.Struct, frozen=True, kw_only=True):
     """A worker took up an infra, at a commit."""
 
     work: Work
@@ -51,16 +48,14 @@ class CycleBegun:
     waited: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CycleTold:
+class CycleTold(msgspec.Struct, frozen=True, kw_only=True):
     """Something happened within a run."""
 
     key: Key
     event: Event
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CycleEnded:
+class CycleEnded(msgspec.Struct, frozen=True, kw_only=True):
     """A cycle is over: with a report, or an error.
 
     Args:
@@ -93,8 +88,7 @@ class CycleEnded:
         return self.error.code if self.error else "failed"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reviewed:
+class Reviewed(msgspec.Struct, frozen=True, kw_only=True):
     """Pull requests were reviewed, or could not be."""
 
     work: Work
@@ -103,40 +97,35 @@ class Reviewed:
     error: ProvisioningError | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Defect:
+class Defect(msgspec.Struct, frozen=True, kw_only=True):
     """Something raised what is no error of ours; *trace* is its traceback."""
 
     key: Key | None
     trace: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WorkerHung:
+class WorkerHung(msgspec.Struct, frozen=True, kw_only=True):
     """A worker has given no sign of life for *seconds*; another takes its place."""
 
     work: Work
     seconds: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ForgeUntold:
+class ForgeUntold(msgspec.Struct, frozen=True, kw_only=True):
     """The forge could not be told something; it is told later."""
 
     workspace: str
     error: ProvisioningError
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WatchFailed:
+class WatchFailed(msgspec.Struct, frozen=True, kw_only=True):
     """Something cannot be watched; it is looked at now and then all the same."""
 
     workspace: str
     error: ProvisioningError
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Exchanged:
+class Exchanged(msgspec.Struct, frozen=True, kw_only=True):
     """A remote was asked something: `fetch`, `push` or `ls-remote`."""
 
     operation: str

@@ -6,11 +6,11 @@ import hashlib
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import msgspec
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.interval import IntervalTrigger
@@ -27,8 +27,7 @@ LEAP = 5.0
 """Seconds by which the wall clock may part from the monotonic one before that is a jump."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rhythm:
+class Rhythm(msgspec.Struct, frozen=True, kw_only=True):
     """How often one infra is looked at: each *interval* seconds, or as *cron* says in *zone*."""
 
     interval: float

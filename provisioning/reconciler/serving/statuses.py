@@ -9,8 +9,9 @@ from __future__ import annotations
 import threading
 import traceback
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
 from typing import TypeAlias
+
+import msgspec
 
 from provisioning.core.errors import LockHeld, ProvisioningError
 from provisioning.core.forges import Forge, State, Status
@@ -56,8 +57,7 @@ def compute_state(ended: CycleEnded) -> State:
     return State.PENDING if isinstance(ended.error, LockHeld) else State.FAILURE
 
 
-@dataclass(frozen=True, slots=True)
-class _Word:
+class _Word(msgspec.Struct, frozen=True):
     """What is to be said of an infra."""
 
     state: State

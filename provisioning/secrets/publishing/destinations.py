@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, TypeAlias
+
+import msgspec
 
 from provisioning.secrets.sops.errors import SopsError
 from provisioning.secrets.sops.rules import Rule, Rules, build_rule, fits
@@ -13,8 +14,7 @@ _PLACES = ("s3_bucket", "gcs_bucket", "vault_path")
 _VERSIONS = (1, 2)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bucket:
+class Bucket(msgspec.Struct, frozen=True, kw_only=True):
     """A bucket of S3, and what its keys begin with."""
 
     name: str
@@ -25,8 +25,7 @@ class Bucket:
         return f"s3://{self.name}/{self.prefix}{name}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Engine:
+class Engine(msgspec.Struct, frozen=True, kw_only=True):
     """A key-value engine of Vault, of API version 1 or 2, and a path in it."""
 
     address: str
@@ -44,8 +43,7 @@ class Engine:
 Destination: TypeAlias = Bucket | Engine
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DestinationRule:
+class DestinationRule(msgspec.Struct, frozen=True, kw_only=True):
     """Where files go; `recreation` is None if they go there as they are."""
 
     destination: Destination

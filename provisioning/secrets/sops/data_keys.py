@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Protocol
+
+from msgspec.structs import replace
 
 from provisioning.core.errors import ProvisioningError
 from provisioning.secrets.sops.cipher import KEY_BYTES

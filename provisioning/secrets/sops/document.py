@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from provisioning.secrets.sops.cipher import Cipher, as_bytes
 from provisioning.secrets.sops.errors import SopsError, Tampered, UndecryptableValue
@@ -17,8 +19,7 @@ _ENCRYPTED_ONLY_SALT = hashlib.sha256(b"sops").digest()
 """What the MAC begins with when it covers only what is encrypted."""
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
+class Document(msgspec.Struct, frozen=True):
     """A file: its documents (YAML may have several), encrypted or not, and its metadata."""
 
     branches: list[Branch]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import PurePath
 from typing import Protocol
+
+import msgspec
+from msgspec.structs import replace
 
 from provisioning.secrets.sops.cipher import Cipher
 from provisioning.secrets.sops.data_keys import (
@@ -78,8 +80,7 @@ class Store(Protocol):
         """Write one value."""
 
 
-@dataclass(frozen=True, slots=True)
-class Indents:
+class Indents(msgspec.Struct, frozen=True):
     """How many spaces each format indents by; None for its default."""
 
     yaml: int | None = None
@@ -87,7 +88,10 @@ class Indents:
     json_binary: int | None = None
 
 
-def open_store(kind: Format, indents: Indents = Indents()) -> Store:
+_DEFAULT_INDENTS = Indents()
+
+
+def open_store(kind: Format, indents: Indents = _DEFAULT_INDENTS) -> Store:
     """Return what reads and writes *kind*."""
     match kind:
         case Format.YAML:
@@ -161,13 +165,15 @@ def _is_metadata_key(key: str | Comment, store: str) -> bool:
     return key.startswith(f"{TOP_LEVEL_KEY}_") if store == "dotenv" else key == TOP_LEVEL_KEY
 
 
-@dataclass(slots=True, kw_only=True)
-class Opened:
+class Opened(msgspec.Struct, frozen=True, kw_only=True):
     """A file that was decrypted: its trees in plain text, and all to encrypt them again."""
 
     document: Document
     cipher: Cipher
     data_key: bytes
+
+    def __repr__(self) -> str:
+        return "Opened(***)"
 
     def seal(self, now: str) -> Document:
         """Return the document encrypted; values that did not change give the same text."""

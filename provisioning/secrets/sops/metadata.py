@@ -10,6 +10,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+import msgspec
+
 from provisioning.secrets.sops.errors import NotEncrypted, SopsError, UndecryptableValue
 from provisioning.secrets.sops.selection import RULES, Selection
 from provisioning.secrets.sops.tree import Branch, Value, as_plain, from_plain
@@ -23,8 +25,7 @@ _MOMENT = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:[.,]\d+)?(Z|[-+]\d\d:\
 _UTC = frozenset(("Z", "+00:00", "-00:00"))
 
 
-@dataclass(frozen=True, slots=True)
-class KeyType:
+class KeyType(msgspec.Struct, frozen=True):
     """How a kind of master key is written: the fields that name it, the optional ones first."""
 
     section: str
@@ -51,8 +52,7 @@ _ALWAYS_WRITTEN = ("age", "hc_vault")
 """The sections that a key group has even if they are empty."""
 
 
-@dataclass(frozen=True, slots=True)
-class MasterKey:
+class MasterKey(msgspec.Struct, frozen=True):
     """A key that wraps the data key, or a part of it.
 
     Args:
@@ -81,8 +81,7 @@ class MasterKey:
 KeyGroup = tuple[MasterKey, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Metadata:
+class Metadata(msgspec.Struct, frozen=True, kw_only=True):
     """The metadata of one file.
 
     With one key group each of its keys wraps the data key; with more, each group's keys wrap

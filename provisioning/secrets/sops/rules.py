@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from provisioning.secrets.keys import naming
 from provisioning.secrets.sops.errors import SopsError
@@ -21,8 +22,7 @@ FILE_NAME = ".sops.yaml"
 _NEAR_MISS = ".sops.yml"
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(msgspec.Struct, frozen=True):
     """What a creation rule says about a new file."""
 
     groups: tuple[KeyGroup, ...]
@@ -36,8 +36,7 @@ class Rule:
         return Selection.build(self.rules, only_encrypted=self.mac_only_encrypted)
 
 
-@dataclass(frozen=True, slots=True)
-class Rules:
+class Rules(msgspec.Struct, frozen=True):
     """A `.sops.yaml` that was read."""
 
     path: Path

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from provisioning.secrets.sops.errors import SopsError
 from provisioning.secrets.sops.patterns import compile_pattern
@@ -25,8 +26,7 @@ Comments = Sequence[Sequence[str]]
 """For each branch and list on the way to a value, the comments right before its place."""
 
 
-@dataclass(frozen=True, slots=True)
-class Selection:
+class Selection(msgspec.Struct, frozen=True):
     """Tells which values are encrypted.
 
     Args:

@@ -7,8 +7,9 @@ a file: those that are not UTF-8 are lone surrogates (PEP 383), so that any file
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Any, TypeAlias
+
+import msgspec
 
 from provisioning.secrets.sops.errors import PathNotFound, SopsError
 
@@ -19,16 +20,14 @@ Step: TypeAlias = str | int
 """A key of a branch, or a position in a list counted from 0."""
 
 
-@dataclass(frozen=True, slots=True)
-class Comment:
+class Comment(msgspec.Struct, frozen=True):
     """A comment, without its mark; `is_inline` if it stands behind a value."""
 
     text: str
     is_inline: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Timestamp:
+class Timestamp(msgspec.Struct, frozen=True):
     """A moment, as RFC 3339 writes it."""
 
     text: str

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 from uuid import uuid4
+
+import msgspec
+from msgspec.structs import replace
 
 from provisioning.core.diffs import compute_diff
 from provisioning.core.ids import Mark, ResourceId, RunId, build_resource_id
@@ -25,8 +28,7 @@ DEADLINE = 60.0
 _KEY = b"the suite's key"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
+class Case(msgspec.Struct, frozen=True, kw_only=True):
     """One resource for the suite to try a provider with.
 
     Where a case takes a function, its argument is the running suite, on which `build_provider`

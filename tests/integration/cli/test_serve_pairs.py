@@ -76,9 +76,13 @@ def test_killed_in_the_middle(shop, hub, pair, render_files):
         each.start()
     chance = random.Random(1)
     for number in range(4):
-        publish(shop, hub, render_files(range(40), content=f"{number} "))
         victim = pair[number % 2]
-        victim.wait_busy()
+        cycles = len(victim.read_log("cycle-begun"))
+        publish(shop, hub, render_files(range(40), content=f"{number} "))
+        victim.wait(
+            lambda victim=victim, cycles=cycles: len(victim.read_log("cycle-begun")) > cycles,
+            "it to begin",
+        )
         time.sleep(chance.uniform(0, 0.3))
         victim.kill()
         victim.start(waits=False)

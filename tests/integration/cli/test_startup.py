@@ -83,3 +83,26 @@ def test_nothing_that_people_wrote_moves_the_cursor(shop):
         assert not {"\u202e", "\x08", "\x9b", "\x1b"} & set(shown)
     assert "a\\u202eb\\u0008c\\u009bd" in shop.run("lock", "ls")
     assert "\x1b" not in shop.run("\x1b]0;title\x07", expected=1)
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_what_the_caller_closed_is_missed_by_nobody(shop, closed):
+    """No file that is opened later gets the number, and with it what is printed."""
+    shop.commit("apiVersion: provisioning/v1\nkind: Value\nmetadata: {name: v}\nspec: {input: 1}\n")
+    line = f'"{sys.executable}" -m provisioning apply --yes {closed}'
+    done = subprocess.run(["sh", "-c", line], cwd=shop.folder, env=shop.environment, check=True)
+    assert done.returncode == 0
+    assert "linear, fenced, complete" in shop.run("fsck")
+
+
+def test_the_end_waits_for_no_thread(shop):
+    """One that hangs in a library's C code would crash while the interpreter is taken apart."""
+    program = (
+        "import threading, time\nfrom provisioning.__main__ import run\n"
+        "threading.Thread(target=time.sleep, args=[600]).start()\nrun()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, "--version"],
+        env=shop.environment, capture_output=True, text=True, timeout=60, check=True,
+    )  # fmt: skip
+    assert done.stdout.startswith("provisioning")

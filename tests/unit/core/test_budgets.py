@@ -1,8 +1,7 @@
 """What a run may take away unasked, and that a yes is to one plan only."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from provisioning.core.budgets import Budget, describe_overdraft, is_allowed, list_deleted
 from provisioning.core.gates import Circumstances, compute_verdicts

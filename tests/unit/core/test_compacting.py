@@ -1,9 +1,8 @@
 """Where a state log may be cut."""
 
-from dataclasses import replace
-
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from provisioning.core.compacting import Survey
 from provisioning.core.fsck import LogCommit

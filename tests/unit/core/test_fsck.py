@@ -1,7 +1,6 @@
-from dataclasses import replace
-
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from provisioning.core.fsck import LogCommit, _check, classify, compute_findings
 from provisioning.core.ids import CommitId, RunId

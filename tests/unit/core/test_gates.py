@@ -1,8 +1,8 @@
 import re
-from dataclasses import replace
 from datetime import UTC
 
 import pytest
+from msgspec.structs import replace
 
 from provisioning.core.crons import parse_cron
 from provisioning.core.errors import Source

@@ -1,8 +1,7 @@
 """The order of the work, as a table of situations."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from provisioning.core.ids import ResourceId
 from provisioning.core.operations import compute_operations

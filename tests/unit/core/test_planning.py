@@ -1,9 +1,8 @@
 """What is planned for one resource, as a table of what is desired, recorded and live."""
 
-from dataclasses import replace
-
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from provisioning.core.desired import compute_desired
 from provisioning.core.diffs import Cause

@@ -1,13 +1,13 @@
 """When a run may change something, also where clocks are changed."""
 
 import re
-from dataclasses import replace
 from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from provisioning.core.crons import parse_cron
 from provisioning.core.errors import InvalidArgument

@@ -1,9 +1,8 @@
 """What a run writes down is enough to compute its plan again."""
 
-from dataclasses import replace
-
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from provisioning.reconciler.prospects import Request
 from provisioning.reconciler.replays import Begun, replay_run

@@ -1,10 +1,10 @@
 """A run and the windows of its infra, by an injected clock."""
 
-from dataclasses import replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import pytest
+from msgspec.structs import replace
 
 from provisioning.core.crons import parse_cron
 from provisioning.core.spans import parse_span

@@ -1,8 +1,7 @@
 """A suite that passes whatever it is given proves nothing: so it is given broken forges."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from provisioning.core.errors import HeadMoved, RemoteRefused, RemoteUnreachable
 from provisioning.core.forges import Permission, Push

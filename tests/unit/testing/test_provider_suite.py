@@ -1,9 +1,9 @@
 """A suite that passes whatever it is given proves nothing: so it is given broken providers."""
 
 import time
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from provisioning.core.providers import Absent, Observed, Present, Unreadable, Waiting
 from provisioning.testing import Case, MemoryProvider, ProviderSuite, World

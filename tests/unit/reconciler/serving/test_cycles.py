@@ -1,10 +1,10 @@
 """What follows from a piece of work."""
 
-from dataclasses import replace
 from queue import Queue
 from types import SimpleNamespace
 
 import pytest
+from msgspec.structs import replace
 
 from provisioning.core.errors import RemoteUnreachable, Source
 from provisioning.core.forges import PullRequest

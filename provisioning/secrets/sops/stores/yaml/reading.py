@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
+import msgspec
 import yaml
 
 from provisioning.secrets.sops.errors import SopsError, UnreadableFile
@@ -33,8 +34,7 @@ _SCALAR = yaml.ScalarEvent
 _PLAIN_STYLES = (None, "")
 
 
-@dataclass(frozen=True, slots=True)
-class _Note:
+class _Note(msgspec.Struct, frozen=True):
     """A comment between two tokens, and whether its line holds something before it."""
 
     text: str
