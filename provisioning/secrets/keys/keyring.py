@@ -54,6 +54,14 @@ class EnvironmentKeyring:
                 from provisioning.secrets.keys import vault
 
                 return vault.wrap(key.fields, data, self.environ)
+            case "gcp_kms":
+                from provisioning.secrets.keys import gcp_kms
+
+                return gcp_kms.wrap(key.fields, data, self.environ)
+            case "azure_kv":
+                from provisioning.secrets.keys import azure_kv
+
+                return azure_kv.wrap(key.fields, data, self.environ)
         raise _describe_unknown(key)
 
     def unwrap(self, key: MasterKey) -> bytes:
@@ -77,6 +85,14 @@ class EnvironmentKeyring:
                 from provisioning.secrets.keys import vault
 
                 return vault.unwrap(key.fields, key.wrapped, self.environ)
+            case "gcp_kms":
+                from provisioning.secrets.keys import gcp_kms
+
+                return gcp_kms.unwrap(key.fields, key.wrapped, self.environ)
+            case "azure_kv":
+                from provisioning.secrets.keys import azure_kv
+
+                return azure_kv.unwrap(key.fields, key.wrapped, self.environ)
         raise _describe_unknown(key)
 
 
@@ -111,5 +127,5 @@ def _describe_none(key: MasterKey) -> KeyUnusable:
 def _describe_unknown(key: MasterKey) -> KeyUnusable:
     return KeyUnusable(
         f"keys of the kind {key.section} cannot be used here: {key.label}",
-        hint="add an age, PGP, AWS KMS or Vault key with `sops`",
+        hint="add a key of another kind: age, PGP, AWS, GCP, Azure or Vault",
     )

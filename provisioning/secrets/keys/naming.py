@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
@@ -86,7 +87,7 @@ def name_azure(addresses: Iterable[str]) -> Iterator[MasterKey]:
     """Yield the key of each of *addresses*: `https://VAULT/keys/NAME/VERSION`.
 
     Raises:
-        KeyUnusable: If one is not of that form.
+        KeyUnusable: If one is not of that form, or its newest version cannot be asked for.
     """
     for address in addresses:
         match = re.fullmatch(r"(https://[^/]+)/keys/([^/]+)(?:/([^/]*))?", address)
@@ -95,8 +96,20 @@ def name_azure(addresses: Iterable[str]) -> Iterator[MasterKey]:
                 f"{address!r} is not the address of an Azure key",
                 hint="write https://NAME.vault.azure.net/keys/KEY/VERSION",
             )
-        fields = {"vault_url": match[1], "name": match[2], "version": match[3] or ""}
-        yield MasterKey("azure_kv", fields)
+        yield name_azure_key(match[1], match[2], match[3] or "")
+
+
+def name_azure_key(vault: str, name: str, version: str) -> MasterKey:
+    """Return the Azure key *name*, of the *version* that is told; else the newest is asked for.
+
+    Raises:
+        KeyUnusable: If the vault refuses to tell the newest, or does not answer.
+    """
+    if not version:
+        from provisioning.secrets.keys import azure_kv
+
+        version = azure_kv.find_version(vault, name, os.environ)
+    return MasterKey("azure_kv", {"vault_url": vault, "name": name, "version": version})
 
 
 def parse_context(text: str) -> dict[str, str]:

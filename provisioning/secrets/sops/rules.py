@@ -237,12 +237,11 @@ def _read_group(group: Any, where: str) -> Iterator[MasterKey]:
     entries = _read_entries(group, "hckms", where)
     yield from naming.name_huawei(str(each.get("key_id") or "") for each in entries)
     for entry in _read_entries(group, "azure_keyvault", where):
-        fields = {
-            "vault_url": str(entry.get("vaultUrl") or ""),
-            "name": str(entry.get("key") or ""),
-            "version": str(entry.get("version") or ""),
-        }
-        yield MasterKey("azure_kv", fields)
+        yield naming.name_azure_key(
+            str(entry.get("vaultUrl") or ""),
+            str(entry.get("key") or ""),
+            str(entry.get("version") or ""),
+        )
     yield from naming.name_vault(_read_list(group, "hc_vault", where))
 
 

@@ -8,10 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from certificates import make_context
 from click.testing import CliRunner
+from cloud_server import CloudServer
 from vault_server import TOKEN, VaultServer
 
 from provisioning.cli.main import cli
+from provisioning.secrets.keys import azure_tokens, calls, google_tokens
 
 
 @dataclass(frozen=True)
@@ -120,3 +123,37 @@ def home(folder, monkeypatch):
     monkeypatch.setenv("HOME", str(folder))
     monkeypatch.setenv("VAULT_TOKEN", TOKEN)
     monkeypatch.setenv("VAULT_MAX_RETRIES", "0")
+
+
+@pytest.fixture
+def serve_cloud(folder, monkeypatch):
+    """Start a proxy behind which a cloud answers as *hosts*, and let everybody use it."""
+    servers = []
+
+    def start(cloud, *hosts):
+        servers.append(CloudServer(cloud, make_context(folder, *hosts)))
+        for name in ("HTTP_PROXY", "NO_PROXY", "ALL_PROXY"):
+            monkeypatch.delenv(name, raising=False)
+            monkeypatch.delenv(name.lower(), raising=False)
+        monkeypatch.delenv("https_proxy", raising=False)
+        monkeypatch.setenv("HTTPS_PROXY", servers[-1].address)
+        monkeypatch.setenv("SSL_CERT_FILE", str(folder / "ca.pem"))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.stop()
+
+
+@pytest.fixture
+def cloud_home(folder, monkeypatch):
+    """A home without credentials for any cloud, on a machine of none, where no pause is long."""
+    prefixes = ("GOOGLE_", "GCE_", "CLOUDSDK_", "AZURE_", "IDENTITY_", "MSI_", "SOPS_GCP_")
+    for name in [name for name in os.environ if name.startswith(prefixes)]:
+        monkeypatch.delenv(name)
+    (folder / "home").mkdir()
+    monkeypatch.setenv("HOME", str(folder / "home"))
+    monkeypatch.setattr(calls, "PAUSES", (0, 0))
+    monkeypatch.setattr(google_tokens, "METADATA_ADDRESS", "127.0.0.1:9")
+    monkeypatch.setattr(azure_tokens, "METADATA", "http://127.0.0.1:9/")
+    return monkeypatch

@@ -316,9 +316,9 @@ def test_a_key_of_a_kind_that_is_not_used_is_kept(ours, theirs, folder, recipien
     (folder / "file.yaml").write_bytes(TEXT)
     encrypted = ours("encrypt", "--age", recipient, "--output-type", "json", "file.yaml").output
     tree = json.loads(encrypted)
-    other = {"resource_id": "projects/x", "created_at": "2026-01-01T00:00:00Z", "enc": "x"}
-    tree["sops"]["gcp_kms"] = [other]
+    other = {"key_id": "tr-west-1:x", "created_at": "2026-01-01T00:00:00Z", "enc": "x"}
+    tree["sops"]["hckms"] = [other]
     (folder / "file.json").write_text(json.dumps(tree))
     assert ours("set", "file.json", '["password"]', '"new"').code == 0
-    assert json.loads((folder / "file.json").read_text())["sops"]["gcp_kms"] == [other]
+    assert json.loads((folder / "file.json").read_text())["sops"]["hckms"] == [other]
     assert b"new" in theirs("decrypt", "file.json").output

@@ -5,14 +5,8 @@ https://developer.hashicorp.com/vault/api-docs/secret/transit
 
 from __future__ import annotations
 
-import ipaddress
-import ssl
-from datetime import UTC, datetime, timedelta
-
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from certificates import make_context
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from vault_server import TOKEN, Transit
 
@@ -79,37 +73,6 @@ def test_a_certificate_is_trusted_if_it_is_named(ours, theirs, folder, home, ser
     assert "certificate" in refused.errors
     monkeypatch.setenv("VAULT_CACERT", str(folder / "ca.pem"))
     check_both_ways(ours, theirs, folder, address)
-
-
-def make_context(folder):
-    """Make a certificate for the loopback, and what a server needs to show it."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "vault")])
-    now = datetime.now(UTC)
-    loopback = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([loopback]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    (folder / "ca.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    (folder / "key.pem").write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-    )
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(folder / "ca.pem", folder / "key.pem")
-    return context
 
 
 def seal(engine, _):

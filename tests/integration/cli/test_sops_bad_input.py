@@ -85,8 +85,8 @@ def use_an_unknown_kind_of_key(folder, _):
 
 
 def use_a_kind_that_is_not_used(folder, _):
-    change(folder, "    age:\n", "    gcp_kms:\n")
-    change(folder, "recipient: .*", 'resource_id: projects/x\n          created_at: ""')
+    change(folder, "    age:\n", "    hckms:\n")
+    change(folder, "recipient: .*", 'key_id: x:y\n          created_at: ""')
 
 
 def write_a_newer_type(folder, _):
@@ -143,7 +143,7 @@ BAD = [
     (have_no_key, "decrypt file.yaml", 128, "Did not find keys in", "ask for access"),
     (have_a_key_that_is_none, "decrypt file.yaml", 128, "mine.key, line 1", "ask for access"),
     (use_an_unknown_kind_of_key, "decrypt file.yaml", 1, "moon_kms is a kind", "--add-age"),
-    (use_a_kind_that_is_not_used, "decrypt file.yaml", 128, "gcp_kms cannot be used", "access"),
+    (use_a_kind_that_is_not_used, "decrypt file.yaml", 128, "hckms cannot be used", "access"),
     (write_a_newer_type, "decrypt file.yaml", 25, "written by sops 9.0.0", "upgrade"),
     (write_no_version, "decrypt file.yaml", 1, "'x', which is none", "restore the file"),
     (match_nothing, "encrypt -i plain.yaml", 1, "no matching creation rules", "path_regex fits"),
