@@ -28,8 +28,8 @@ _KINDS = {
     "hckms": "HuaweiCloud KMS key with ID",
 }
 
-_LONGEST = 1000
-"""Characters of a text that a client has a part in: gRPC sends 16 KiB of them at most."""
+_LONGEST = 500
+"""Characters of a text that a client has a part in: gRPC may drop an answer with 8 KiB of them."""
 
 
 class Status(StrEnum):
