@@ -30,15 +30,10 @@ COMMANDS = {
     "exec-env": (f"{_HERE}.running:exec_env", "Run a command with values in its environment."),
     "exec-file": (f"{_HERE}.running:exec_file", "Run a command that reads the plain text."),
     "publish": (f"{_HERE}.publishing:publish", "Put files where .sops.yaml says."),
+    "keyservice": (f"{_HERE}.keyservice:keyservice", "Use keys for other processes."),
     "filestatus": (f"{_HERE}.keys:filestatus", "Tell whether a file is encrypted."),
     "completion": (f"{_HERE}.completion:completion", "Print the shell's completion script."),
 }
-
-
-_ABSENT = {
-    "keyservice": "give the identity to who needs it: SOPS_AGE_KEY_CMD",
-}
-"""Commands that `sops` has, which must not be taken for files, and what to do instead."""
 
 
 class _SopsGroup(LazyGroup):
@@ -49,8 +44,6 @@ class _SopsGroup(LazyGroup):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Return the command, or the one that the global options describe."""
         command = self.get_command(ctx, args[0]) if args else None
-        if command is None and args and args[0] in _ABSENT:
-            raise SopsError(f"`sops {args[0]}` is not here", hint=_ABSENT[args[0]])
         if command is None:
             from provisioning.cli.sops.legacy import legacy
 

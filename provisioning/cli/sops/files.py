@@ -15,7 +15,8 @@ from msgspec.structs import replace
 
 from provisioning.core.errors import ProvisioningError
 from provisioning.secrets.keys import naming
-from provisioning.secrets.keys.keyring import EnvironmentKeyring, NoKeyring
+from provisioning.secrets.keys.chain import join_keyrings
+from provisioning.secrets.keys.keyring import EnvironmentKeyring
 from provisioning.secrets.replacing import replace_file
 from provisioning.secrets.sops.data_keys import DECRYPTION_ORDER, Keyring
 from provisioning.secrets.sops.document import Document
@@ -67,16 +68,27 @@ class Bench:
 
     @property
     def keyring(self) -> Keyring:
-        """The keys at hand; other key services are named, and not asked."""
+        """The keys at hand, if they may be used, and then those of each key service."""
         if self._keyring is None:
-            for service in self.services:
-                click.echo(f"the key service {service} is not asked: only local keys", err=True)
-            self._keyring = (
-                EnvironmentKeyring(environ=self.environ, ask=_ask_passphrase)
-                if self.has_local_service
-                else NoKeyring()
-            )
+            local = (self.open_local_keyring(),) if self.has_local_service else ()
+            self._keyring = join_keyrings((*local, *self._open_services()))
         return self._keyring
+
+    def open_local_keyring(self) -> Keyring:
+        """Return the keys that are at hand now."""
+        return EnvironmentKeyring(environ=self.environ, ask=_ask_passphrase)
+
+    def _open_services(self) -> Iterator[Keyring]:
+        if not self.services:
+            return
+        from provisioning.secrets.keyservice.client import RemoteKeyring
+        from provisioning.secrets.keyservice.transport import InvalidAddress
+
+        for address in self.services:
+            try:
+                yield RemoteKeyring(address, self.folder)
+            except InvalidAddress as exc:
+                click.echo(f"{exc}, and is not asked; {exc.hint}", err=True)
 
     def locate(self, name: str) -> Path:
         """Return the absolute path of *name*."""

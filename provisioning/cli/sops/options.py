@@ -96,6 +96,16 @@ def _tell_bench(context: click.Context, parameter: click.Parameter, value: Any) 
     return value
 
 
+class _Address(click.types.StringParamType):
+    """An address; commas separate several in the environment."""
+
+    envvar_list_splitter = ","
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the address without blanks around it."""
+        return str(super().convert(value, param, ctx)).strip()
+
+
 KEYSERVICE = combine(
     click.option(
         "--enable-local-keyservice/--disable-local-keyservice",
@@ -106,7 +116,12 @@ KEYSERVICE = combine(
         callback=_tell_bench,
     ),
     click.option(
-        "--keyservice", envvar="SOPS_KEYSERVICE", multiple=True, hidden=True, callback=_tell_bench
+        "--keyservice",
+        type=_Address(),
+        envvar="SOPS_KEYSERVICE",
+        multiple=True,
+        hidden=True,
+        callback=_tell_bench,
     ),
 )
 

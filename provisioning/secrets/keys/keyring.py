@@ -120,7 +120,8 @@ class NoKeyring:
 def _describe_none(key: MasterKey) -> KeyUnusable:
     return KeyUnusable(
         f"the local key service is switched off, and no other can be asked for {key.label}",
-        hint="leave out --enable-local-keyservice=false and SOPS_ENABLE_LOCAL_KEYSERVICE",
+        hint="name one: --keyservice ADDRESS; or leave out --enable-local-keyservice=false "
+        "and SOPS_ENABLE_LOCAL_KEYSERVICE",
     )
 
 

@@ -117,7 +117,7 @@ def _unwrap_part(
 def _describe_group(number: int, failures: list[tuple[str, str]], *, is_open: bool) -> str:
     lines = [f"Group {number}: {'SUCCESS' if is_open else 'FAILED'}"]
     for label, message in () if is_open else failures:
-        lines += [f"  {label}: FAILED", f"    - | {message}"]
+        lines += [f"  {label}: FAILED", *(f"    - | {line}" for line in message.splitlines())]
     return "\n".join(lines)
 
 

@@ -13,14 +13,13 @@ import shlex
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from string import Template
 
 import pyrage
 import pytest
 from click.testing import CliRunner
-from msgspec.structs import replace
 
 from provisioning.cli.main import main
 

@@ -156,7 +156,8 @@ BAD = [
     (have_no_rules, "encrypt -i --age age1x plain.yaml", 1, "is not an age", "age-keygen -y"),
     (have_no_rules, "encrypt -i --pgp nobody plain.yaml", 1, "nobody", "gpg"),
     (have_no_rules, "publish file.yaml", 1, "config file not found", "write .sops.yaml"),
-    (have_no_rules, "keyservice", 1, "`sops keyservice` is not here", "SOPS_AGE_KEY_CMD"),
+    (have_no_rules, "keyservice --net unix --addr file.yaml", 1, "already in use", "name a file"),
+    (have_no_rules, "keyservice --address 5000", 1, "'5000' is not an address", "127.0.0.1:5000"),
 ]
 
 

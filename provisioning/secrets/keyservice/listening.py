@@ -1,0 +1,194 @@
+"""Listens for the requests to a key service until a signal ends it."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from types import FrameType
+from typing import Any, NoReturn, TypeVar
+
+import msgspec
+
+from provisioning.secrets.keyservice.answers import KeyService, RequestRefused
+from provisioning.secrets.keyservice.transport import (
+    METHODS,
+    SERVICE,
+    load_grpc,
+    locate_socket,
+    parse_port,
+)
+from provisioning.secrets.sops.errors import SopsError
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_OPTIONS = (("grpc.so_reuseport", 0),)
+"""A port that is taken is told, not shared."""
+
+_FOR_OWNER = 0o177
+_FITTING_PATH = "name one of at most 107 bytes in a folder that is there, and yours"
+_PATIENCE = 5.0
+"""Seconds that open connections have to end."""
+
+_PULSE = 0.5
+"""Seconds after which a signal is seen that came just before the wait for work began."""
+
+Answer = TypeVar("Answer")
+
+
+class _Signalled(BaseException):
+    """A signal ends the service; whatever handles an `Exception` lets it pass."""
+
+    def __init__(self, number: int) -> None:
+        self.name = signal.strsignal(number) or str(number)
+
+
+class Place(msgspec.Struct, frozen=True):
+    """Where a key service listens: at a port of TCP, or at the socket *path*."""
+
+    address: str
+    path: Path | None = None
+
+    def __str__(self) -> str:
+        return f"unix://{self.path}" if self.path else f"tcp://{self.address}"
+
+
+def choose_place(network: str, address: str, folder: Path) -> Place:
+    """Return the place that *network* and *address* name; a relative path begins at *folder*.
+
+    Raises:
+        SopsError: If they name none.
+    """
+    match network:
+        case "unix":
+            return Place(address, Path(os.path.normpath(folder / address)))
+        case "tcp":
+            parse_port(address)
+            return Place(address)
+    raise SopsError(f"unknown network {network}", hint="--network unix, or tcp")
+
+
+def serve(service: KeyService, place: Place, tell: Callable[[str], None]) -> None:
+    """Answer at *place* with *service*, one request after the other, until SIGINT or SIGTERM.
+
+    Only the owner of a socket can connect to it, and it is removed in the end.
+
+    Args:
+        service: What answers; it runs in the calling thread, which is the main one.
+        place: Where to listen.
+        tell: Is told where it listens, and what ended it.
+
+    Raises:
+        SopsError: If it cannot listen there, or gRPC is not installed.
+    """
+    grpc = load_grpc()
+    queue = _Queue()
+    server = grpc.server(queue, options=_OPTIONS)
+    handlers = {
+        name: grpc.unary_unary_rpc_method_handler(partial(_handle, grpc, service, verb))
+        for name, verb in METHODS.items()
+    }
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, handlers),))
+    try:
+        with _raising_signals(), _bound(server, place):
+            server.start()
+            tell(f"Listening on {place}")
+            queue.run()
+    except _Signalled as exc:
+        tell(f"Caught signal {exc.name}: shutting down.")
+
+
+class _Queue(Executor):
+    """Runs what is submitted in the thread that calls `run`.
+
+    So keys are used by one request at a time, and a person is asked one question at a time, by
+    the thread that signals interrupt.
+    """
+
+    def __init__(self) -> None:
+        self._work: SimpleQueue[tuple[Future[Any], Callable[[], Any]]] = SimpleQueue()
+
+    def submit(
+        self, function: Callable[..., Answer], /, *arguments: Any, **options: Any
+    ) -> Future[Answer]:
+        """Put a call of *function* at the end of the queue."""
+        future: Future[Answer] = Future()
+        self._work.put((future, partial(function, *arguments, **options)))
+        return future
+
+    def run(self) -> NoReturn:
+        """Run all work, and wait for more."""
+        while True:
+            try:
+                future, work = self._work.get(timeout=_PULSE)
+            except Empty:
+                continue
+            future.set_result(work())
+
+
+def _handle(grpc: Any, service: KeyService, verb: str, message: bytes, context: Any) -> bytes:
+    if not context.is_active():
+        return b""  # nobody waits for it any more
+    try:
+        return service.answer(verb, message)
+    except RequestRefused as exc:
+        context.set_code(grpc.StatusCode[exc.status.value])
+        context.set_details(exc.message)
+        return b""
+
+
+@contextmanager
+def _raising_signals() -> Iterator[None]:
+    """End the block by a signal, once; the next one ends the process."""
+
+    def stop(number: int, _: FrameType | None) -> None:
+        for each in _SIGNALS:
+            signal.signal(each, signal.SIG_DFL)
+        raise _Signalled(number)
+
+    old = {each: signal.signal(each, stop) for each in _SIGNALS}
+    try:
+        yield
+    finally:
+        for each, handler in old.items():
+            signal.signal(each, handler)
+
+
+@contextmanager
+def _bound(server: Any, place: Place) -> Iterator[None]:
+    _bind(server, place)
+    try:
+        yield
+    finally:
+        server.stop(0).wait(_PATIENCE)
+        if place.path:
+            place.path.unlink(missing_ok=True)
+
+
+def _bind(server: Any, place: Place) -> None:
+    if place.path is None:
+        _listen(server, parse_port(place.address), place, "choose a free one: --address HOST:PORT")
+        return
+    if os.path.lexists(place.path):
+        raise SopsError(
+            f"cannot listen on {place}: address already in use",
+            hint=f"if no key service runs there, remove what one left: rm {place.path}"
+            if place.path.is_socket()
+            else "name a file that is not there yet: --address",
+        )
+    mask = os.umask(_FOR_OWNER)
+    try:
+        _listen(server, locate_socket(place.path), place, _FITTING_PATH)
+    finally:
+        os.umask(mask)
+
+
+def _listen(server: Any, address: str, place: Place, hint: str) -> None:
+    try:
+        server.add_insecure_port(address)
+    except RuntimeError as exc:
+        raise SopsError(f"cannot listen on {place}", hint=hint) from exc
