@@ -31,8 +31,10 @@ def _open_missing() -> None:
         try:
             os.fstat(number)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)  # gets the lowest number that is free
-    sys.stdout = sys.stdout or open(1, "w")  # noqa: SIM115  for as long as the process runs
+            # It gets the lowest number that is free.
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # noqa: FBT003  its signature
+    sys.stdin = sys.stdin or open(0)  # noqa: SIM115  for as long as the process runs
+    sys.stdout = sys.stdout or open(1, "w")  # noqa: SIM115
     sys.stderr = sys.stderr or open(2, "w")  # noqa: SIM115
 
 

@@ -49,7 +49,7 @@ class Hosted:
 
     root: Path
     home: Home
-    environ: Mapping[str, str]
+    environ: Mapping[str, str] = field(repr=False)
     flags: Sequence[str]
     _layers: dict[tuple[CommitId | None, str | None], Layers] = field(default_factory=dict)
     lasting: Lasting = field(default_factory=Lasting)

@@ -13,6 +13,7 @@ from provisioning.config.readers import check_value, read_text
 from provisioning.config.settings import SETTINGS, has_interpolation
 from provisioning.core.errors import InvalidConfiguration, InvalidManifest, Source
 from provisioning.core.interpolation import Reference, find_templated, is_templated, resolve_text
+from provisioning.core.opaque import Opaque
 from provisioning.core.plain import is_utf8
 from provisioning.core.references import Outlook
 from provisioning.core.secrecy import reveal
@@ -31,7 +32,7 @@ Trail: TypeAlias = tuple[tuple[str, Origin], ...]
 """The settings that led to a reference, outermost first."""
 
 
-class Scope(msgspec.Struct, frozen=True, kw_only=True):
+class Scope(Opaque, frozen=True, kw_only=True):
     """Answers everything but `resources` in the interpolations of settings and manifests.
 
     Args:

@@ -72,7 +72,7 @@ class _Planner:
     live: LiveState
     kinds: Mapping[str, Kind]
     ownership: Ownership
-    key: bytes
+    key: bytes = field(repr=False)
     corrects: Collection[ResourceId]
     changes: list[PlannedChange] = field(default_factory=list)
     blocked: dict[ResourceId, BlockedResource] = field(default_factory=dict)

@@ -8,6 +8,7 @@ import msgspec
 
 from provisioning.core.handovers import Handover, Origin
 from provisioning.core.ids import CommitId, ResourceId
+from provisioning.core.opaque import Opaque
 from provisioning.core.providers import Observation
 from provisioning.core.records import Record
 from provisioning.core.redaction import Redactor
@@ -16,7 +17,7 @@ from provisioning.core.secrecy import list_secret_texts
 from provisioning.core.values import Tree
 
 
-class DesiredState(msgspec.Struct, frozen=True, kw_only=True):
+class DesiredState(Opaque, frozen=True, kw_only=True):
     """What the workspace asks for at *commit*; `files` are the workspace files specs name.
 
     Interpolations are resolved as far as they do not depend on other resources, every
@@ -35,9 +36,6 @@ class DesiredState(msgspec.Struct, frozen=True, kw_only=True):
     has_secrets: bool = False
     reads: Mapping[str, Tree] = msgspec.field(default_factory=dict)
     removed: Mapping[ResourceId, Resource] = msgspec.field(default_factory=dict)
-
-    def __repr__(self) -> str:
-        return f"<DesiredState of {self.infra} at {self.commit}>"  # it holds secrets
 
     def build_redactor(self) -> Redactor:
         """Return what removes this state's secrets from texts."""

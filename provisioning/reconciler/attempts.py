@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import msgspec
 
@@ -54,7 +54,7 @@ class Hands:
     providers: Mapping[str, Provider]
     journal: Journal
     lease: Lease
-    key: bytes
+    key: bytes = field(repr=False)
     timeout: float
     known: dict[ResourceId, Mapping[str, Tree]]
     redactor: Redactor

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import msgspec
 from msgspec.structs import replace
 
 from provisioning.core.errors import HeadMoved, LockHeld, ProvisioningError
@@ -15,6 +14,7 @@ from provisioning.core.gates import Circumstances, compute_verdicts
 from provisioning.core.ids import CommitId, ResourceId, RunId
 from provisioning.core.kinds import Kind
 from provisioning.core.leases import Judgement
+from provisioning.core.opaque import Opaque
 from provisioning.core.plans import Plan
 from provisioning.core.providers import Provider
 from provisioning.core.records import Action, Begin, Holder, Inputs, Lock, Result, Run
@@ -51,7 +51,7 @@ REPLANS = 8
 """How often a plan is computed again because somebody else wrote to the state log meanwhile."""
 
 
-class Reconciler(msgspec.Struct, frozen=True, kw_only=True):
+class Reconciler(Opaque, frozen=True, kw_only=True):
     """Keeps one infra equal to Git. All it needs is in its arguments; see `bootstrap`.
 
     Args:

@@ -15,6 +15,7 @@ from provisioning.core.desired import compute_desired
 from provisioning.core.errors import ProvisioningError
 from provisioning.core.ids import BlobId, CommitId, ResourceId
 from provisioning.core.kinds import Kind
+from provisioning.core.opaque import Opaque
 from provisioning.core.planning import compute_plan
 from provisioning.core.plans import Plan
 from provisioning.core.providers import Provider
@@ -78,7 +79,7 @@ class Sight(msgspec.Struct, frozen=True, kw_only=True):
     settling: Settling | None = None
 
 
-class Eyes(msgspec.Struct, frozen=True, kw_only=True):
+class Eyes(Opaque, frozen=True, kw_only=True):
     """Looks for one infra.
 
     Args:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-import msgspec
+from provisioning.core.opaque import Opaque
 
 CREDENTIALS = {
     "an AWS access key": re.compile(rb"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"),
@@ -23,15 +23,12 @@ CREDENTIALS = {
 """The shapes of credentials that stand for themselves."""
 
 
-class Exposed(msgspec.Struct, frozen=True):
+class Exposed(Opaque, frozen=True):
     """One credential: what it is, its line counted from 1, and its text, for redaction alone."""
 
     what: str
     line: int
     text: str
-
-    def __repr__(self) -> str:
-        return f"Exposed({self.what!r}, line {self.line})"
 
 
 def find_exposed(data: bytes) -> Iterator[Exposed]:

@@ -11,7 +11,7 @@ import ssl
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from urllib.error import HTTPError, URLError
+from urllib.error import HTTPError
 from urllib.parse import quote, urlsplit
 from urllib.request import Request, urlopen
 
@@ -22,6 +22,18 @@ TOKEN, TOKEN_FILE = "VAULT_TOKEN", ".vault-token"
 NAMESPACE, CERTIFICATES = "VAULT_NAMESPACE", "VAULT_CACERT"
 TIMEOUT = 10.0
 """Seconds after which a server that does not answer is taken to be down."""
+
+LONGEST = 1 << 24
+"""Bytes of an answer that are read."""
+
+_NO_ANSWER = (
+    OSError,
+    http.client.HTTPException,
+    ValueError,
+    KeyError,
+    TypeError,
+    RecursionError,
+)
 
 
 class VaultFailed(SopsError):
@@ -51,13 +63,12 @@ def ask(
     Raises:
         VaultFailed: If Vault refuses, or does not answer.
     """
-    if not address.startswith(("https://", "http://")):
-        raise VaultFailed(f"{address!r} is not an address of the web", hint="write https://…")
+    server = _find_server(address)
     data = None if body is None else json.dumps(body, allow_nan=False).encode()
     request = Request(quote(address, ":/%"), data, _build_headers(environ), method=method)  # noqa: S310  checked above
     try:
         with urlopen(request, timeout=TIMEOUT, context=_trust(environ)) as answer:  # noqa: S310
-            text = answer.read()
+            text = answer.read(LONGEST)
             found: Mapping[str, Any] = json.loads(text)["data"] if text else {}
             return found
     except HTTPError as exc:
@@ -66,12 +77,21 @@ def ask(
             hint="check the token and its policy: `vault token capabilities`",
             answered=exc.code,
         ) from exc
-    except (URLError, OSError, http.client.HTTPException, ValueError, KeyError, TypeError) as exc:
-        server = "{0.scheme}://{0.netloc}".format(urlsplit(address))
+    except _NO_ANSWER as exc:
         raise VaultFailed(
             f"Vault did not answer at {server}: {exc}",
             hint="check the address in .sops.yaml, and that the server is unsealed",
         ) from exc
+
+
+def _find_server(address: str) -> str:
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        parts = urlsplit("")
+    if parts.scheme not in {"https", "http"} or not parts.netloc:
+        raise VaultFailed(f"{address!r} is not an address of the web", hint="write https://…")
+    return f"{parts.scheme}://{parts.netloc}"
 
 
 def _build_headers(environ: Mapping[str, str]) -> dict[str, str]:
@@ -99,6 +119,7 @@ def _trust(environ: Mapping[str, str]) -> ssl.SSLContext:
 
 def _read_errors(error: HTTPError) -> str:
     try:
-        return "; ".join(map(str, json.load(error)["errors"])) or error.reason
-    except (ValueError, KeyError, TypeError):
+        errors = json.loads(error.read(LONGEST))["errors"]
+        return "; ".join(map(str, errors)) or error.reason
+    except _NO_ANSWER:
         return error.reason

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 import msgspec
 
 from provisioning.core.ids import Mark, parse_mark
+from provisioning.core.opaque import Opaque
 
 MARK_VARIABLE = "PROVISIONING_MARK"
 
@@ -38,7 +39,7 @@ class Seen(msgspec.Struct, frozen=True):
         return self.pid == self.session
 
 
-class Member(msgspec.Struct, frozen=True):
+class Member(Opaque, frozen=True):
     """A live process that bears a mark, and the environment it was started with."""
 
     seen: Seen

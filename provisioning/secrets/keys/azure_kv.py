@@ -9,7 +9,6 @@ import re
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import quote, urlsplit
 
 from provisioning.secrets.keys import calls, jwt
 from provisioning.secrets.keys.azure_tokens import get_token
@@ -19,6 +18,8 @@ API = "api-version=7.4"
 ALGORITHM = "RSA-OAEP-256"
 HINT = "check the key and who may use it: `az keyvault key show --id ADDRESS`"
 
+_VAULT = re.compile(r"https://[A-Za-z0-9.-]+(:\d{1,5})?/?")
+_NAME = re.compile(r"[A-Za-z0-9-]+")
 _PART = re.compile(r'(\w+)="?([^",\s]+)')
 
 
@@ -52,14 +53,14 @@ def find_version(vault: str, name: str, environ: Mapping[str, str]) -> str:
     Raises:
         KeyUnusable: If there are no credentials, or the vault refuses, or does not answer.
     """
-    answer = _ask(vault, f"/keys/{quote(name, '')}", None, environ)
+    answer = _ask(vault, f"/keys/{_check(name)}", None, environ)
     key = answer.get("key")
     address = calls.take(key if isinstance(key, dict) else {}, "kid", "the vault's answer", HINT)
     return address.rstrip("/").rpartition("/")[2]
 
 
 def _use(fields: Mapping[str, Any], method: str, data: bytes, environ: Mapping[str, str]) -> bytes:
-    name, version = (quote(str(fields[part]), "") for part in ("name", "version"))
+    name, version = (_check(str(fields[part])) for part in ("name", "version"))
     body = {"alg": ALGORITHM, "value": jwt.encode(data)}
     path = f"/keys/{name}/{version}/{method}"
     answer = _ask(str(fields["vault_url"]), path, body, environ)
@@ -69,10 +70,25 @@ def _use(fields: Mapping[str, Any], method: str, data: bytes, environ: Mapping[s
         raise KeyUnusable("the vault answered with a value that is no base64", hint=HINT) from exc
 
 
+def _check(name: str) -> str:
+    """Return *name* if it is one of a key or of a version, which goes into an address as it is."""
+    if not _NAME.fullmatch(name):
+        raise KeyUnusable(
+            f"{name!r} is not the name of an Azure key or of its version",
+            hint="a name has letters, digits and dashes",
+        )
+    return name
+
+
 def _ask(
     vault: str, path: str, body: Mapping[str, str] | None, environ: Mapping[str, str]
 ) -> Mapping[str, Any]:
     """Ask the vault, which tells at the first request whose token it wants to see."""
+    if not _VAULT.fullmatch(vault):
+        raise KeyUnusable(
+            f"{vault!r} is not the address of an Azure vault",
+            hint="write https://NAME.vault.azure.net",
+        )
     service, address = f"Azure Key Vault, asked for {path},", f"{vault.rstrip('/')}{path}?{API}"
     try:
         calls.fetch(service, address, hint=HINT, data=None if body is None else b"")
@@ -94,11 +110,11 @@ def _read_challenge(text: str, vault: str) -> tuple[str, str]:
     """
     parts = dict(_PART.findall(text))
     scope = parts.get("scope") or parts.get("resource") or ""
-    domain = urlsplit(scope).netloc
-    if not domain or not urlsplit(vault).netloc.endswith(f".{domain}"):
+    _, domain = calls.split(scope)
+    if not domain or not calls.split(vault)[1].endswith(f".{domain}"):
         raise KeyUnusable(
             f"{vault} wants to see a token for {scope or 'nothing'}, to which it does not belong",
             hint="check the vault's address: https://NAME.vault.azure.net",
         )
-    tenant = urlsplit(parts.get("authorization", "")).path.strip("/").partition("/")[0]
-    return scope.removesuffix("/.default"), tenant
+    _, _, path = parts.get("authorization", "").partition("://")[2].partition("/")
+    return scope.removesuffix("/.default"), path.partition("/")[0]

@@ -9,6 +9,7 @@ https://learn.microsoft.com/entra/identity/managed-identities-azure-resources/ho
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 import subprocess
@@ -17,7 +18,7 @@ import uuid
 from collections.abc import Mapping
 from http import HTTPStatus
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from provisioning.secrets.keys import calls, jwt
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 TENANT, CLIENT, SECRET = "AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET"
 CERTIFICATE, PASSWORD = "AZURE_CLIENT_CERTIFICATE_PATH", "AZURE_CLIENT_CERTIFICATE_PASSWORD"
+CHAIN = "AZURE_CLIENT_SEND_CERTIFICATE_CHAIN"
 FEDERATED = "AZURE_FEDERATED_TOKEN_FILE"
 AUTHORITY, DEFAULT_AUTHORITY = "AZURE_AUTHORITY_HOST", "https://login.microsoftonline.com"
 OTHER_TENANTS = "AZURE_ADDITIONALLY_ALLOWED_TENANTS"
@@ -151,16 +153,17 @@ def _sign(path: str, address: str, environ: Mapping[str, str]) -> str:
     """
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
     from cryptography.hazmat.primitives.hashes import SHA256
+    from cryptography.hazmat.primitives.serialization import Encoding
 
     try:
-        key, certificate = _load_certificate(
+        key, certificates = _load_certificates(
             Path(path).read_bytes(), environ.get(PASSWORD, "").encode() or None
         )
     except OSError as exc:
         raise _NotAtHand(f"{path} cannot be read: {exc.strerror}") from exc
     except (ValueError, TypeError) as exc:
         raise _NotAtHand(f"{path} is no certificate with its key, or {PASSWORD} is wrong") from exc
-    if not isinstance(key, RSAPrivateKey) or certificate is None:
+    if not isinstance(key, RSAPrivateKey) or not certificates:
         raise _NotAtHand(f"{path} holds no certificate with an RSA key")
     now = int(time.time())
     claims = {
@@ -171,21 +174,30 @@ def _sign(path: str, address: str, environ: Mapping[str, str]) -> str:
         "nbf": now,
         "exp": now + LIFETIME,
     }
-    fingerprint = jwt.encode(certificate.fingerprint(SHA256()))
-    return jwt.sign(claims, {"alg": "PS256", "x5t#S256": fingerprint}, key)
+    header: dict[str, Any] = {
+        "alg": "PS256",
+        "x5t#S256": jwt.encode(certificates[0].fingerprint(SHA256())),
+    }
+    if environ.get(CHAIN, "").lower() in {"1", "true"}:
+        chain = (each.public_bytes(Encoding.DER) for each in certificates)
+        header["x5c"] = [base64.b64encode(each).decode() for each in chain]
+    return jwt.sign(claims, header, key)
 
 
-def _load_certificate(
+def _load_certificates(
     data: bytes, password: bytes | None
-) -> tuple[PrivateKeyTypes | None, Certificate | None]:
-    """Return the key and the certificate in *data*, which is PEM or PKCS#12."""
+) -> tuple[PrivateKeyTypes | None, list[Certificate]]:
+    """Return the key and the certificates in *data*, which is PEM or PKCS#12; the key's first."""
     from cryptography.hazmat.primitives.serialization import load_pem_private_key, pkcs12
-    from cryptography.x509 import load_pem_x509_certificate
+    from cryptography.x509 import load_pem_x509_certificates
 
-    if b"-----BEGIN" in data:
-        return load_pem_private_key(data, password), load_pem_x509_certificate(data)
-    key, certificate, _ = pkcs12.load_key_and_certificates(data, password)
-    return key, certificate
+    if b"-----BEGIN" not in data:
+        key, certificate, others = pkcs12.load_key_and_certificates(data, password)
+        return key, [*([certificate] if certificate else []), *others]
+    key = load_pem_private_key(data, password)
+    found = load_pem_x509_certificates(data)
+    own = [each for each in found if each.public_key() == key.public_key()]
+    return key, [*own, *(each for each in found if each not in own)] if own else []
 
 
 def _use_machine(resource: str, _: str, environ: Mapping[str, str]) -> str:
@@ -209,13 +221,14 @@ def _use_machine(resource: str, _: str, environ: Mapping[str, str]) -> str:
             is_near=True,
             hint=hint,
         )
-    except calls.Refused as exc:
-        if exc.status == HTTPStatus.FORBIDDEN or (
-            exc.status == HTTPStatus.BAD_REQUEST and not client
-        ):  # a container's proxy, or a machine without an identity
-            raise _NotAtHand(exc.message) from exc
+        return calls.take(answer, "access_token", "the answer of the managed identity", hint)
+    except KeyUnusable as exc:
+        status = exc.status if isinstance(exc, calls.Refused) else None
+        is_bad = status == HTTPStatus.BAD_REQUEST
+        has_none = status == HTTPStatus.FORBIDDEN or (is_bad and not client)
+        if has_none or (address == METADATA and not is_bad):
+            raise _NotAtHand(exc.message) from exc  # or it is another cloud's machine
         raise
-    return calls.take(answer, "access_token", "the answer of the managed identity", hint)
 
 
 def _use_cli(resource: str, tenant: str, environ: Mapping[str, str]) -> str:

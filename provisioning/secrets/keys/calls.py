@@ -23,6 +23,9 @@ PROBE = 1.0
 PAUSES = (0.3, 1.0)
 """Seconds before each further try of a call that failed in passing."""
 
+LONGEST = 1 << 20
+"""Bytes of the longest answer that is read."""
+
 SHOWN = 500
 """Characters of a service's own words that a message repeats."""
 
@@ -95,21 +98,26 @@ def fetch(
         Refused: If the service refuses.
         KeyUnusable: If it does not answer.
     """
-    server = "{0.scheme}://{0.netloc}".format(urlsplit(address))
-    if not address.startswith(("https://", "http://") if is_near else "https://"):
+    scheme, host = split(address)
+    server = f"{scheme}://{host}"
+    if scheme not in ({"https", "http"} if is_near else {"https"}) or not host:
         raise KeyUnusable(f"{server} is no place for a secret", hint="write https://…")
     opener = build_opener(_Staying, *([ProxyHandler({})] if is_near else []))
     for pause in (*PAUSES, None):
         request = Request(address, data, dict(headers or {}))  # noqa: S310  checked above
         try:
             with opener.open(request, timeout=TIMEOUT) as answer:
-                found: bytes = answer.read()
-                return found
+                return _read(answer)
         except HTTPError as exc:
             with exc:
                 if pause is None or exc.code not in _PASSING:
                     raise _describe_refusal(service, server, exc, hint) from exc
-        except (OSError, http.client.HTTPException, ValueError) as exc:
+        except ValueError as exc:  # its words may hold a header
+            raise KeyUnusable(
+                f"{service} cannot be asked at {server}: the address or a header is malformed",
+                hint=hint,
+            ) from exc
+        except (OSError, http.client.HTTPException) as exc:
             reason = exc.reason if isinstance(exc, URLError) else exc
             if pause is None or not isinstance(reason, ConnectionError):
                 raise KeyUnusable(
@@ -117,6 +125,25 @@ def fetch(
                 ) from exc
         time.sleep(pause)
     raise AssertionError  # the last pause is None
+
+
+def split(address: str) -> tuple[str, str]:
+    """Return the scheme and the host, with its port, of *address*; both "" if it is none."""
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        return "", ""
+    return parts.scheme, parts.netloc
+
+
+def _read(answer: Any) -> bytes:
+    """Return what *answer* holds, if it is no longer than `LONGEST` and ends within `TIMEOUT`."""
+    found, deadline = b"", time.monotonic() + TIMEOUT
+    while part := answer.read1(LONGEST):
+        found += part
+        if len(found) > LONGEST or time.monotonic() > deadline:
+            raise http.client.HTTPException("its answer does not end")
+    return found
 
 
 def probe(address: str) -> Message | None:
@@ -151,7 +178,7 @@ def parse_object(text: bytes, what: str, hint: str) -> Mapping[str, Any]:
     """
     try:
         found = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):
         raise KeyUnusable(f"{what} is no JSON object", hint=hint)
@@ -182,8 +209,8 @@ def _describe_refusal(service: str, server: str, error: HTTPError, hint: str) ->
 def _read_words(error: HTTPError) -> str:
     """Return a service's own words: Google and Azure write them alike, and tokens as OAuth does."""
     try:
-        found = json.load(error)
-    except (OSError, http.client.HTTPException, ValueError):
+        found = json.loads(_read(error))
+    except (OSError, http.client.HTTPException, ValueError, RecursionError):
         found = None
     match found:
         case {"error": {"message": str(words)}}:

@@ -50,6 +50,7 @@ def get_headers(environ: Mapping[str, str]) -> dict[str, str]:
     """
     credentials, source = _find_credentials(environ)
     if credentials:
+        _check_universe(credentials, source, environ)
         token = _get_token(credentials, source, environ)
     elif token := environ.get(TOKEN, ""):
         source = TOKEN
@@ -59,6 +60,16 @@ def get_headers(environ: Mapping[str, str]) -> dict[str, str]:
     if project := environ.get(QUOTA_PROJECT) or credentials.get("quota_project_id"):
         headers["X-Goog-User-Project"] = str(project)
     return headers
+
+
+def _check_universe(found: Mapping[str, Any], source: str, environ: Mapping[str, str]) -> None:
+    """Make sure that credentials are shown only to the Google Cloud that they belong to."""
+    own, wanted = found.get("universe_domain") or UNIVERSE, find_universe(environ)
+    if own != wanted:
+        raise KeyUnusable(
+            f"the credentials in {source} belong to {own}, and the key is asked for at {wanted}",
+            hint=f"set {UNIVERSES[0]}, or use others",
+        )
 
 
 def _find_credentials(environ: Mapping[str, str]) -> tuple[Mapping[str, Any], str]:
@@ -114,8 +125,7 @@ def _sign_in(found: Mapping[str, Any], source: str, environ: Mapping[str, str]) 
     now = int(time.time())
     claims = {"iss": name, "scope": SCOPE, "iat": now, "exp": now + LIFETIME}
     header = {"alg": "RS256", "kid": str(found.get("private_key_id") or "")}
-    universe = find_universe(environ)
-    if (found.get("universe_domain") or universe) != UNIVERSE or universe != UNIVERSE:
+    if find_universe(environ) != UNIVERSE:
         return jwt.sign({**claims, "sub": name}, header, key)
     address = str(found.get("token_uri") or TOKEN_ADDRESS)
     assertion = jwt.sign({**claims, "aud": address}, header, key)

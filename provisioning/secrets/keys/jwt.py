@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 
-def sign(claims: Mapping[str, Any], header: Mapping[str, str], key: RSAPrivateKey) -> str:
+def sign(claims: Mapping[str, Any], header: Mapping[str, Any], key: RSAPrivateKey) -> str:
     """Return *claims* signed by *key*, with what *header* says beside the type.
 
     The algorithm in *header* is RS256, or PS256 (https://www.rfc-editor.org/rfc/rfc7518).

@@ -26,9 +26,9 @@ class EnvironmentKeyring:
         ask: Asks for a passphrase; by default nobody is asked.
     """
 
-    environ: Mapping[str, str]
+    environ: Mapping[str, str] = field(repr=False)
     ask: age.AskPassphrase = _refuse_to_ask
-    _identities: age.Identities = field(init=False)
+    _identities: age.Identities = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         self._identities = age.Identities(self.environ, self.ask)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, Future
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from types import FrameType
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn
 
 import msgspec
 
@@ -37,7 +37,8 @@ _PATIENCE = 5.0
 _PULSE = 0.5
 """Seconds after which a signal is seen that came just before the wait for work began."""
 
-Answer = TypeVar("Answer")
+_CLIENTS = 64
+"""Requests that are under way at once, most of them waiting for their turn, or their client."""
 
 
 class _Signalled(BaseException):
@@ -86,10 +87,12 @@ def serve(service: KeyService, place: Place, tell: Callable[[str], None]) -> Non
         SopsError: If it cannot listen there, or gRPC is not installed.
     """
     grpc = load_grpc()
-    queue = _Queue()
-    server = grpc.server(queue, options=_OPTIONS)
+    turns = _Turns()
+    server = grpc.server(ThreadPoolExecutor(_CLIENTS), options=_OPTIONS)
     handlers = {
-        name: grpc.unary_unary_rpc_method_handler(partial(_handle, grpc, service, verb))
+        name: grpc.unary_unary_rpc_method_handler(
+            partial(_handle, grpc, turns, partial(service.answer, verb))
+        )
         for name, verb in METHODS.items()
     }
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, handlers),))
@@ -97,48 +100,65 @@ def serve(service: KeyService, place: Place, tell: Callable[[str], None]) -> Non
         with _raising_signals(), _bound(server, place):
             server.start()
             tell(f"Listening on {place}")
-            queue.run()
+            turns.serve()
     except _Signalled as exc:
         tell(f"Caught signal {exc.name}: shutting down.")
 
 
-class _Queue(Executor):
-    """Runs what is submitted in the thread that calls `run`.
+class _Turns:
+    """Lets threads have work done by the one that calls `serve`, one piece after the other.
 
     So keys are used by one request at a time, and a person is asked one question at a time, by
     the thread that signals interrupt.
     """
 
     def __init__(self) -> None:
-        self._work: SimpleQueue[tuple[Future[Any], Callable[[], Any]]] = SimpleQueue()
+        self._waiting: SimpleQueue[tuple[Future[bytes], Callable[[], bytes]]] = SimpleQueue()
+        self._has_ended = False
 
-    def submit(
-        self, function: Callable[..., Answer], /, *arguments: Any, **options: Any
-    ) -> Future[Answer]:
-        """Put a call of *function* at the end of the queue."""
-        future: Future[Answer] = Future()
-        self._work.put((future, partial(function, *arguments, **options)))
-        return future
+    def take(self, work: Callable[[], bytes]) -> bytes:
+        """Return what *work* returns.
 
-    def run(self) -> NoReturn:
-        """Run all work, and wait for more."""
-        while True:
-            try:
-                future, work = self._work.get(timeout=_PULSE)
-            except Empty:
-                continue
-            future.set_result(work())
+        Raises:
+            CancelledError: If its turn does not come any more.
+        """
+        future: Future[bytes] = Future()
+        self._waiting.put((future, work))
+        while not wait([future], _PULSE).done:
+            if self._has_ended:
+                future.cancel()
+        return future.result()
+
+    def serve(self) -> NoReturn:
+        """Do all work, and wait for more, until a signal ends it."""
+        try:
+            while True:
+                try:
+                    future, work = self._waiting.get(timeout=_PULSE)
+                except Empty:
+                    continue
+                try:
+                    future.set_result(work())
+                except Exception as exc:  # noqa: BLE001  told to the thread that waits
+                    future.set_exception(exc)
+        finally:
+            self._has_ended = True
 
 
-def _handle(grpc: Any, service: KeyService, verb: str, message: bytes, context: Any) -> bytes:
-    if not context.is_active():
-        return b""  # nobody waits for it any more
+def _handle(
+    grpc: Any, turns: _Turns, answer: Callable[[bytes], bytes], message: bytes, context: Any
+) -> bytes:
+    def work() -> bytes:
+        return answer(message) if context.is_active() else b""  # nobody waits for it any more
+
     try:
-        return service.answer(verb, message)
+        return turns.take(work)
     except RequestRefused as exc:
         context.set_code(grpc.StatusCode[exc.status.value])
         context.set_details(exc.message)
-        return b""
+    except CancelledError:
+        context.set_code(grpc.StatusCode.UNAVAILABLE)
+    return b""
 
 
 @contextmanager

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import msgspec
-
+from provisioning.core.opaque import Opaque
 from provisioning.secrets.keys.errors import KeyUnusable
 from provisioning.secrets.sops.metadata import MasterKey
 from provisioning.secrets.sops.tree import Value
@@ -46,14 +45,11 @@ class NoKeyNamed(MalformedMessage):
     """A request names no key, or one of a kind that is not known."""
 
 
-class Request(msgspec.Struct, frozen=True):
+class Request(Opaque, frozen=True):
     """What a key service is asked to encrypt or decrypt, and by which key."""
 
     key: MasterKey
     data: bytes
-
-    def __repr__(self) -> str:
-        return f"Request({self.key!r}, ***)"
 
 
 def render_request(key: MasterKey, data: bytes) -> bytes:

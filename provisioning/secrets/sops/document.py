@@ -6,9 +6,9 @@ import hashlib
 import hmac
 from collections.abc import Callable
 
-import msgspec
 from msgspec.structs import replace
 
+from provisioning.core.opaque import Opaque
 from provisioning.secrets.sops.cipher import Cipher, as_bytes
 from provisioning.secrets.sops.errors import SopsError, Tampered, UndecryptableValue
 from provisioning.secrets.sops.metadata import Metadata
@@ -19,7 +19,7 @@ _ENCRYPTED_ONLY_SALT = hashlib.sha256(b"sops").digest()
 """What the MAC begins with when it covers only what is encrypted."""
 
 
-class Document(msgspec.Struct, frozen=True):
+class Document(Opaque, frozen=True):
     """A file: its documents (YAML may have several), encrypted or not, and its metadata."""
 
     branches: list[Branch]

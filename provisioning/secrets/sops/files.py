@@ -10,6 +10,7 @@ from typing import Protocol
 import msgspec
 from msgspec.structs import replace
 
+from provisioning.core.opaque import Opaque
 from provisioning.secrets.sops.cipher import Cipher
 from provisioning.secrets.sops.data_keys import (
     DECRYPTION_ORDER,
@@ -165,15 +166,12 @@ def _is_metadata_key(key: str | Comment, store: str) -> bool:
     return key.startswith(f"{TOP_LEVEL_KEY}_") if store == "dotenv" else key == TOP_LEVEL_KEY
 
 
-class Opened(msgspec.Struct, frozen=True, kw_only=True):
+class Opened(Opaque, frozen=True, kw_only=True):
     """A file that was decrypted: its trees in plain text, and all to encrypt them again."""
 
     document: Document
     cipher: Cipher
     data_key: bytes
-
-    def __repr__(self) -> str:
-        return "Opened(***)"
 
     def seal(self, now: str) -> Document:
         """Return the document encrypted; values that did not change give the same text."""

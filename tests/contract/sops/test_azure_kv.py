@@ -419,4 +419,4 @@ def test_a_vault_without_tls_is_told(ours, folder, home, secret, server):
     (folder / "file.yaml").write_bytes(TEXT)
     found = ours("encrypt", "-i", "file.yaml")
     assert found.code == 1
-    assert f"{server.address} is no place for a secret" in found.errors
+    assert f"'{server.address}' is not the address of an Azure vault" in found.errors

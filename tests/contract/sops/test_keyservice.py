@@ -14,6 +14,7 @@ import stat
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -288,6 +289,15 @@ def test_the_environment_names_services_too(program, programs, sealed, monkeypat
 
 
 @pytest.mark.parametrize("program", ["ours", "theirs"])
+def test_who_is_named_is_asked_in_place_of_those_of_the_environment(
+    program, programs, sealed, monkeypatch
+):
+    monkeypatch.setenv("SOPS_KEYSERVICE", sealed.address)
+    words = ["decrypt", ALONE, "--keyservice", "unix:///nowhere", "sealed.yaml"]
+    assert programs[program](*words).code == 128
+
+
+@pytest.mark.parametrize("program", ["ours", "theirs"])
 @pytest.mark.parametrize("before", [True, False])
 def test_a_service_is_named_where_its_options_stand(program, before, programs, sealed):
     """What stands before a command is not for it."""
@@ -541,6 +551,35 @@ def test_many_at_once_are_answered(start, ours, sealed):
     with ThreadPoolExecutor(8) as pool:
         answers = pool.map(lambda _: ours(*ask(sealed, "decrypt", "sealed.yaml")), range(8))
     assert [each.output for each in answers] == [TEXT] * 8
+
+
+def test_who_says_nothing_keeps_nobody_waiting(start, ours, sealed):
+    """A client that is stopped between its call and its message does not stop the service."""
+    told = threading.Event()
+
+    def say_nothing():
+        told.wait(PATIENCE)
+        yield b""
+
+    with grpc.insecure_channel(sealed.address.replace("unix://", "unix:")) as channel:
+        silent = channel.stream_unary("/KeyService/Decrypt")
+        calls = [silent.future(say_nothing()) for _ in range(3)]
+        assert ours(*ask(sealed, "decrypt", "sealed.yaml")).output == TEXT
+        for each in calls:
+            each.cancel()
+        told.set()
+
+
+@pytest.mark.parametrize("pause", [0, 0.001, 0.01])
+def test_a_signal_right_after_an_answer_ends_it_at_once(pause, start, ours, keys, folder):
+    """It strikes nothing of gRPC's own."""
+    service = start(flags=["--verbose"])
+    call(service, "Encrypt", b"")
+    time.sleep(pause)
+    began = time.monotonic()
+    assert service.stop() == 0
+    assert time.monotonic() - began < 4  # what open connections have is 5
+    assert "Exception" not in service.log.read_text()
 
 
 def test_what_is_told_holds_no_key(start, ours, folder, recipient):
