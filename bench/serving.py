@@ -232,7 +232,7 @@ def measure_take_over(base: Path) -> list[Row]:
         "workspace = open_workspace('.', ())\n"
         "commit = workspace.read_commit()\n"
         "reconciler = workspace.build_reconciler('i0000', commit)\n"
-        "reconciler = __import__('dataclasses').replace(reconciler, holder="
+        "reconciler = msgspec.structs.replace(reconciler, holder="
         "msgspec.structs.replace(reconciler.holder, host='elsewhere', boot='another'))\n"
         "from provisioning.reconciler.prospects import Request\n"
         "from provisioning.core.operations import compute_operations\n"
