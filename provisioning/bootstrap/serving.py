@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -264,8 +265,8 @@ def _name_all(roots: Sequence[Path]) -> list[str]:
     """Return a name for each workspace: its folder's, and a number where two are alike."""
     names: list[str] = []
     for root in roots:
-        alike = sum(name.rpartition("-")[0] == root.name or name == root.name for name in names)
-        names.append(f"{root.name}-{alike + 1}" if alike else root.name)
+        choices = chain([root.name], (f"{root.name}-{number}" for number in count(2)))
+        names.append(next(name for name in choices if name not in names))
     return names
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
@@ -36,6 +37,9 @@ ONLY_WORKSPACE = frozenset({Layer.WORKSPACE})
 IN_COMMITS = frozenset({Layer.WORKSPACE, Layer.ENVIRONMENT, Layer.INFRA})
 """Where a setting may stand that nobody gets around without a commit."""
 
+DAY, MONTH = 86_400, 2_592_000
+"""Seconds that nobody means to wait longer than."""
+
 
 class Setting(msgspec.Struct, frozen=True, kw_only=True):
     """One setting.
@@ -49,6 +53,7 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
         optional: It may be null.
         named: It must be a name, as resources have; then it may hold no interpolation.
         minimum: The least value of a number.
+        maximum: The greatest value of a number.
         layers: Which layers may set it.
     """
 
@@ -60,6 +65,7 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
     optional: bool = False
     named: bool = False
     minimum: float | None = None
+    maximum: float | None = None
     layers: frozenset[Layer] = ANYWHERE
 
 
@@ -287,6 +293,7 @@ SETTINGS: tuple[Setting, ...] = (
         type=float,
         default=30,
         minimum=1,
+        maximum=DAY,
         layers=BEFORE_INFRA,
         doc="Seconds between two looks of `serve` for news at the remote; a webhook tells at once.",
     ),
@@ -295,6 +302,7 @@ SETTINGS: tuple[Setting, ...] = (
         type=float,
         default=600,
         minimum=1,
+        maximum=MONTH,
         doc="Seconds between two looks of `serve` for drift; a watch tells at once.",
     ),
     Setting(
@@ -361,7 +369,8 @@ def describe_expected(setting: Setting) -> str:
         dict: "a map",
     }
     least = f" of at least {setting.minimum:g}" if setting.minimum is not None else ""
-    return names[setting.type] + least + (" or null" if setting.optional else "")
+    most = f" and at most {setting.maximum:.0f}" if setting.maximum is not None else ""
+    return names[setting.type] + least + most + (" or null" if setting.optional else "")
 
 
 def is_fitting(setting: Setting, value: Any) -> bool:
@@ -373,7 +382,11 @@ def is_fitting(setting: Setting, value: Any) -> bool:
     wanted: Any = (int, float) if setting.type is float else setting.type
     if not isinstance(value, wanted):
         return False
+    if isinstance(value, float) and not math.isfinite(value):
+        return False
     if setting.minimum is not None and value < setting.minimum:
+        return False
+    if setting.maximum is not None and value > setting.maximum:
         return False
     if setting.named and not NAME.match(value):
         return False

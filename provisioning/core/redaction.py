@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Iterable, Iterator
 
 from provisioning.core.errors import ProvisioningError
@@ -27,17 +28,19 @@ class Redactor:
     """
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
+        self._mutex = threading.Lock()
         self._known: set[str] = set()
         self._pending: list[str] = []
-        self._forms: dict[str, list[str]] = {}
+        self._forms: dict[str, tuple[str, ...]] = {}
         for each in secrets:
             self.add(each)
 
     def add(self, secret: str) -> None:
         """Redact *secret* from now on."""
-        if len(secret) >= TELLTALE and secret not in self._known:
-            self._known.add(secret)
-            self._pending.append(secret)
+        with self._mutex:
+            if len(secret) >= TELLTALE and secret not in self._known:
+                self._pending.append(secret)
+                self._known.add(secret)
 
     def redact(self, text: str) -> str:
         """Return *text* with `***` in place of every secret."""
@@ -51,12 +54,19 @@ class Redactor:
         return "".join([*parts, text[end:]])
 
     def _index_pending(self) -> None:
-        """File each form under how it begins; the longest of those that begin alike first."""
-        while self._pending:
-            for form in set(list_forms(self._pending.pop())):
-                alike = self._forms.setdefault(form[:TELLTALE], [])
-                alike.append(form)
-                alike.sort(key=len, reverse=True)
+        """File each form under how it begins; the longest of those that begin alike first.
+
+        A secret is pending until that is done, so that no other thread goes on without it.
+        """
+        if not self._pending:
+            return
+        with self._mutex:
+            while self._pending:
+                for form in set(list_forms(self._pending[-1])):
+                    start = form[:TELLTALE]
+                    alike = (*self._forms.get(start, ()), form)
+                    self._forms[start] = tuple(sorted(alike, key=len, reverse=True))
+                self._pending.pop()
 
     def _find_spans(self, text: str) -> Iterator[tuple[int, int]]:
         """Yield where secrets begin and end; those that overlap are one."""

@@ -33,11 +33,19 @@ def render_time(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
+def count_seconds() -> float:
+    """Return the seconds since the machine was started, those in which it slept too."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
 class Clocks(msgspec.Struct, frozen=True):
-    """The wall clock, which is for people, and the monotonic one, by which things are decided."""
+    """The wall clock, which is for people, and the monotonic one, by which things are decided.
+
+    While a machine sleeps, others go on counting; so its leases must end meanwhile.
+    """
 
     wall: Callable[[], float] = time.time
-    monotonic: Callable[[], float] = time.monotonic
+    monotonic: Callable[[], float] = count_seconds
 
 
 class Lease:

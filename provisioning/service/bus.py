@@ -17,7 +17,7 @@ class Bus:
 
     def __init__(self) -> None:
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._listeners: set[asyncio.Queue[Shape]] = set()
+        self._listeners: dict[asyncio.Queue[Shape], Callable[[Shape], bool]] = {}
 
     def attach(self, loop: asyncio.AbstractEventLoop) -> None:
         """Name the loop that the listeners run in."""
@@ -29,7 +29,9 @@ class Bus:
             self._loop.call_soon_threadsafe(self._spread, shape)
 
     def _spread(self, shape: Shape) -> None:
-        for queue in self._listeners:
+        for queue, is_wanted in self._listeners.items():
+            if not is_wanted(shape):
+                continue
             if queue.full():
                 queue.get_nowait()
             queue.put_nowait(shape)
@@ -39,12 +41,10 @@ class Bus:
     ) -> AsyncIterator[Shape]:
         """Yield the wanted events from now on; *begin* is called once nothing is missed."""
         queue: asyncio.Queue[Shape] = asyncio.Queue(LIMIT)
-        self._listeners.add(queue)
+        self._listeners[queue] = is_wanted
         try:
             begin()
             while True:
-                shape = await queue.get()
-                if is_wanted(shape):
-                    yield shape
+                yield await queue.get()
         finally:
-            self._listeners.discard(queue)
+            del self._listeners[queue]

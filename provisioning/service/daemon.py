@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import gc
 import signal
-import threading
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from types import FrameType
 from typing import Any
 
@@ -32,6 +32,9 @@ LOOK = 1.0
 
 PATIENCE = 100.0
 """Seconds that the runs in hand get to finish what is in hand, when the service is to stop."""
+
+
+_ENDING = (signal.SIGTERM, signal.SIGINT)
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,7 +97,7 @@ def serve(options: Options) -> int:
         app = build_public(service, hooks, metrics.render, note_hook, redact)
         doors.add_public(app, public)
     try:
-        return _Process(service, doors, log).run(public.getsockname() if public else None)
+        return _Process(service, doors, log, redact).run(public.getsockname() if public else None)
     finally:
         options.socket.unlink(missing_ok=True)
 
@@ -102,19 +105,24 @@ def serve(options: Options) -> int:
 class _Process:
     """Signals, systemd, and the main thread, which only waits."""
 
-    def __init__(self, service: Service, doors: Doors, log: Any) -> None:
+    def __init__(
+        self, service: Service, doors: Doors, log: Any, redact: Callable[[str], str]
+    ) -> None:
         self._service = service
         self._doors = doors
         self._log = log
+        self._redact = redact
         self._notifier = Notifier()
-        self._ends = service.ended
-        self._reloads = threading.Event()
+        self._signals: SimpleQueue[int] = SimpleQueue()
+        """What came: unlike an Event's, its lock is never held by whom a signal interrupts."""
+
+        self._is_ending = False
 
     def run(self, address: object) -> int:
         handlers = {
-            signal.SIGTERM: self._end,
-            signal.SIGINT: self._end,
-            signal.SIGHUP: self._reload,
+            signal.SIGTERM: self._note,
+            signal.SIGINT: self._note,
+            signal.SIGHUP: self._note,
         }
         before = {number: signal.signal(number, each) for number, each in handlers.items()}
         try:
@@ -123,7 +131,8 @@ class _Process:
             self._service.start()
             gc.freeze()
             self._wait()
-            return 0 if self._close() else 1
+            is_served = self._doors.are_served
+            return 0 if self._close() and is_served else 1
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
@@ -131,9 +140,11 @@ class _Process:
     def _wait(self) -> None:
         is_told = False
         beat = min(LOOK, self._notifier.watchdog or LOOK)
-        while not self._ends.wait(beat):
-            if self._reloads.is_set():
-                self._reloads.clear()
+        while not self._is_over():
+            number = self._take_signal(beat)
+            if number in _ENDING:
+                return
+            if number == signal.SIGHUP:
                 self._notifier.send_reloading()
                 self._service.reload()
                 is_told = False
@@ -144,8 +155,21 @@ class _Process:
                 self._notifier.send_starting()
             troubles = self._service.list_troubles()
             if self._service.is_alive:
-                status = "; ".join(troubles)[:200] or "keeping everything equal to Git"
+                told = self._redact("; ".join(troubles))[:200]
+                status = told or "keeping everything equal to Git"
                 self._notifier.send(WATCHDOG=1, STATUS=status.replace("\n", " "))
+
+    def _is_over(self) -> bool:
+        if not self._doors.are_served:
+            self._log.critical("nobody listens at the doors any more", action="defect")
+            return True
+        return self._service.ended.is_set()
+
+    def _take_signal(self, seconds: float) -> int | None:
+        try:
+            return self._signals.get(timeout=seconds)
+        except Empty:
+            return None
 
     def _close(self) -> bool:
         self._notifier.send(STOPPING=1)
@@ -155,11 +179,10 @@ class _Process:
         self._log.info("stopped", action="stopped", finished=is_done)
         return is_done
 
-    def _end(self, _signal: int, _frame: FrameType | None) -> None:
-        if self._ends.is_set():
-            signal.signal(_signal, signal.SIG_DFL)
-            signal.raise_signal(_signal)
-        self._ends.set()
-
-    def _reload(self, _signal: int, _frame: FrameType | None) -> None:
-        self._reloads.set()
+    def _note(self, number: int, _frame: FrameType | None) -> None:
+        if number in _ENDING:
+            if self._is_ending:
+                signal.signal(number, signal.SIG_DFL)
+                signal.raise_signal(number)
+            self._is_ending = True
+        self._signals.put(number)

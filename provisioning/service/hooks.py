@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -16,7 +17,7 @@ from provisioning.core.errors import ProvisioningError
 from provisioning.core.hooks import PullHint, PushHint, UnreadableHook, parse_hook
 from provisioning.reconciler.serving.keeper import Keeper
 
-LIMIT = 4 << 20
+LIMIT = 1 << 20
 """Bytes of the largest body that is read; Gitea's own are some 10 KiB."""
 
 REMEMBERED = 10_000
@@ -30,6 +31,10 @@ class HookReply(msgspec.Struct, frozen=True):
     text: str
 
 
+_SIGNATURE = re.compile(r"[0-9a-f]{64}")
+_UNSIGNED = HookReply(HTTPStatus.FORBIDDEN, "the signature is not by the secret of this hook")
+
+
 @dataclass(slots=True)
 class Hooks:
     """The webhooks of every workspace, by its name."""
@@ -40,17 +45,15 @@ class Hooks:
 
     def take(self, name: str, headers: Mapping[str, str], body: bytes) -> HookReply:
         """Take in one delivery to the workspace *name*."""
-        keeper = self.keepers.get(name)
-        if keeper is None:
-            return HookReply(HTTPStatus.NOT_FOUND, f"no workspace {name!r} is kept here")
+        if refusal := self.look(name, headers):
+            return refusal
+        keeper = self.keepers[name]
         try:
             secret = keeper.read_hook_secret()
         except ProvisioningError as exc:
             return HookReply(HTTPStatus.SERVICE_UNAVAILABLE, f"{name}: {exc.code}")
         if not is_signed(body, headers.get("x-gitea-signature", ""), secret):
-            return HookReply(
-                HTTPStatus.FORBIDDEN, "the signature is not by the secret of this hook"
-            )
+            return _UNSIGNED
         delivery = headers.get("x-gitea-delivery", "")
         if not delivery or not self._is_first(f"{name}/{delivery}"):
             return HookReply(HTTPStatus.CONFLICT, "this delivery came before")
@@ -65,6 +68,14 @@ class Hooks:
                 keeper.review(number)
                 return HookReply(HTTPStatus.ACCEPTED, f"looking at #{number}")
         return HookReply(HTTPStatus.OK, "nothing to do")
+
+    def look(self, name: str, headers: Mapping[str, str]) -> HookReply | None:
+        """Return why a delivery is refused by its head alone; None if its body is to be read."""
+        if name not in self.keepers:
+            return HookReply(HTTPStatus.NOT_FOUND, f"no workspace {name!r} is kept here")
+        if not _SIGNATURE.fullmatch(headers.get("x-gitea-signature", "")):
+            return _UNSIGNED
+        return None
 
     def _is_first(self, delivery: str) -> bool:
         with self._mutex:

@@ -70,6 +70,11 @@ class Doors:
         self._thread.start()
         self._opened.wait(10)
 
+    @property
+    def are_served(self) -> bool:
+        """Whether somebody listens."""
+        return self._thread.is_alive()
+
     def close(self) -> None:
         """Stop listening."""
         for server, _ in self._servers:
@@ -85,7 +90,7 @@ class Doors:
             asyncio.create_task(server._serve([sock]))  # noqa: SLF001  `serve` takes the signals
             for server, sock in self._servers
         ]
-        self._opened.set()  # bound sockets hold what comes before the servers have started
+        self._opened.set()  # the sockets hold what comes before the servers have started
         await asyncio.gather(*tasks)
 
 
@@ -125,6 +130,7 @@ def bind_control(path: Path) -> socket.socket:
         mask = os.umask(0o177)
         try:
             sock.bind(str(path))
+            sock.listen()
         finally:
             os.umask(mask)
     except OSError as exc:
@@ -176,6 +182,7 @@ def bind_public(address: str) -> socket.socket:
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         sock.bind((host, int(port)))
+        sock.listen()
     except (OSError, OverflowError) as exc:
         sock.close()
         raise InvalidArgument(

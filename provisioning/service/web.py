@@ -44,17 +44,19 @@ def build_public(
 ) -> Starlette:
     """Build the network's door: `/healthz`, `/readyz`, `/metrics` and `/hooks/WORKSPACE`."""
 
-    async def hook(request: Request) -> Response:
-        name = request.path_params["workspace"]
+    async def take(name: str, request: Request) -> HookReply:
         try:
             async with asyncio.timeout(BODY_SECONDS):
                 body = await _read_body(request)
         except _TooLarge:
-            reply = HookReply(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "the body is too large")
+            return HookReply(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "the body is too large")
         except (TimeoutError, ClientDisconnect):
-            reply = HookReply(HTTPStatus.REQUEST_TIMEOUT, "the body did not come in time")
-        else:
-            reply = hooks.take(name, request.headers, body)
+            return HookReply(HTTPStatus.REQUEST_TIMEOUT, "the body did not come in time")
+        return hooks.take(name, request.headers, body)
+
+    async def hook(request: Request) -> Response:
+        name = request.path_params["workspace"]
+        reply = hooks.look(name, request.headers) or await take(name, request)
         note_hook(name, reply)
         return PlainTextResponse(reply.text + "\n", reply.status, {"Connection": "close"})
 

@@ -241,6 +241,9 @@ class World:
                 wrongs.append(f"the process of {infra} is an old one")
         return wrongs
 
+    def _list_locks(self) -> str:
+        return self._run(*PROGRAM, "lock", "ls", folder=self.base / "one", check=False)
+
     def judge(self) -> list[str]:
         """Wait until all is as Git says, then return everything that is not right."""
         deadline = time.monotonic() + SETTLE
@@ -249,21 +252,27 @@ class World:
         for service in self.services:
             if not wrongs:
                 service.wait_idle(SETTLE)
+        environment = self.services[0].environment | {"PROVISIONING_HOME": str(self.base / "judge")}
+        self.environment = environment
+        while count_free(self._list_locks()) < INFRAS and time.monotonic() < deadline:
+            time.sleep(1)  # by a run that could not be recorded: until its ttl, and a sweep
         for service in self.services:
             if (code := service.stop(130)) not in ENDINGS:
                 wrongs.append(f"a service ended with {code}")
-        environment = self.services[0].environment | {"PROVISIONING_HOME": str(self.base / "judge")}
-        self.environment = environment
         told = self._run(*PROGRAM, "fsck", folder=self.base / "one", check=False)
         sound = sum("linear, fenced, complete" in line for line in told.splitlines())
         if sound != INFRAS:
             wrongs.append(f"only {sound} of {INFRAS} state logs are sound:\n{told}")
-        told = self._run(*PROGRAM, "lock", "ls", folder=self.base / "one", check=False)
-        free = sum(line.split()[1:] == ["free"] for line in told.splitlines())
-        if free != INFRAS:
+        told = self._list_locks()
+        if (free := count_free(told)) != INFRAS:
             wrongs.append(f"only {free} of {INFRAS} locks are free:\n{told}")
         wrongs += self.list_wrongs()
         return sorted(set(wrongs))
+
+
+def count_free(listing: str) -> int:
+    """Return how many locks are free by what `lock ls` told."""
+    return sum(line.split()[1:] == ["free"] for line in listing.splitlines())
 
 
 def find_processes() -> list[tuple[str, int, str]]:

@@ -100,6 +100,11 @@ class Crew:
         with self._change:
             return self._change.wait_for(self._is_done, seconds)
 
+    def join_all(self, seconds: float) -> bool:
+        """Wait until nothing is in hand, not even what hangs; tell whether that is so."""
+        with self._change:
+            return self._change.wait_for(lambda: not self._jobs, seconds)
+
     def _is_done(self) -> bool:
         return all(map(self._is_hung, self._jobs.values()))
 

@@ -47,7 +47,7 @@ class Service:
         self.stop.request()
         self.schedule.close()
         self.crew.close()
-        is_done = self.crew.join(seconds)
+        is_done = self.crew.join_all(seconds)
         for each in self.keepers.values():
             each.close()
         return is_done

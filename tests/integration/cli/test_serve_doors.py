@@ -74,18 +74,29 @@ def test_a_malformed_body_is_a_bad_request(service, body):
     assert deliver(service, body, delivery=str(len(body)))[0] == HTTPStatus.BAD_REQUEST
 
 
+HEAD = b"POST /hooks/shop HTTP/1.1\r\nHost: x\r\nX-Gitea-Signature: " + b"0" * 64 + b"\r\n"
+
+
+def test_a_body_without_a_signature_is_not_read(service):
+    """Nor one for a workspace that is not kept: the answer comes before the body."""
+    host, port = service.url.removeprefix("http://").split(":")
+    for head, code in (
+        (HEAD.replace(b"0" * 64, b"none"), b" 403 "),
+        (HEAD.replace(b"shop", b"other"), b" 404 "),
+    ):
+        with socket.create_connection((host, int(port)), 20) as client:
+            client.sendall(head + b"Content-Length: 1000\r\n\r\n")
+            assert code in client.recv(4096)
+
+
 def test_a_huge_body_is_not_read(service):
     """100 MB are refused by their length, and by their count where none is told."""
     host, port = service.url.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port)), 20) as client:
-        client.sendall(
-            b"POST /hooks/shop HTTP/1.1\r\nHost: x\r\nContent-Length: 104857600\r\n\r\n" + b"x" * 9
-        )
+        client.sendall(HEAD + b"Content-Length: 104857600\r\n\r\n" + b"x" * 9)
         assert b" 413 " in client.recv(4096)
     with socket.create_connection((host, int(port)), 20) as client:
-        client.sendall(
-            b"POST /hooks/shop HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
-        )
+        client.sendall(HEAD + b"Transfer-Encoding: chunked\r\n\r\n")
         with suppress(OSError):
             for _ in range(200):
                 client.sendall(b"10000\r\n" + b"x" * 0x10000 + b"\r\n")

@@ -108,6 +108,7 @@ def test_environment_is_chosen_by_a_flag(load):
         ("- a", 1, "the whole is ['a'], and must be a map of settings", None),
         ("values: 3", 1, "values is 3, and must be a map of settings", None),
         ("\nlock: {ttl: soon}", 2, "must be a number of at least 10", "Seconds after which"),
+        ("serve: {poll: 86401}", 1, "a number of at least 1 and at most 86400", "Seconds between"),
         ("lock: {ttl: 9}", 1, "lock.ttl is 9, and must be a number of at least 10", "Seconds"),
         ("lock: {ttl: true}", 1, "lock.ttl is True", "Seconds"),
         ("executor: {attempts: 1.5}", 1, "must be a whole number of at least 1", "How often"),

@@ -2,6 +2,8 @@ import base64
 import html
 import json
 import shlex
+import sys
+import threading
 from collections import Counter
 from urllib.parse import quote, quote_plus
 
@@ -112,3 +114,32 @@ def test_it_takes_no_longer_for_more_secrets():
     redactor._forms = Counted(redactor._forms)
     redactor.redact("x" * 1000)
     assert looks["all"] <= 1000
+
+
+def test_no_thread_goes_on_without_a_secret_that_is_known():
+    """What was added is redacted from then on, whichever thread has the work of indexing it."""
+    redactor, leaks, rounds = Redactor(), [], 300
+    start, end = threading.Barrier(5), threading.Barrier(5)
+    interval = sys.getswitchinterval()
+
+    def work():
+        for number in range(rounds):
+            start.wait(20)
+            if redactor.redact(f"it is secret-{number}.") != "it is ***.":
+                leaks.append(number)
+            end.wait(20)
+
+    sys.setswitchinterval(1e-6)
+    try:
+        threads = [threading.Thread(target=work) for _ in range(4)]
+        for each in threads:
+            each.start()
+        for number in range(rounds):
+            redactor.add(f"secret-{number}")
+            start.wait(20)
+            end.wait(20)
+        for each in threads:
+            each.join()
+    finally:
+        sys.setswitchinterval(interval)
+    assert leaks == []

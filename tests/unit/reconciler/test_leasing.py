@@ -167,3 +167,8 @@ def test_a_lock_that_was_stolen_and_released_is_not_ours_again(log):
     with pytest.raises(Fenced):
         lease.record(DONE, {})
     assert subjects(log)[1:] == ["steal 2 by ana from run 1: stolen", "release 2 by bob"]
+
+
+def test_a_lease_ends_while_the_machine_sleeps():
+    """Others go on counting meanwhile, and take over."""
+    assert Clocks().monotonic() == pytest.approx(time.clock_gettime(time.CLOCK_BOOTTIME), abs=5)

@@ -102,6 +102,7 @@ def test_a_worker_that_hangs_is_replaced(build, told):
     assert len(runs) == 1
     assert [each.key for each in crew.list_hung()] == [key("slow")]
     assert crew.join(20), "what hangs holds up no end"
+    assert not crew.join_all(0.05), "but it is not done"
     gate.set()
     while len(runs) < 2:
         threading.Event().wait(0.01)
