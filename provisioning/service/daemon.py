@@ -6,6 +6,7 @@ import gc
 import signal
 import traceback
 from collections.abc import Callable, Sequence
+from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -113,9 +114,10 @@ class _Process:
         self._log = log
         self._redact = redact
         self._notifier = Notifier()
-        self._signals: SimpleQueue[int] = SimpleQueue()
+        self._signals: SimpleQueue[int | None] = SimpleQueue()
         """What came: unlike an Event's, its lock is never held by whom a signal interrupts."""
 
+        service.wake = partial(self._signals.put, None)
         self._is_ending = False
 
     def run(self, address: object) -> int:

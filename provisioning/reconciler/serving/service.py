@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from provisioning.core.errors import InvalidArgument
@@ -23,13 +23,17 @@ LATE = 60.0
 
 @dataclass(slots=True)
 class Service:
-    """Everything that runs. *stop* ends the runs in hand after the operations in hand."""
+    """Everything that runs. *stop* ends the runs in hand after the operations in hand.
+
+    Whoever waits for the end of a drain is woken by *wake*, and finds *ended* set.
+    """
 
     keepers: Mapping[str, Keeper]
     crew: Crew
     schedule: Schedule
     stop: Stop
     ended: threading.Event = field(default_factory=threading.Event)
+    wake: Callable[[], None] = lambda: None
     is_draining: bool = False
 
     def start(self) -> None:
@@ -62,6 +66,7 @@ class Service:
         while not self.crew.join(ALIVE):
             pass
         self.ended.set()
+        self.wake()
 
     def reload(self) -> None:
         """Read the settings of every workspace again."""
