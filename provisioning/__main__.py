@@ -20,7 +20,7 @@ def run() -> NoReturn:
         main()
         code = 0
     except SystemExit as exc:
-        code = exc.code if isinstance(exc.code, int) else 0
+        code = exc.code if isinstance(exc.code, int) else int(exc.code is not None)
     is_written = all([_flush(sys.stdout), _flush(sys.stderr)])
     os._exit(code if is_written else code or 1)
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import reduce
 from pathlib import Path
 
+from provisioning.config.definitions import Layer
 from provisioning.config.modes import MODES
 from provisioning.config.parsed import parse_once
 from provisioning.config.provenance import (
@@ -19,7 +20,7 @@ from provisioning.config.provenance import (
 )
 from provisioning.config.readers import Reader, read_text
 from provisioning.config.scope import Facts, Scope, settle
-from provisioning.config.settings import SETTINGS, Layer
+from provisioning.config.settings import SETTINGS
 from provisioning.core.errors import (
     InvalidArgument,
     InvalidConfiguration,

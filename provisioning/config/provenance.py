@@ -7,7 +7,8 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from provisioning.config.settings import BY_KEY, GROUPS, MAPS, SETTINGS, Layer
+from provisioning.config.definitions import Layer
+from provisioning.config.settings import BY_KEY, GROUPS, MAPS, SETTINGS
 from provisioning.core.errors import InvalidConfiguration, Source
 from provisioning.core.interpolation import Reference, find_templated, parse_text
 from provisioning.core.values import Tree, find_nearest, read_at

@@ -7,16 +7,14 @@ from collections.abc import Callable
 
 import msgspec
 
-from provisioning.config.provenance import Branch, Origin, Value, describe_unknown
-from provisioning.config.settings import (
-    GROUPS,
-    MAPS,
+from provisioning.config.definitions import (
     Setting,
     describe_expected,
-    get_setting,
     has_interpolation,
     is_fitting,
 )
+from provisioning.config.provenance import Branch, Origin, Value, describe_unknown
+from provisioning.config.settings import GROUPS, MAPS, get_setting
 from provisioning.core.errors import InvalidConfiguration
 from provisioning.core.manifests.scalars import NUMBER_HINT, read_plain
 from provisioning.core.plain import is_utf8

@@ -4,15 +4,9 @@ from __future__ import annotations
 
 import json
 
+from provisioning.config.definitions import ANYWHERE, Layer, Setting, describe_expected
 from provisioning.config.modes import MODES
-from provisioning.config.settings import (
-    ANYWHERE,
-    BY_KEY,
-    SETTINGS,
-    Layer,
-    Setting,
-    describe_expected,
-)
+from provisioning.config.settings import BY_KEY, SETTINGS
 from provisioning.core.reviews.speakers import CALLED
 
 _SETTINGS_HEAD = """\

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property
 from typing import TypeAlias
 
 import msgspec
 from msgspec.structs import replace
 
+from provisioning.config.definitions import has_interpolation
 from provisioning.config.provenance import Branch, Layers, Origin, Value
 from provisioning.config.readers import check_value, read_text
-from provisioning.config.settings import SETTINGS, has_interpolation
+from provisioning.config.settings import SETTINGS
 from provisioning.core.errors import InvalidConfiguration, InvalidManifest, Source
 from provisioning.core.interpolation import Reference, find_templated, is_templated, resolve_text
 from provisioning.core.opaque import Opaque
@@ -32,7 +34,7 @@ Trail: TypeAlias = tuple[tuple[str, Origin], ...]
 """The settings that led to a reference, outermost first."""
 
 
-class Scope(Opaque, frozen=True, kw_only=True):
+class Scope(Opaque, frozen=True, kw_only=True, dict=True):
     """Answers everything but `resources` in the interpolations of settings and manifests.
 
     Args:
@@ -48,7 +50,10 @@ class Scope(Opaque, frozen=True, kw_only=True):
     facts: Facts
     read_outlooks: Callable[[str], Mapping[str, Outlook]] = msgspec.field(default=lambda _: {})
     read_secret: Callable[[Reference, Source | None], Tree] | None = None
-    _known: dict[str, Tree] = msgspec.field(default_factory=dict)
+
+    @cached_property
+    def _known(self) -> dict[str, Tree]:
+        return {}
 
     def __call__(self, reference: Reference, source: Source) -> Tree:
         """Return the value of *reference*, which stands at *source*.

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, TypeVar
 
+from provisioning.config.definitions import Layer
 from provisioning.config.provenance import Branch, Layers, Origin, Value, list_leaves
-from provisioning.config.settings import Layer
 from provisioning.core.errors import InvalidArgument, InvalidConfiguration
 from provisioning.core.values import find_nearest
 

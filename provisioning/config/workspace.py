@@ -7,8 +7,9 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from provisioning.config.definitions import describe_expected
 from provisioning.config.layers import WORKSPACE_FILE
-from provisioning.config.settings import BY_KEY, SETTINGS, describe_expected
+from provisioning.config.settings import BY_KEY, SETTINGS
 from provisioning.core.errors import InvalidArgument, StorageFailed, WorkspaceNotFound
 from provisioning.core.manifests.scalars import read_plain
 

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from provisioning.config.definitions import is_fitting
 from provisioning.config.modes import MODES
 from provisioning.config.references import render_modes, render_settings
-from provisioning.config.settings import BY_KEY, SETTINGS, is_fitting
+from provisioning.config.settings import BY_KEY, SETTINGS
 
 FOLDER = Path(__file__).parents[2] / "docs" / "reference"
 PAGE = FOLDER / "settings.md"

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import json
 import os
-from datetime import UTC, datetime, timedelta
 from itertools import chain
 
 import azure_cloud
 import pytest
 from azure_cloud import CLIENT, HEADER, IDENTITY, SECRET, TENANT, Azure, make_key
+from certificates import build_certificate
 from cloud_server import Refused
-from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
@@ -74,25 +73,10 @@ def have_a_secret(home, folder, server, cloud):
     home.setenv("AZURE_CLIENT_SECRET", SECRET)
 
 
-def make_certificate(key):
-    now = datetime.now(UTC)
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "shop")])
-    return (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .sign(key, hashes.SHA256())
-    )
-
-
 def have_a_certificate(home, folder, server, cloud):
     name_the_application(home)
     key = make_key()
-    cloud.certificate = make_certificate(key)
+    cloud.certificate = build_certificate(key, "shop").sign(key, hashes.SHA256())
     pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     (folder / "shop.pem").write_bytes(pem + cloud.certificate.public_bytes(Encoding.PEM))
     home.setenv("AZURE_CLIENT_CERTIFICATE_PATH", str(folder / "shop.pem"))
@@ -101,7 +85,7 @@ def have_a_certificate(home, folder, server, cloud):
 def have_a_locked_certificate(home, folder, server, cloud):
     name_the_application(home)
     key = make_key()
-    cloud.certificate = make_certificate(key)
+    cloud.certificate = build_certificate(key, "shop").sign(key, hashes.SHA256())
     old = PrivateFormat.PKCS12.encryption_builder()  # sops reads no newer one
     old = old.key_cert_algorithm(pkcs12.PBES.PBESv1SHA1And3KeyTripleDESCBC)
     lock = old.hmac_hash(hashes.SHA1()).build(b"open sesame")

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from provisioning.config.definitions import Layer
 from provisioning.config.provenance import Origin, Value, as_plain, list_leaves, merge_branches
-from provisioning.config.settings import Layer
 from provisioning.core.errors import InvalidConfiguration
 
 FILES = {

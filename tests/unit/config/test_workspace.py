@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from provisioning.config.settings import SETTINGS, Layer
+from provisioning.config.definitions import Layer
+from provisioning.config.settings import SETTINGS
 from provisioning.config.workspace import (
     check_free,
     find_workspace,
