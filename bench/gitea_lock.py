@@ -80,10 +80,10 @@ class Ours:
     def __init__(self, server: Any, folder: Path) -> None:
         from pieces import _begin, _build_record, _record
 
-        from provisioning.forge.gitea import Gitea
-        from provisioning.forge.http import Api
-        from provisioning.gitstore.contents import ContentsStateLog
-        from provisioning.gitstore.remote import Remote
+        from provisioning.forges.gitea.client import Gitea
+        from provisioning.gitstore.repository.remote import Remote
+        from provisioning.locks.gitea_lock import ContentsStateLog
+        from provisioning.transport.http import Api
 
         repository = server.create_repository()
         self._api = Api(server.url, server.token)
@@ -122,9 +122,9 @@ class Raw:
     def __init__(self, server: Any, folder: Path) -> None:
         import httpx2
 
-        from provisioning.gitstore.git import run_git
-        from provisioning.gitstore.remote import authorise
-        from provisioning.gitstore.repository import Repository
+        from provisioning.gitstore.repository.git_program import run_git
+        from provisioning.gitstore.repository.remote import authorise
+        from provisioning.gitstore.repository.repository import Repository
 
         self._url = f"{server.url}/{server.create_repository()}.git"
         self._environ = os.environ | authorise(self._url, server.token)

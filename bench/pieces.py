@@ -18,10 +18,10 @@ from pathlib import Path
 import msgspec
 from msgspec.structs import replace
 
-from provisioning.core.errors import Source
-from provisioning.core.ids import CommitId, ResourceId, RunId
-from provisioning.core.providers import Call
-from provisioning.core.records import (
+from provisioning.core.model.errors import Source
+from provisioning.core.model.ids import CommitId, ResourceId, RunId
+from provisioning.core.model.providers import Call
+from provisioning.core.model.records import (
     Action,
     Begin,
     Change,
@@ -32,13 +32,19 @@ from provisioning.core.records import (
     Result,
     Run,
 )
-from provisioning.core.statelog import Entry, LogView, compute_begin, compute_record, next_token
-from provisioning.core.values import Digest, Tree
-from provisioning.gitstore.git import run_git
-from provisioning.gitstore.remote import Remote
-from provisioning.gitstore.repository import Repository
-from provisioning.gitstore.shards import compute_shard_changes
-from provisioning.gitstore.statelog import GitStateLog
+from provisioning.core.model.values import Digest, Tree
+from provisioning.core.statelog.transitions import (
+    Entry,
+    LogView,
+    compute_begin,
+    compute_record,
+    next_token,
+)
+from provisioning.gitstore.repository.git_program import run_git
+from provisioning.gitstore.repository.remote import Remote
+from provisioning.gitstore.repository.repository import Repository
+from provisioning.gitstore.statelog.git_statelog import GitStateLog
+from provisioning.gitstore.statelog.shards import compute_shard_changes
 from provisioning.testing.memory import MemoryProvider
 from provisioning.testing.sandboxes import Sandbox, build_resource
 from provisioning.testing.worlds import World
@@ -239,8 +245,8 @@ def _render_entry(entry: Entry, files: Mapping[str, bytes | None]) -> Iterator[b
 
 def measure_secrets(folder: Path) -> dict[str, float]:
     """Open a thousand files of ten values each: the same file, whose blob is never looked up."""
-    from provisioning.secrets.keys.keyring import EnvironmentKeyring
     from provisioning.secrets.values import open_secrets
+    from sops_python.keys.keyring import EnvironmentKeyring
 
     keyring = EnvironmentKeyring(environ=os.environ)
     seconds = {}

@@ -97,9 +97,9 @@ def git(folder: Path, *arguments: str) -> None:
 
 def run_and_account(arguments: list[str]) -> None:
     """Run the command line in this process; print the seconds it waited for Gitea and Git last."""
-    import provisioning.forge.http
-    import provisioning.gitstore.remote
-    from provisioning.cli.main import main
+    import provisioning.gitstore.repository.remote
+    import provisioning.transport.http
+    from provisioning.interfaces.cli.main import main
 
     waited = [0.0]
 
@@ -113,9 +113,11 @@ def run_and_account(arguments: list[str]) -> None:
 
         return call
 
-    api = provisioning.forge.http.Api
+    api = provisioning.transport.http.Api
     api.send = account(api.send)  # type: ignore[method-assign]
-    provisioning.gitstore.remote.run_git = account(provisioning.gitstore.remote.run_git)
+    provisioning.gitstore.repository.remote.run_git = account(
+        provisioning.gitstore.repository.remote.run_git
+    )
     try:
         main(arguments)
     finally:

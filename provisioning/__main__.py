@@ -6,7 +6,7 @@ import os
 import sys
 from typing import NoReturn
 
-from provisioning.cli.main import main
+from provisioning.interfaces.cli.main import main
 
 
 def run() -> NoReturn:

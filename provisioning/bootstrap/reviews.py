@@ -7,34 +7,34 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from provisioning.core.errors import InvalidConfiguration
-from provisioning.core.ids import CommitId
-from provisioning.core.plans import Plan
-from provisioning.core.resources import DriftPolicy, Resource
+from provisioning.core.model.errors import InvalidConfiguration
+from provisioning.core.model.ids import CommitId
+from provisioning.core.model.resources import DriftPolicy, Resource
+from provisioning.core.plan.plan import Plan
 from provisioning.core.reviews.codeowners import PLACES, OwnerRule, parse_codeowners
 from provisioning.core.reviews.commands import Verb
 from provisioning.core.reviews.findings import Exposure
-from provisioning.core.reviews.speakers import Speakers, exclude_author
-from provisioning.core.statelog import LogView
-from provisioning.forge.pulls import GiteaPulls
-from provisioning.gitstore.drifts import DriftBranches
-from provisioning.gitstore.reviews import ReviewLog
+from provisioning.core.reviews.permissions import Speakers, exclude_author
+from provisioning.core.statelog.transitions import LogView
+from provisioning.forges.gitea.pulls import GiteaPulls
+from provisioning.gitstore.branches.drift_branches import DriftBranches
+from provisioning.gitstore.branches.review_log import ReviewLog
 from provisioning.reconciler.cycle import Reconciler
-from provisioning.reconciler.holding import hold_lock, release_lock
-from provisioning.reconciler.proposing import Proposer
-from provisioning.reconciler.prospects import Prospect, Request
-from provisioning.reconciler.reviews.answering import Responder
-from provisioning.reconciler.reviews.applying import Applier
-from provisioning.reconciler.reviews.drifting import Drifter
-from provisioning.reconciler.reviews.looking import Inspector
-from provisioning.reconciler.reviews.publishing import Publisher
+from provisioning.reconciler.operations.lock import hold_lock, release_lock
+from provisioning.reconciler.operations.propose import Proposer
+from provisioning.reconciler.planning.plan_result import Prospect, Request
+from provisioning.reconciler.reviews.applier import Applier
+from provisioning.reconciler.reviews.drift_pulls import Drifter
+from provisioning.reconciler.reviews.inspector import Inspector
+from provisioning.reconciler.reviews.publisher import Publisher
+from provisioning.reconciler.reviews.responder import Responder
 from provisioning.reconciler.reviews.reviewer import Reviewer
-from provisioning.secrets.exposures import find_exposed
+from provisioning.secrets.exposed_credentials import find_exposed
 
 if TYPE_CHECKING:
     from provisioning.bootstrap.workspace import Workspace
     from provisioning.config.layers import Layers
-    from provisioning.gitstore.remote import Remote
+    from provisioning.gitstore.repository.remote import Remote
 
 
 def build_reviewer(workspace: Workspace) -> Reviewer:

@@ -14,39 +14,39 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec.structs import replace
 
-from provisioning.bootstrap.hosted import Hosted
-from provisioning.bootstrap.scopes import Outlooks, build_lookup, build_scope
-from provisioning.bootstrap.settings import build_settings
+from provisioning.bootstrap.cycle_settings import build_settings
+from provisioning.bootstrap.hosting import Hosted
+from provisioning.bootstrap.resolvers import Outlooks, build_lookup, build_scope
 from provisioning.config.home import find_home
 from provisioning.config.layers import WORKSPACE_FILE, Layers
 from provisioning.config.workspace import find_workspace
-from provisioning.core.errors import (
+from provisioning.core.infras.dependencies import NO_LINKS, Links, compute_links
+from provisioning.core.infras.order import Needs, compute_needs
+from provisioning.core.model.errors import (
     InvalidConfiguration,
     ProvisioningError,
 )
-from provisioning.core.ids import CommitId
-from provisioning.core.kinds import Kind
-from provisioning.core.leases import Judgement, judge_lock
-from provisioning.core.links import NO_LINKS, Links, compute_links
-from provisioning.core.providers import Provider
-from provisioning.core.records import Holder, Lock
-from provisioning.core.resources import Resource
-from provisioning.core.reviews.approvals import Reviewed
-from provisioning.core.reviews.drifts import DRIFTS
-from provisioning.core.statelog import OURS, LogView
-from provisioning.core.sweeps import Needs, compute_needs
-from provisioning.gitstore.holders import is_gone, read_boot, read_holder
-from provisioning.gitstore.sightings import observe_lock
-from provisioning.gitstore.statelog import GitStateLog
-from provisioning.reconciler.compiling import Compiler
+from provisioning.core.model.ids import CommitId
+from provisioning.core.model.kinds import Kind
+from provisioning.core.model.providers import Provider
+from provisioning.core.model.records import Holder, Lock
+from provisioning.core.model.resources import Resource
+from provisioning.core.policy.approvals import Reviewed
+from provisioning.core.reviews.drift_pulls import DRIFTS
+from provisioning.core.statelog.lock_expiry import Judgement, judge_lock
+from provisioning.core.statelog.transitions import OURS, LogView
+from provisioning.gitstore.statelog.git_statelog import GitStateLog
+from provisioning.localstore.lock_observations import observe_lock
+from provisioning.locks.holders import is_gone, read_boot, read_holder
 from provisioning.reconciler.cycle import Reconciler
 from provisioning.reconciler.events import Event, Listener
-from provisioning.reconciler.leasing import Clocks, render_time
-from provisioning.reconciler.neighbours import Neighbourhood
-from provisioning.reconciler.stopping import Stop
+from provisioning.reconciler.execution.cancellation import Stop
+from provisioning.reconciler.execution.lease import Clocks, render_time
+from provisioning.reconciler.planning.compiler import Compiler
+from provisioning.reconciler.planning.cross_infra import Neighbourhood
 
 if TYPE_CHECKING:
-    from provisioning.reconciler.checkouts import Checkout
+    from provisioning.reconciler.explain.checkout import Checkout
 
 ReadReviewed = Callable[[LogView, CommitId], Reviewed | None]
 
@@ -157,7 +157,7 @@ class Workspace(Hosted):
                 hint=f"set forge.kind, url, repository and token_file in {WORKSPACE_FILE}",
                 source=backend.origin.source,
             )
-        from provisioning.gitstore.contents import ContentsStateLog
+        from provisioning.locks.gitea_lock import ContentsStateLog
 
         return ContentsStateLog(
             self.repository, infra, remote=remote, author=author, contents=self.forge
@@ -177,7 +177,7 @@ class Workspace(Hosted):
 
     def build_checkout(self, commit: CommitId) -> Checkout:
         """Join what *commit* can be asked; what it compiles is kept apart from what runs read."""
-        from provisioning.reconciler.checkouts import Checkout
+        from provisioning.reconciler.explain.checkout import Checkout
 
         layers = self.load_layers(commit, None)
         kinds = {kind.name: kind for it in self._build_providers(layers) for kind in it.describe()}
@@ -242,8 +242,8 @@ class Workspace(Hosted):
         """Join what tells which changes were reviewed, if the workspace is at a forge."""
         if self.forge is None or self.remote is None:
             return _ask_for_nothing
-        from provisioning.forge.pulls import GiteaPulls
-        from provisioning.gitstore.reviews import ReviewLog
+        from provisioning.forges.gitea.pulls import GiteaPulls
+        from provisioning.gitstore.branches.review_log import ReviewLog
         from provisioning.reconciler.reviews.consent import Consent
 
         consent = Consent(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from provisioning.core.errors import StorageFailed
+from provisioning.core.model.errors import StorageFailed
 
 KEY_BYTES = 32
 

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import reduce
 from pathlib import Path
 
-from provisioning.config.definitions import Layer
+from provisioning.config.layer_reader import Reader, read_text
 from provisioning.config.modes import MODES
-from provisioning.config.parsed import parse_once
+from provisioning.config.parse_cache import parse_once
 from provisioning.config.provenance import (
     Branch,
     Layers,
@@ -18,19 +18,19 @@ from provisioning.config.provenance import (
     merge_branches,
     nest,
 )
-from provisioning.config.readers import Reader, read_text
 from provisioning.config.scope import Facts, Scope, settle
+from provisioning.config.setting import Layer
 from provisioning.config.settings import SETTINGS
-from provisioning.core.errors import (
+from provisioning.core.formats.documents import Document
+from provisioning.core.model.errors import (
     InvalidArgument,
     InvalidConfiguration,
     InvalidManifest,
     Source,
     StorageFailed,
 )
-from provisioning.core.ids import NAME
-from provisioning.core.manifests.documents import Document
-from provisioning.core.values import Path as Place
+from provisioning.core.model.ids import NAME
+from provisioning.core.model.values import Path as Place
 
 __all__ = ["WORKSPACE_FILE", "Layers", "Read", "load_layers"]
 
@@ -163,10 +163,10 @@ def _load_file(layer: Layer, path: str, data: bytes | None, cache: Path) -> Load
 def _parse(data: bytes, path: str) -> list[Document]:
     try:
         if path.endswith(".toml"):
-            from provisioning.core.manifests.toml import parse_toml
+            from provisioning.core.formats.toml import parse_toml
 
             return parse_toml(data, path)
-        from provisioning.core.manifests.yaml import parse_yaml
+        from provisioning.core.formats.yaml import parse_yaml
 
         return parse_yaml(data, path)
     except InvalidManifest as exc:

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 import msgspec
 
-from provisioning.core.reviews.speakers import Speakers
-from provisioning.core.values import Tree
+from provisioning.core.model.values import Tree
+from provisioning.core.reviews.permissions import Speakers
 
 
 class Mode(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,11 +7,11 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from provisioning.config.definitions import Layer
+from provisioning.config.setting import Layer
 from provisioning.config.settings import BY_KEY, GROUPS, MAPS, SETTINGS
-from provisioning.core.errors import InvalidConfiguration, Source
-from provisioning.core.interpolation import Reference, find_templated, parse_text
-from provisioning.core.values import Tree, find_nearest, read_at
+from provisioning.core.expressions.interpolation import Reference, find_templated, parse_text
+from provisioning.core.model.errors import InvalidConfiguration, Source
+from provisioning.core.model.values import Tree, find_nearest, read_at
 
 
 class Origin(msgspec.Struct, frozen=True, kw_only=True):

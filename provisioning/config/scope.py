@@ -9,17 +9,22 @@ from typing import TypeAlias
 import msgspec
 from msgspec.structs import replace
 
-from provisioning.config.definitions import has_interpolation
+from provisioning.config.layer_reader import check_value, read_text
 from provisioning.config.provenance import Branch, Layers, Origin, Value
-from provisioning.config.readers import check_value, read_text
+from provisioning.config.setting import has_interpolation
 from provisioning.config.settings import SETTINGS
-from provisioning.core.errors import InvalidConfiguration, InvalidManifest, Source
-from provisioning.core.interpolation import Reference, find_templated, is_templated, resolve_text
-from provisioning.core.opaque import Opaque
-from provisioning.core.plain import is_utf8
-from provisioning.core.references import Outlook
-from provisioning.core.secrecy import reveal
-from provisioning.core.values import Tree, find_nearest, read_at, render_canonical
+from provisioning.core.expressions.interpolation import (
+    Reference,
+    find_templated,
+    is_templated,
+    resolve_text,
+)
+from provisioning.core.expressions.references import Outlook
+from provisioning.core.model.errors import InvalidConfiguration, InvalidManifest, Source
+from provisioning.core.model.masked import Opaque
+from provisioning.core.model.sensitive import reveal
+from provisioning.core.model.terminal_text import is_utf8
+from provisioning.core.model.values import Tree, find_nearest, read_at, render_canonical
 
 MAX_LEVELS = 16
 """How many settings may refer to each other in a row."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from provisioning.config.definitions import Layer, Setting
 from provisioning.config.modes import MODES
+from provisioning.config.setting import Layer, Setting
 from provisioning.core.reviews.commands import WORD, Verb
-from provisioning.core.reviews.speakers import Speakers
+from provisioning.core.reviews.permissions import Speakers
 
 BEFORE_INFRA = frozenset({Layer.USER, Layer.WORKSPACE, Layer.OVERRIDE})
 """Where a setting may stand that decides which further values are read."""

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, TypeVar
 
-from provisioning.config.definitions import Layer
 from provisioning.config.provenance import Branch, Layers, Origin, Value, list_leaves
-from provisioning.core.errors import InvalidArgument, InvalidConfiguration
-from provisioning.core.values import find_nearest
+from provisioning.config.setting import Layer
+from provisioning.core.model.errors import InvalidArgument, InvalidConfiguration
+from provisioning.core.model.values import find_nearest
 
 if TYPE_CHECKING:
     from datetime import tzinfo
 
-    from provisioning.core.spans import Span
-    from provisioning.core.windows import Effect, Window
+    from provisioning.core.model.durations import Span
+    from provisioning.core.policy.windows import Effect, Window
 
 DEFAULTS: Mapping[str, str | None] = {
     "cron": None,
@@ -44,8 +44,8 @@ def read_windows(layers: Layers) -> tuple[Window, ...]:
 
 
 def _read_window(key: str, found: Branch | Value) -> Window:
-    from provisioning.core.crons import parse_cron
-    from provisioning.core.windows import Window
+    from provisioning.core.policy.cron import parse_cron
+    from provisioning.core.policy.windows import Window
 
     texts = _read_texts(key, found)
 
@@ -94,7 +94,7 @@ def _read_text(key: str, said: Branch | Value, parse: Callable[[str], _Read]) ->
 
 
 def _parse_effect(text: str) -> Effect:
-    from provisioning.core.windows import Effect
+    from provisioning.core.policy.windows import Effect
 
     known = [each.value for each in Effect]
     if text in known:
@@ -105,7 +105,7 @@ def _parse_effect(text: str) -> Effect:
 
 
 def _parse_duration(text: str) -> Span:
-    from provisioning.core.spans import SPAN_HINT, parse_span
+    from provisioning.core.model.durations import SPAN_HINT, parse_span
 
     span = parse_span(text)
     if span is None or not 0 < span.total <= LONGEST:

@@ -7,11 +7,11 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from provisioning.config.definitions import describe_expected
 from provisioning.config.layers import WORKSPACE_FILE
+from provisioning.config.setting import describe_expected
 from provisioning.config.settings import BY_KEY, SETTINGS
-from provisioning.core.errors import InvalidArgument, StorageFailed, WorkspaceNotFound
-from provisioning.core.manifests.scalars import read_plain
+from provisioning.core.formats.scalars import read_plain
+from provisioning.core.model.errors import InvalidArgument, StorageFailed, WorkspaceNotFound
 
 
 def find_workspace(start: Path) -> Path:

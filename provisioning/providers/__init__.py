@@ -1,8 +1,8 @@
 """What a provider is written with: the protocol, and the values it is asked with and answers."""
 
-from provisioning.core.ids import Mark
-from provisioning.core.kinds import Field, Kind
-from provisioning.core.providers import (
+from provisioning.core.model.ids import Mark
+from provisioning.core.model.kinds import Field, Kind
+from provisioning.core.model.providers import (
     Absent,
     Call,
     Observed,

@@ -8,44 +8,50 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from provisioning.core.errors import HeadMoved, LockHeld, ProvisioningError
-from provisioning.core.fights import REACH, hold_contested
-from provisioning.core.gates import Circumstances, compute_verdicts
-from provisioning.core.ids import CommitId, ResourceId, RunId
-from provisioning.core.kinds import Kind
-from provisioning.core.leases import Judgement
-from provisioning.core.opaque import Opaque
-from provisioning.core.plans import Plan
-from provisioning.core.providers import Provider
-from provisioning.core.records import Action, Begin, Holder, Inputs, Lock, Result, Run
-from provisioning.core.references import Lookup
-from provisioning.core.reviews.approvals import Reviewed
-from provisioning.core.statelog import LogView, build_run_id, compute_result, next_token
-from provisioning.core.states import DesiredState
-from provisioning.core.suspensions import get_suspension, hold_back
-from provisioning.gitstore.journal import (
+from provisioning.core.expressions.references import Lookup
+from provisioning.core.model.errors import HeadMoved, LockHeld, ProvisioningError
+from provisioning.core.model.ids import CommitId, ResourceId, RunId
+from provisioning.core.model.kinds import Kind
+from provisioning.core.model.masked import Opaque
+from provisioning.core.model.providers import Provider
+from provisioning.core.model.records import Action, Begin, Holder, Inputs, Lock, Result, Run
+from provisioning.core.model.states import DesiredState
+from provisioning.core.plan.plan import Plan
+from provisioning.core.policy.approvals import Reviewed
+from provisioning.core.policy.conflicts import REACH, hold_contested
+from provisioning.core.policy.gates import Circumstances, compute_verdicts
+from provisioning.core.policy.suspensions import get_suspension, hold_back
+from provisioning.core.statelog.lock_expiry import Judgement
+from provisioning.core.statelog.transitions import LogView, build_run_id, compute_result, next_token
+from provisioning.gitstore.statelog.git_statelog import StateLog
+from provisioning.localstore.journal import (
     Journal,
     list_journals,
     read_unfinished,
     remove_journals,
 )
-from provisioning.gitstore.statelog import StateLog
 from provisioning.reconciler.events import Event, EventKind, Listener
-from provisioning.reconciler.leasing import Clocks, Lease, render_time
-from provisioning.reconciler.looking import Eyes, History, Manifests, Sight
-from provisioning.reconciler.neighbours import Neighbours
-from provisioning.reconciler.prospects import Conclusion, Prospect, Report, Request, Settings
-from provisioning.reconciler.recovery import build_inherited, compute_kept
+from provisioning.reconciler.execution.cancellation import Stop
+from provisioning.reconciler.execution.lease import Clocks, Lease, render_time
+from provisioning.reconciler.execution.recovery import build_inherited, compute_kept
+from provisioning.reconciler.planning.cross_infra import Neighbours
+from provisioning.reconciler.planning.plan_result import (
+    Conclusion,
+    Prospect,
+    Report,
+    Request,
+    Settings,
+)
+from provisioning.reconciler.planning.planner import Eyes, History, Manifests, Sight
 from provisioning.reconciler.refusals import (
     describe_changed_plan,
     describe_held,
     describe_unrecorded,
 )
-from provisioning.reconciler.stopping import Stop
 
 if TYPE_CHECKING:
-    from provisioning.core.operations import Operation
-    from provisioning.reconciler.endings import Execution
+    from provisioning.core.plan.operations import Operation
+    from provisioning.reconciler.execution.outcomes import Execution
 
 REPLANS = 8
 """How often a plan is computed again because somebody else wrote to the state log meanwhile."""
@@ -144,7 +150,7 @@ class Reconciler(Opaque, frozen=True, kw_only=True):
         sight = eyes.look(request.commit, records, view.begin, cut_off)
         plan = sight.plan
         if request.targets or request.excludes:
-            from provisioning.core.narrowing import narrow_plan
+            from provisioning.core.policy.targeting import narrow_plan
 
             plan = narrow_plan(plan, request.targets, request.excludes)
         plan = hold_back(plan, view.suspended, render_time(self.clocks.wall()))
@@ -208,7 +214,7 @@ class Reconciler(Opaque, frozen=True, kw_only=True):
         """Count what depends on what is replaced; the look may have left out what is settled."""
         if not any(each.action is Action.REPLACE for each in plan.changes):
             return {}
-        from provisioning.core.budgets import compute_dependants
+        from provisioning.core.policy.budgets import compute_dependants
 
         return compute_dependants(plan, self.log.open_records(view).read_all())
 
@@ -226,8 +232,8 @@ class Reconciler(Opaque, frozen=True, kw_only=True):
             return self._conclude_unchanged(prospect)
         if prospect.verdicts:
             return Report(conclusion=Conclusion.BLOCKED, prospect=prospect)
-        from provisioning.core.operations import compute_operations
-        from provisioning.core.waves import arrange_waves
+        from provisioning.core.plan.operations import compute_operations
+        from provisioning.core.plan.waves import arrange_waves
 
         self._check_lock(prospect)
         operations = arrange_waves(compute_operations(prospect.plan))
@@ -256,7 +262,7 @@ class Reconciler(Opaque, frozen=True, kw_only=True):
     def _acquire(
         self, prospect: Prospect, request: Request, operations: Sequence[Operation]
     ) -> Lease:
-        from provisioning.reconciler.attempts import foresee_intent
+        from provisioning.reconciler.execution.operation_runner import foresee_intent
 
         token = next_token(prospect.view)
         run = build_run_id(token, self.nonce())
@@ -287,7 +293,7 @@ class Reconciler(Opaque, frozen=True, kw_only=True):
         return lease
 
     def _compute_inputs(self, prospect: Prospect, request: Request) -> Inputs:
-        from provisioning.core.inputs import compute_inputs
+        from provisioning.core.plan.inputs import compute_inputs
 
         return compute_inputs(
             prospect.plan,
@@ -336,8 +342,8 @@ class Reconciler(Opaque, frozen=True, kw_only=True):
         lease: Lease,
         journal: Journal,
     ) -> Execution:
-        from provisioning.reconciler.attempts import Hands
-        from provisioning.reconciler.execution import Executor
+        from provisioning.reconciler.execution.executor import Executor
+        from provisioning.reconciler.execution.operation_runner import Hands
 
         hands = Hands(
             run=lease.begin.run,

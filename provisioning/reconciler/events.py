@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from provisioning.core.ids import ResourceId, RunId
+from provisioning.core.model.ids import ResourceId, RunId
 
 
 class EventKind(StrEnum):

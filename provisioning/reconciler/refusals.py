@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from provisioning.core.errors import (
+from provisioning.core.model.errors import (
     Fenced,
     LockHeld,
     PlanChanged,
     ProvisioningError,
     StorageFailed,
 )
-from provisioning.core.leases import Judgement
-from provisioning.core.records import Lock, Run
+from provisioning.core.model.records import Lock, Run
+from provisioning.core.statelog.lock_expiry import Judgement
 
 
 def describe_changed_plan(infra: str) -> PlanChanged:

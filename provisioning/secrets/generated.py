@@ -10,8 +10,8 @@ from enum import StrEnum
 
 import msgspec
 
-from provisioning.secrets.sops.errors import SopsError
-from provisioning.secrets.sops.tree import Branch, Value, from_plain
+from sops_python.errors import SopsError
+from sops_python.tree import Branch, Value, from_plain
 
 TOKEN_BYTES = 32
 

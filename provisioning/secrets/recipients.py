@@ -7,10 +7,9 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from provisioning.secrets.keys import age, naming
-from provisioning.secrets.sops.data_keys import Keyring, unwrap_data_key
-from provisioning.secrets.sops.errors import SopsError
-from provisioning.secrets.sops.files import (
+from sops_python.data_keys import Keyring, unwrap_data_key
+from sops_python.errors import SopsError
+from sops_python.files import (
     choose_format,
     dump_document,
     load_encrypted,
@@ -19,10 +18,11 @@ from provisioning.secrets.sops.files import (
     rewrap_document,
     rotate_document,
 )
-from provisioning.secrets.sops.metadata import MasterKey, Metadata
-from provisioning.secrets.sops.rules import Rules
-from provisioning.secrets.sops.stores.yaml import YamlStore
-from provisioning.secrets.sops.tree import Branch, Comment, write_path
+from sops_python.keys import age, names
+from sops_python.metadata import MasterKey, Metadata
+from sops_python.rules import Rules
+from sops_python.stores.yaml import YamlStore
+from sops_python.tree import Branch, Comment, write_path
 
 Change = Callable[[list[str]], list[str]]
 
@@ -83,9 +83,9 @@ def _change_rule(rule: Branch, change: Change) -> Branch:
             hint="edit .sops.yaml, then `provisioning sops updatekeys FILE`",
         )
     old = rule.get("age")
-    names = naming.split_list(old) if isinstance(old, str) else list(old or [])
-    new = change(names)
-    if new == names:
+    recipients = names.split_list(old) if isinstance(old, str) else list(old or [])
+    new = change(recipients)
+    if new == recipients:
         return rule
     is_list = isinstance(old, list) or len(new) > 1
     changed = write_path(rule, ("age",), new if is_list else new[0])

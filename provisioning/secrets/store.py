@@ -9,26 +9,26 @@ from pathlib import Path
 import msgspec
 from msgspec.structs import replace
 
-from provisioning.core.errors import InvalidArgument
-from provisioning.core.ids import NAME
+from provisioning.core.model.errors import InvalidArgument
+from provisioning.core.model.ids import NAME
+from provisioning.secrets.files import FOLDER, MARK
 from provisioning.secrets.generated import Listed, Sort, describe, finish, generate, rotate
-from provisioning.secrets.keys.keyring import EnvironmentKeyring
-from provisioning.secrets.places import FOLDER, MARK
-from provisioning.secrets.replacing import replace_file
-from provisioning.secrets.sops.document import Document
-from provisioning.secrets.sops.errors import SopsError
-from provisioning.secrets.sops.files import (
+from sops_python.disk.replacement import replace_file
+from sops_python.document import Document
+from sops_python.errors import SopsError
+from sops_python.files import (
     Opened,
     dump_document,
     encrypt_branches,
     load_encrypted,
     open_document,
 )
-from provisioning.secrets.sops.metadata import Metadata
-from provisioning.secrets.sops.moments import now
-from provisioning.secrets.sops.rules import FILE_NAME, load_rules
-from provisioning.secrets.sops.stores.yaml import YamlStore
-from provisioning.secrets.sops.tree import Branch, from_plain
+from sops_python.keys.keyring import EnvironmentKeyring
+from sops_python.metadata import Metadata
+from sops_python.rules import FILE_NAME, load_rules
+from sops_python.stores.yaml import YamlStore
+from sops_python.timestamps import now
+from sops_python.tree import Branch, from_plain
 
 _FIELDS = {Sort.SSH_KEY: "private", Sort.TOKEN: "value"}
 

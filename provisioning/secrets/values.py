@@ -9,18 +9,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from provisioning.core.errors import InvalidManifest, ProvisioningError, Source
-from provisioning.core.interpolation import Reference
-from provisioning.core.redaction import Redactor
-from provisioning.core.secrecy import Secret, find_encrypted, list_secret_texts, reveal
-from provisioning.core.values import Path, Tree, find_nearest, read_at
-from provisioning.secrets.places import MARK, Read, find_file
-from provisioning.secrets.sops.cipher import Cipher
-from provisioning.secrets.sops.data_keys import Keyring, unwrap_data_key
-from provisioning.secrets.sops.document import Document, decrypt_document
-from provisioning.secrets.sops.files import Format, choose_format, load_encrypted, open_store
-from provisioning.secrets.sops.metadata import explain_newer
-from provisioning.secrets.sops.tree import Value, as_plain
+from provisioning.core.expressions.interpolation import Reference
+from provisioning.core.model.errors import InvalidManifest, ProvisioningError, Source
+from provisioning.core.model.redaction import Redactor
+from provisioning.core.model.sensitive import Secret, find_encrypted, list_secret_texts, reveal
+from provisioning.core.model.values import Path, Tree, find_nearest, read_at
+from provisioning.secrets.files import MARK, Read, find_file
+from sops_python.cipher import Cipher
+from sops_python.data_keys import Keyring, unwrap_data_key
+from sops_python.document import Document, decrypt_document
+from sops_python.files import Format, choose_format, load_encrypted, open_store
+from sops_python.metadata import explain_newer
+from sops_python.tree import Value, as_plain
 
 
 def open_secrets(data: bytes, path: str, keyring: Keyring) -> Tree:

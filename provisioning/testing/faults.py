@@ -13,10 +13,10 @@ from typing import Any, TypeAlias
 import msgspec
 from msgspec.structs import replace
 
-from provisioning.core.errors import ProviderError, ProviderThrottled, ProviderTransient
-from provisioning.core.ids import ResourceId
-from provisioning.core.providers import Call, Observation, Observed, Present, Provider
-from provisioning.core.values import Tree
+from provisioning.core.model.errors import ProviderError, ProviderThrottled, ProviderTransient
+from provisioning.core.model.ids import ResourceId
+from provisioning.core.model.providers import Call, Observation, Observed, Present, Provider
+from provisioning.core.model.values import Tree
 from provisioning.testing.effects import Crash, When
 
 GATE_SECONDS = 30.0

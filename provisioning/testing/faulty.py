@@ -17,10 +17,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from provisioning.core.ids import ResourceId
-from provisioning.core.kinds import Kind
-from provisioning.core.providers import Call, Observed, Probes, Provider, Ready, Target, Waiting
-from provisioning.core.values import Tree
+from provisioning.core.model.ids import ResourceId
+from provisioning.core.model.kinds import Kind
+from provisioning.core.model.providers import (
+    Call,
+    Observed,
+    Probes,
+    Provider,
+    Ready,
+    Target,
+    Waiting,
+)
+from provisioning.core.model.values import Tree
 from provisioning.testing.effects import Crash
 from provisioning.testing.faults import Attempt, Fault
 

@@ -14,9 +14,9 @@ from urllib.parse import quote
 import msgspec
 from msgspec.structs import replace
 
-from provisioning.core.errors import HeadMoved, RemoteRefused, RemoteUnreachable
-from provisioning.core.forges import Comment, Permission, PullRequest, Push, Status
-from provisioning.core.ids import CommitId
+from provisioning.core.model.errors import HeadMoved, RemoteRefused, RemoteUnreachable
+from provisioning.core.model.ids import CommitId
+from provisioning.core.reviews.forge import Comment, Permission, PullRequest, Push, Status
 
 URL = "https://forge.example.org/ops/shop"
 
@@ -152,7 +152,7 @@ class MemoryHub:
 
 
 class MemoryForge:
-    """See `provisioning.core.forges.Forge`: *hub* as *login* speaks to it.
+    """See `provisioning.core.reviews.forge.Forge`: *hub* as *login* speaks to it.
 
     *login* is None for a token that nobody has. While `is_cut_off`, nothing is answered.
     """

@@ -7,10 +7,10 @@ from copy import deepcopy
 
 from msgspec.structs import replace
 
-from provisioning.core.errors import ProviderConflict, ProviderError
-from provisioning.core.ids import ResourceId
-from provisioning.core.kinds import Kind
-from provisioning.core.providers import (
+from provisioning.core.model.errors import ProviderConflict, ProviderError
+from provisioning.core.model.ids import ResourceId
+from provisioning.core.model.kinds import Kind
+from provisioning.core.model.providers import (
     Absent,
     Call,
     Found,
@@ -22,7 +22,7 @@ from provisioning.core.providers import (
     Unreadable,
     Waiting,
 )
-from provisioning.core.values import Tree
+from provisioning.core.model.values import Tree
 from provisioning.testing.memory_kinds import CHOICES, KINDS, NAME
 from provisioning.testing.worlds import Live, World
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from provisioning.core.kinds import Field, Kind, ListBehaviour
+from provisioning.core.model.kinds import Field, Kind, ListBehaviour
 
 if TYPE_CHECKING:
     from pydantic import BaseModel

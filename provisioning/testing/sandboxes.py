@@ -9,23 +9,23 @@ from pathlib import Path
 
 import msgspec
 
-from provisioning.core.errors import InvalidManifest, Source
-from provisioning.core.ids import BlobId, CommitId, ResourceId
-from provisioning.core.interpolation import Reference
-from provisioning.core.leases import Judgement, judge_lock
-from provisioning.core.pacing import Limits, RetryPolicy
-from provisioning.core.providers import Provider
-from provisioning.core.records import Holder, Lock, Record
-from provisioning.core.resources import Resource
-from provisioning.core.reviews.approvals import Reviewed
-from provisioning.core.states import DesiredState
-from provisioning.core.values import Tree
+from provisioning.core.expressions.interpolation import Reference
+from provisioning.core.model.errors import InvalidManifest, Source
+from provisioning.core.model.ids import BlobId, CommitId, ResourceId
+from provisioning.core.model.providers import Provider
+from provisioning.core.model.records import Holder, Lock, Record
+from provisioning.core.model.resources import Resource
+from provisioning.core.model.states import DesiredState
+from provisioning.core.model.values import Tree
+from provisioning.core.policy.approvals import Reviewed
+from provisioning.core.scheduling.rate_limits import Limits, RetryPolicy
+from provisioning.core.statelog.lock_expiry import Judgement, judge_lock
 from provisioning.reconciler.cycle import Reconciler
 from provisioning.reconciler.events import Event
-from provisioning.reconciler.leasing import Clocks
-from provisioning.reconciler.neighbours import Neighbourhood
-from provisioning.reconciler.prospects import Prospect, Report, Request, Settings
-from provisioning.reconciler.stopping import Stop
+from provisioning.reconciler.execution.cancellation import Stop
+from provisioning.reconciler.execution.lease import Clocks
+from provisioning.reconciler.planning.cross_infra import Neighbourhood
+from provisioning.reconciler.planning.plan_result import Prospect, Report, Request, Settings
 from provisioning.testing.memory import MemoryProvider
 from provisioning.testing.statelogs import Branch, MemoryStateLog
 from provisioning.testing.worlds import World
@@ -34,7 +34,7 @@ INFRA, WORKSPACE = "web", "0198f3c2"
 
 
 class MemoryManifest(msgspec.Struct, frozen=True):
-    """See `provisioning.reconciler.looking.Manifest`."""
+    """See `provisioning.reconciler.planning.planner.Manifest`."""
 
     resource: Resource
 
@@ -81,7 +81,7 @@ class Commits:
 
 
 class Neighbouring(msgspec.Struct, frozen=True):
-    """See `provisioning.reconciler.neighbours.Claims`: each infra as it was committed last."""
+    """See `reconciler.planning.cross_infra.Claims`: each infra as it was committed last."""
 
     sandboxes: Mapping[str, Sandbox]
 
@@ -222,8 +222,8 @@ def build_resource(
     **more: Tree,
 ) -> Resource:
     """Build a resource of the in-memory provider; `build_resource("Thing/a", {"size": 1})`."""
-    from provisioning.core.interpolation import find_templated, parse_text
-    from provisioning.core.resources import Templated
+    from provisioning.core.expressions.interpolation import find_templated, parse_text
+    from provisioning.core.model.resources import Templated
 
     holes = list(find_templated(dict(spec or {})))
     parts = [part for _, text in holes for part in parse_text(text)]

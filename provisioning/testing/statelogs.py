@@ -9,18 +9,18 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from provisioning.core.errors import HeadMoved
-from provisioning.core.fsck import LogCommit
-from provisioning.core.ids import CommitId, ResourceId
-from provisioning.core.records import Record
-from provisioning.core.statelog import (
+from provisioning.core.model.errors import HeadMoved
+from provisioning.core.model.ids import CommitId, ResourceId
+from provisioning.core.model.records import Record
+from provisioning.core.statelog.fsck import LogCommit
+from provisioning.core.statelog.transitions import (
     FILES,
     RESOURCES,
     Entry,
     LogView,
     parse_view,
 )
-from provisioning.gitstore.recorded import RecordChanges
+from provisioning.gitstore.statelog.recorded import RecordChanges
 
 
 class Written(msgspec.Struct, frozen=True):
@@ -40,7 +40,7 @@ class Branch:
 
 
 class MemoryStateLog:
-    """See `provisioning.gitstore.statelog.StateLog`; *branch* is the shared truth."""
+    """See `provisioning.gitstore.statelog.git_statelog.StateLog`; *branch* is the shared truth."""
 
     def __init__(self, infra: str, branch: Branch) -> None:
         self.infra = infra
@@ -116,7 +116,7 @@ class MemoryStateLog:
 
 
 class MemoryRecords(msgspec.Struct, frozen=True):
-    """See `provisioning.gitstore.recorded.Records`; each entry of the log has an id of its own."""
+    """See `provisioning.gitstore.statelog.recorded.Records`; each entry has an id of its own."""
 
     log: MemoryStateLog
     head: CommitId | None

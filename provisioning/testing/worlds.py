@@ -12,8 +12,8 @@ from itertools import count
 import msgspec
 from msgspec.structs import replace
 
-from provisioning.core.ids import Mark, ResourceId
-from provisioning.core.values import Tree
+from provisioning.core.model.ids import Mark, ResourceId
+from provisioning.core.model.values import Tree
 
 
 class Live(msgspec.Struct, frozen=True):

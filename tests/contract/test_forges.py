@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from provisioning.core.ids import CommitId
-from provisioning.forge.http import Api
-from provisioning.forge.pulls import GiteaPulls
+from provisioning.core.model.ids import CommitId
+from provisioning.forges.gitea.pulls import GiteaPulls
 from provisioning.testing import ForgeSuite, MemoryHub
 from provisioning.testing.suites.forges.hubs import LABEL
+from provisioning.transport.http import Api
 
 
 class TestMemoryForge(ForgeSuite):

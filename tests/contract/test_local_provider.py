@@ -1,8 +1,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from provisioning.core.kinds import Kind
-from provisioning.core.providers import Provider
+from provisioning.core.model.kinds import Kind
+from provisioning.core.model.providers import Provider
 from provisioning.providers.local.provider import LocalProvider
 from provisioning.testing import Case, ProviderSuite
 

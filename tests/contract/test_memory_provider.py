@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from provisioning.core.providers import Call
+from provisioning.core.model.providers import Call
 from provisioning.testing import Case, MemoryProvider, ProviderSuite, World
 from provisioning.testing.memory_kinds import NOTE, SERVICE, SLOT, THING
 

@@ -5,24 +5,24 @@ from pathlib import Path
 import pytest
 from entries import begin, make_lock, make_record, record
 
-from provisioning.core.errors import HeadMoved
-from provisioning.core.ids import ResourceId
-from provisioning.core.records import Result
-from provisioning.core.statelog import (
+from provisioning.core.model.errors import HeadMoved
+from provisioning.core.model.ids import ResourceId
+from provisioning.core.model.records import Result
+from provisioning.core.statelog.transitions import (
     LogView,
     compute_hold,
     compute_release,
     compute_renewal,
 )
-from provisioning.forge.gitea import Gitea
-from provisioning.forge.http import Api
-from provisioning.gitstore.contents import ContentsStateLog
-from provisioning.gitstore.git import run_git
-from provisioning.gitstore.recorded import RecordChanges
-from provisioning.gitstore.remote import Remote
-from provisioning.gitstore.repository import Repository
-from provisioning.gitstore.statelog import GitStateLog
+from provisioning.forges.gitea.client import Gitea
+from provisioning.gitstore.repository.git_program import run_git
+from provisioning.gitstore.repository.remote import Remote
+from provisioning.gitstore.repository.repository import Repository
+from provisioning.gitstore.statelog.git_statelog import GitStateLog
+from provisioning.gitstore.statelog.recorded import RecordChanges
+from provisioning.locks.gitea_lock import ContentsStateLog
 from provisioning.testing.statelogs import Branch, MemoryStateLog
+from provisioning.transport.http import Api
 
 
 def make_repository(folder: Path) -> Path:

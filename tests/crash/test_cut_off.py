@@ -2,10 +2,10 @@
 
 import pytest
 
-from provisioning.core.fsck import compute_findings
-from provisioning.core.ids import ResourceId
-from provisioning.gitstore.journal import Journal
-from provisioning.reconciler.prospects import Conclusion
+from provisioning.core.model.ids import ResourceId
+from provisioning.core.statelog.fsck import compute_findings
+from provisioning.localstore.journal import Journal
+from provisioning.reconciler.planning.plan_result import Conclusion
 from provisioning.testing.effects import PatchPoint, cut_at, trace_effects
 from provisioning.testing.memory import MemoryProvider
 from provisioning.testing.sandboxes import Sandbox, build_resource

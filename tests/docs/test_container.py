@@ -4,7 +4,7 @@ import json
 import re
 from pathlib import Path
 
-from provisioning.cli.serving import serve
+from provisioning.interfaces.cli.setup.serve import serve
 
 ROOT = Path(__file__).parents[2]
 FILE = (ROOT / "examples/container/Containerfile").read_text(encoding="utf-8")

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from provisioning.service.measures import MEASURES, render_reference
+from provisioning.interfaces.service.metric_table import MEASURES, render_reference
 
 PAGE = Path(__file__).parents[2] / "docs/reference/metrics.md"
 WRITE = """python -c '
-from provisioning.service.measures import render_reference
+from provisioning.interfaces.service.metric_table import render_reference
 print(render_reference(), end="")' >docs/reference/metrics.md"""
 
 

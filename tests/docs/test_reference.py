@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from provisioning.cli.main import COMMANDS
-from provisioning.cli.runs import BLOCKED, CODES, PENDING
-from provisioning.core import errors
-from provisioning.core.gates import GATES
-from provisioning.gitstore import journal
+from provisioning.core.model import errors
+from provisioning.core.policy.gates import GATES
+from provisioning.interfaces.cli.main import COMMANDS
+from provisioning.interfaces.cli.runs.plan import BLOCKED, CODES, PENDING
+from provisioning.localstore import journal
 from provisioning.providers.local.kinds import KINDS
 
 ROOT = Path(__file__).parents[2]

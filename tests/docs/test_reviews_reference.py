@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from provisioning.core.forge_facts import SCOPES
 from provisioning.core.reviews.codeowners import PLACES
 from provisioning.core.reviews.commands import MEANINGS, Verb
-from provisioning.reconciler.reviews.publishing import LABELS
+from provisioning.forges.setup.facts import SCOPES
+from provisioning.reconciler.reviews.publisher import LABELS
 
 PAGE = (Path(__file__).parents[2] / "docs/reference/reviews.md").read_text(encoding="utf-8")
 

@@ -9,13 +9,14 @@ from pathlib import Path
 import click
 import pytest
 
-from provisioning.cli.serving import serve
 from provisioning.config.settings import SETTINGS
-from provisioning.core.work import Standing, Topic, Urgency
+from provisioning.core.scheduling.workqueue import Standing, Topic, Urgency
+from provisioning.interfaces.cli.setup.serve import serve
+from provisioning.interfaces.schema import service
+from provisioning.interfaces.service import daemon
+from provisioning.interfaces.service.routes import build_control, build_public
 from provisioning.reconciler.events import EventKind
-from provisioning.reconciler.prospects import Conclusion
-from provisioning.service import daemon, shapes
-from provisioning.service.web import build_control, build_public
+from provisioning.reconciler.planning.plan_result import Conclusion
 
 PAGE = (Path(__file__).parents[2] / "docs/reference/serve.md").read_text(encoding="utf-8")
 
@@ -23,13 +24,13 @@ PAGE = (Path(__file__).parents[2] / "docs/reference/serve.md").read_text(encodin
 def list_actions():
     """Return every action that the log knows."""
     yield from EventKind
-    yield from re.findall(r'"action": "([\w-]+)"', inspect.getsource(shapes))
+    yield from re.findall(r'"action": "([\w-]+)"', inspect.getsource(service))
     yield from re.findall(r'action="([\w-]+)"', inspect.getsource(daemon))
 
 
 def list_keys():
     """Return every key of the JSON that the control door answers, and of the log."""
-    return set(re.findall(r'"([a-z]\w+)":', inspect.getsource(shapes))) - {"action"}
+    return set(re.findall(r'"([a-z]\w+)":', inspect.getsource(service))) - {"action"}
 
 
 def list_routes():

@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from provisioning.config.definitions import is_fitting
 from provisioning.config.modes import MODES
-from provisioning.config.references import render_modes, render_settings
+from provisioning.config.reference_pages import render_modes, render_settings
+from provisioning.config.setting import is_fitting
 from provisioning.config.settings import BY_KEY, SETTINGS
 
 FOLDER = Path(__file__).parents[2] / "docs" / "reference"
 PAGE = FOLDER / "settings.md"
 WRITE = """python -c '
-from provisioning.config.references import render_{name}
+from provisioning.config.reference_pages import render_{name}
 print(render_{name}(), end="")' >docs/reference/{name}.md"""
 
 

@@ -8,22 +8,27 @@ from pathlib import Path
 
 from properties import find_depth, hold, hold_same, read_or_refuse, split_files, stored
 
+from provisioning.config.layer_reader import read_text
 from provisioning.config.layers import load_layers
-from provisioning.config.readers import read_text
 from provisioning.config.scope import Scope
 from provisioning.config.settings import SETTINGS
-from provisioning.core.errors import ProvisioningError, Source
-from provisioning.core.interpolation import Reference, parse_text, resolve_partly, resolve_text
-from provisioning.core.manifests.compiling import compile_manifest
-from provisioning.core.manifests.documents import MAX_DEPTH, Document
-from provisioning.core.manifests.json import parse_json
-from provisioning.core.manifests.toml import parse_toml
-from provisioning.core.manifests.yaml import parse_yaml
-from provisioning.core.references import know_nothing
-from provisioning.core.values import Tree, render_canonical
-from provisioning.gitstore.compiled import Snapshot, load_snapshot, pack_file, save_snapshot
+from provisioning.core.expressions.interpolation import (
+    Reference,
+    parse_text,
+    resolve_partly,
+    resolve_text,
+)
+from provisioning.core.expressions.references import know_nothing
+from provisioning.core.formats.documents import MAX_DEPTH, Document
+from provisioning.core.formats.json import parse_json
+from provisioning.core.formats.toml import parse_toml
+from provisioning.core.formats.yaml import parse_yaml
+from provisioning.core.manifests.compilation import compile_manifest
+from provisioning.core.model.errors import ProvisioningError, Source
+from provisioning.core.model.values import Tree, render_canonical
+from provisioning.localstore.manifest_cache import Snapshot, load_snapshot, pack_file, save_snapshot
+from provisioning.providers.local.files.templates import expand_file
 from provisioning.providers.local.kinds import KINDS as ALL_KINDS
-from provisioning.providers.local.templates import expand_file
 
 KINDS = {each.name: each for each in ALL_KINDS}
 Parse = Callable[[bytes, str], list[Document]]

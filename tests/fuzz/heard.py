@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from properties import hold
 
-from provisioning.core.hooks import PullHint, PushHint, UnreadableHook, parse_hook
+from provisioning.forges.gitea.webhooks import PullHint, PushHint, UnreadableHook, parse_hook
 
 
 def check_hook(data: bytes) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from provisioning.core.values import Path, Tree, read_at, replace_at
+from provisioning.core.model.values import Path, Tree, read_at, replace_at
 
 MutateBytes = Callable[[bytes, int], bytes]
 Mutator = Callable[[bytes, int, int], bytes]

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from provisioning.core.errors import InvalidWorkspace, ProvisioningError
-from provisioning.core.values import Tree
+from provisioning.core.model.errors import InvalidWorkspace, ProvisioningError
+from provisioning.core.model.values import Tree
 
 T = TypeVar("T")
 

@@ -11,12 +11,18 @@ import click
 import msgspec
 from properties import hold, hold_same, read_or_refuse, split_files, stored
 
-from provisioning.cli.locks import Duration
-from provisioning.cli.saved import SavedPlan, load_plan
-from provisioning.core.fsck import LogCommit, compute_findings
-from provisioning.core.ids import CommitId, ResourceId, parse_mark
-from provisioning.core.records import Holder, Lock, Record
-from provisioning.core.statelog import (
+from provisioning.core.model.ids import CommitId, ResourceId, parse_mark
+from provisioning.core.model.records import Holder, Lock, Record
+from provisioning.core.model.values import (
+    Tree,
+    as_json,
+    compute_digest,
+    from_json,
+    has_unknown,
+    is_equal,
+)
+from provisioning.core.statelog.fsck import LogCommit, compute_findings
+from provisioning.core.statelog.transitions import (
     BEGIN,
     FENCE,
     LOCK,
@@ -26,18 +32,24 @@ from provisioning.core.statelog import (
     EntryKind,
     parse_view,
 )
-from provisioning.core.statelog import render_record as render
-from provisioning.core.values import Tree, as_json, compute_digest, from_json, has_unknown, is_equal
-from provisioning.gitstore.commits import parse_message
-from provisioning.gitstore.compiled import load_snapshot, save_snapshot
-from provisioning.gitstore.journal import build_unfinished, read_unfinished
-from provisioning.gitstore.shards import compute_shard_changes, parse_leaf, render_leaf
-from provisioning.gitstore.sightings import observe_lock
-from provisioning.providers.local.marks import read_sidecar
-from provisioning.providers.local.notes import Papers
-from provisioning.providers.local.runs import find_run
-from provisioning.providers.local.scanning import MARK_VARIABLE, Member, Seen, _parse_environment
-from provisioning.providers.local.spelling import name_sidecar
+from provisioning.core.statelog.transitions import render_record as render
+from provisioning.gitstore.objects.commits import parse_message
+from provisioning.gitstore.statelog.shards import compute_shard_changes, parse_leaf, render_leaf
+from provisioning.interfaces.cli.runs.lock import Duration
+from provisioning.interfaces.cli.saved_plan import SavedPlan, load_plan
+from provisioning.localstore.journal import build_unfinished, read_unfinished
+from provisioning.localstore.lock_observations import observe_lock
+from provisioning.localstore.manifest_cache import load_snapshot, save_snapshot
+from provisioning.providers.local.files.marks import read_sidecar
+from provisioning.providers.local.files.path_syntax import name_sidecar
+from provisioning.providers.local.processes.notes import Papers
+from provisioning.providers.local.processes.process_state import find_run
+from provisioning.providers.local.processes.procfs import (
+    MARK_VARIABLE,
+    Member,
+    Seen,
+    _parse_environment,
+)
 
 HEAD = CommitId("0" * 40)
 

@@ -7,11 +7,11 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from provisioning.core.errors import InvalidArgument
-from provisioning.core.ids import ResourceId
-from provisioning.core.records import Holder, Lock
-from provisioning.core.statelog import compute_hold
-from provisioning.reconciler.holding import release_lock
+from provisioning.core.model.errors import InvalidArgument
+from provisioning.core.model.ids import ResourceId
+from provisioning.core.model.records import Holder, Lock
+from provisioning.core.statelog.transitions import compute_hold
+from provisioning.reconciler.operations.lock import release_lock
 from provisioning.testing.effects import PatchPoint, cut_at
 from provisioning.testing.faults import permanent
 from provisioning.testing.faulty import Faults, FaultyProvider
@@ -82,7 +82,7 @@ def test_what_a_provider_made_that_is_gone_blocks_and_is_not_forgotten(tmp_path)
     commit = box.commits.commit(build_resource("Note/n"))
     reconciler = box.build_reconciler()
     kinds = {name: kind for name, kind in reconciler.kinds.items() if name != "Thing"}
-    from provisioning.reconciler.prospects import Request
+    from provisioning.reconciler.planning.plan_result import Request
 
     report = replace(reconciler, kinds=kinds).reconcile(Request(commit=commit, reason="test"))
     assert [each.id for each in report.prospect.plan.blocked] == ["Thing/a"]

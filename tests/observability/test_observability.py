@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from provisioning.service.measures import MEASURES, Form
-from provisioning.service.metrics import Metrics
+from provisioning.interfaces.service.metric_table import MEASURES, Form
+from provisioning.interfaces.service.metrics import Metrics
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "examples/observability"

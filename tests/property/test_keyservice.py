@@ -5,14 +5,14 @@ from contextlib import suppress
 from hypothesis import given
 from hypothesis import strategies as st
 
-from provisioning.secrets.keyservice.messages import (
+from sops_python.keyservice.messages import (
     MalformedMessage,
     parse_answer,
     parse_request,
     render_answer,
     render_request,
 )
-from provisioning.secrets.sops.metadata import KEY_TYPES, MasterKey
+from sops_python.metadata import KEY_TYPES, MasterKey
 
 texts = st.text(st.characters(exclude_categories=("Cs",)), max_size=200)
 filled = texts.filter(bool)

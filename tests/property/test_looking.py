@@ -8,10 +8,10 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from provisioning.core.errors import ProvisioningError
-from provisioning.core.ids import ResourceId
-from provisioning.gitstore.settled import load_settlement
-from provisioning.reconciler.prospects import Request
+from provisioning.core.model.errors import ProvisioningError
+from provisioning.core.model.ids import ResourceId
+from provisioning.localstore.plan_cache import load_settlement
+from provisioning.reconciler.planning.plan_result import Request
 from provisioning.testing.effects import PatchPoint, cut_at
 from provisioning.testing.memory import MemoryProvider
 from provisioning.testing.sandboxes import MemoryManifest, Sandbox, build_resource

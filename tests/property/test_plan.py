@@ -8,9 +8,9 @@ import msgspec
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from provisioning.core.fsck import compute_findings
-from provisioning.core.ids import ResourceId
-from provisioning.reconciler.replays import Begun, replay_run
+from provisioning.core.model.ids import ResourceId
+from provisioning.core.statelog.fsck import compute_findings
+from provisioning.reconciler.explain.replay import Begun, replay_run
 from provisioning.testing.effects import PatchPoint, cut_at
 from provisioning.testing.memory import MemoryProvider
 from provisioning.testing.sandboxes import Sandbox, build_resource

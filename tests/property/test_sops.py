@@ -9,13 +9,13 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from provisioning.secrets.sops.cipher import Cipher
-from provisioning.secrets.sops.document import Document, decrypt_document, encrypt_document
-from provisioning.secrets.sops.errors import SopsError, Tampered, UndecryptableValue
-from provisioning.secrets.sops.files import Format, dump_document, load_encrypted, open_store
-from provisioning.secrets.sops.metadata import MasterKey, Metadata
-from provisioning.secrets.sops.selection import Selection
-from provisioning.secrets.sops.tree import Branch, as_plain, from_plain
+from sops_python.cipher import Cipher
+from sops_python.document import Document, decrypt_document, encrypt_document
+from sops_python.errors import SopsError, Tampered, UndecryptableValue
+from sops_python.files import Format, dump_document, load_encrypted, open_store
+from sops_python.metadata import MasterKey, Metadata
+from sops_python.selection import Selection
+from sops_python.tree import Branch, as_plain, from_plain
 
 KEY = bytes(range(32))
 NOW = "2026-01-02T03:04:05Z"

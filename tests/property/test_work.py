@@ -4,7 +4,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from provisioning.core.work import Ending, Key, Topic, Urgency, WorkQueue
+from provisioning.core.scheduling.workqueue import Ending, Key, Topic, Urgency, WorkQueue
 
 KEYS = [Key(workspace, Topic.INFRA, name) for workspace in "ab" for name in "xyz"]
 keys = st.sampled_from(KEYS)

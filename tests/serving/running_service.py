@@ -15,8 +15,8 @@ from typing import Any
 from urllib.error import HTTPError
 from urllib.request import urlopen
 
-from provisioning.core.errors import ProvisioningError
-from provisioning.service.client import Client
+from provisioning.core.model.errors import ProvisioningError
+from provisioning.interfaces.service.admin_client import Client
 
 PROGRAM = (sys.executable, "-m", "provisioning")
 

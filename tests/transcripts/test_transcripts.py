@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from gitea_server import GiteaServer
 
-from provisioning.gitstore.remote import authorise
+from provisioning.gitstore.repository.remote import authorise
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [

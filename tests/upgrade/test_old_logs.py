@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from provisioning.core.records import FORMAT
+from provisioning.core.model.records import FORMAT
 
 LOGS = sorted((Path(__file__).parent / "logs").glob("*.fast-export"))
 

@@ -10,8 +10,8 @@ from enum import StrEnum
 
 import msgspec
 
-from provisioning.core.ids import NAME
-from provisioning.core.values import find_nearest
+from provisioning.core.model.ids import NAME
+from provisioning.core.model.values import find_nearest
 
 WORD = "/provisioning"
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import msgspec
 
-from provisioning.core.errors import ProvisioningError
-from provisioning.core.forges import PullRequest, State, Status
-from provisioning.core.gates import Verdict
-from provisioning.core.operations import Step, compute_operations
-from provisioning.core.plan_texts import describe_work
-from provisioning.core.plans import Plan, PlannedChange, Risk
-from provisioning.core.records import Result, Run
-from provisioning.core.reviews.drifts import DriftPlace
-from provisioning.core.reviews.statics import ManifestChange
+from provisioning.core.model.errors import ProvisioningError
+from provisioning.core.model.records import Result, Run
+from provisioning.core.plan.operations import Step, compute_operations
+from provisioning.core.plan.plan import Plan, PlannedChange, Risk
+from provisioning.core.plan.text import describe_work
+from provisioning.core.policy.gates import Verdict
+from provisioning.core.reviews.drift_pulls import DriftPlace
+from provisioning.core.reviews.forge import PullRequest, State, Status
+from provisioning.core.reviews.manifest_changes import ManifestChange
 
 CONTEXT = "provisioning"
 """The status of a whole pull request; each infra has one below it, as in `provisioning/web`."""

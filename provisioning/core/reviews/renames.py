@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 
-from provisioning.core.ids import ResourceId
+from provisioning.core.model.ids import ResourceId
 from provisioning.core.reviews.findings import InfraReview
 
 

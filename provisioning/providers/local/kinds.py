@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from provisioning.core.kinds import Field, Kind
-from provisioning.core.values import Tree
-from provisioning.providers.local.templates import expand_file
+from provisioning.core.model.kinds import Field, Kind
+from provisioning.core.model.values import Tree
+from provisioning.providers.local.files.templates import expand_file
 
 if TYPE_CHECKING:
     from pydantic import BaseModel

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from provisioning.providers.local.spelling import find_path_problem, split_path
+from provisioning.providers.local.files.path_syntax import find_path_problem, split_path
 
 
 def _check_path(path: str) -> str:

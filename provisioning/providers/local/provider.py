@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
-from provisioning.core.errors import ProviderError
-from provisioning.core.ids import ResourceId
-from provisioning.core.kinds import Kind
-from provisioning.core.providers import (
+from provisioning.core.model.errors import ProviderError
+from provisioning.core.model.ids import ResourceId
+from provisioning.core.model.kinds import Kind
+from provisioning.core.model.providers import (
     Absent,
     Call,
     Found,
@@ -23,7 +23,7 @@ from provisioning.core.providers import (
     Target,
     Waiting,
 )
-from provisioning.core.values import Tree
+from provisioning.core.model.values import Tree
 from provisioning.providers.local.kinds import (
     DIRECTORY,
     FILE,
@@ -35,9 +35,9 @@ from provisioning.providers.local.kinds import (
 )
 
 if TYPE_CHECKING:
-    from provisioning.providers.local.paths import Roots
-    from provisioning.providers.local.processes import Processes
-    from provisioning.providers.local.watching import LocalWatch
+    from provisioning.providers.local.files.roots import Roots
+    from provisioning.providers.local.processes.process import Processes
+    from provisioning.providers.local.watch import LocalWatch
 
 
 class Served(Protocol):
@@ -87,11 +87,11 @@ class LocalProvider:
             return self._loaded
 
     def _load(self) -> _Parts:
-        from provisioning.providers.local.directories import DirectoryForm
-        from provisioning.providers.local.files import FileForm
-        from provisioning.providers.local.paths import Roots
-        from provisioning.providers.local.placed import Placed
-        from provisioning.providers.local.processes import Processes
+        from provisioning.providers.local.files.directory import DirectoryForm
+        from provisioning.providers.local.files.file import FileForm
+        from provisioning.providers.local.files.path_resource import Placed
+        from provisioning.providers.local.files.roots import Roots
+        from provisioning.providers.local.processes.process import Processes
         from provisioning.providers.local.values import Values
 
         roots, making = Roots(self._root, self._allow), threading.Lock()
@@ -126,7 +126,7 @@ class LocalProvider:
             Found(id=name, kind=PROCESS.name, place=f"process {seen.attributes['pid']}", seen=seen)
             for name, seen in self._parts.processes.observe(owner, []).strays.items()
         ]
-        from provisioning.providers.local.surveying import find_marked
+        from provisioning.providers.local.files.discovery import find_marked
 
         for place in find_marked(self._parts.roots.list_all(), owner):
             kind = str(place.mark.resource).partition("/")[0]
@@ -141,7 +141,7 @@ class LocalProvider:
 
     def diagnose(self) -> list[tuple[str, str]]:
         """Tell which roots cannot be used, and which have no room for marks in attributes."""
-        from provisioning.providers.local.surveying import diagnose_root
+        from provisioning.providers.local.files.discovery import diagnose_root
 
         found = (diagnose_root(root) for root, _ in self._parts.roots.list_all())
         return [each for each in found if each]
@@ -173,7 +173,7 @@ class LocalProvider:
 
     def open_watch(self, notify: Callable[[str], None]) -> LocalWatch:
         """Watch files and directories by inotify(7), and processes by pidfd_open(2)."""
-        from provisioning.providers.local.watching import LocalWatch
+        from provisioning.providers.local.watch import LocalWatch
 
         return LocalWatch(self._parts.roots, notify)
 

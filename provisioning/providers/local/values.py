@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from provisioning.core.providers import Absent, Call, Observed, Present, Target
-from provisioning.core.values import Tree
+from provisioning.core.model.providers import Absent, Call, Observed, Present, Target
+from provisioning.core.model.values import Tree
 
 
 class Values:

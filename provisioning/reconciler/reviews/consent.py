@@ -7,14 +7,14 @@ from typing import Protocol
 
 import msgspec
 
-from provisioning.core.forges import Forge, PullRequest
-from provisioning.core.ids import CommitId
-from provisioning.core.records import Result, Run
-from provisioning.core.reviews.approvals import Reviewed, compute_reviewed
-from provisioning.core.reviews.records import ReviewRecord
-from provisioning.core.statelog import LogView
-from provisioning.gitstore.reviews import ReviewLog
-from provisioning.gitstore.statelog import StateLog
+from provisioning.core.model.ids import CommitId
+from provisioning.core.model.records import Result, Run
+from provisioning.core.policy.approvals import Reviewed, compute_reviewed
+from provisioning.core.policy.review_records import ReviewRecord
+from provisioning.core.reviews.forge import Forge, PullRequest
+from provisioning.core.statelog.transitions import LogView
+from provisioning.gitstore.branches.review_log import ReviewLog
+from provisioning.gitstore.statelog.git_statelog import StateLog
 
 REMEMBERED = 100
 """Entries of a state log in which the last run that succeeded is looked for."""

@@ -7,16 +7,16 @@ from concurrent.futures import ThreadPoolExecutor
 
 import msgspec
 
-from provisioning.core.errors import Blocked, HeadMoved, InvalidArgument
-from provisioning.core.forges import Forge
+from provisioning.core.model.errors import Blocked, HeadMoved, InvalidArgument
 from provisioning.core.reviews.findings import PullReview
-from provisioning.gitstore.reviews import ReviewLog
-from provisioning.reconciler.prospects import Report
-from provisioning.reconciler.reviews.answering import Responder
-from provisioning.reconciler.reviews.applying import Applier
-from provisioning.reconciler.reviews.drifting import Drifter
-from provisioning.reconciler.reviews.looking import Inspector
-from provisioning.reconciler.reviews.publishing import AT_ONCE, Publisher
+from provisioning.core.reviews.forge import Forge
+from provisioning.gitstore.branches.review_log import ReviewLog
+from provisioning.reconciler.planning.plan_result import Report
+from provisioning.reconciler.reviews.applier import Applier
+from provisioning.reconciler.reviews.drift_pulls import Drifter
+from provisioning.reconciler.reviews.inspector import Inspector
+from provisioning.reconciler.reviews.publisher import AT_ONCE, Publisher
+from provisioning.reconciler.reviews.responder import Responder
 
 ATTEMPTS = 5
 """How often a review is begun anew because somebody else reviewed the same."""

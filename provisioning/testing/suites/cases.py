@@ -11,12 +11,12 @@ from uuid import uuid4
 import msgspec
 from msgspec.structs import replace
 
-from provisioning.core.diffs import compute_diff
-from provisioning.core.ids import Mark, ResourceId, RunId, build_resource_id
-from provisioning.core.kinds import Kind
-from provisioning.core.providers import Absent, Call, Observation, Present, Provider, Target
-from provisioning.core.references import expand_spec
-from provisioning.core.values import Tree, is_equal
+from provisioning.core.expressions.references import expand_spec
+from provisioning.core.model.ids import Mark, ResourceId, RunId, build_resource_id
+from provisioning.core.model.kinds import Kind
+from provisioning.core.model.providers import Absent, Call, Observation, Present, Provider, Target
+from provisioning.core.model.values import Tree, is_equal
+from provisioning.core.plan.diff import compute_diff
 
 WORKSPACE = f"suite-{uuid4().hex[:8]}"
 """Of this process alone: what is global to a machine is not shared with a suite beside it."""

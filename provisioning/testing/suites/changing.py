@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from provisioning.core.providers import Present
-from provisioning.core.values import is_equal
+from provisioning.core.model.providers import Present
+from provisioning.core.model.values import is_equal
 from provisioning.testing.suites.cases import (
     OTHER_OWNER,
     Case,

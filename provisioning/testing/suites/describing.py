@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from provisioning.core.kinds import Field, Kind
-from provisioning.core.providers import Present
+from provisioning.core.model.kinds import Field, Kind
+from provisioning.core.model.providers import Present
 from provisioning.testing.suites.cases import Case, expect, expect_spec
 from provisioning.testing.suites.stage import Stage
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from provisioning.core.providers import Absent, Present, Probes, Ready, Unreadable, Waiting
+from provisioning.core.model.providers import Absent, Present, Probes, Ready, Unreadable, Waiting
 from provisioning.testing.suites.cases import OTHER_OWNER, OWNER, Case, expect, expect_absent
 from provisioning.testing.suites.stage import Stage
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from provisioning.core.values import is_equal
+from provisioning.core.model.values import is_equal
 from provisioning.testing.suites.cases import OTHER_OWNER, Case, expect, expect_absent, expect_spec
 from provisioning.testing.suites.stage import Stage, expect_conflict
 

@@ -1,4 +1,4 @@
-"""The contract of `provisioning.core.providers.Provider`, as tests to run a provider through.
+"""The contract of `provisioning.core.model.providers.Provider`, as tests to run a provider through.
 
 Subclass `ProviderSuite` in a test module; pytest finds the tests, and needs no plugin:
 

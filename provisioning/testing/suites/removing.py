@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from provisioning.core.errors import ProviderConflict
-from provisioning.core.providers import Present
+from provisioning.core.model.errors import ProviderConflict
+from provisioning.core.model.providers import Present
 from provisioning.testing.suites.cases import OTHER_OWNER, Case, Trial, expect, expect_absent
 from provisioning.testing.suites.stage import Stage, expect_conflict
 

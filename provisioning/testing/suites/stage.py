@@ -7,8 +7,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from provisioning.core.errors import ProviderConflict
-from provisioning.core.providers import Provider
+from provisioning.core.model.errors import ProviderConflict
+from provisioning.core.model.providers import Provider
 from provisioning.testing.suites.cases import OWNER, Case, Trial, expect
 
 _CHOICES: dict[str, Callable[[Case], object]] = {

@@ -13,8 +13,8 @@ from click.testing import CliRunner
 from cloud_server import CloudServer
 from vault_server import TOKEN, VaultServer
 
-from provisioning.cli.main import cli
-from provisioning.secrets.keys import azure_tokens, calls, google_tokens
+from provisioning.interfaces.cli.main import cli
+from sops_python.keys import azure_tokens, google_tokens, http_calls
 
 
 @dataclass(frozen=True)
@@ -153,7 +153,7 @@ def cloud_home(folder, monkeypatch):
         monkeypatch.delenv(name)
     (folder / "home").mkdir()
     monkeypatch.setenv("HOME", str(folder / "home"))
-    monkeypatch.setattr(calls, "PAUSES", (0, 0))
+    monkeypatch.setattr(http_calls, "PAUSES", (0, 0))
     monkeypatch.setattr(google_tokens, "METADATA_ADDRESS", "127.0.0.1:9")
     monkeypatch.setattr(azure_tokens, "METADATA", "http://127.0.0.1:9/")
     return monkeypatch

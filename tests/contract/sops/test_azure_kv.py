@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.serialization import (
     pkcs12,
 )
 
-from provisioning.secrets.keys import azure_tokens
+from sops_python.keys import azure_tokens
 
 pytestmark = pytest.mark.peer("sops")
 

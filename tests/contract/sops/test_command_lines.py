@@ -21,7 +21,7 @@ import pyrage
 import pytest
 from click.testing import CliRunner
 
-from provisioning.cli.main import main
+from provisioning.interfaces.cli.main import main
 
 pytestmark = pytest.mark.peer("sops")
 

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from google_cloud import ACCOUNT, AUDIENCE, IMPERSONATE, SUBJECT, USER, Google
 
-from provisioning.secrets.keys import calls, google_tokens
+from sops_python.keys import google_tokens, http_calls
 
 pytestmark = pytest.mark.peer("sops")
 
@@ -250,7 +250,7 @@ def test_keys_are_added_updated_and_removed(ours, theirs, folder, home, token, r
 
 def test_what_fails_in_passing_is_tried_again(ours, folder, home, token, cloud):
     (folder / "file.yaml").write_bytes(TEXT)
-    cloud.is_down = len(calls.PAUSES)
+    cloud.is_down = len(http_calls.PAUSES)
     assert ours("encrypt", "-i", "--gcp-kms", KEY, "file.yaml").code == 0
     assert ours("decrypt", "file.yaml").output == TEXT
 

@@ -9,7 +9,7 @@ import warnings
 import pyrage
 import pytest
 
-from provisioning.secrets.sops.patterns import compile_pattern
+from sops_python.go_regex import compile_pattern
 
 pytestmark = pytest.mark.peer("sops")
 

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 import pytest
 
-from provisioning.core.globs import matches
+from provisioning.forges.gitea.globs import matches
 
 pytestmark = [pytest.mark.peer("gitea"), pytest.mark.xdist_group("gitea")]
 

@@ -14,7 +14,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from running_service import RunningService
 
-from provisioning.service.measures import MEASURES
+from provisioning.interfaces.service.metric_table import MEASURES
 
 SECRET = "a-secret-of-the-hook"
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from provisioning.bootstrap.serving import ServedWorkspace
+from provisioning.bootstrap.service import ServedWorkspace
 from provisioning.config.home import find_home
-from provisioning.core.errors import InvalidConfiguration
+from provisioning.core.model.errors import InvalidConfiguration
 
 SETTINGS = "config/provisioning.yaml"
 

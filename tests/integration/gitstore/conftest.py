@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from provisioning.core.ids import CommitId
-from provisioning.gitstore.remote import Remote
+from provisioning.core.model.ids import CommitId
+from provisioning.gitstore.repository.remote import Remote
 
 STARTED_WITHIN = 10.0
 

@@ -6,9 +6,13 @@ import time
 
 import pytest
 
-from provisioning.core.errors import InvalidConfiguration, RemoteUnreachable, RepositoryUnusable
-from provisioning.gitstore.git import mask_password, run_git
-from provisioning.gitstore.remote import check_url
+from provisioning.core.model.errors import (
+    InvalidConfiguration,
+    RemoteUnreachable,
+    RepositoryUnusable,
+)
+from provisioning.gitstore.repository.git_program import mask_password, run_git
+from provisioning.gitstore.repository.remote import check_url
 
 MAIN = "refs/heads/main"
 

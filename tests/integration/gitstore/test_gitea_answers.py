@@ -13,14 +13,19 @@ import msgspec
 import pytest
 from entries import NOW, begin, make_lock, record
 
-from provisioning.core.errors import HeadMoved, ProvisioningError, RemoteRefused
-from provisioning.core.redaction import Redactor
-from provisioning.core.statelog import LogView, compute_hold, compute_release, compute_renewal
-from provisioning.forge.gitea import Gitea
-from provisioning.forge.http import Api
-from provisioning.forge.tokens import TokenFile
-from provisioning.gitstore.contents import ContentsStateLog
-from provisioning.gitstore.remote import Remote
+from provisioning.core.model.errors import HeadMoved, ProvisioningError, RemoteRefused
+from provisioning.core.model.redaction import Redactor
+from provisioning.core.statelog.transitions import (
+    LogView,
+    compute_hold,
+    compute_release,
+    compute_renewal,
+)
+from provisioning.forges.gitea.client import Gitea
+from provisioning.forges.tokens import TokenFile
+from provisioning.gitstore.repository.remote import Remote
+from provisioning.locks.gitea_lock import ContentsStateLog
+from provisioning.transport.http import Api
 
 pytestmark = [pytest.mark.peer("gitea"), pytest.mark.xdist_group("gitea-faults")]
 

@@ -11,20 +11,20 @@ import pytest
 from entries import begin, make_begin, make_lock, name_run, record
 from gitea_proxy import Fault, FaultyProxy
 
-from provisioning.core.errors import HeadMoved, RemoteRefused, RemoteUnreachable
-from provisioning.core.fsck import compute_findings
-from provisioning.core.statelog import (
+from provisioning.core.model.errors import HeadMoved, RemoteRefused, RemoteUnreachable
+from provisioning.core.statelog.fsck import compute_findings
+from provisioning.core.statelog.transitions import (
     compute_begin,
     compute_hold,
     compute_release,
     compute_renewal,
     is_own,
 )
-from provisioning.forge.gitea import Gitea
-from provisioning.forge.http import Api
-from provisioning.gitstore.contents import ContentsStateLog
-from provisioning.gitstore.remote import Remote
-from provisioning.gitstore.statelog import GitStateLog
+from provisioning.forges.gitea.client import Gitea
+from provisioning.gitstore.repository.remote import Remote
+from provisioning.gitstore.statelog.git_statelog import GitStateLog
+from provisioning.locks.gitea_lock import ContentsStateLog
+from provisioning.transport.http import Api
 
 pytestmark = [pytest.mark.peer("gitea"), pytest.mark.xdist_group("gitea-faults")]
 

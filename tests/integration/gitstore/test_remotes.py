@@ -3,8 +3,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from provisioning.core.errors import HeadMoved, RemoteRefused, RemoteUnreachable
-from provisioning.gitstore.new_objects import NewObjects
+from provisioning.core.model.errors import HeadMoved, RemoteRefused, RemoteUnreachable
+from provisioning.gitstore.objects.object_writer import NewObjects
 
 DRIFT = "refs/heads/provisioning-drift/web/File-motd"
 REF = "refs/heads/provisioning/web"

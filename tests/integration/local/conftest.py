@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from provisioning.core.ids import Mark, ResourceId, RunId
-from provisioning.core.providers import Absent, Call, Present, Target
-from provisioning.core.references import expand_spec
+from provisioning.core.expressions.references import expand_spec
+from provisioning.core.model.ids import Mark, ResourceId, RunId
+from provisioning.core.model.providers import Absent, Call, Present, Target
 from provisioning.providers.local import LocalProvider
 from provisioning.providers.local.kinds import KINDS
-from provisioning.providers.local.scanning import find_group, find_members
-from provisioning.providers.local.stopping import stop_all
+from provisioning.providers.local.processes.procfs import find_group, find_members
+from provisioning.providers.local.processes.termination import stop_all
 
 BY_NAME = {kind.name: kind for kind in KINDS}
 

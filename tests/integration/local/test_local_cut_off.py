@@ -11,16 +11,16 @@ from typing import Any
 
 import pytest
 
-from provisioning.core.providers import Absent, Present, Unreadable
-from provisioning.providers.local import renaming
-from provisioning.providers.local.spelling import MARK_SUFFIX, NEW_SUFFIX
+from provisioning.core.model.providers import Absent, Present, Unreadable
+from provisioning.providers.local.files import replacement
+from provisioning.providers.local.files.path_syntax import MARK_SUFFIX, NEW_SUFFIX
 from provisioning.testing import PatchPoint, cut_at
 
 EFFECTS = ("open", "mkdir", "rmdir", "link", "unlink", "rename", "replace", "write")
 EFFECTS += ("setxattr", "fchmod", "fchown", "fsync")
 POINTS = [
     *(PatchPoint(os, name, name) for name in EFFECTS),
-    PatchPoint(renaming, "rename_beside_none", "rename_beside_none"),
+    PatchPoint(replacement, "rename_beside_none", "rename_beside_none"),
     PatchPoint(subprocess, "_fork_exec", "spawn"),
 ]
 

@@ -3,9 +3,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from provisioning.core.errors import ProviderConflict, ProviderError
-from provisioning.providers.local import renaming
-from provisioning.providers.local.spelling import name_new, name_sidecar
+from provisioning.core.model.errors import ProviderConflict, ProviderError
+from provisioning.providers.local.files import replacement
+from provisioning.providers.local.files.path_syntax import name_new, name_sidecar
 
 D = "Directory/site"
 SITE = {"path": "site"}
@@ -96,9 +96,9 @@ def test_empty_directory_is_no_free_place(bench, monkeypatch):
     try:
         for _ in ("renameat2", "the way without it"):
             with pytest.raises(FileExistsError):
-                renaming.rename_beside_none(folder, "new", "old")
-            monkeypatch.setattr(renaming, "_load_libc", object)
-        renaming.rename_beside_none(folder, "new", "free")
+                replacement.rename_beside_none(folder, "new", "old")
+            monkeypatch.setattr(replacement, "_load_libc", object)
+        replacement.rename_beside_none(folder, "new", "free")
     finally:
         os.close(folder)
     assert bench.list_names() == ["free", "old"]

@@ -2,9 +2,9 @@ import os
 
 import pytest
 
-from provisioning.core.errors import ProviderConflict, ProviderError
-from provisioning.core.providers import Unreadable
-from provisioning.providers.local import paths
+from provisioning.core.model.errors import ProviderConflict, ProviderError
+from provisioning.core.model.providers import Unreadable
+from provisioning.providers.local.files import roots
 
 F = "File/x"
 
@@ -65,7 +65,7 @@ def test_file_on_the_way(bench):
 def test_link_put_there_after_the_check(bench, monkeypatch):
     """A folder swapped for a link after it was entered changes nothing: it stays the same."""
     (bench.root / "a" / "b").mkdir(parents=True)
-    real = paths.enter
+    real = roots.enter
 
     def swap(fd, name):
         entered = real(fd, name)
@@ -74,7 +74,7 @@ def test_link_put_there_after_the_check(bench, monkeypatch):
             (bench.root / "a").symlink_to(bench.shared)
         return entered
 
-    monkeypatch.setattr("provisioning.providers.local.placed.enter", swap)
+    monkeypatch.setattr("provisioning.providers.local.files.path_resource.enter", swap)
     bench.create(F, {"path": "a/b/x", "content": "x"})
     assert (bench.root / "moved" / "b" / "x").read_text() == "x"
     assert list(bench.shared.iterdir()) == []

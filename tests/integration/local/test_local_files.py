@@ -5,11 +5,11 @@ import stat
 
 import pytest
 
-from provisioning.core.errors import ProviderConflict, ProviderError
-from provisioning.core.providers import Absent, Unreadable
-from provisioning.core.values import Omitted, is_equal, summarise
-from provisioning.providers.local.marks import MARK
-from provisioning.providers.local.spelling import name_new, name_sidecar
+from provisioning.core.model.errors import ProviderConflict, ProviderError
+from provisioning.core.model.providers import Absent, Unreadable
+from provisioning.core.model.values import Omitted, is_equal, summarise
+from provisioning.providers.local.files.marks import MARK
+from provisioning.providers.local.files.path_syntax import name_new, name_sidecar
 
 F = "File/motd"
 HELLO = {"path": "motd", "content": "hello\n"}

@@ -5,9 +5,9 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from provisioning.core.errors import ProviderError
-from provisioning.core.providers import Ready, Waiting
-from provisioning.providers.local import probing
+from provisioning.core.model.errors import ProviderError
+from provisioning.core.model.providers import Ready, Waiting
+from provisioning.providers.local.processes import probes
 
 P = "Process/web"
 SLEEP = {"command": ["sleep", "600"]}
@@ -88,7 +88,7 @@ def test_command(probe, bench):
 
 def test_slow_command(probe, monkeypatch):
     """A command that takes too long is ended, with whatever it started."""
-    monkeypatch.setattr(probing, "PATIENCE", 0.05)
+    monkeypatch.setattr(probes, "PATIENCE", 0.05)
     assert "takes more than" in probe({"exec": ["sh", "-c", "sleep 600; true"]}).reason
 
 

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from provisioning.core.errors import ProviderConflict, ProviderError
-from provisioning.core.providers import Absent
-from provisioning.providers.local import notes
-from provisioning.providers.local.notes import find_papers
-from provisioning.providers.local.scanning import find_members, read_seen
-from provisioning.providers.local.starting import start
+from provisioning.core.model.errors import ProviderConflict, ProviderError
+from provisioning.core.model.providers import Absent
+from provisioning.providers.local.processes import notes
+from provisioning.providers.local.processes.launch import start
+from provisioning.providers.local.processes.notes import find_papers
+from provisioning.providers.local.processes.procfs import find_members, read_seen
 
 P = "Process/web"
 SLEEP = {"command": ["sleep", "600"]}
@@ -32,8 +32,8 @@ def list_live(bench) -> list[int]:
 STARTER = """
 import json, os, sys
 from pathlib import Path
-from provisioning.core.ids import Mark
-from provisioning.core.providers import Call
+from provisioning.core.model.ids import Mark
+from provisioning.core.model.providers import Call
 from provisioning.providers.local import LocalProvider
 root, home, owner, spec, end = sys.argv[1:]
 call = Call(id="Process/web", kind="Process", mark=Mark(owner, "1-abcdef", 1),

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from provisioning.core.errors import ProviderError
-from provisioning.core.providers import Target, Watches
+from provisioning.core.model.errors import ProviderError
+from provisioning.core.model.providers import Target, Watches
+from provisioning.providers.local.processes.procfs import read_seen
 from provisioning.providers.local.provider import LocalProvider
-from provisioning.providers.local.scanning import read_seen
 
 
 @pytest.fixture

@@ -34,13 +34,13 @@ from entries import begin, record
 from gitea_proxy import Fault, FaultyProxy
 from gitea_server import GiteaServer
 
-from provisioning.core.errors import HeadMoved, RemoteUnreachable
-from provisioning.core.fsck import compute_findings
-from provisioning.core.statelog import LogView, is_own
-from provisioning.forge.gitea import Gitea
-from provisioning.forge.http import Api
-from provisioning.gitstore.contents import ContentsStateLog
-from provisioning.gitstore.remote import Remote
+from provisioning.core.model.errors import HeadMoved, RemoteUnreachable
+from provisioning.core.statelog.fsck import compute_findings
+from provisioning.core.statelog.transitions import LogView, is_own
+from provisioning.forges.gitea.client import Gitea
+from provisioning.gitstore.repository.remote import Remote
+from provisioning.locks.gitea_lock import ContentsStateLog
+from provisioning.transport.http import Api
 
 WRITE = r"^POST .*(/contents|/git-receive-pack)"
 PATIENCE = 60.0

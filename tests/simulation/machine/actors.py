@@ -6,7 +6,7 @@ import msgspec
 from scheduling import Machine
 from server import Client, Server
 
-from provisioning.core.errors import (
+from provisioning.core.model.errors import (
     Fenced,
     HeadMoved,
     InvalidArgument,
@@ -14,9 +14,8 @@ from provisioning.core.errors import (
     ProvisioningError,
     RemoteUnreachable,
 )
-from provisioning.core.ids import CommitId, ResourceId
-from provisioning.core.leases import Judgement, judge_lock
-from provisioning.core.records import (
+from provisioning.core.model.ids import CommitId, ResourceId
+from provisioning.core.model.records import (
     Action,
     Begin,
     Change,
@@ -27,10 +26,11 @@ from provisioning.core.records import (
     Result,
     Run,
 )
-from provisioning.core.statelog import LogView, build_run_id, next_token
-from provisioning.core.values import Digest
-from provisioning.reconciler.holding import hold_lock, release_lock
-from provisioning.reconciler.leasing import Clocks, Lease, render_time
+from provisioning.core.model.values import Digest
+from provisioning.core.statelog.lock_expiry import Judgement, judge_lock
+from provisioning.core.statelog.transitions import LogView, build_run_id, next_token
+from provisioning.reconciler.execution.lease import Clocks, Lease, render_time
+from provisioning.reconciler.operations.lock import hold_lock, release_lock
 
 TTL = 30.0
 COMMIT, DIGEST = CommitId("1" * 40), Digest("sha256:00")
@@ -133,7 +133,7 @@ class Actor:
         return judge_lock(lock, is_gone=False, seen_for=now - since)
 
     def _affect(self, lease: Lease, number: int) -> None:
-        """Guard one call as `reconciler.attempts` does, and make it."""
+        """Guard one call as `reconciler.execution.operation_runner` does, and make it."""
         chance, intent = self._server.world.chance, self._intend(lease.begin.run, number)
         if chance.random() < 0.3:
             place = {"place": f"p{chance.randrange(9)}"}

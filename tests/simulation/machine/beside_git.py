@@ -8,14 +8,14 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from provisioning.core.errors import HeadMoved
-from provisioning.core.fsck import compute_findings
-from provisioning.core.ids import CommitId, ResourceId
-from provisioning.core.records import Record
-from provisioning.core.statelog import Entry, LogView
-from provisioning.gitstore.git import run_git
-from provisioning.gitstore.repository import Repository
-from provisioning.gitstore.statelog import GitStateLog
+from provisioning.core.model.errors import HeadMoved
+from provisioning.core.model.ids import CommitId, ResourceId
+from provisioning.core.model.records import Record
+from provisioning.core.statelog.fsck import compute_findings
+from provisioning.core.statelog.transitions import Entry, LogView
+from provisioning.gitstore.repository.git_program import run_git
+from provisioning.gitstore.repository.repository import Repository
+from provisioning.gitstore.statelog.git_statelog import GitStateLog
 from provisioning.testing.statelogs import Branch, MemoryStateLog
 
 

@@ -8,10 +8,10 @@ from unittest import mock
 
 import actors
 
-from provisioning.core.leases import Judgement
-from provisioning.core.records import Lock
-from provisioning.core.statelog import Entry, LogView
-from provisioning.reconciler import leasing
+from provisioning.core.model.records import Lock
+from provisioning.core.statelog.lock_expiry import Judgement
+from provisioning.core.statelog.transitions import Entry, LogView
+from provisioning.reconciler.execution import lease
 from provisioning.testing.statelogs import MemoryStateLog
 
 
@@ -28,7 +28,7 @@ def force_pushes() -> AbstractContextManager[object]:
 
 def ask_no_owner() -> AbstractContextManager[object]:
     """Let a run write on top of a lock that is not its own."""
-    return mock.patch.object(leasing, "is_own", return_value=True)
+    return mock.patch.object(lease, "is_own", return_value=True)
 
 
 def compare_wall_clocks() -> AbstractContextManager[object]:
@@ -44,7 +44,7 @@ def compare_wall_clocks() -> AbstractContextManager[object]:
 
 def trust_the_lease_for_ever() -> AbstractContextManager[object]:
     """Make calls that may outlive the lease."""
-    return mock.patch.object(leasing.Lease, "get_remaining", return_value=100.0)
+    return mock.patch.object(lease.Lease, "get_remaining", return_value=100.0)
 
 
 BREAKAGES: dict[str, Callable[[], AbstractContextManager[object]]] = {

@@ -11,9 +11,9 @@ from actors import CALL_SECONDS, TTL, Actor, Call, Person
 from scheduling import Machine, World, build_threading
 from server import Server
 
-from provisioning.core.errors import ProvisioningError
-from provisioning.core.fsck import LogCommit, compute_findings
-from provisioning.reconciler import leasing
+from provisioning.core.model.errors import ProvisioningError
+from provisioning.core.statelog.fsck import LogCommit, compute_findings
+from provisioning.reconciler.execution import lease
 from provisioning.testing.statelogs import Branch, MemoryStateLog
 
 DRIFT = 0.005
@@ -38,7 +38,7 @@ def simulate(seed: int, log: Callable[[str, Branch], MemoryStateLog] = MemorySta
     chance = world.chance
     server = Server(world, trouble=chance.choice((0, 10, 60, 150)), log=log)
     calls: list[Call] = []
-    with mock.patch.object(leasing, "threading", build_threading()):
+    with mock.patch.object(lease, "threading", build_threading()):
         machines = [_build_machine(world, f"r{n}") for n in range(chance.randint(2, 5))]
         for machine in machines:
             actor = Actor(server, machine, calls)

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator, Mapping
 
 from scheduling import Machine, World
 
-from provisioning.core.errors import HeadMoved, RemoteUnreachable
-from provisioning.core.fsck import LogCommit
-from provisioning.core.ids import ResourceId
-from provisioning.core.records import Record
-from provisioning.core.statelog import Entry, LogView
+from provisioning.core.model.errors import HeadMoved, RemoteUnreachable
+from provisioning.core.model.ids import ResourceId
+from provisioning.core.model.records import Record
+from provisioning.core.statelog.fsck import LogCommit
+from provisioning.core.statelog.transitions import Entry, LogView
 from provisioning.testing.statelogs import Branch, MemoryRecords, MemoryStateLog
 
 TIMEOUT = 5.0

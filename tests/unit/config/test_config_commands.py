@@ -9,8 +9,8 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from provisioning.cli.main import cli
-from provisioning.core.errors import InvalidArgument, InvalidConfiguration, WorkspaceNotFound
+from provisioning.core.model.errors import InvalidArgument, InvalidConfiguration, WorkspaceNotFound
+from provisioning.interfaces.cli.main import cli
 
 
 @pytest.fixture

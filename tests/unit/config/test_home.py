@@ -10,7 +10,7 @@ from threading import Barrier
 import pytest
 
 from provisioning.config.home import KEY_BYTES, Home, find_home
-from provisioning.core.errors import StorageFailed
+from provisioning.core.model.errors import StorageFailed
 
 
 def test_home_is_where_the_variable_says(monkeypatch, tmp_path):

@@ -5,7 +5,12 @@ from __future__ import annotations
 import pytest
 
 from provisioning.config.settings import SETTINGS
-from provisioning.core.errors import InvalidArgument, InvalidConfiguration, Source, StorageFailed
+from provisioning.core.model.errors import (
+    InvalidArgument,
+    InvalidConfiguration,
+    Source,
+    StorageFailed,
+)
 
 WORKSPACE = "config/provisioning.yaml"
 

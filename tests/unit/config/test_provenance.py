@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from provisioning.config.definitions import Layer
 from provisioning.config.provenance import Origin, Value, as_plain, list_leaves, merge_branches
-from provisioning.core.errors import InvalidConfiguration
+from provisioning.config.setting import Layer
+from provisioning.core.model.errors import InvalidConfiguration
 
 FILES = {
     "config/provisioning.yaml": "lock:\n  ttl: 60\nvalues: {a: {b: 1, c: 2}}\n",

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from provisioning.config.scope import Scope
-from provisioning.core.errors import InvalidConfiguration, InvalidManifest, Source
-from provisioning.core.interpolation import resolve_text
+from provisioning.core.expressions.interpolation import resolve_text
+from provisioning.core.model.errors import InvalidConfiguration, InvalidManifest, Source
 
 MANIFEST = Source("infra/web/a.yaml", 7)
 WORKSPACE = "config/provisioning.yaml"

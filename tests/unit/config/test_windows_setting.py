@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from provisioning.config.windows import read_windows
-from provisioning.core.errors import InvalidConfiguration, Source
+from provisioning.core.model.errors import InvalidConfiguration, Source
 
 WORKSPACE = "config/provisioning.yaml"
 

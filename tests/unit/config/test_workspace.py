@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from provisioning.config.definitions import Layer
+from provisioning.config.setting import Layer
 from provisioning.config.settings import SETTINGS
 from provisioning.config.workspace import (
     check_free,
@@ -13,7 +13,7 @@ from provisioning.config.workspace import (
     render_workspace_file,
     write_workspace,
 )
-from provisioning.core.errors import InvalidArgument, StorageFailed, WorkspaceNotFound
+from provisioning.core.model.errors import InvalidArgument, StorageFailed, WorkspaceNotFound
 
 ID = "0198f3c2-0000-7000-8000-000000000000"
 

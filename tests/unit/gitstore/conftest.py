@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from provisioning.gitstore.repository import Repository, open_repository
+from provisioning.gitstore.repository.repository import Repository, open_repository
 
 
 class Bench:

@@ -1,12 +1,12 @@
 import pytest
 
-from provisioning.core.errors import LockHeld, PlanChanged
-from provisioning.core.fsck import compute_findings
-from provisioning.core.ids import Mark, ResourceId, RunId
-from provisioning.core.records import Lock, Outcome
-from provisioning.core.resources import DeletePolicy, DriftPolicy, Lifecycle
-from provisioning.core.statelog import compute_hold
-from provisioning.reconciler.prospects import Conclusion, Request
+from provisioning.core.model.errors import LockHeld, PlanChanged
+from provisioning.core.model.ids import Mark, ResourceId, RunId
+from provisioning.core.model.records import Lock, Outcome
+from provisioning.core.model.resources import DeletePolicy, DriftPolicy, Lifecycle
+from provisioning.core.statelog.fsck import compute_findings
+from provisioning.core.statelog.transitions import compute_hold
+from provisioning.reconciler.planning.plan_result import Conclusion, Request
 from provisioning.testing.sandboxes import INFRA, WORKSPACE, Sandbox, build_resource
 
 

@@ -4,15 +4,15 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from provisioning.core.conditions import Condition, compute_status
-from provisioning.core.errors import InvalidArgument
-from provisioning.core.fights import REACH, find_fights
-from provisioning.core.fsck import compute_findings
-from provisioning.core.resources import DeletePolicy, DriftPolicy, Lifecycle
-from provisioning.reconciler.leasing import Clocks
-from provisioning.reconciler.prospects import Conclusion, Request
-from provisioning.reconciler.replays import Begun, replay_run
-from provisioning.reconciler.suspending import resume
+from provisioning.core.model.errors import InvalidArgument
+from provisioning.core.model.resources import DeletePolicy, DriftPolicy, Lifecycle
+from provisioning.core.policy.conflicts import REACH, find_fights
+from provisioning.core.statelog.fsck import compute_findings
+from provisioning.core.status.conditions import Condition, compute_status
+from provisioning.reconciler.execution.lease import Clocks
+from provisioning.reconciler.explain.replay import Begun, replay_run
+from provisioning.reconciler.operations.suspend import resume
+from provisioning.reconciler.planning.plan_result import Conclusion, Request
 from provisioning.testing.sandboxes import Sandbox, build_resource
 
 A, B = "Thing/a", "Thing/b"

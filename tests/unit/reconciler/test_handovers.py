@@ -2,12 +2,12 @@
 
 import pytest
 
-from provisioning.core.errors import InvalidManifest
-from provisioning.core.fsck import compute_findings
-from provisioning.core.links import compute_links
-from provisioning.core.records import Action
-from provisioning.core.sweeps import compute_needs, order_infras
-from provisioning.reconciler.prospects import Conclusion, Request
+from provisioning.core.infras.dependencies import compute_links
+from provisioning.core.infras.order import compute_needs, order_infras
+from provisioning.core.model.errors import InvalidManifest
+from provisioning.core.model.records import Action
+from provisioning.core.statelog.fsck import compute_findings
+from provisioning.reconciler.planning.plan_result import Conclusion, Request
 from provisioning.testing.effects import PatchPoint, cut_at
 from provisioning.testing.memory import MemoryProvider
 from provisioning.testing.sandboxes import Sandbox, build_resource

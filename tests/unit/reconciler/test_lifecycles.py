@@ -2,9 +2,9 @@
 
 import pytest
 
-from provisioning.core.errors import InvalidManifest, InvalidWorkspace
-from provisioning.core.manifests.compiling import compile_manifest
-from provisioning.core.resources import DeletePolicy, DriftPolicy, Lifecycle, Timeouts
+from provisioning.core.manifests.compilation import compile_manifest
+from provisioning.core.model.errors import InvalidManifest, InvalidWorkspace
+from provisioning.core.model.resources import DeletePolicy, DriftPolicy, Lifecycle, Timeouts
 from provisioning.testing.memory_kinds import KINDS
 from provisioning.testing.sandboxes import Sandbox, build_resource
 

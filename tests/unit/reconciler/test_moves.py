@@ -1,4 +1,4 @@
-from provisioning.core.ids import ResourceId
+from provisioning.core.model.ids import ResourceId
 from provisioning.testing.sandboxes import Sandbox, build_resource
 
 

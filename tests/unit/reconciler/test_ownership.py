@@ -2,15 +2,15 @@
 
 import pytest
 
-from provisioning.core.errors import Blocked, InvalidArgument, LockHeld, ProviderError
-from provisioning.core.fsck import compute_findings
-from provisioning.core.ids import Mark, ResourceId, RunId
-from provisioning.core.records import Suspension
-from provisioning.reconciler.adopting import adopt, plan_adoption
-from provisioning.reconciler.forgetting import forget, plan_forgetting
-from provisioning.reconciler.importing import plan_import
-from provisioning.reconciler.prospects import Conclusion, Request
-from provisioning.reconciler.suspending import resume, suspend
+from provisioning.core.model.errors import Blocked, InvalidArgument, LockHeld, ProviderError
+from provisioning.core.model.ids import Mark, ResourceId, RunId
+from provisioning.core.model.records import Suspension
+from provisioning.core.statelog.fsck import compute_findings
+from provisioning.reconciler.operations.adopt import adopt, plan_adoption
+from provisioning.reconciler.operations.forget import forget, plan_forgetting
+from provisioning.reconciler.operations.import_resource import plan_import
+from provisioning.reconciler.operations.suspend import resume, suspend
+from provisioning.reconciler.planning.plan_result import Conclusion, Request
 from provisioning.testing.effects import PatchPoint, cut_at
 from provisioning.testing.memory import MemoryProvider
 from provisioning.testing.sandboxes import WORKSPACE, Sandbox, build_resource

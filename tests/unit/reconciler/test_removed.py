@@ -2,11 +2,11 @@
 
 import pytest
 
-from provisioning.core.errors import InvalidManifest, InvalidWorkspace, Source
-from provisioning.core.manifests.compiling import compile_manifest
-from provisioning.core.records import Action
-from provisioning.core.resources import DeletePolicy, Lifecycle, Resource
-from provisioning.reconciler.prospects import Conclusion
+from provisioning.core.manifests.compilation import compile_manifest
+from provisioning.core.model.errors import InvalidManifest, InvalidWorkspace, Source
+from provisioning.core.model.records import Action
+from provisioning.core.model.resources import DeletePolicy, Lifecycle, Resource
+from provisioning.reconciler.planning.plan_result import Conclusion
 from provisioning.testing.memory_kinds import KINDS
 from provisioning.testing.sandboxes import Sandbox, build_resource
 

@@ -6,11 +6,11 @@ from zoneinfo import ZoneInfo
 import pytest
 from msgspec.structs import replace
 
-from provisioning.core.crons import parse_cron
-from provisioning.core.spans import parse_span
-from provisioning.core.windows import Effect, Window
-from provisioning.reconciler.leasing import Clocks
-from provisioning.reconciler.prospects import Conclusion, Request
+from provisioning.core.model.durations import parse_span
+from provisioning.core.policy.cron import parse_cron
+from provisioning.core.policy.windows import Effect, Window
+from provisioning.reconciler.execution.lease import Clocks
+from provisioning.reconciler.planning.plan_result import Conclusion, Request
 from provisioning.testing.sandboxes import Sandbox, build_resource
 
 NIGHTLY = Window(

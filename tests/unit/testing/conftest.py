@@ -3,8 +3,8 @@ from itertools import count
 
 import pytest
 
-from provisioning.core.ids import Mark, ResourceId, RunId
-from provisioning.core.providers import Call
+from provisioning.core.model.ids import Mark, ResourceId, RunId
+from provisioning.core.model.providers import Call
 from provisioning.testing import MemoryProvider, World
 
 

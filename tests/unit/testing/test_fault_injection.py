@@ -2,8 +2,8 @@ import threading
 
 import pytest
 
-from provisioning.core.errors import ProviderError, ProviderThrottled, ProviderTransient
-from provisioning.core.providers import Present, Probes, Ready, Target
+from provisioning.core.model.errors import ProviderError, ProviderThrottled, ProviderTransient
+from provisioning.core.model.providers import Present, Probes, Ready, Target
 from provisioning.testing import (
     ALWAYS,
     Crash,

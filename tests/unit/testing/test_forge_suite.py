@@ -3,8 +3,8 @@
 import pytest
 from msgspec.structs import replace
 
-from provisioning.core.errors import HeadMoved, RemoteRefused, RemoteUnreachable
-from provisioning.core.forges import Permission, Push
+from provisioning.core.model.errors import HeadMoved, RemoteRefused, RemoteUnreachable
+from provisioning.core.reviews.forge import Permission, Push
 from provisioning.testing import ForgeSuite, MemoryForge, MemoryHub
 from provisioning.testing.suites.forges.hubs import LABEL
 

@@ -2,8 +2,8 @@ import threading
 
 import pytest
 
-from provisioning.core.errors import ProviderConflict, ProviderError
-from provisioning.core.providers import Absent, Present, Ready, Target, Unreadable, Waiting
+from provisioning.core.model.errors import ProviderConflict, ProviderError
+from provisioning.core.model.providers import Absent, Present, Ready, Target, Unreadable, Waiting
 from provisioning.testing import MemoryProvider
 
 

@@ -5,7 +5,7 @@ import time
 import pytest
 from msgspec.structs import replace
 
-from provisioning.core.providers import Absent, Observed, Present, Unreadable, Waiting
+from provisioning.core.model.providers import Absent, Observed, Present, Unreadable, Waiting
 from provisioning.testing import Case, MemoryProvider, ProviderSuite, World
 from provisioning.testing.memory_kinds import NOTE, SERVICE, SLOT, THING
 

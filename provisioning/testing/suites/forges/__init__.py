@@ -1,4 +1,4 @@
-"""The contract of `provisioning.core.forges.Forge`, as tests to run a forge through.
+"""The contract of `provisioning.core.reviews.forge.Forge`, as tests to run a forge through.
 
 Subclass `ForgeSuite` in a test module; pytest finds the tests, and needs no plugin:
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from provisioning.core.forges import Permission
+from provisioning.core.reviews.forge import Permission
 from provisioning.testing.suites.cases import expect
 from provisioning.testing.suites.forges.hubs import Stage, open_pull
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from provisioning.core.errors import ProvisioningError, RemoteRefused, RemoteUnreachable
-from provisioning.core.forges import Forge, State, Status
-from provisioning.core.ids import CommitId
+from provisioning.core.model.errors import ProvisioningError, RemoteRefused, RemoteUnreachable
+from provisioning.core.model.ids import CommitId
+from provisioning.core.reviews.forge import Forge, State, Status
 from provisioning.testing.suites.cases import expect
 from provisioning.testing.suites.forges.hubs import LABEL, Hub, Stage, expect_error, open_pull
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
-from provisioning.core.errors import ProvisioningError
-from provisioning.core.forges import Forge
-from provisioning.core.ids import CommitId
+from provisioning.core.model.errors import ProvisioningError
+from provisioning.core.model.ids import CommitId
+from provisioning.core.reviews.forge import Forge
 from provisioning.testing.suites.cases import expect
 
 LABEL = "suite"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from provisioning.core.errors import HeadMoved, RemoteRefused
-from provisioning.core.forges import Forge
+from provisioning.core.model.errors import HeadMoved, RemoteRefused
+from provisioning.core.reviews.forge import Forge
 from provisioning.testing.suites.cases import expect
 from provisioning.testing.suites.forges.hubs import Hub, Stage, expect_error, open_pull
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from provisioning.core.errors import HeadMoved, RemoteRefused
+from provisioning.core.model.errors import HeadMoved, RemoteRefused
 from provisioning.testing.suites.cases import expect
 from provisioning.testing.suites.forges.hubs import Stage, expect_error, find_pull, open_pull
 

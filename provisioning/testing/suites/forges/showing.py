@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from provisioning.core.forges import State, Status
+from provisioning.core.reviews.forge import State, Status
 from provisioning.testing.suites.cases import expect
 from provisioning.testing.suites.forges.hubs import LABEL, Stage, open_pull
 from provisioning.testing.suites.forges.talking import MANY

@@ -6,8 +6,8 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from provisioning.core.forges import Forge, Push
-from provisioning.core.ids import CommitId
+from provisioning.core.model.ids import CommitId
+from provisioning.core.reviews.forge import Forge, Push
 from provisioning.testing.suites.cases import expect
 from provisioning.testing.suites.forges.hubs import Stage, open_pull
 

@@ -8,10 +8,10 @@ from typing import Any, Literal
 import pydantic
 import pytest
 
-from provisioning.core.errors import InvalidManifest, InvalidWorkspace, ProvisioningError
-from provisioning.core.kinds import Field, Kind
-from provisioning.core.manifests.compiling import compile_manifest
-from provisioning.core.resources import Resource
+from provisioning.core.manifests.compilation import compile_manifest
+from provisioning.core.model.errors import InvalidManifest, InvalidWorkspace, ProvisioningError
+from provisioning.core.model.kinds import Field, Kind
+from provisioning.core.model.resources import Resource
 
 
 class _Model(pydantic.BaseModel):

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from provisioning.core.errors import InvalidManifest, InvalidWorkspace
-from provisioning.core.manifests.compiling import MANIFEST_SUFFIXES, compile_manifest
-from provisioning.core.manifests.json import parse_json
-from provisioning.core.manifests.yaml import parse_yaml
+from provisioning.core.formats.json import parse_json
+from provisioning.core.formats.yaml import parse_yaml
+from provisioning.core.manifests.compilation import MANIFEST_SUFFIXES, compile_manifest
+from provisioning.core.model.errors import InvalidManifest, InvalidWorkspace
 
 quiet = settings(
     deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True

@@ -3,7 +3,7 @@
 import pytest
 
 from provisioning.core.reviews.codeowners import find_owners, parse_codeowners
-from provisioning.core.reviews.touching import find_touched
+from provisioning.core.reviews.touched_infras import find_touched
 
 TEXT = """
 # a comment

@@ -2,11 +2,11 @@
 
 import pytest
 
-from provisioning.core.errors import Source
-from provisioning.core.records import Action
+from provisioning.core.model.errors import Source
+from provisioning.core.model.records import Action
 from provisioning.core.reviews.findings import InfraReview
+from provisioning.core.reviews.manifest_changes import ManifestChange
 from provisioning.core.reviews.renames import find_renamed
-from provisioning.core.reviews.statics import ManifestChange
 
 
 def review(infra, *names):

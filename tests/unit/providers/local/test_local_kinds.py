@@ -3,7 +3,7 @@ import sys
 
 import pytest
 
-from provisioning.core.values import Unknown
+from provisioning.core.model.values import Unknown
 from provisioning.providers import Kind
 from provisioning.providers.local.kinds import (
     DIRECTORY,

@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 
 from provisioning import providers
-from provisioning.core.errors import ProviderError, ProviderTransient
-from provisioning.core.ids import Mark, ResourceId, RunId
-from provisioning.core.providers import Absent, Call, Present, Probes, Provider, Target
+from provisioning.core.model.errors import ProviderError, ProviderTransient
+from provisioning.core.model.ids import Mark, ResourceId, RunId
+from provisioning.core.model.providers import Absent, Call, Present, Probes, Provider, Target
 from provisioning.providers.local import LocalProvider
-from provisioning.providers.local.failures import translated
+from provisioning.providers.local.kernel_errors import translated
 
 
 @pytest.fixture

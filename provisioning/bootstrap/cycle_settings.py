@@ -1,0 +1,36 @@
+"""Turns the settings of an infra into what its cycles are told."""
+
+from __future__ import annotations
+
+from provisioning.config.layers import Layers
+from provisioning.config.windows import read_windows
+from provisioning.core.policy.budgets import Budget
+from provisioning.core.scheduling.rate_limits import Limits, RetryPolicy
+from provisioning.reconciler.planning.plan_result import Settings
+
+
+def build_settings(layers: Layers) -> Settings:
+    """Return what *layers* say of a cycle.
+
+    Raises:
+        InvalidConfiguration: If a window is not what it must be.
+    """
+
+    def get(key: str) -> float:
+        return float(layers.get(key).value)
+
+    return Settings(
+        lock_ttl=None if layers.get("lock.backend").value == "none" else get("lock.ttl"),
+        timeout=get("executor.timeout"),
+        limits=Limits(
+            parallelism=int(get("executor.parallelism")),
+            per_provider=int(get("executor.per_provider")),
+            retries=RetryPolicy(attempts=int(get("executor.attempts"))),
+        ),
+        budget=Budget(
+            deletions=layers.get("budget.deletions").value,
+            share=layers.get("budget.share").value,
+            dependants=layers.get("budget.dependants").value,
+        ),
+        windows=read_windows(layers),
+    )

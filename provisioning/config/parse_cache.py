@@ -1,0 +1,65 @@
+"""Remembers how files of settings were parsed, by their content, so that no parser need be loaded.
+
+One small file a content, below the home's cache; deletable at any time. A file that is torn or
+damaged is one that is not there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path, PurePath
+
+import msgspec
+
+from provisioning import __version__
+from provisioning.core.formats.documents import Document
+from provisioning.core.model.values import UNDECODABLE
+from provisioning.core.model.values import Path as Place
+
+Parse = Callable[[bytes, str], list[Document]]
+
+
+class _Parsed(msgspec.Struct, frozen=True, array_like=True):
+    line: int
+    tree: msgspec.Raw
+    lines: list[tuple[Place, int]]
+
+
+_decoder = msgspec.msgpack.Decoder(list[_Parsed])
+
+
+def parse_once(parse: Parse, data: bytes, path: str, cache: Path) -> list[Document]:
+    """Return what *parse* makes of *data*, the file at *path*, from below *cache* if it is there.
+
+    Raises:
+        InvalidManifest: What *parse* raises; an error is never remembered.
+    """
+    version = f"{__version__}\0{PurePath(path).suffix}\0".encode()
+    file = cache / f"{hashlib.sha256(version + data).hexdigest()}.msgpack"
+    known = _load(file)
+    if known is not None:
+        return known
+    documents = parse(data, path)
+    _save(file, documents)
+    return documents
+
+
+def _load(file: Path) -> list[Document] | None:
+    try:
+        return [
+            Document(msgspec.msgpack.decode(each.tree), each.line, dict(each.lines))
+            for each in _decoder.decode(file.read_bytes())
+        ]
+    except (OSError, *UNDECODABLE):
+        return None
+
+
+def _save(file: Path, documents: list[Document]) -> None:
+    parsed = [[each.line, each.tree, list(each.lines.items())] for each in documents]
+    try:
+        encoded = msgspec.msgpack.encode(parsed)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(encoded)
+    except (OSError, OverflowError, TypeError, ValueError):
+        return

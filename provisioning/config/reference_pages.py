@@ -1,0 +1,94 @@
+"""Renders the reference pages of the settings and of the modes."""
+
+from __future__ import annotations
+
+import json
+
+from provisioning.config.modes import MODES
+from provisioning.config.setting import ANYWHERE, Layer, Setting, describe_expected
+from provisioning.config.settings import BY_KEY, SETTINGS
+from provisioning.core.reviews.permissions import CALLED
+
+_SETTINGS_HEAD = """\
+# Settings
+
+Later layers win, maps merge by key, and lists replace:
+
+1. defaults, and those of [the mode](modes.md)
+2. user: `~/.provisioning/config.user.toml`
+3. workspace: `config/provisioning.yaml`
+4. environment: `config/<environment>-defaults.toml`
+5. infra: `infra/<name>/config.toml`
+6. environment variables (`PROVISIONING_LOCK__TTL=30`, two underscores for a dot), then flags
+   (`-c lock.ttl=30`); a list or a map is written as JSON: `-c 'local.allow=["/srv"]'`
+
+`provisioning config explain KEY` shows what each layer says, with file and line.
+`PROVISIONING_HOME` moves `~/.provisioning`; it is no setting.
+
+A value may hold `{{env.NAME}}`, `{{config.KEY}}` and `{{paths.home}}`; below `values` also
+`{{paths.base}}`, `{{paths.infra}}`, `{{now.date}}`, `{{now.time}}`, `{{git.branch}}`,
+`{{git.commit}}` and `{{secrets.…}}`, which are filled in when a manifest names the value.
+
+| Key | Value | Default | Where | Meaning |
+| --- | --- | --- | --- | --- |
+"""
+
+
+def render_settings() -> str:
+    """Return `docs/reference/settings.md`."""
+    rows = [
+        f"| `{each.key}` | {describe_expected(each)} | `{json.dumps(each.default)}` "
+        f"| {_describe_layers(each)} | {each.doc} |\n"
+        for each in SETTINGS
+    ]
+    return _SETTINGS_HEAD + "".join(rows)
+
+
+def _describe_layers(setting: Setting) -> str:
+    """Say in which layers *setting* may stand, in their order."""
+    if setting.layers == ANYWHERE:
+        return "anywhere"
+    return ", ".join(each for each in Layer if each in setting.layers)
+
+
+_MODES_HEAD = """\
+# Modes
+
+The setting `mode` says how a workspace is run. A mode is nothing but other defaults: every layer
+that says something of a setting wins over it, and `provisioning config explain KEY` shows both. To
+move up a mode, change one line; the repository stays as it is.
+
+"""
+
+_COMMANDS_HEAD = """
+## Who may command
+
+`commands.<verb>` says who may say `/provisioning <verb>` in [a pull request](reviews.md#commands):
+
+"""
+
+
+def render_modes() -> str:
+    """Return `docs/reference/modes.md`."""
+    meanings = [f"| `{name}` | {mode.doc} |\n" for name, mode in MODES.items()]
+    keys = [each.key for each in SETTINGS if any(each.key in it.defaults for it in MODES.values())]
+    rows = [
+        f"| `{key}` | "
+        + " | ".join(f"`{mode.defaults.get(key, BY_KEY[key].default)}`" for mode in MODES.values())
+        + " |\n"
+        for key in keys
+    ]
+    who = [f"| `{each}` | {meaning} |\n" for each, meaning in CALLED.items()]
+    return "".join(
+        [
+            _MODES_HEAD,
+            "| Mode | For |\n| --- | --- |\n",
+            *meanings,
+            "\n## What each changes\n\n",
+            f"| Setting | {' | '.join(MODES)} |\n| --- |{' --- |' * len(MODES)}\n",
+            *rows,
+            _COMMANDS_HEAD,
+            "| Value | Means |\n| --- | --- |\n",
+            *who,
+        ]
+    )

@@ -1,0 +1,104 @@
+"""Lets the providers that can watch tell when something that is recorded may have changed."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+
+from provisioning.controller.events import Tell, WatchFailed
+from provisioning.controller.worker_pool import Crew
+from provisioning.controller.workspace_state import Kept
+from provisioning.core.model.errors import ProvisioningError
+from provisioning.core.model.providers import Target, Watch, Watches
+from provisioning.core.scheduling.backoff import HEALINGS, LOOKS, Bucket
+from provisioning.core.scheduling.workqueue import Urgency, Work
+from provisioning.core.statelog.transitions import LogView
+from provisioning.reconciler.cycle import Reconciler
+
+
+@dataclass(slots=True)
+class Watching:
+    """The watches of one workspace. A watch is a hint: where it fails, the sweeps are left."""
+
+    kept: Kept
+    crew: Crew
+    tell: Tell
+    _watches: dict[Watches, Watch] = field(default_factory=dict)
+    _followed: dict[str, str] = field(default_factory=dict)
+    _healings: dict[str, Bucket] = field(default_factory=dict)
+    _looks: dict[str, Bucket] = field(default_factory=dict)
+    _told: set[str] = field(default_factory=set)
+    _mutex: threading.Lock = field(default_factory=threading.Lock)
+
+    def follow(self, reconciler: Reconciler, view: LogView) -> None:
+        """Follow what is recorded at *view*, if that is not what is followed."""
+        infra = reconciler.infra
+        try:
+            records = reconciler.log.open_records(view)
+            if self._followed.get(infra) != records.id:
+                self._followed[infra] = records.id
+                self._follow(reconciler, view)
+        except Exception as exc:  # noqa: BLE001  whatever a watch does, the cycle goes on
+            self._followed.pop(infra, None)
+            self._tell_once(exc)
+
+    def follow_anew(self, reconciler: Reconciler) -> None:
+        """Follow what a run has made, and look once more at what may have changed before that."""
+        self.follow(reconciler, reconciler.log.read_local())
+        if self._watches:
+            self._ask(reconciler.infra, "watched from now on")
+
+    def count(self, work: Work, *, has_run: bool) -> None:
+        """Count a look that a watch had asked for."""
+        infra, now = work.key.name, self.crew.now()
+        if work.urgency is Urgency.DRIFT:
+            self._looks[infra] = self._looks.get(infra, LOOKS).spend(now)
+            if has_run:
+                self._healings[infra] = self._healings.get(infra, HEALINGS).spend(now)
+
+    def forget(self, infra: str) -> None:
+        """Drop what is remembered of an infra that is no more."""
+        for each in (self._followed, self._healings, self._looks):
+            each.pop(infra, None)
+
+    def close(self) -> None:
+        """Watch nothing any more."""
+        for watch in self._watches.values():
+            watch.close()
+
+    def _follow(self, reconciler: Reconciler, view: LogView) -> None:
+        every = reconciler.log.open_records(view).read_all().values()
+        owner = reconciler.owner
+        for name, provider in reconciler.providers.items():
+            if isinstance(provider, Watches):
+                targets = [
+                    Target(id=each.id, kind=each.kind, attributes=each.attributes)
+                    for each in every
+                    if each.provider == name
+                ]
+                self._open(provider).follow(owner, targets)
+
+    def _open(self, provider: Watches) -> Watch:
+        with self._mutex:
+            if provider not in self._watches:
+                self._watches[provider] = provider.open_watch(self._notice)
+            return self._watches[provider]
+
+    def _notice(self, owner: str) -> None:
+        """Ask for a look, which follows anew: what was followed may have another place by now."""
+        infra = owner.partition("/")[2]
+        self._followed.pop(infra, None)
+        self._ask(infra, "something changed")
+
+    def _ask(self, infra: str, reason: str) -> None:
+        """Ask for a look: at once, unless there were many of late."""
+        now = self.crew.now()
+        buckets = self._healings.get(infra, HEALINGS), self._looks.get(infra, LOOKS)
+        due = max(each.get_due(now) for each in buckets)
+        self.crew.add(self.kept.get_key(infra), Urgency.DRIFT, reason, due)
+
+    def _tell_once(self, exc: Exception) -> None:
+        error = exc if isinstance(exc, ProvisioningError) else ProvisioningError(repr(exc))
+        if str(error) not in self._told:
+            self._told.add(str(error))
+            self.tell(WatchFailed(workspace=self.kept.name, error=error))

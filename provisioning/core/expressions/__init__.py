@@ -1,0 +1,1 @@
+"""Interpolations, and the references to resources in them."""

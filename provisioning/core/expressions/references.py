@@ -1,0 +1,205 @@
+"""What a reference to another resource gives: before it is applied, and after."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+
+import msgspec
+
+from provisioning.core.expressions.interpolation import (
+    Reference,
+    parse_text,
+    resolve_partly,
+    resolve_text,
+)
+from provisioning.core.model.errors import InvalidManifest, Source
+from provisioning.core.model.ids import ResourceId
+from provisioning.core.model.kinds import Kind
+from provisioning.core.model.resources import Resource
+from provisioning.core.model.sensitive import expand_unseen, mark_secrets
+from provisioning.core.model.values import (
+    Omitted,
+    Path,
+    Sensitive,
+    Tree,
+    Unknown,
+    find_nearest,
+    read_at,
+    replace_at,
+)
+
+SECRETS = "secrets"
+"""The namespace of values that nobody may see."""
+
+Lookup = Callable[[Reference, Source], Tree]
+
+
+def know_nothing(reference: Reference, source: Source) -> Tree:
+    """Answer, where nothing is known, that *reference* has no value."""
+    raise InvalidManifest(
+        f"{{{{{reference}}}}} has no value here", hint="write the value itself", source=source
+    )
+
+
+class Outlook(msgspec.Struct, frozen=True):
+    """What can be said of a resource's fields at this point of a run.
+
+    `values` are known; the names in `pending` will be known once it is applied.
+    """
+
+    id: ResourceId
+    values: Mapping[str, Tree]
+    pending: frozenset[str] = frozenset()
+
+    def get(self, steps: tuple[str, ...], reference: Reference, source: Source | None) -> Tree:
+        """Return the value at *steps*; without steps the resource's own id or name.
+
+        Raises:
+            InvalidManifest: If there is no such field, or its value is not kept.
+        """
+        if not steps:
+            return self._get_identity(reference)
+        if steps[0] in self.pending:
+            return Unknown(str(reference))
+        try:
+            value = read_at(self.values, _as_path(self.values, steps))
+        except KeyError:
+            raise self._describe_missing(steps, source) from None
+        if isinstance(value, Omitted | Sensitive):
+            raise InvalidManifest(
+                f"{{{{{reference}}}}} names a value that the state log does not keep",
+                hint="refer to another field, or repeat the value",
+                source=source,
+            )
+        return value
+
+    def _get_identity(self, reference: Reference) -> Tree:
+        if "id" in self.pending:
+            return Unknown(str(reference))
+        return self.values.get("id", self.id.partition("/")[2])
+
+    def _describe_missing(self, steps: tuple[str, ...], source: Source | None) -> InvalidManifest:
+        names = sorted({*self.values, *self.pending})
+        nearest = find_nearest(steps[0], names)
+        known = f"did you mean {nearest!r}?" if nearest else f"it has: {', '.join(names) or 'none'}"
+        return InvalidManifest(
+            f"{self.id} has no field {'.'.join(steps)!r}", hint=known, source=source
+        )
+
+
+def _as_path(tree: Tree, steps: tuple[str, ...]) -> Path:
+    path: list[str | int] = []
+    for step in steps:
+        is_position = isinstance(tree, list) and step.isdecimal()
+        path.append(int(step) if is_position else step)
+        try:
+            tree = read_at(tree, (path[-1],))
+        except KeyError:
+            tree = None
+    return tuple(path)
+
+
+def resolve_static(resource: Resource, lookup: Lookup) -> Resource:
+    """Return *resource* with every interpolation resolved that names no other resource."""
+    spec = resource.spec
+    left = []
+    for hole in resource.templated:
+        source = Source(resource.source.file, hole.line)
+        text = read_at(resource.spec, hole.path)
+        if any(_names_resource(part) for part in parse_text(text, source)):
+            left.append(hole)
+            new = resolve_partly(text, _skip_later(lookup, source), source)
+        else:
+            new = resolve_text(text, _bind(lookup, source), source)
+        if new != text:
+            spec = replace_at(spec, hole.path, _always(new))
+    return msgspec.structs.replace(resource, spec=spec, templated=tuple(left))
+
+
+def resolve_spec(resource: Resource, lookup: Lookup) -> dict[str, Tree]:
+    """Return the spec of *resource* with every interpolation replaced by *lookup*'s answer."""
+    spec = resource.spec
+    for hole in resource.templated:
+        source = Source(resource.source.file, hole.line)
+        text = read_at(resource.spec, hole.path)
+        spec = replace_at(
+            spec, hole.path, _always(resolve_text(text, _bind(lookup, source), source))
+        )
+    return spec
+
+
+def _names_resource(part: str | Reference) -> bool:
+    return isinstance(part, Reference) and part.resource is not None
+
+
+def _bind(lookup: Lookup, source: Source) -> Callable[[Reference], Tree]:
+    return lambda reference: lookup(reference, source)
+
+
+def _skip_later(lookup: Lookup, source: Source) -> Callable[[Reference], Tree]:
+    """Leave resources for later, and secrets with them: a text with one left would show it."""
+
+    def answer(reference: Reference) -> Tree:
+        is_later = reference.resource or reference.namespace == SECRETS
+        return reference if is_later else lookup(reference, source)
+
+    return answer
+
+
+def find_left_secrets(resource: Resource) -> Iterator[tuple[Reference, Source]]:
+    """Yield the secrets that `resolve_static` left in *resource*."""
+    for hole in resource.templated:
+        source = Source(resource.source.file, hole.line)
+        for part in parse_text(read_at(resource.spec, hole.path), source):
+            if isinstance(part, Reference) and part.namespace == SECRETS:
+                yield part, source
+
+
+def _always(value: Tree) -> Callable[[Tree], Tree]:
+    return lambda _: value
+
+
+def expand_spec(
+    kind: Kind, spec: dict[str, Tree], files: Mapping[str, bytes], *, is_secret: bool = False
+) -> dict[str, Tree]:
+    """Return *spec* as it is compared and applied; *is_secret* if a secret is in it."""
+    expand = kind.expand
+    if expand is None:
+        return spec
+    if is_secret:
+        return expand_unseen(spec, lambda each: expand(each, files))
+    return expand(spec, files)
+
+
+def compute_outlook_before(
+    resource: ResourceId,
+    kind: Kind,
+    spec: Mapping[str, Tree],
+    attributes: Mapping[str, Tree] | None,
+    changed: frozenset[str],
+    *,
+    is_secret: bool = False,
+) -> Outlook:
+    """Return what a reference gives while *resource* is still to be applied.
+
+    Args:
+        resource: Its id.
+        kind: Its kind.
+        spec: Its desired spec.
+        attributes: What is live and stays so; None if it will be made anew.
+        changed: The fields that are to change.
+        is_secret: There is a secret in *spec*.
+    """
+    if is_secret and attributes is not None:
+        attributes = mark_secrets(kind, attributes, spec)
+    pending = {
+        field.name
+        for field in kind.fields
+        if field.name not in spec
+        and (attributes is None or (field.computed and _is_affected(field.derived_from, changed)))
+    }
+    return Outlook(resource, {**(attributes or {}), **spec}, frozenset(pending))
+
+
+def _is_affected(derived_from: tuple[str, ...] | None, changed: frozenset[str]) -> bool:
+    return bool(changed) if derived_from is None else not changed.isdisjoint(derived_from)

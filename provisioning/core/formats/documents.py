@@ -1,0 +1,54 @@
+"""What every manifest format is parsed into: a plain tree, with the line of each place in it."""
+
+from __future__ import annotations
+
+import msgspec
+
+from provisioning.core.model.values import Path, Tree, read_at
+
+MAX_DEPTH = 100
+"""How many maps and lists may lie inside each other."""
+
+TOO_DEEP = f"maps and lists are nested more than {MAX_DEPTH} deep"
+DEPTH_HINT = "write it flatter, or as several resources that refer to each other"
+
+
+class Document(msgspec.Struct, frozen=True):
+    """One document of a manifest file.
+
+    Args:
+        tree: Its plain tree; the root may be anything.
+        line: Where it begins, counted from 1.
+        lines: The line of each key and list entry. Formats whose parser tells no lines
+            (TOML, JSON) fill in what they know.
+    """
+
+    tree: Tree
+    line: int
+    lines: dict[Path, int]
+
+    def get_line(self, path: Path) -> int:
+        """Return the line of the nearest known place at or above *path*."""
+        for length in range(len(path), -1, -1):
+            if path[:length] in self.lines:
+                return self.lines[path[:length]]
+        return self.line
+
+
+def has_place(tree: Tree, path: Path) -> bool:
+    """Tell whether there is a value at *path* in *tree*."""
+    try:
+        read_at(tree, path)
+    except KeyError:
+        return False
+    return True
+
+
+def split_list(trees: list[Tree], lines: dict[Path, int]) -> list[Document]:
+    """Make each entry of a list its own document; *lines* are the list's own."""
+    below: list[dict[Path, int]] = [{} for _ in trees]
+    for path, line in lines.items():
+        if path:
+            below[int(path[0])][path[1:]] = line
+    begin = lines.get((), 1)
+    return [Document(tree, own.pop((), begin), own) for tree, own in zip(trees, below, strict=True)]

@@ -1,0 +1,1 @@
+"""Dependencies between infras, and the order they imply."""

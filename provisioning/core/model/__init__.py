@@ -1,0 +1,1 @@
+"""The values that every other room of the core speaks of."""

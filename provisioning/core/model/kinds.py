@@ -1,0 +1,132 @@
+"""What the core knows of a kind: how each field behaves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from provisioning.core.model.values import Path, Tree
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+
+class ListBehaviour(StrEnum):
+    """When two lists are the same."""
+
+    ORDERED = "ordered"
+    SET = "set"
+    KEYED = "keyed"
+
+
+class Field(msgspec.Struct, frozen=True, kw_only=True):
+    """How one field of a kind behaves.
+
+    Args:
+        name: The key at the top of `spec`, or of the provider's answer.
+        immutable: A change replaces the resource.
+        computed: Only the provider says its value; a manifest cannot.
+        derived_from: For a computed field, the fields whose change may change it; every
+            field if None.
+        defaulted: If the manifest leaves it out, the provider's choice stands.
+        sensitive: Never shown, and kept as a keyed fingerprint only.
+        public: A computed field that tells nothing of what it is derived from, even if that
+            is secret.
+        omitted: Its content is kept as digest and size only.
+        lists: When two lists in it are the same; `key` names the key of keyed ones.
+        file: Its value is the path of a workspace file that the kind's `expand` reads.
+    """
+
+    name: str
+    immutable: bool = False
+    computed: bool = False
+    derived_from: tuple[str, ...] | None = None
+    defaulted: bool = False
+    sensitive: bool = False
+    public: bool = False
+    omitted: bool = False
+    lists: ListBehaviour = ListBehaviour.ORDERED
+    key: str = "name"
+    file: bool = False
+
+
+class Kind(msgspec.Struct, frozen=True, kw_only=True, dict=True):
+    """What a provider says of a kind.
+
+    Args:
+        name: As manifests write it, `File`.
+        provider: The provider's name.
+        summary: One sentence for `provisioning schema`.
+        fields: Those with a behaviour of their own; any other field is plain.
+        identity: The fields that say where the live resource is, for kinds that are found
+            by place rather than by mark. They are immutable.
+        model: Loads the Pydantic model of `spec`; called only when a manifest is new.
+        expand: Turns what the author wrote into what is compared and applied, given the
+            workspace files the spec names; pure. `Unknown` leaves must stay unknown.
+        create_before_delete: A replacement may stand beside what it replaces.
+        stateful: Deleting it loses data.
+        recorded_only: It lives in the state log alone, so there is nothing to observe.
+    """
+
+    name: str
+    provider: str
+    summary: str
+    model: Callable[[], type[BaseModel]]
+    fields: tuple[Field, ...] = ()
+    identity: tuple[str, ...] = ()
+    expand: Callable[[dict[str, Tree], Mapping[str, bytes]], dict[str, Tree]] | None = None
+    create_before_delete: bool = False
+    stateful: bool = False
+    recorded_only: bool = False
+
+    @cached_property
+    def _by_name(self) -> dict[str, Field]:
+        return {each.name: each for each in self.fields}
+
+    def get_field(self, name: str) -> Field:
+        """Return the behaviour of field *name*."""
+        found = self._by_name.get(name)
+        if found is None:
+            found = self._by_name[name] = Field(name=name)
+        return found
+
+    def get_file_paths(self, spec: Mapping[str, Tree]) -> tuple[str, ...]:
+        """Return the workspace files that *spec* names."""
+        return tuple(
+            spec[each.name]
+            for each in self.fields
+            if each.file and isinstance(spec.get(each.name), str)
+        )
+
+    def find_problems(self, spec: Mapping[str, Tree], templated: set[Path]) -> list[Problem]:
+        """Check *spec* against the model, forgiving what an interpolation will still fill in."""
+        from pydantic import ValidationError
+
+        from provisioning.core.model.sensitive import reveal
+
+        try:
+            self.model().model_validate(reveal(dict(spec)), strict=True)
+        except ValidationError as exc:
+            holes = {path[0] for path in templated}
+            return [
+                Problem(tuple(error["loc"]), error["type"], error["msg"])
+                for error in exc.errors(include_url=False, include_input=False)
+                if not (error["loc"] and error["loc"][0] in holes)
+            ]
+        return []
+
+    def get_known_fields(self) -> list[str]:
+        """Return the names a manifest may use below `spec`."""
+        return [info.alias or name for name, info in self.model().model_fields.items()]
+
+
+class Problem(msgspec.Struct, frozen=True):
+    """One thing that is wrong with a spec: where, Pydantic's error type, and the message."""
+
+    path: Path
+    type: str
+    message: str

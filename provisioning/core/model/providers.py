@@ -1,0 +1,224 @@
+"""What providers are asked and what they answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol, TypeAlias, runtime_checkable
+
+import msgspec
+
+from provisioning.core.model.ids import Mark, ResourceId
+from provisioning.core.model.kinds import Kind
+from provisioning.core.model.values import Tree
+
+
+class Present(msgspec.Struct, frozen=True):
+    """It is there: its attributes under the names its spec uses, and the mark it bears.
+
+    A true attribute `leftover` says that a call that was cut off left it unfinished, or left
+    something beside it, and that `update` clears that away.
+    """
+
+    attributes: Mapping[str, Tree]
+    mark: Mark | None
+
+    @property
+    def is_littered(self) -> bool:
+        """Whether an update must clear away what a call that was cut off left."""
+        return bool(self.attributes.get("leftover"))
+
+
+class Absent(msgspec.Struct, frozen=True):
+    """It was looked for, and is proven not to be there."""
+
+
+class Unreadable(msgspec.Struct, frozen=True):
+    """It could not be looked at; nothing may be concluded from that."""
+
+    reason: str
+
+
+Observation: TypeAlias = Present | Absent | Unreadable
+
+
+class Target(msgspec.Struct, frozen=True, kw_only=True):
+    """One resource to look at: its id, kind, and where it should be or was recorded.
+
+    `attributes` hold what was recorded last, or for a resource never applied its desired spec.
+    """
+
+    id: ResourceId
+    kind: str
+    attributes: Mapping[str, Tree]
+
+
+class Observed(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything one `observe` found.
+
+    `answers` holds one observation per target, in the order of the targets. `strays` are
+    resources that bear a mark of this owner and were not asked for.
+    """
+
+    answers: Sequence[Observation]
+    strays: Mapping[ResourceId, Present] = msgspec.field(default_factory=dict)
+
+
+class Call(msgspec.Struct, frozen=True, kw_only=True):
+    """One mutating call.
+
+    Args:
+        id: The resource.
+        kind: Its kind.
+        mark: The mark to put on it; also the call's idempotency token: the same call made
+            twice must have the effect of one.
+        spec: The full desired spec, every interpolation resolved; empty for a delete.
+        attributes: What is live now, as the provider itself answered; empty for a create.
+        deadline: Seconds the provider may take.
+        origin: The `<workspace id>/<infra>` that it is moved from, "" if it is not: an update may
+            have what bears a mark of that one.
+    """
+
+    id: ResourceId
+    kind: str
+    mark: Mark
+    spec: Mapping[str, Tree]
+    attributes: Mapping[str, Tree]
+    deadline: float
+    origin: str = ""
+
+    def may_take(self, owner: str) -> bool:
+        """Tell whether an update may have what bears the mark of *owner*.
+
+        The engine decided so, but never across infras, unless it is moved between them.
+        """
+        infra = "/".join(owner.split("/")[:2])
+        return infra in {"/".join(self.mark.owner.split("/")[:2]), self.origin}
+
+
+class Provider(Protocol):
+    """Looks at and changes one part of the world. May block: it is called in threads.
+
+    Every method raises `ProviderError` (it will not help to try again),
+    `ProviderTransient` or `ProviderThrottled` (it may), and nothing else.
+    """
+
+    name: str
+
+    def describe(self) -> Sequence[Kind]:
+        """Return the kinds it serves; pure and quick."""
+
+    def observe(self, owner: str, targets: Sequence[Target]) -> Observed:
+        """Look at *targets* in bulk; *owner* is `<workspace id>/<infra>`."""
+
+    def create(self, call: Call) -> Mapping[str, Tree]:
+        """Make it, marked; return its attributes.
+
+        What already bears the call's mark is this call's own earlier work and is completed;
+        so is what stands in the place of a kind with an identity and bears the owner's mark.
+
+        Raises:
+            ProviderConflict: If something that bears another owner's mark, or none, is in
+                its place.
+        """
+
+    def update(self, call: Call) -> Mapping[str, Tree]:
+        """Change what is there to the spec, and mark it; return its attributes.
+
+        What bears a mark that the call may not take is left alone.
+
+        Raises:
+            ProviderConflict: If it bears such a mark.
+        """
+
+    def delete(self, call: Call) -> None:
+        """Remove it if it bears its owner's mark; what is already gone is deleted.
+
+        Raises:
+            ProviderConflict: If what is there bears another mark or none.
+        """
+
+    def close(self) -> None:
+        """Let go of connections and handles."""
+
+
+class Found(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing in the world that bears a mark; *place* is what people know it by."""
+
+    id: ResourceId
+    kind: str
+    place: str
+    seen: Present
+
+
+@runtime_checkable
+class Surveys(Protocol):
+    """The optional ability to list everything that bears a mark, wherever it is."""
+
+    def survey(self, owner: str) -> Sequence[Found]:
+        """Return everything that bears a mark of *owner*, two with the same mark both."""
+
+
+@runtime_checkable
+class Finds(Protocol):
+    """The optional ability to look at one thing by the id that people know it by."""
+
+    def find(self, kind: str, name: str) -> Observation:
+        """Look at the thing *name*, whoever made it."""
+
+
+@runtime_checkable
+class Diagnoses(Protocol):
+    """The optional ability to tell what of its surroundings may surprise."""
+
+    def diagnose(self) -> Sequence[tuple[str, str]]:
+        """Return what is not well, each with its remedy; changes nothing that stays."""
+
+
+class Ready(msgspec.Struct, frozen=True):
+    """It serves."""
+
+
+class Waiting(msgspec.Struct, frozen=True):
+    """It does not serve yet, and *reason* says what it waits for."""
+
+    reason: str
+
+
+@runtime_checkable
+class Probes(Protocol):
+    """The optional ability to tell when a resource serves."""
+
+    def probe(self, kind: str, attributes: Mapping[str, Tree]) -> Ready | Waiting:
+        """Look once, without waiting.
+
+        Raises:
+            ProviderError: If it can never become ready, as when its process has exited.
+        """
+
+    def get_probe_timeout(self, kind: str, attributes: Mapping[str, Tree]) -> float:
+        """Return the seconds after which waiting has failed; 0 if there is nothing to probe."""
+
+
+class Watch(Protocol):
+    """Notices, without being asked, that resources may have changed. Any thread may call."""
+
+    def follow(self, owner: str, targets: Sequence[Target]) -> None:
+        """Notice what happens to *targets*, and to no others of *owner* (`<workspace id>/<infra>`).
+
+        What cannot be watched is left out: whoever follows looks now and then in any case.
+        """
+
+    def close(self) -> None:
+        """Notice nothing any more."""
+
+
+@runtime_checkable
+class Watches(Protocol):
+    """The optional ability to notice changes as they happen."""
+
+    def open_watch(self, notify: Callable[[str], None]) -> Watch:
+        """Call *notify* with the owner whenever one of its resources may have changed.
+
+        It is called from a thread of the watch, and must not block for long. One change may be
+        told several times, and changes of our own are told too.
+        """

@@ -1,0 +1,1 @@
+"""Compute a plan from desired, recorded and live state; derive operations from it."""

@@ -1,0 +1,206 @@
+"""What a plan was computed from, kept so that anybody can compute it again. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from provisioning import __version__
+from provisioning.core.model.ids import ResourceId, parse_mark
+from provisioning.core.model.kinds import Kind
+from provisioning.core.model.providers import Absent, Observation, Present, Unreadable
+from provisioning.core.model.records import Inputs, Record, Seen
+from provisioning.core.model.resources import Resource
+from provisioning.core.model.sensitive import Secret, has_secret, mark_secrets, reveal
+from provisioning.core.model.states import DesiredState, LiveState, RecordedState
+from provisioning.core.model.values import (
+    Tree,
+    as_json,
+    compute_fingerprint,
+    is_equal,
+    replace_at,
+    summarise,
+)
+from provisioning.core.plan.diff import compute_recorded
+from provisioning.core.plan.plan import Plan
+
+OPEN = frozenset({"git", "infra", "now", "paths"})
+"""The namespaces whose values anybody may see who reads the state log."""
+
+PRESENT, ABSENT, UNREADABLE = "present", "absent", "unreadable"
+
+
+def compute_inputs(
+    plan: Plan,
+    desired: DesiredState,
+    recorded: RecordedState,
+    live: LiveState,
+    *,
+    kinds: Mapping[str, Kind],
+    owner: str,
+    key: bytes,
+    narrowing: tuple[Sequence[str], Sequence[str]] = ((), ()),
+) -> Inputs:
+    """Return what *plan* was computed from, besides its commit and the state log.
+
+    What was seen is kept only where it was not as recorded, so that the size follows the
+    changes. No secret is in it.
+    """
+    scribe = _Scribe(desired, kinds, key)
+    relevant = {*_list_relevant(plan, desired), *_list_deviating(plan, recorded, live)}
+    targets, excludes = narrowing
+    return Inputs(
+        release=__version__,
+        key=compute_fingerprint(None, key).fingerprint,
+        targets=tuple(targets),
+        excludes=tuple(excludes),
+        facts={name: as_json(value) for name, value in desired.reads.items() if is_open(name)},
+        read={
+            name: compute_read(value, key)
+            for name, value in desired.reads.items()
+            if not is_open(name)
+        },
+        current={
+            name: seen
+            for name in sorted(relevant & live.current.keys())
+            if (
+                seen := scribe.note(name, live.current[name], _find_record(name, desired, recorded))
+            )
+            and not _is_expected(seen, _find_record(name, desired, recorded), f"{owner}/{name}")
+        },
+        elsewhere=scribe.note_all(live.elsewhere, recorded),
+        leftovers=scribe.note_leftovers(live.leftovers, recorded),
+    )
+
+
+def is_open(name: str) -> bool:
+    """Tell whether the value of the reference *name* may stand in the state log."""
+    return name.partition(".")[0] in OPEN
+
+
+def compute_read(value: Tree, key: bytes) -> str:
+    """Return the fingerprint of what an interpolation gave."""
+    return compute_fingerprint(reveal(value), key).fingerprint
+
+
+def _list_relevant(plan: Plan, desired: DesiredState) -> Iterator[ResourceId]:
+    for change in plan.changes:
+        yield change.id
+        yield from change.resource.dependencies if change.resource else ()
+    for name in (*(each.id for each in plan.blocked), *(each.id for each in plan.drifted)):
+        yield name
+        resource = desired.resources.get(name)
+        yield from resource.dependencies if resource else ()
+
+
+def _list_deviating(plan: Plan, recorded: RecordedState, live: LiveState) -> Iterator[ResourceId]:
+    """Yield what is as desired already, and may not be as it was recorded."""
+    for name in plan.unchanged:
+        record, seen = recorded.records.get(name), live.current.get(name)
+        if record is None or not isinstance(seen, Present) or seen.attributes != record.attributes:
+            yield name
+
+
+def _find_record(name: ResourceId, desired: DesiredState, recorded: RecordedState) -> Record | None:
+    resource = desired.resources.get(name)
+    return recorded.find(resource) if resource else recorded.records.get(name)
+
+
+class _Scribe:
+    """Writes down what was seen, with no secret in it."""
+
+    def __init__(self, desired: DesiredState, kinds: Mapping[str, Kind], key: bytes) -> None:
+        self._desired = desired
+        self._kinds = kinds
+        self._key = key
+
+    def note(self, name: ResourceId, seen: Observation, record: Record | None) -> Seen | None:
+        """Return *seen* as it is kept; None for a kind that has nothing to see."""
+        resource = self._desired.resources.get(name)
+        kind = self._kinds.get(resource.kind if resource else record.kind if record else "")
+        if kind is None or kind.recorded_only:
+            return None
+        match seen:
+            case Absent():
+                return Seen(state=ABSENT)
+            case Unreadable(reason):
+                return Seen(state=UNREADABLE, reason=reason)
+        attributes = self._conceal(kind, resource, record, seen.attributes)
+        mark = str(seen.mark) if seen.mark else None
+        return Seen(state=PRESENT, attributes=attributes, mark=mark)
+
+    def note_current(
+        self, live: LiveState, recorded: RecordedState, relevant: set[ResourceId], owner: str
+    ) -> Iterator[tuple[ResourceId, Seen]]:
+        for name in sorted(relevant & live.current.keys()):
+            record = _find_record(name, self._desired, recorded)
+            seen = self.note(name, live.current[name], record)
+            if seen and not _is_expected(seen, record, f"{owner}/{name}"):
+                yield name, seen
+
+    def note_all(
+        self, answers: Mapping[ResourceId, Observation], recorded: RecordedState
+    ) -> dict[ResourceId, Seen]:
+        noted = (
+            (name, self.note(name, seen, _find_record(name, self._desired, recorded)))
+            for name, seen in sorted(answers.items())
+        )
+        return {name: seen for name, seen in noted if seen and seen.state != ABSENT}
+
+    def note_leftovers(
+        self, answers: Mapping[int, Observation], recorded: RecordedState
+    ) -> dict[int, Seen]:
+        noted = (
+            (number, self.note(recorded.unfinished[number].id, seen, recorded.unfinished[number]))
+            for number, seen in sorted(answers.items())
+        )
+        return {number: seen for number, seen in noted if seen and seen.state != ABSENT}
+
+    def _conceal(
+        self,
+        kind: Kind,
+        resource: Resource | None,
+        record: Record | None,
+        attributes: Mapping[str, Tree],
+    ) -> dict[str, Tree]:
+        marked = mark_secrets(kind, attributes, record.spec) if record else dict(attributes)
+        if resource is not None and self._desired.has_secrets:
+            marked = _mark_desired(kind, resource, marked)
+        known = record.attributes if record else {}
+        kept = {
+            name: value if name in kind.identity else _shorten(value, known.get(name))
+            for name, value in compute_recorded(kind, marked, self._key).items()
+        }
+        return {name: as_json(value) for name, value in kept.items()}
+
+
+def _shorten(value: Tree, known: Tree) -> Tree:
+    """Return *value* with a digest for each text nobody recorded: who knows what was put there."""
+    if isinstance(value, dict):
+        below = known if isinstance(known, dict) else {}
+        return {name: _shorten(item, below.get(name)) for name, item in value.items()}
+    return summarise(value) if isinstance(value, str) and value != known else value
+
+
+def _mark_desired(
+    kind: Kind, resource: Resource, attributes: Mapping[str, Tree]
+) -> dict[str, Tree]:
+    """Mark what the secrets of *resource* may have gone into, known or still to come."""
+    spec = resource.spec
+    for hole in resource.templated:
+        spec = replace_at(spec, hole.path, Secret)
+    if kind.expand is None or not has_secret(spec):
+        return mark_secrets(kind, attributes, spec)
+    plain = {name for name, value in spec.items() if not has_secret(value)}
+    return {name: value if name in plain else Secret(value) for name, value in attributes.items()}
+
+
+def _is_expected(seen: Seen, record: Record | None, owner: str) -> bool:
+    if record is None:
+        return seen.state == ABSENT
+    mark = parse_mark(seen.mark) if seen.mark else None
+    return (
+        seen.state == PRESENT
+        and mark is not None
+        and mark.owner == owner
+        and is_equal(seen.attributes, as_json(record.attributes))
+    )

@@ -1,0 +1,65 @@
+"""Whether a record still says what Git asks for. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from provisioning.core.model.kinds import Kind
+from provisioning.core.model.records import Record
+from provisioning.core.model.resources import Resource
+from provisioning.core.model.sensitive import is_marked
+from provisioning.core.model.values import Omitted, Tree, has_unknown, summarise
+from provisioning.core.plan.diff import FieldChange, compute_diff
+from provisioning.core.plan.ignored_fields import leave_ignored
+
+
+def is_behind(
+    record: Record,
+    resource: Resource,
+    kind: Kind,
+    spec: Mapping[str, Tree],
+    key: bytes,
+) -> bool:
+    """Tell whether *record* is not what a run that changes nothing would record now.
+
+    It is so where a manifest came to ask for what is there already, or says something else of
+    lifecycle or order. What is secret is not compared: its fingerprint may be under another key.
+
+    Args:
+        record: What was recorded last.
+        resource: What its manifest asks for.
+        kind: Its kind.
+        spec: Its desired spec, resolved and expanded.
+        key: The key of fingerprints.
+    """
+    if has_other_terms(record, resource):
+        return True
+    stated = record.spec
+    names = [name for name in {**stated, **spec} if not _is_same(name, stated, spec)]
+    if not names:
+        return False
+    wanted, old = ({name: it[name] for name in names if name in it} for it in (spec, stated))
+    fields = leave_ignored(resource.lifecycle, compute_diff(kind, wanted, old, {}, key))
+    return any(map(_is_telling, fields))
+
+
+def has_other_terms(record: Record, resource: Resource) -> bool:
+    """Tell whether *record* says something else of lifecycle or order than the manifest."""
+    is_same_order = {*record.depends_on} == {*resource.dependencies}
+    return record.lifecycle != resource.lifecycle or not is_same_order
+
+
+def _is_same(name: str, stated: Mapping[str, Tree], spec: Mapping[str, Tree]) -> bool:
+    """Tell whether the field is recorded just as it is asked for; nearly all are."""
+    if name not in stated or name not in spec:
+        return False
+    old, new = stated[name], spec[name]
+    return bool(old == (summarise(new) if _is_omitted(old, new) else new))
+
+
+def _is_omitted(old: Tree, new: Tree) -> bool:
+    return isinstance(old, Omitted) and isinstance(new, str | bytes)
+
+
+def _is_telling(field: FieldChange) -> bool:
+    return not is_marked(field.before) and not has_unknown(field.after)

@@ -1,0 +1,45 @@
+"""What reviews allow: whether a plan holds anything that nobody has read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+
+from provisioning.core.model.values import Digest
+from provisioning.core.plan.plan import Plan, PlannedChange
+from provisioning.core.policy.review_records import ReviewRecord
+
+
+class Reviewed(msgspec.Struct, frozen=True, kw_only=True):
+    """What was read of an infra: the effects that pull requests showed, and approved plans."""
+
+    pulls: tuple[int, ...] = ()
+    effects: frozenset[Digest] = frozenset()
+    approved: frozenset[Digest] = frozenset()
+
+
+def compute_reviewed(infra: str, reviews: Iterable[ReviewRecord]) -> Reviewed:
+    """Join what *reviews* say of *infra*."""
+    pulls, effects, approved = [], set(), set()
+    for review in reviews:
+        shown = [each for each in review.plans if each.infra == infra]
+        pulls += [review.pull]
+        effects |= {effect for each in shown for effect in each.effects}
+        approved |= {each.digest for each in review.approvals if each.infra == infra}
+    return Reviewed(pulls=tuple(pulls), effects=frozenset(effects), approved=frozenset(approved))
+
+
+def find_strays(plan: Plan, reviewed: Reviewed) -> tuple[PlannedChange, ...]:
+    """Return the changes of *plan* that nobody has read.
+
+    A plan that was approved as a whole has none. What merely puts back what Git asked for
+    already needs no review: the people who asked for it had theirs.
+    """
+    if plan.digest in reviewed.approved:
+        return ()
+    return tuple(
+        each
+        for each in plan.changes
+        if not each.heals and each.effect_digest not in reviewed.effects
+    )

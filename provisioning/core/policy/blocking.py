@@ -1,0 +1,36 @@
+"""Keeps some changes of a plan back, and with them what waits for them. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from msgspec.structs import replace
+
+from provisioning.core.model.graph import compute_reach
+from provisioning.core.model.ids import ResourceId
+from provisioning.core.plan.plan import BlockedResource, Plan
+from provisioning.core.policy.targeting import list_followers
+
+
+def hold_changes(plan: Plan, held: Mapping[ResourceId, BlockedResource], waiting: str) -> Plan:
+    """Return *plan* with the changes of *held* blocked, and those that wait for them.
+
+    What is not to change stays as it is: others may go on using it. *waiting* is the reason told
+    for those that wait.
+    """
+    names = [each.id for each in plan.changes if each.id in held]
+    if not names:
+        return plan
+    stuck = compute_reach(names, list_followers(plan))
+    blocked = {
+        each.id: held.get(each.id)
+        or BlockedResource(id=each.id, reason=waiting, source=each.source)
+        for each in plan.changes
+        if each.id in stuck
+    }
+    others = {each.id: each for each in plan.blocked}
+    return replace(
+        plan,
+        changes=tuple(each for each in plan.changes if each.id not in stuck),
+        blocked=tuple(sorted({**blocked, **others}.values(), key=lambda each: each.id)),
+    )

@@ -1,0 +1,163 @@
+"""Fields that runs put back again and again, because something else changes them each time. Pure.
+
+A round is a run that put a field back. If the last three changes of a resource are rounds of the
+same field, close to each other, two controllers fight over it: it is told, and left as it is.
+Rounds before somebody resumed the resource do not count.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import msgspec
+
+from provisioning.core.model.ids import ResourceId, get_number
+from provisioning.core.model.records import Change, Run, Suspensions
+from provisioning.core.plan.diff import Cause
+from provisioning.core.plan.plan import BlockedResource, Plan, PlannedChange
+from provisioning.core.plan.stale_records import has_other_terms
+from provisioning.core.policy.blocking import hold_changes
+from provisioning.core.statelog.fsck import LogCommit
+from provisioning.core.statelog.transitions import RUN
+
+ROUNDS = 3
+"""How many rounds make a fight."""
+
+CLOSE = timedelta(days=7)
+"""The time within which they lie: what somebody changes once a year is no fight."""
+
+REACH = 60
+"""Entries of the state log that are read for it, newest first."""
+
+
+class Fight(msgspec.Struct, frozen=True, kw_only=True):
+    """The fields that are fought over, and the numbers of the runs that put them back."""
+
+    fields: tuple[str, ...]
+    runs: tuple[str, ...]
+
+    def __str__(self) -> str:
+        *others, last = self.runs
+        fields = " and ".join(self.fields)
+        return (
+            f"runs {', '.join(others)} and {last} put {fields} back, and it was changed each time"
+        )
+
+
+@dataclass(slots=True)
+class _Streak:
+    """The rounds of one resource, newest first; it is over when a change is no round."""
+
+    fields: frozenset[str] = frozenset()
+    runs: list[Run] = field(default_factory=list)
+    is_over: bool = False
+
+    def take(self, run: Run, change: Change) -> None:
+        common = frozenset(change.healed) & self.fields if self.runs else frozenset(change.healed)
+        if not common:
+            self.is_over = True
+            return
+        self.fields = common
+        self.runs.append(run)
+        self.is_over = len(self.runs) == ROUNDS
+
+    @property
+    def is_fight(self) -> bool:
+        if len(self.runs) < ROUNDS:
+            return False
+        begin, end = self.runs[-1].started_at, self.runs[0].finished_at
+        return datetime.fromisoformat(end) - datetime.fromisoformat(begin) <= CLOSE
+
+
+def find_fights(
+    history: Iterable[LogCommit],
+    suspensions: Suspensions,
+    names: Collection[ResourceId] | None = None,
+) -> dict[ResourceId, Fight]:
+    """Return what is fought over, by resource.
+
+    Args:
+        history: The state log's entries, newest first; read only as far as is needed.
+        suspensions: Tells when a resource was resumed.
+        names: The resources to ask for; None for all.
+    """
+    streaks: dict[ResourceId, _Streak] = {name: _Streak() for name in names or ()}
+    for run in _list_runs(history):
+        if names is not None and all(each.is_over for each in streaks.values()):
+            break
+        for change in run.changes:
+            if names is not None and change.id not in streaks:
+                continue
+            streak = streaks.setdefault(change.id, _Streak())
+            if streak.is_over:
+                continue
+            if get_number(run.run) <= suspensions.resumed.get(change.id, 0):
+                streak.is_over = True
+                continue
+            streak.take(run, change)
+    return {
+        name: Fight(
+            fields=tuple(sorted(each.fields)),
+            runs=tuple(run.number for run in reversed(each.runs)),
+        )
+        for name, each in sorted(streaks.items())
+        if each.is_fight
+    }
+
+
+def _list_runs(history: Iterable[LogCommit]) -> Iterable[Run]:
+    views = (each.view for each in history if RUN in each.changed)
+    return (view.run for view in views if view.run is not None)
+
+
+def hold_contested(
+    plan: Plan,
+    history: Iterable[LogCommit],
+    suspensions: Suspensions,
+    corrects: Collection[ResourceId] = (),
+) -> Plan:
+    """Return *plan* without putting back what is fought over, and what waits for that.
+
+    A change that Git asks for goes on, be it of lifecycle or order alone, and so does what is
+    among *corrects*.
+    """
+    healing = {
+        each.id: each
+        for each in plan.changes
+        if list_healed(each) and not _asks_for_terms(each) and each.id not in corrects
+    }
+    if not healing:
+        return plan
+    fights = find_fights(history, suspensions, healing.keys())
+    held = {
+        name: BlockedResource(
+            id=name,
+            reason=f"something else changes it, too: {fight}",
+            source=healing[name].source,
+            hint=f"find out what does; `ignoreFields: [{_name_fields(fight)}]` leaves it to that, "
+            f"`provisioning resume {plan.infra} {name}` lets runs put it back again",
+        )
+        for name, fight in fights.items()
+        if not set(fight.fields).isdisjoint(list_healed(healing[name]))
+    }
+    return hold_changes(plan, held, "it waits for something that is fought over")
+
+
+def _asks_for_terms(change: PlannedChange) -> bool:
+    """Tell whether something is to be recorded that counts once the resource is gone from Git."""
+    if change.record is None or change.resource is None:
+        return False
+    return has_other_terms(change.record, change.resource)
+
+
+def _name_fields(fight: Fight) -> str:
+    return ", ".join(dict.fromkeys(each.partition("[")[0] for each in fight.fields))
+
+
+def list_healed(change: PlannedChange) -> tuple[str, ...]:
+    """Return the fields whose drift *change* puts back, and does nothing else."""
+    if change.live is None or not change.heals:
+        return ()
+    return tuple(each.path for each in change.fields if each.cause is Cause.DRIFT)

@@ -1,0 +1,117 @@
+"""What a review leaves behind: the branch `provisioning-reviews/<pull request>`. Format 1.
+
+| File | Holds |
+| --- | --- |
+| `review.json` | a `ReviewRecord`: what was shown of which commit, and what people said of it |
+| `plans/<infra>.md` | the whole plan as text, however long |
+
+Each look at a new state of the pull request is one commit, so `git log` tells what was shown when.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from provisioning.core.model.errors import StateLogDamaged
+from provisioning.core.model.ids import CommitId, ResourceId
+from provisioning.core.model.values import UNDECODABLE, Digest
+from provisioning.core.plan.plan import Plan
+
+FORMAT = 1
+REVIEW, PLANS = "review.json", "plans"
+
+REVIEWS = "refs/heads/provisioning-reviews/"
+"""Below it lies the branch of each pull request's review."""
+
+
+class ReviewedPlan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The plan of one infra as it was shown: its digest, and the digest of each effect."""
+
+    infra: str
+    digest: Digest
+    effects: tuple[Digest, ...] = ()
+    resources: tuple[ResourceId, ...] = ()
+
+
+class Approval(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody's yes to the plan of *infra* with that *digest*, said in *comment*."""
+
+    infra: str
+    digest: Digest
+    by: str
+    comment: int
+
+
+class Waiting(msgspec.Struct, frozen=True, kw_only=True):
+    """A plan that waits for a yes; a yes counts if its comment came *after* it was shown."""
+
+    infra: str
+    digest: Digest
+    after: int
+
+
+class ReviewRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What was shown of *head*, merged into its base, and what people said.
+
+    `waiting` are the plans that came after the merge and are not those that were reviewed;
+    `lifted` is the commit of an untrusted author that somebody who may has let be planned;
+    `answered` is the id of the last comment that was dealt with, for ids rise; `is_settled`
+    tells that it was closed, or merged and applied, and that this was shown.
+    """
+
+    pull: int
+    head: CommitId
+    plans: tuple[ReviewedPlan, ...] = ()
+    waiting: tuple[Waiting, ...] = ()
+    approvals: tuple[Approval, ...] = ()
+    lifted: CommitId | None = None
+    answered: int = 0
+    is_settled: bool = False
+    format: int = FORMAT
+
+
+def get_review_ref(pull: int) -> str:
+    """Return the full name of the branch that is the review of *pull*."""
+    return f"{REVIEWS}{pull}"
+
+
+def build_reviewed_plan(plan: Plan) -> ReviewedPlan:
+    """Return what is remembered of *plan*; nothing secret is in it."""
+    return ReviewedPlan(
+        infra=plan.infra,
+        digest=plan.digest,
+        effects=tuple(each.effect_digest for each in plan.changes),
+        resources=tuple(dict.fromkeys(each.id for each in plan.changes)),
+    )
+
+
+def parse_review(data: bytes) -> ReviewRecord:
+    """Read `review.json`.
+
+    Raises:
+        StateLogDamaged: If it is not of a format that this release knows.
+    """
+    try:
+        record = msgspec.json.decode(data, type=ReviewRecord)
+    except UNDECODABLE as exc:
+        raise StateLogDamaged(
+            f"{REVIEW} of a review cannot be read: {exc}",
+            hint="an administrator deletes its branch below provisioning-reviews/; "
+            "it is written again",
+        ) from exc
+    if record.format > FORMAT:
+        raise StateLogDamaged(
+            f"{REVIEW} has format {record.format}, and this release knows {FORMAT}",
+            hint="upgrade: `pip install --upgrade provisioning`",
+        )
+    return record
+
+
+def render_review(record: ReviewRecord) -> bytes:
+    """Write `review.json` as people read it."""
+    return msgspec.json.format(msgspec.json.encode(record), indent=2) + b"\n"
+
+
+def list_places(record: ReviewRecord) -> set[str]:
+    """Return what *record* says is changed: `infra: Kind/name`."""
+    return {f"{plan.infra}: {name}" for plan in record.plans for name in plan.resources}

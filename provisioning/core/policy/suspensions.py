@@ -1,0 +1,69 @@
+"""What people asked runs to leave alone, for a while. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import msgspec
+
+from provisioning.core.model.ids import ResourceId
+from provisioning.core.model.records import Suspension, Suspensions
+from provisioning.core.plan.plan import BlockedResource, Plan
+from provisioning.core.policy.blocking import hold_changes
+
+
+def get_suspension(suspensions: Suspensions, now: str) -> Suspension | None:
+    """Return the suspension of the whole infra, if it holds at *now* (RFC 3339, UTC)."""
+    return suspensions.infra if _holds(suspensions.infra, now) else None
+
+
+def list_suspended(suspensions: Suspensions, now: str) -> Mapping[ResourceId, Suspension]:
+    """Return the resources whose suspensions hold at *now*."""
+    return {name: each for name, each in suspensions.resources.items() if _holds(each, now)}
+
+
+def _holds(suspension: Suspension | None, now: str) -> bool:
+    return suspension is not None and (suspension.until is None or now < suspension.until)
+
+
+def describe_suspension(suspension: Suspension) -> str:
+    """Say who suspended something, since when, until when, and why."""
+    until = f" until {suspension.until}" if suspension.until else ""
+    reason = f": {suspension.reason}" if suspension.reason else ""
+    return f"suspended by {suspension.by} since {suspension.since}{until}{reason}"
+
+
+def hold_back(plan: Plan, suspensions: Suspensions, now: str) -> Plan:
+    """Return *plan* without the changes to suspended resources, and those that wait for them."""
+    suspended = list_suspended(suspensions, now)
+    held = {
+        each.id: BlockedResource(
+            id=each.id,
+            reason=f"it is {describe_suspension(suspended[each.id])}",
+            source=each.source,
+            hint=f"`provisioning resume {plan.infra} {each.id}` ends that",
+        )
+        for each in plan.changes
+        if each.id in suspended
+    }
+    return hold_changes(plan, held, "it waits for something suspended")
+
+
+def with_suspension(
+    suspensions: Suspensions, name: ResourceId | None, suspension: Suspension | None
+) -> Suspensions:
+    """Return *suspensions* with *suspension* of *name*, or of the infra; None ends it."""
+    if name is None:
+        return msgspec.structs.replace(suspensions, infra=suspension)
+    resources = {key: each for key, each in suspensions.resources.items() if key != name}
+    if suspension is not None:
+        resources[name] = suspension
+    return msgspec.structs.replace(suspensions, resources=dict(sorted(resources.items())))
+
+
+def with_resumption(
+    suspensions: Suspensions, names: Iterable[ResourceId], token: int
+) -> Suspensions:
+    """Return *suspensions* with *names* resumed at *token*: what runs did before does not count."""
+    resumed = {**suspensions.resumed, **dict.fromkeys(names, token)}
+    return msgspec.structs.replace(suspensions, resumed=dict(sorted(resumed.items())))

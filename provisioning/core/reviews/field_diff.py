@@ -1,0 +1,35 @@
+"""Shows fields that differ, for a block of code of the language `diff`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from provisioning.core.plan.diff import Cause, FieldChange
+from provisioning.core.plan.text import is_multiline, render_text_diff, render_value
+
+MOST_LINES = 40
+"""Lines shown of one field's diff."""
+
+
+def render_fields(fields: Sequence[FieldChange], *, marks_drift: bool = False) -> Iterator[str]:
+    """Yield the lines that show *fields*, texts of several lines as a diff.
+
+    With *marks_drift* those say so that the world changed, and not the manifest.
+    """
+    for field in fields:
+        note = "  forces replacement" if field.replaces and field.before is not None else ""
+        note += "  (drift)" if marks_drift and field.path and field.cause is Cause.DRIFT else ""
+        if is_multiline(field):
+            yield f"      {field.path}{note}"
+            lines = render_text_diff(field.before, field.after)
+            yield from (_indent(line) for line in lines[:MOST_LINES])
+            if len(lines) > MOST_LINES:
+                yield f"        … {len(lines) - MOST_LINES} more lines"
+        else:
+            before = "" if field.before is None else f"{render_value(field.before)} → "
+            yield f"      {field.path}  {before}{render_value(field.after)}{note}"
+
+
+def _indent(line: str) -> str:
+    """Move *line* to the right; the sign of a changed one stays where its colour comes from."""
+    return f"{line[0]}       {line[1:]}" if line[:1] in {"+", "-"} else f"        {line}"

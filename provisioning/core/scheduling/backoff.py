@@ -1,0 +1,82 @@
+"""How long a service waits before it tries again what came out badly. Pure."""
+
+from __future__ import annotations
+
+import msgspec
+from msgspec.structs import replace
+
+from provisioning.core.model.errors import (
+    LockHeld,
+    ProviderThrottled,
+    ProvisioningError,
+    RemoteUnreachable,
+)
+
+FIRST = 2.0
+"""Seconds before the first try after a failure; each further one doubles it."""
+
+LONGEST = 300.0
+
+LOCK_LOOK = 10.0
+"""Seconds between two looks at a lock that somebody else holds, at most."""
+
+LOCK_MARGIN = 0.5
+"""Seconds after a lock's end at which it is looked at again."""
+
+
+class Bucket(msgspec.Struct, frozen=True):
+    """How often something may still be done at once: a token bucket as it was at a moment.
+
+    Args:
+        burst: How often it may be done one time after the other.
+        refill: Seconds after which it may be done once more than that.
+        left: How often it could be done at that moment.
+        at: The moment.
+    """
+
+    burst: float
+    refill: float
+    left: float
+    at: float = 0.0
+
+    def spend(self, now: float) -> Bucket:
+        """Return what is left after one more."""
+        left = min(self.burst, self.left + (now - self.at) / self.refill)
+        return replace(self, left=max(left - 1.0, 0.0), at=now)
+
+    def get_due(self, now: float) -> float:
+        """Return when the next one may be; *now* or later."""
+        missing = 1.0 - (self.left + (now - self.at) / self.refill)
+        return now + max(missing, 0.0) * self.refill
+
+
+HEALINGS = Bucket(burst=5, refill=30.0, left=5)
+"""How often drift of an infra is healed: a process that ends as soon as it is started, or somebody
+who edits in a loop, does not fill the state log."""
+
+LOOKS = Bucket(burst=10, refill=1.0, left=10)
+"""How often an infra is looked at because something changed there that is not to be healed."""
+
+
+def compute_backoff(failures: int, jitter: float) -> float:
+    """Return the seconds to wait after *failures* in a row.
+
+    Args:
+        failures: How many, from 1.
+        jitter: A random number from 0 to 1, so that many do not come back at the same time.
+    """
+    pause = min(LONGEST, FIRST * 2.0 ** min(failures - 1, 16))
+    return pause * (0.8 + 0.4 * jitter)
+
+
+def compute_retry(error: ProvisioningError, failures: int, jitter: float) -> float | None:
+    """Return in how many seconds to try again after *error*; None if only a change can help."""
+    if isinstance(error, LockHeld):
+        left = LOCK_LOOK if error.remaining is None else error.remaining + LOCK_MARGIN
+        return min(LOCK_LOOK, left)
+    if not error.retryable:
+        return None
+    pause = compute_backoff(failures, jitter)
+    if isinstance(error, RemoteUnreachable | ProviderThrottled) and error.retry_after is not None:
+        return max(pause, error.retry_after)
+    return pause

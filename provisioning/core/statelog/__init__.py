@@ -1,0 +1,1 @@
+"""The rules of a state log: transitions, proof, compaction, lock expiry."""

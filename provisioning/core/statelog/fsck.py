@@ -1,0 +1,182 @@
+"""Proves a state log from its history alone: linear, fenced, complete."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain, count, pairwise
+
+import msgspec
+
+from provisioning.core.model.ids import CommitId
+from provisioning.core.statelog.transitions import (
+    BEGIN,
+    FENCE,
+    LOCK,
+    RESOURCES,
+    RUN,
+    SNAPSHOT,
+    SUSPENDED,
+    EntryKind,
+    LogView,
+)
+
+WRITES = {
+    EntryKind.BEGIN: {LOCK, BEGIN, FENCE},
+    EntryKind.STEAL: {LOCK, BEGIN, FENCE},
+    EntryKind.RENEW: {LOCK, BEGIN},
+    EntryKind.RECORD: {LOCK, BEGIN, RUN, RESOURCES},
+    EntryKind.HOLD: {LOCK, FENCE},
+    EntryKind.RELEASE: {LOCK},
+    EntryKind.SUSPEND: {LOCK, FENCE, SUSPENDED},
+    EntryKind.RESUME: {LOCK, FENCE, SUSPENDED},
+    EntryKind.COMPACT: {FENCE},
+    EntryKind.SNAPSHOT: {FENCE, RUN, RESOURCES, SUSPENDED, SNAPSHOT},
+}
+"""Which files each entry may write, as the table in `core.statelog.transitions` says."""
+
+
+class LogCommit(msgspec.Struct, frozen=True, kw_only=True):
+    """One commit of a state log: what it says, what it changed, and what stands after it.
+
+    `time` is in seconds since the epoch. `damage` says why its files cannot be read, if they
+    cannot; then `view` is only its head.
+    """
+
+    id: CommitId
+    parents: tuple[CommitId, ...]
+    time: int
+    subject: str
+    trailers: Mapping[str, str]
+    changed: frozenset[str]
+    view: LogView
+    damage: str = ""
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """One broken rule, and the commit that breaks it."""
+
+    commit: CommitId
+    message: str
+
+
+class Proof(msgspec.Struct, frozen=True):
+    """What a look at a whole log came to: how many entries it has, and what is wrong with it."""
+
+    entries: int
+    findings: tuple[Finding, ...]
+
+
+def prove(commits: Iterable[LogCommit]) -> Proof:
+    """Check all *commits*, newest first; the findings are oldest first."""
+    counted = count()
+    watched = (each for each, _ in zip(commits, counted, strict=False))
+    findings = tuple(compute_findings(watched))
+    return Proof(next(counted), findings[::-1])
+
+
+def compute_findings(commits: Iterable[LogCommit]) -> Iterator[Finding]:
+    """Check *commits*, newest first, each against the one before it; two are held at a time."""
+    for commit, before in pairwise(chain(commits, [None])):
+        if commit is not None:
+            for message in _check(before.view if before else LogView(), commit):
+                yield Finding(commit.id, message)
+
+
+def _check(before: LogView, commit: LogCommit) -> Iterator[str]:
+    expected = (before.head,) if before.head else ()
+    if commit.parents != expected:
+        yield f"its parents are {_name(commit.parents)}, not {_name(expected)}: it is not linear"
+    if commit.damage:
+        yield commit.damage
+        return
+    kind = classify(before, commit)
+    if kind is None:
+        yield f"it is no entry of a state log: {commit.subject!r}"
+        return
+    extra = commit.changed - WRITES[kind]
+    if extra:
+        yield f"a {kind} entry must not write {', '.join(sorted(extra))}"
+    yield from _check_fence(kind, before, commit)
+    yield from _check_writer(kind, before, commit)
+    yield from _check_snapshot(kind, commit)
+
+
+def classify(before: LogView, commit: LogCommit) -> EntryKind | None:
+    """Tell what kind of entry *commit* is from what it did to the lock; None if it is none."""
+    had, has = before.lock, commit.view.lock
+    raised = commit.view.fence > before.fence
+    if SNAPSHOT in commit.changed and before.head is None:
+        return EntryKind.SNAPSHOT
+    if RUN in commit.changed:
+        return EntryKind.RECORD
+    if raised and SUSPENDED in commit.changed and not has:
+        word = commit.subject.partition(" ")[0]
+        return EntryKind.RESUME if word == EntryKind.RESUME else EntryKind.SUSPEND
+    if raised and had:
+        return EntryKind.STEAL
+    if raised and BEGIN in commit.changed:
+        return EntryKind.BEGIN
+    if raised and has:
+        return EntryKind.HOLD
+    if raised and commit.view.snapshot and commit.changed == WRITES[EntryKind.COMPACT]:
+        return EntryKind.COMPACT
+    if had and not has and not had.run:
+        return EntryKind.RELEASE
+    is_renewal = commit.changed and commit.changed <= WRITES[EntryKind.RENEW] and commit.view.begin
+    return EntryKind.RENEW if is_renewal else None
+
+
+def _check_fence(kind: EntryKind, before: LogView, commit: LogCommit) -> Iterator[str]:
+    after = commit.view
+    raises = kind not in {EntryKind.RENEW, EntryKind.RECORD, EntryKind.RELEASE}
+    wanted = before.fence + 1 if raises else before.fence
+    if after.snapshot and kind is EntryKind.SNAPSHOT:
+        wanted = after.snapshot.fence
+    if after.fence != wanted:
+        yield f"the fence goes from {before.fence} to {after.fence}; it should be {wanted}"
+    if after.lock and after.lock.token != after.fence:
+        yield f"the lock has token {after.lock.token}, and the fence is {after.fence}"
+    said = commit.trailers.get("Fencing-Token")
+    if said != str(after.fence):
+        yield f"its trailer says Fencing-Token {said}, and the fence is {after.fence}"
+
+
+def _check_writer(kind: EntryKind, before: LogView, commit: LogCommit) -> Iterator[str]:
+    after, run = commit.view, commit.trailers.get("Run-Id")
+    match kind:
+        case EntryKind.RECORD:
+            holder = before.lock.run if before.lock else before.begin.run if before.begin else None
+            if holder != run:
+                yield f"run {run} recorded, but the lock was {_describe(holder)}: a stale write"
+            if after.lock or after.begin:
+                yield "it recorded without releasing the lock and the intention"
+            if after.run is None or after.run.run != run:
+                yield f"run.json is not that of run {run}"
+        case EntryKind.RENEW:
+            holders = {
+                each.run for view in (before, after) for each in (view.lock, view.begin) if each
+            }
+            if holders != {run}:
+                yield f"run {run} renewed a lock that was not its own"
+        case EntryKind.BEGIN | EntryKind.STEAL if BEGIN in commit.changed:
+            names = {each.run for each in (after.lock, after.begin) if each}
+            if names != {run}:
+                yield f"lock, intention and trailer do not all name run {run}"
+
+
+def _check_snapshot(kind: EntryKind, commit: LogCommit) -> Iterator[str]:
+    snapshot = commit.view.snapshot
+    if kind is not EntryKind.SNAPSHOT or snapshot is None:
+        return
+    if commit.trailers.get("Snapshot-Of") != snapshot.of:
+        yield f"its trailer does not name {snapshot.of[:10]}, as its file does"
+    if commit.view.lock or commit.view.begin:
+        yield "it stands for a run that was under way"
+
+
+def _describe(holder: str | None) -> str:
+    return f"that of run {holder}" if holder else "not that of a run"
+
+
+def _name(commits: tuple[CommitId, ...]) -> str:
+    return ", ".join(commit[:10] for commit in commits) or "none"

@@ -1,0 +1,52 @@
+"""Judges whether a lock still protects its holder."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import msgspec
+
+from provisioning.core.model.records import Lock
+
+
+class Standing(StrEnum):
+    """What an observer may conclude about a lock."""
+
+    HELD = "held"
+    EXPIRED = "expired"
+    """Its record has not changed for its whole ttl, by the observer's own clock."""
+    ORPHANED = "orphaned"
+    """Its holder ran on this machine, in this boot, and is gone."""
+
+
+class Judgement(msgspec.Struct, frozen=True):
+    """A lock's standing, and how many seconds remain until it expires (None: never)."""
+
+    standing: Standing
+    remaining: float | None
+
+    @property
+    def is_held(self) -> bool:
+        """Whether nobody else may take it."""
+        return self.standing is Standing.HELD
+
+
+def judge_lock(lock: Lock, *, is_gone: bool, seen_for: float) -> Judgement:
+    """Judge *lock*.
+
+    Wall clocks of two machines are never compared: *seen_for* is how many seconds, by the
+    observer's own monotonic clock, the record has been seen without a change.
+
+    Args:
+        lock: The record.
+        is_gone: The holder is known to be a process of this machine that has ended.
+        seen_for: Seconds since the observer first saw this very record.
+    """
+    if is_gone:
+        return Judgement(Standing.ORPHANED, 0.0)
+    if not lock.ttl:
+        return Judgement(Standing.HELD, None)
+    remaining = lock.ttl - seen_for
+    if remaining <= 0:
+        return Judgement(Standing.EXPIRED, 0.0)
+    return Judgement(Standing.HELD, remaining)

@@ -1,0 +1,1 @@
+"""Derive from state what people ask: conditions, graphs, impact, provenance."""

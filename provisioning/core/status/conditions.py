@@ -1,0 +1,174 @@
+"""Conditions: what can be said of an infra and its resources from the state log alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
+from types import MappingProxyType
+
+import msgspec
+
+from provisioning.core.model.ids import CommitId, ResourceId
+from provisioning.core.model.records import Lock, Record, Result, Run, Suspension
+from provisioning.core.policy.conflicts import Fight
+from provisioning.core.policy.suspensions import describe_suspension, get_suspension, list_suspended
+from provisioning.core.statelog.lock_expiry import Judgement, Standing
+from provisioning.core.statelog.transitions import LogView
+
+
+class Condition(StrEnum):
+    """What an infra or a resource can be. Ready is good; the others say what is in the way."""
+
+    READY = "ready"
+    RECONCILING = "reconciling"
+    STALLED = "stalled"
+    BLOCKED = "blocked"
+    PENDING = "pending"
+    """It is desired, and was never applied."""
+    LEAVING = "leaving"
+    """It is recorded, and no longer desired."""
+    CONTESTED = "contested"
+    """Something else changes it each time that a run puts it back."""
+
+
+class ConditionStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """One condition: whether it holds, one word why, and a sentence."""
+
+    type: Condition
+    status: bool
+    reason: str
+    message: str
+
+
+class ResourceStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """One resource and what it is."""
+
+    id: ResourceId
+    condition: Condition
+    message: str
+
+
+class InfraStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """One infra: its conditions, its lock, and its resources.
+
+    `head` is the state log's, `applied` the commit applied last, `commit` the desired one.
+    """
+
+    infra: str
+    conditions: tuple[ConditionStatus, ...]
+    lock: Lock | None
+    head: CommitId | None
+    applied: CommitId | None
+    commit: CommitId
+    resources: tuple[ResourceStatus, ...]
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether the infra was, at the last look, as Git wants it."""
+        return any(each.type is Condition.READY and each.status for each in self.conditions)
+
+
+def compute_status(
+    infra: str,
+    commit: CommitId,
+    view: LogView,
+    records: Iterable[Record],
+    judgement: Judgement | None,
+    now: str = "",
+    fights: Mapping[ResourceId, Fight] = MappingProxyType({}),
+) -> InfraStatus:
+    """Roll up what the state log says of *infra*, whose desired state is at *commit*.
+
+    A suspension that has ended at *now* (RFC 3339, UTC) does not count any more. *fights* are
+    the resources that something else changes, too.
+    """
+    suspended = list_suspended(view.suspended, now)
+    found = (
+        _compute_resource(each, suspended.get(each.id), fights.get(each.id)) for each in records
+    )
+    resources = tuple(sorted(found, key=lambda each: each.id))
+    return InfraStatus(
+        infra=infra,
+        conditions=(
+            _compute_ready(commit, view, resources),
+            _compute_reconciling(view, judgement),
+            _compute_stalled(view),
+            _compute_blocked(view, judgement, get_suspension(view.suspended, now)),
+        ),
+        lock=view.lock,
+        head=view.head,
+        applied=view.run.commit if view.run else None,
+        commit=commit,
+        resources=resources,
+    )
+
+
+def _compute_resource(
+    record: Record, suspension: Suspension | None, fight: Fight | None
+) -> ResourceStatus:
+    if suspension is not None:
+        message = describe_suspension(suspension)
+        return ResourceStatus(id=record.id, condition=Condition.BLOCKED, message=message)
+    if fight is not None:
+        return ResourceStatus(id=record.id, condition=Condition.CONTESTED, message=str(fight))
+    condition = Condition.STALLED if record.error else Condition.READY
+    return ResourceStatus(id=record.id, condition=condition, message=record.error or "applied")
+
+
+def _compute_ready(
+    commit: CommitId, view: LogView, resources: tuple[ResourceStatus, ...]
+) -> ConditionStatus:
+    run = view.run
+    failing = [each.id for each in resources if each.condition is Condition.STALLED]
+    if run is None:
+        return _lacks(Condition.READY, "never-applied", "nothing was applied yet")
+    if view.is_cut_off:
+        return _lacks(Condition.READY, "unfinished", "a run has begun and not ended")
+    if run.result is not Result.DONE or failing:
+        names = ", ".join(failing) or _name_failed(run)
+        return _lacks(Condition.READY, "failed", f"run {run.number} {run.result}: {names}")
+    if run.commit != commit:
+        message = f"run {run.number} applied {run.commit[:10]}; see `plan` for {commit[:10]}"
+        return _holds(Condition.READY, "applied", message)
+    return _holds(Condition.READY, "applied", f"run {run.number} applied {commit[:10]}")
+
+
+def _name_failed(run: Run) -> str:
+    return ", ".join(change.id for change in run.changes if change.error) or "see its log"
+
+
+def _compute_reconciling(view: LogView, judgement: Judgement | None) -> ConditionStatus:
+    if view.lock and view.lock.run and judgement and judgement.is_held:
+        message = f"run {view.lock.token} by {view.lock.holder}"
+        return _holds(Condition.RECONCILING, "running", message)
+    return _lacks(Condition.RECONCILING, "idle", "no run is under way")
+
+
+def _compute_stalled(view: LogView) -> ConditionStatus:
+    run = view.run
+    if run and run.result is Result.FAILED:
+        first = next((each for each in run.changes if each.error), None)
+        message = f"{first.id}: {first.error}" if first else "the last run failed"
+        return _holds(Condition.STALLED, "failed", message)
+    return _lacks(Condition.STALLED, "ok", "the last run did not fail")
+
+
+def _compute_blocked(
+    view: LogView, judgement: Judgement | None, suspension: Suspension | None
+) -> ConditionStatus:
+    lock = view.lock
+    if suspension is not None:
+        return _holds(Condition.BLOCKED, "suspended", describe_suspension(suspension))
+    if lock and not lock.run and judgement and judgement.is_held:
+        return _holds(Condition.BLOCKED, "held", f"held by {lock.holder}: {lock.reason}")
+    if lock and judgement and judgement.standing is not Standing.HELD:
+        return _lacks(Condition.BLOCKED, judgement.standing, "the next run takes over")
+    return _lacks(Condition.BLOCKED, "free", "nobody holds it")
+
+
+def _holds(type_: Condition, reason: str, message: str) -> ConditionStatus:
+    return ConditionStatus(type=type_, status=True, reason=reason, message=message)
+
+
+def _lacks(type_: Condition, reason: str, message: str) -> ConditionStatus:
+    return ConditionStatus(type=type_, status=False, reason=reason, message=message)

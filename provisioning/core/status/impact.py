@@ -1,0 +1,110 @@
+"""What a change of files can affect, and why: along references, within and across infras. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+import msgspec
+
+from provisioning.core.expressions.reference_paths import Settings, find_ways, is_related
+from provisioning.core.model.kinds import Kind
+from provisioning.core.model.resources import Resource
+from provisioning.core.status.dependency_graph import Name, list_needs, list_references
+
+
+class Impact(msgspec.Struct, frozen=True, kw_only=True):
+    """One resource that can be affected: why, and through which other one, if through one.
+
+    `cause` is the changed file or setting; `via` is None for what it touches directly.
+    """
+
+    name: Name
+    cause: str
+    why: str
+    via: Name | None = None
+
+
+class Touched(msgspec.Struct, frozen=True, kw_only=True):
+    """What changed, each joined to the file that is its cause; an infra of "" means every one.
+
+    A key of the settings touches what refers to it, to a map that it lies in, or to something
+    below it; one that is a provider's own, as `local.root` is, touches all that it provides.
+    """
+
+    resources: dict[Name, str] = msgspec.field(default_factory=dict)
+    keys: dict[tuple[str, str], str] = msgspec.field(default_factory=dict)
+    secrets: dict[tuple[str, str], str] = msgspec.field(default_factory=dict)
+    files: dict[str, str] = msgspec.field(default_factory=dict)
+    ignored: list[str] = msgspec.field(default_factory=list)
+
+
+def compute_impacts(
+    desired: Mapping[str, Collection[Resource]],
+    touched: Touched,
+    kinds: Mapping[str, Kind],
+    settings: Mapping[str, Settings],
+) -> tuple[Impact, ...]:
+    """Return every resource that *touched* can affect, each once, nearest cause first.
+
+    Args:
+        desired: The resources of each infra, as written.
+        touched: What changed.
+        kinds: The kinds of all providers.
+        settings: For each infra, what the settings refer to.
+    """
+    known = {(infra, each.id): each for infra, found in desired.items() for each in found}
+    impacts: dict[Name, Impact] = {}
+    for name, cause in sorted(touched.resources.items()):
+        impacts[name] = Impact(name=name, cause=cause, why=f"is defined in {cause}")
+    for name, resource in sorted(known.items()):
+        if name not in impacts and (
+            found := _find_direct(name, resource, touched, kinds, settings)
+        ):
+            impacts[name] = found
+    users: dict[Name, list[Name]] = {}
+    for name, resource in sorted(known.items()):
+        for need in list_needs(name[0], resource):
+            users.setdefault(need, []).append(name)
+    front = list(impacts)
+    for name in front:
+        for user in users.get(name, ()):
+            if user not in impacts:
+                shown = name[1] if name[0] == user[0] else " ".join(name)
+                impacts[user] = Impact(
+                    name=user, cause=impacts[name].cause, why=f"needs {shown}", via=name
+                )
+                front.append(user)
+    return tuple(impacts.values())
+
+
+def _find_direct(
+    name: Name,
+    resource: Resource,
+    touched: Touched,
+    kinds: Mapping[str, Kind],
+    settings: Mapping[str, Settings],
+) -> Impact | None:
+    for path in kinds[resource.kind].get_file_paths(resource.spec):
+        if path in touched.files:
+            return Impact(name=name, cause=touched.files[path], why=f"is made from {path}")
+    for (infra, key), cause in touched.keys.items():
+        if infra in {name[0], ""} and key.startswith(f"{resource.provider}."):
+            return Impact(name=name, cause=cause, why=f"is made under config.{key}")
+    for reference in (*map(str, list_references(resource)), *resource.given):
+        for read in find_ways(reference, settings.get(name[0], {})):
+            if by := _find_cause(name[0], read, touched):
+                return Impact(name=name, cause=by, why=f"reads {reference}")
+    return None
+
+
+def _find_cause(infra: str, read: str, touched: Touched) -> str | None:
+    namespace, _, rest = read.partition(".")
+    if namespace == "secrets":
+        name = rest.partition(".")[0]
+        return touched.secrets.get((infra, name)) or touched.secrets.get(("", name))
+    if namespace != "config":
+        return None
+    for (where, key), cause in touched.keys.items():
+        if where in {infra, ""} and is_related(key, rest):
+            return cause
+    return None

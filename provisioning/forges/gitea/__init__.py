@@ -1,0 +1,1 @@
+"""Gitea: its API, pull requests, branch rules, webhooks and glob patterns."""

@@ -1,0 +1,102 @@
+"""Gitea: files, branches, pull requests, comments and statuses of one repository.
+
+The calls are those of `/api/swagger` of Gitea 1.26.
+"""
+
+from __future__ import annotations
+
+import base64
+import http
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from urllib.parse import quote
+
+from provisioning.core.model.errors import (
+    HeadMoved,
+    InvalidConfiguration,
+    RemoteRefused,
+    RemoteUnreachable,
+)
+from provisioning.core.model.ids import CommitId
+from provisioning.core.reviews.forge import Author, FileWrite, Operation
+from provisioning.transport.http import Api
+
+_REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+")
+_RACES = frozenset({403, 404, 409, 422})
+"""What a write that lost a race is answered with, besides what else these mean."""
+
+_LOST = re.compile(
+    r"already exists|sha does not match|cannot lock ref|but expected|object does not exist|"
+    r"incorrect old value|stale info|non-fast-forward|failed to update ref"
+)
+"""How Gitea says that a file or branch is not what the caller read."""
+
+
+class Gitea:
+    """The repository *repository* (`owner/name`) of the Gitea that *api* speaks to.
+
+    `git_url` is where Git finds it.
+
+    Raises:
+        InvalidConfiguration: If *repository* cannot be one.
+    """
+
+    def __init__(self, api: Api, repository: str) -> None:
+        if not _REPOSITORY.fullmatch(repository):
+            raise InvalidConfiguration(
+                f"forge.repository is {repository!r}", hint="write it as OWNER/NAME"
+            )
+        self.repository = repository
+        self.git_url = f"{api.url}/{repository}.git"
+        self._api = api
+        owner, _, name = repository.partition("/")
+        self._path = f"/repos/{quote(owner)}/{quote(name)}"
+
+    def change_files(
+        self, branch: str, writes: Sequence[FileWrite], message: str, author: Author
+    ) -> CommitId:
+        """Write one commit to *branch*, if every file still is what its write says.
+
+        Raises:
+            HeadMoved: If one is not; nothing was written.
+            RemoteRefused: If Gitea says no.
+            RemoteUnreachable: If it is unknown whether it was written.
+        """
+        when = datetime.fromtimestamp(int(author.time), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        person = {"name": author.name, "email": author.email}
+        body = {
+            "branch": branch,
+            "message": message,
+            "author": person,
+            "committer": person,
+            "dates": {"author": when, "committer": when},
+            "files": [_shape(each) for each in writes],
+        }
+        reply = self._api.send("POST", f"{self._path}/contents", body, accepted=_RACES)
+        if reply.status in _RACES:
+            if _LOST.search(reply.message):
+                raise HeadMoved(f"{branch} of {self.repository} has moved: {reply.message}")
+            raise RemoteRefused(
+                f"{branch} of {self._api.url}/{self.repository} cannot be written: "
+                f"{reply.status} {reply.message}",
+                hint="check forge.repository, and that the token's owner can see it"
+                if reply.status == http.HTTPStatus.NOT_FOUND
+                else "check the token's rights, its scopes, and the branch's protection",
+            )
+        try:
+            return CommitId(reply.data["commit"]["sha"])
+        except (LookupError, TypeError) as exc:
+            raise RemoteUnreachable(
+                f"{self._api.url} answered {reply.status} with something else than a commit",
+                hint="is forge.url that of the forge, and no proxy before it?",
+            ) from exc
+
+
+def _shape(write: FileWrite) -> dict[str, str]:
+    shape = {"operation": str(write.operation), "path": write.path}
+    if write.content is not None:
+        shape["content"] = base64.b64encode(write.content).decode()
+    if write.operation is not Operation.CREATE:
+        shape["sha"] = write.blob
+    return shape

@@ -1,0 +1,238 @@
+"""Gitea's pull requests: comments, pushes, statuses, approvals, and who may do what.
+
+The calls are those of `/api/swagger` of Gitea 1.26.
+"""
+
+from __future__ import annotations
+
+import http
+import json
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote
+
+from provisioning.core.model.errors import HeadMoved, RemoteRefused
+from provisioning.core.model.ids import CommitId
+from provisioning.core.reviews.forge import Comment, Permission, PullRequest, Push, State, Status
+from provisioning.transport.http import Api
+
+RECENT = 50
+"""How many closed pull requests are looked at, newest first."""
+
+_MISSING = frozenset({http.HTTPStatus.NOT_FOUND})
+_EXISTS = frozenset({http.HTTPStatus.CONFLICT})
+_PAUSES = (0.5, 1.0, 2.0, 4.0)
+"""Seconds between tries to merge what Gitea still looks at."""
+
+_MOVED = "out of date"
+"""How Gitea says that a branch moved before a merge; a conflict has the same status."""
+
+_UNMERGED = frozenset({http.HTTPStatus.METHOD_NOT_ALLOWED, http.HTTPStatus.CONFLICT})
+_PERMISSIONS = {
+    "read": Permission.READ,
+    "write": Permission.WRITE,
+    "admin": Permission.ADMIN,
+    "owner": Permission.ADMIN,
+}
+
+
+class GiteaPulls:
+    """The pull requests of *repository* (`owner/name`); a `core.reviews.forge.Forge`."""
+
+    def __init__(self, api: Api, repository: str) -> None:
+        self._api = api
+        self._repository = repository
+        owner, _, name = repository.partition("/")
+        self._path = f"/repos/{quote(owner)}/{quote(name)}"
+        self._login = ""
+
+    def read_login(self) -> str:
+        """See `Forge.read_login`."""
+        if not self._login:
+            self._login = str(self._api.read("/user").data["login"])
+        return self._login
+
+    # Pull requests
+
+    def read_pull(self, number: int) -> PullRequest:
+        """See `Forge.read_pull`."""
+        return parse_pull(self._api.read(f"{self._path}/pulls/{number}").data)
+
+    def list_open_pulls(self) -> list[PullRequest]:
+        """See `Forge.list_open_pulls`."""
+        found = self._api.read_all(f"{self._path}/pulls", state="open", sort="oldest")
+        return [parse_pull(each) for each in found]
+
+    def list_closed_pulls(self) -> list[PullRequest]:
+        """See `Forge.list_closed_pulls`."""
+        path = f"{self._path}/pulls"
+        query: dict[str, str | int] = {
+            "state": "closed",
+            "sort": "recentupdate",
+            "page": 1,
+            "limit": RECENT,
+        }
+        reply = self._api.send("GET", path, query=query, accepted=_MISSING)
+        if reply.status in _MISSING:  # Gitea has not noticed the first push yet
+            if self._api.read(self._path).data["empty"]:
+                return []
+            reply = self._api.read(path, **query)
+        pulls = [parse_pull(each) for each in reply.data]
+        return sorted(pulls, key=lambda each: (each.merged_at, each.number))
+
+    def list_pushes(self, number: int) -> list[Push]:
+        """See `Forge.list_pushes`."""
+        found = self._api.read_all(f"{self._path}/issues/{number}/timeline")
+        told = [(each["id"], each["body"]) for each in found if each["type"] == "pull_push"]
+        heads = [(name, json.loads(body).get("commit_ids") or [""]) for name, body in told]
+        return [Push(int(name), CommitId(ids[-1])) for name, ids in sorted(heads)]
+
+    def count_approvals(self, number: int, head: CommitId) -> int:
+        """See `Forge.count_approvals`."""
+        found = self._api.read_all(f"{self._path}/pulls/{number}/reviews")
+        verdicts: dict[str, bool] = {}
+        for each in sorted(found, key=lambda each: int(each["id"])):
+            if not each.get("official"):  # of somebody who may not write
+                continue
+            if each["state"] in {"APPROVED", "REQUEST_CHANGES"} and each.get("user"):
+                is_valid = not each.get("dismissed") and not each.get("stale")
+                is_approval = each["state"] == "APPROVED" and each["commit_id"] == head
+                verdicts[each["user"]["login"]] = is_approval and is_valid
+        return sum(verdicts.values())
+
+    def merge_pull(self, number: int, head: CommitId) -> None:
+        """See `Forge.merge_pull`."""
+        body = {"Do": "merge", "head_commit_id": head}
+        path = f"{self._path}/pulls/{number}/merge"
+        for pause in (*_PAUSES, 0.0):
+            reply = self._api.send("POST", path, body, accepted=_UNMERGED)
+            if not pause or "try again" not in reply.message.lower():
+                break
+            self._api.sleep(pause)
+        if reply.status == http.HTTPStatus.CONFLICT and _MOVED in reply.message:
+            raise HeadMoved(f"#{number} is no longer at {head[:10]}: {reply.message}")
+        if reply.status in _UNMERGED:
+            raise RemoteRefused(
+                f"#{number} cannot be merged: {reply.message}",
+                hint="does it conflict with its branch, or does the branch's protection ask for "
+                "more approvals or checks?",
+            )
+
+    def create_pull(self, head: str, base: str, title: str, body: str) -> None:
+        """See `Forge.create_pull`."""
+        asked = {"head": head, "base": base, "title": title, "body": body}
+        reply = self._api.send("POST", f"{self._path}/pulls", asked, accepted=_EXISTS)
+        if reply.status in _EXISTS:
+            raise HeadMoved(f"{head} has a pull request already: {reply.message}")
+
+    def update_pull(self, number: int, body: str) -> None:
+        """See `Forge.update_pull`."""
+        self._api.send("PATCH", f"{self._path}/pulls/{number}", {"body": body})
+
+    def close_pull(self, number: int) -> None:
+        """See `Forge.close_pull`."""
+        self._api.send("PATCH", f"{self._path}/pulls/{number}", {"state": "closed"})
+
+    # Comments
+
+    def list_comments(self, number: int) -> list[Comment]:
+        """See `Forge.list_comments`; this list comes whole, and knows no pages."""
+        found = self._api.read(f"{self._path}/issues/{number}/comments").data
+        return sorted((_parse_comment(each) for each in found), key=lambda each: each.id)
+
+    def create_comment(self, number: int, body: str) -> Comment:
+        """See `Forge.create_comment`."""
+        path = f"{self._path}/issues/{number}/comments"
+        return _parse_comment(self._api.send("POST", path, {"body": body}).data)
+
+    def update_comment(self, comment: int, body: str) -> None:
+        """See `Forge.update_comment`."""
+        self._api.send("PATCH", f"{self._path}/issues/comments/{comment}", {"body": body})
+
+    def delete_comment(self, comment: int) -> None:
+        """See `Forge.delete_comment`."""
+        path = f"{self._path}/issues/comments/{comment}"
+        self._api.send("DELETE", path, accepted=_MISSING)
+
+    # Statuses and labels
+
+    def list_statuses(self, commit: CommitId) -> dict[str, Status]:
+        """See `Forge.list_statuses`."""
+        found = self._api.read_all(f"{self._path}/commits/{commit}/statuses")
+        newest_last = sorted(found, key=lambda each: int(each["id"]))
+        return {each["context"]: _parse_status(each) for each in newest_last}
+
+    def set_status(self, commit: CommitId, status: Status) -> None:
+        """See `Forge.set_status`."""
+        body = {
+            "context": status.context,
+            "state": str(status.state),
+            "description": status.description,
+            "target_url": status.url,
+        }
+        self._api.send("POST", f"{self._path}/statuses/{commit}", body)
+
+    def set_labels(self, number: int, labels: Mapping[str, bool]) -> None:
+        """See `Forge.set_labels`; a label that the repository does not have is left out."""
+        known = {each["name"]: each["id"] for each in self._api.read_all(f"{self._path}/labels")}
+        path = f"{self._path}/issues/{number}/labels"
+        wanted = [known[name] for name, is_on in labels.items() if is_on and name in known]
+        if wanted:
+            self._api.send("POST", path, {"labels": wanted})
+        for name, is_on in labels.items():
+            if not is_on and name in known:
+                self._api.send("DELETE", f"{path}/{known[name]}", accepted=_MISSING)
+
+    # People and places
+
+    def read_permission(self, login: str) -> Permission:
+        """See `Forge.read_permission`."""
+        path = f"{self._path}/collaborators/{quote(login, safe='')}/permission"
+        reply = self._api.send("GET", path, accepted=_MISSING)
+        if reply.status in _MISSING:
+            return Permission.NONE
+        return _PERMISSIONS.get(str(reply.data["permission"]), Permission.NONE)
+
+    def get_file_url(self, branch: str, path: str) -> str:
+        """See `Forge.get_file_url`."""
+        return f"{self._api.url}/{self._repository}/src/branch/{quote(branch)}/{quote(path)}"
+
+
+def parse_pull(data: Mapping[str, Any]) -> PullRequest:
+    """Read a pull request as the API tells it."""
+    base, head = data["base"], data["head"]
+    is_merged = bool(data["merged"])
+    return PullRequest(
+        number=int(data["number"]),
+        author=str((data["user"] or {}).get("login", "")),
+        head=CommitId(head["sha"]),
+        head_branch=str(head["ref"]),
+        base_branch=str(base["ref"]),
+        is_open=data["state"] == "open",
+        is_fork=head.get("repo_id") != base.get("repo_id"),
+        url=str(data["html_url"]),
+        merged=CommitId(data["merge_commit_sha"]) if is_merged else None,
+        merged_at=str(data["merged_at"] or ""),
+        updated_at=str(data["updated_at"] or ""),
+        body=str(data["body"] or ""),
+        labels=frozenset(each["name"] for each in data["labels"] or ()),
+    )
+
+
+def _parse_comment(data: Mapping[str, Any]) -> Comment:
+    return Comment(
+        id=int(data["id"]),
+        author=str((data["user"] or {}).get("login", "")),
+        body=str(data["body"]),
+        url=str(data["html_url"]),
+    )
+
+
+def _parse_status(data: Mapping[str, Any]) -> Status:
+    known = set(State)
+    return Status(
+        context=str(data["context"]),
+        state=State(data["status"]) if data["status"] in known else State.ERROR,
+        description=str(data["description"]),
+        url=str(data["target_url"]),
+    )

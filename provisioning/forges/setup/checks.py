@@ -1,0 +1,230 @@
+"""Compares how a repository is set up at its forge with how it must be. Pure.
+
+Each thing is one finding; what `forge setup` can put right comes with its step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from provisioning.core.reviews.forge import Permission
+from provisioning.forges.setup.facts import EVENTS, SCOPES, Facts, Hook, Wanted
+from provisioning.forges.setup.findings import (
+    Action,
+    AddLabel,
+    Finding,
+    Protect,
+    SetHook,
+    Standing,
+    Step,
+    SwitchOn,
+)
+from provisioning.forges.setup.protections import (
+    compute_protection,
+    describe_protection,
+    list_targets,
+)
+
+OLDEST = (1, 20)
+"""The first Gitea with the call that writes several files."""
+
+SKEW = 60.0
+"""Seconds by which two clocks may differ before it is worth a word."""
+
+UNSEEN = "only an administrator of the repository sees it"
+
+
+def compute_findings(wanted: Wanted, facts: Facts) -> tuple[Finding, ...]:
+    """Return what is to be said of each thing, in the order in which it matters."""
+    return tuple(_list_findings(wanted, facts))
+
+
+def list_obstacles(findings: Iterable[Finding]) -> list[Finding]:
+    """Return what must be put right by people before any step can be done."""
+    wrong = [each for each in findings if each.standing is Standing.WRONG and each.step is None]
+    return [each for each in wrong if each.subject != "clock"]
+
+
+def _list_findings(wanted: Wanted, facts: Facts) -> Iterator[Finding]:
+    if facts.version is not None:
+        yield _judge_version(wanted, facts.version)
+        yield _judge_clock(facts.skew)
+    if facts.login is not None:
+        yield _ok("token", f"it is {facts.login}'s")
+    if facts.login is not None or facts.missing_scopes:
+        yield _judge_scopes(facts, wanted)
+    if facts.refusal is not None:
+        yield _wrong(facts.refused, facts.refusal.message, facts.refusal.hint or "")
+    if facts.hosting is not None and facts.login is not None:
+        yield from _judge_repository(wanted, facts)
+        yield from _judge_rest(wanted, facts, facts.login)
+
+
+def _ok(subject: str, told: str) -> Finding:
+    return Finding(subject=subject, standing=Standing.OK, told=told)
+
+
+def _wrong(subject: str, told: str, hint: str) -> Finding:
+    return Finding(subject=subject, standing=Standing.WRONG, told=told, hint=hint)
+
+
+def _judge_version(wanted: Wanted, version: str) -> Finding:
+    parts = version.partition("+")[0].split(".")[:2]
+    known = tuple(int(each) for each in parts if each.isdecimal())
+    told = f"Gitea {version} at {wanted.url}"
+    if known < OLDEST:
+        oldest = ".".join(str(each) for each in OLDEST)
+        return _wrong("forge", told, f"upgrade it to {oldest} at least")
+    return _ok("forge", told)
+
+
+def _judge_clock(skew: float) -> Finding:
+    if abs(skew) > SKEW:
+        way = "ahead of" if skew > 0 else "behind"
+        return _wrong(
+            "clock",
+            f"the forge's is {abs(skew):.0f} s {way} this machine's",
+            "set both by the network's time",
+        )
+    return _ok("clock", "the forge's and this machine's agree")
+
+
+def _judge_scopes(facts: Facts, wanted: Wanted) -> Finding:
+    if facts.missing_scopes:
+        return _wrong(
+            "scopes",
+            f"the token lacks {', '.join(facts.missing_scopes)}",
+            f"make one with {', '.join(SCOPES)} at {wanted.url}/user/settings/applications, "
+            "and write it to the file of forge.token_file",
+        )
+    return _ok("scopes", ", ".join(SCOPES))
+
+
+def _judge_repository(wanted: Wanted, facts: Facts) -> Iterator[Finding]:
+    hosting, name = facts.hosting, wanted.repository
+    if hosting is None:
+        raise AssertionError  # the caller has asked
+    place = f"{wanted.url}/{name}/settings"
+    if hosting.is_archived:
+        yield _wrong("repository", f"{name} is archived", f"take it out of the archive at {place}")
+    elif hosting.is_mirror:
+        yield _wrong(
+            "repository", f"{name} is a mirror", f"turn it into a regular repository at {place}"
+        )
+    else:
+        yield _ok("repository", name)
+    if hosting.is_empty or not hosting.has_branch:
+        yield Finding(
+            subject="branch",
+            standing=Standing.MISSING,
+            told=f"{name} is empty" if hosting.is_empty else f"{name} has no {wanted.branch}",
+            hint=f"push the workspace: git push {wanted.url}/{name}.git {wanted.branch}",
+        )
+    else:
+        yield _ok("branch", wanted.branch)
+    yield _judge_rights(wanted, facts, hosting.permission)
+    yield from _judge_switches(wanted, facts)
+
+
+def _judge_rights(wanted: Wanted, facts: Facts, permission: Permission) -> Finding:
+    """Gitea tells what people may do with a repository to its administrators only."""
+    if permission >= Permission.ADMIN:
+        return _ok("rights", f"{facts.login} is an administrator of the repository")
+    told = (
+        "may write, but not ask who else may, as reviews must"
+        if permission is Permission.WRITE
+        else "may not write"
+    )
+    return _wrong(
+        "rights",
+        f"{facts.login} {told}",
+        f"make {facts.login} an administrator of the repository at "
+        f"{wanted.url}/{wanted.repository}/settings/collaboration",
+    )
+
+
+def _judge_switches(wanted: Wanted, facts: Facts) -> Iterator[Finding]:
+    switches = facts.hosting.switches if facts.hosting else {}
+    off = tuple(name for name in wanted.switches if not switches.get(name))
+    if not off:
+        yield _ok("settings", "; ".join(wanted.switches.values()))
+        return
+    details = tuple(wanted.switches[name] for name in off)
+    step = Step(Action.UPDATE, "settings of the repository", details, SwitchOn(off))
+    yield _fixable("settings", Standing.WRONG, f"off: {', '.join(off)}", step)
+
+
+def _fixable(subject: str, standing: Standing, told: str, step: Step) -> Finding:
+    return Finding(
+        subject=subject,
+        standing=standing,
+        told=told,
+        hint="`provisioning forge setup` does it",
+        step=step,
+    )
+
+
+def _judge_rest(wanted: Wanted, facts: Facts, login: str) -> Iterator[Finding]:
+    labels = facts.labels or frozenset()
+    for label in wanted.labels:
+        subject = f"label {label.name}"
+        if label.name in labels:
+            yield _ok(subject, label.description)
+        else:
+            step = Step(Action.CREATE, subject, (label.description,), AddLabel(label))
+            yield _fixable(subject, Standing.MISSING, label.description, step)
+    yield from _judge_protections(wanted, facts, login)
+    if wanted.hook is not None:
+        yield _judge_hook(wanted, wanted.hook, facts.hooks)
+
+
+def _judge_protections(wanted: Wanted, facts: Facts, login: str) -> Iterator[Finding]:
+    for target in list_targets(wanted, login):
+        subject = f"protection of {target.pattern}"
+        if facts.protections is None:
+            yield Finding(subject=subject, standing=Standing.UNKNOWN, told=UNSEEN)
+            continue
+        old, new = compute_protection(target, facts.protections)
+        if old == new:
+            yield _ok(subject, "as it must be")
+            continue
+        details = describe_protection(target, old, new, facts.protections)
+        action, standing = (
+            (Action.UPDATE, Standing.WRONG) if old else (Action.CREATE, Standing.MISSING)
+        )
+        step = Step(action, subject, details, Protect(old, new))
+        yield _fixable(subject, standing, f"it must be so: {'; '.join(details)}", step)
+
+
+def _judge_hook(wanted: Wanted, url: str, hooks: tuple[Hook, ...] | None) -> Finding:
+    subject = f"webhook {url}"
+    if hooks is None:
+        return Finding(subject=subject, standing=Standing.UNKNOWN, told=UNSEEN)
+    same = [each for each in hooks if each.url == url]
+    faults = [fault for each in same for fault in _list_faults(wanted, each)]
+    if len(same) == 1 and not faults:
+        return _ok(subject, "signed, and told of pushes and pull requests")
+    details = (
+        "told of pushes, pull requests, reviews and comments",
+        f"signed with the secret in {wanted.secret_file}",
+    )
+    if not same:
+        step = Step(Action.CREATE, subject, details, SetHook(url, ()))
+        return _fixable(subject, Standing.MISSING, "; ".join(details), step)
+    told = faults[0] if len(same) == 1 else f"there are {len(same)} for the same address"
+    change = SetHook(url, tuple(each.id for each in same))
+    step = Step(Action.REPLACE, subject, (told, *details), change)
+    return _fixable(subject, Standing.WRONG, told, step)
+
+
+def _list_faults(wanted: Wanted, hook: Hook) -> Iterator[str]:
+    if not hook.is_active:
+        yield "it is switched off"
+    if not hook.sends_json:
+        yield "it does not send JSON"
+    if missing := EVENTS - hook.events:
+        yield f"it is not told of {', '.join(sorted(missing))}"
+    if hook.branches not in {"", "*", "**"}:
+        yield f"it is told of the branches {hook.branches} alone"
+    if wanted.secret_made is None or int(wanted.secret_made) > hook.made:
+        yield "its secret is not the one in the file, which is newer or not there"

@@ -1,0 +1,75 @@
+"""What is found of a repository at its forge, and the steps that put it right."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TypeAlias
+
+import msgspec
+
+from provisioning.forges.setup.facts import Label, Protection
+
+
+class Standing(StrEnum):
+    """How a thing is."""
+
+    OK = "ok"
+    MISSING = "missing"
+    WRONG = "wrong"
+    UNKNOWN = "unknown"
+
+
+class Action(StrEnum):
+    """What a step does."""
+
+    CREATE = "create"
+    UPDATE = "update"
+    REPLACE = "replace"
+
+
+class AddLabel(msgspec.Struct, frozen=True):
+    """Add a label."""
+
+    label: Label
+
+
+class SwitchOn(msgspec.Struct, frozen=True):
+    """Turn switches of the repository's settings on."""
+
+    names: tuple[str, ...]
+
+
+class Protect(msgspec.Struct, frozen=True):
+    """Protect branches: *old* is the rule as it is, None if there is none."""
+
+    old: Protection | None
+    new: Protection
+
+
+class SetHook(msgspec.Struct, frozen=True):
+    """Add the webhook to *url*, instead of those with the ids *old*."""
+
+    url: str
+    old: tuple[int, ...]
+
+
+Change: TypeAlias = AddLabel | SwitchOn | Protect | SetHook
+
+
+class Step(msgspec.Struct, frozen=True):
+    """One change of the forge, and what it comes to."""
+
+    action: Action
+    subject: str
+    details: tuple[str, ...]
+    change: Change
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that was looked at: how it is, what to do, and the step that does it."""
+
+    subject: str
+    standing: Standing
+    told: str
+    hint: str = ""
+    step: Step | None = None

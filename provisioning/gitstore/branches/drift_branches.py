@@ -1,0 +1,99 @@
+"""The branches of pull requests about drift; see `core.reviews.drift_pulls`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from provisioning.core.model.ids import CommitId
+from provisioning.core.reviews.drift_pulls import (
+    DRIFTS,
+    DriftNote,
+    DriftPlace,
+    parse_drift_ref,
+    parse_note,
+)
+
+if TYPE_CHECKING:
+    from provisioning.gitstore.objects.commits import Commit
+    from provisioning.gitstore.repository.remote import Remote
+
+REMEMBERED = 50
+"""Commits of a branch among which ours is looked for."""
+
+
+class DriftBranch(msgspec.Struct, frozen=True, kw_only=True):
+    """A branch as it was fetched. *is_ours* tells that its newest commit is one of ours.
+
+    `note` is that of our newest commit, None if there is none; `time` is that of the newest
+    commit of all, in seconds since the epoch.
+    """
+
+    head: CommitId
+    note: DriftNote | None
+    is_ours: bool
+    time: float
+
+
+class DriftBranches:
+    """The branches of all drifts, as they were fetched into *remote*'s mirror."""
+
+    def __init__(self, remote: Remote, author: str, now: Callable[[], float] = time.time) -> None:
+        self._remote = remote
+        self._repository = remote.mirror
+        self._author = author
+        self.now = now
+
+    def fetch(self, branch: str) -> None:
+        """Fetch *branch*, and that of every drift."""
+        self._remote.fetch(f"refs/heads/{branch}", f"{DRIFTS}*")
+
+    def list_places(self) -> list[DriftPlace]:
+        """Return the drifts that have a branch, sorted."""
+        found = (parse_drift_ref(ref) for ref in self._repository.list_refs(DRIFTS))
+        return sorted(each for each in found if each)
+
+    def read(self, place: DriftPlace) -> DriftBranch | None:
+        """Return the branch of *place*; None if there is none."""
+        head = self._repository.read_ref(place.ref)
+        if head is None:
+            return None
+        newest, *older = self._repository.read_history(head, REMEMBERED)
+        notes = (_read_note(each) for each in (newest, *older))
+        return DriftBranch(
+            head=head,
+            note=next((each for each in notes if each), None),
+            is_ours=_read_note(newest) is not None,
+            time=newest.time,
+        )
+
+    def build_commit(
+        self, place: DriftPlace, base: CommitId, files: Mapping[str, bytes], note: DriftNote
+    ) -> CommitId:
+        """Write the commit that changes *files* of *base*; nothing points to it yet."""
+        what = f"accept {place.id}" if files else f"{place.id} drifted"
+        message = f"{place.infra}: {what}\n\n{note.trailers}"
+        return self._repository.write_commit(base, files, message, self._author, self.now())
+
+    def write(self, place: DriftPlace, new: CommitId, old: CommitId | None) -> None:
+        """Move the branch of *place* from *old* (None: there is none) to *new*, its child or not.
+
+        Raises:
+            HeadMoved: If it is not at *old*.
+        """
+        self._remote.push(place.ref, new, old)
+
+    def delete(self, place: DriftPlace, old: CommitId) -> None:
+        """Delete the branch of *place*.
+
+        Raises:
+            HeadMoved: If it is not at *old*.
+        """
+        self._remote.delete(place.ref, old)
+
+
+def _read_note(commit: Commit) -> DriftNote | None:
+    return parse_note(commit.trailers)

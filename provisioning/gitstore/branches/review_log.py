@@ -1,0 +1,64 @@
+"""The branches that reviews of pull requests are kept on; see `core.policy.review_records`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from provisioning.core.model.ids import CommitId
+from provisioning.core.policy.review_records import (
+    PLANS,
+    REVIEW,
+    REVIEWS,
+    ReviewRecord,
+    get_review_ref,
+    parse_review,
+    render_review,
+)
+
+if TYPE_CHECKING:
+    from provisioning.gitstore.repository.remote import Remote
+
+
+class ReviewLog:
+    """The reviews of all pull requests, as they were fetched into *remote*'s mirror."""
+
+    def __init__(self, remote: Remote, author: str, now: Callable[[], float] = time.time) -> None:
+        self._remote = remote
+        self._repository = remote.mirror
+        self._author = author
+        self._now = now
+
+    def fetch(self, branch: str, pull: int | None = None) -> None:
+        """Fetch *branch*, every review, and the head of *pull*."""
+        heads = [f"refs/pull/{pull}/head"] if pull else []
+        self._remote.fetch(f"refs/heads/{branch}", f"{REVIEWS}*", *heads)
+
+    def read(self, pull: int) -> ReviewRecord | None:
+        """Return what is remembered of *pull*; None if it was never reviewed.
+
+        Raises:
+            StateLogDamaged: If it is of no known format.
+        """
+        head = self._read_head(pull)
+        data = self._repository.read_file(head, REVIEW) if head else None
+        return parse_review(data) if data else None
+
+    def _read_head(self, pull: int) -> CommitId | None:
+        return self._repository.read_ref(get_review_ref(pull))
+
+    def append(self, record: ReviewRecord, plans: Mapping[str, str], subject: str) -> None:
+        """Write *record* and the texts of *plans* as the next commit of its branch.
+
+        Raises:
+            HeadMoved: If somebody else reviewed it meanwhile; nothing was written.
+        """
+        old = self._read_head(record.pull)
+        before = self._repository.read_folder(old, PLANS) if old else []
+        gone: dict[str, bytes | None] = {f"{PLANS}/{each.name}": None for each in before}
+        texts = {f"{PLANS}/{infra}.md": text.encode() for infra, text in plans.items()}
+        files = (gone if plans else {}) | texts | {REVIEW: render_review(record)}
+        message = f"{subject}\n\nPull: {record.pull}\nHead: {record.head}\n"
+        new = self._repository.write_commit(old, files, message, self._author, self._now())
+        self._remote.push(get_review_ref(record.pull), new, old)

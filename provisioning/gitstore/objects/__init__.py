@@ -1,0 +1,1 @@
+"""Git objects: read and written as files, without libgit2 where that is quicker."""

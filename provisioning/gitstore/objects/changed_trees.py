@@ -1,0 +1,62 @@
+"""Builds trees that differ from others in some paths; what is the same is not written again."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+from provisioning.gitstore.objects.object_files import TreeEntry
+
+if TYPE_CHECKING:
+    from provisioning.gitstore.objects.object_store import Store
+    from provisioning.gitstore.objects.object_writer import NewObjects
+
+FILE, FOLDER = 0o100644, 0o040000
+"""The modes of what we write: git-fast-import(1)."""
+
+
+def add_tree(
+    store: Store, new: NewObjects, base: str | None, changes: Mapping[str, bytes | None]
+) -> str:
+    """Add the tree *base* (None: an empty one) with *changes* to *new*; return its id.
+
+    Args:
+        store: Holds *base*.
+        new: Takes in the trees and blobs that differ.
+        base: The id of a tree.
+        changes: The content of each path that changes, None to remove it. A folder in which
+            nothing is left goes.
+
+    Raises:
+        RepositoryUnusable: If a tree is damaged or missing.
+    """
+    return new.add("tree", render_tree(_change(store, new, base, changes)))
+
+
+def _change(
+    store: Store, new: NewObjects, base: str | None, changes: Mapping[str, bytes | None]
+) -> list[TreeEntry]:
+    entries = {each.name: each for each in store.read_tree(base)} if base else {}
+    folders: dict[str, dict[str, bytes | None]] = {}
+    for path, content in changes.items():
+        name, slash, rest = path.partition("/")
+        if slash:
+            folders.setdefault(name, {})[rest] = content
+        elif content is not None:
+            entries[name] = TreeEntry(name, new.add("blob", content), FILE)
+        else:
+            entries.pop(name, None)
+    for name, below in folders.items():
+        old = entries.pop(name, None)
+        left = _change(store, new, old.id if old and old.mode == FOLDER else None, below)
+        if left:
+            entries[name] = TreeEntry(name, new.add("tree", render_tree(left)), FOLDER)
+    return list(entries.values())
+
+
+def render_tree(entries: Iterable[TreeEntry]) -> bytes:
+    """Return a tree's content; see `parse_tree`. Git sorts a folder as if it ended in a slash."""
+    rows = [(os.fsencode(each.name), each) for each in entries]
+    rows.sort(key=lambda row: row[0] + b"/" * (row[1].mode == FOLDER))
+    return b"".join(b"%o %s\0%s" % (each.mode, name, bytes.fromhex(each.id)) for name, each in rows)

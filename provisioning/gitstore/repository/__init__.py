@@ -1,0 +1,1 @@
+"""Repositories: local ones, mirrors of remote ones, refs, merges and the work tree."""

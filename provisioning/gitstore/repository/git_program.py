@@ -1,0 +1,146 @@
+"""Runs the git program, through GitPython, with nothing of the user's that could get in the way."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+import msgspec
+
+from provisioning.core.model.errors import RepositoryUnusable
+
+if TYPE_CHECKING:
+    import subprocess
+
+ENVIRONMENT = {
+    "GIT_TERMINAL_PROMPT": "0",
+    "GIT_OPTIONAL_LOCKS": "0",
+    "GIT_DEFAULT_HASH": "sha1",
+    "GIT_DEFAULT_REF_FORMAT": "files",
+    "LC_ALL": "C",
+}
+"""No prompt that nobody answers, no write to the user's index, mirrors that libgit2 can read
+whatever the user's defaults are, answers in English."""
+
+OPTIONS = (
+    *("-c", "core.hooksPath=/dev/null"),
+    *("-c", "gc.auto=0"),
+    *("-c", "core.fsync=reference"),
+    *("-c", "core.filesRefLockTimeout=2000"),
+)
+"""None of the user's hooks is run by us, no clean-up in the middle of a run, a ref is on disk
+before it counts (by itself Git writes refs without fsync), and a ref that another process is
+just writing is waited for, in milliseconds."""
+
+NOTHING: Mapping[str, str] = {}
+
+CALLERS = (
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    "GIT_COMMON_DIR",
+    "GIT_DIR",
+    "GIT_INDEX_FILE",
+    "GIT_NAMESPACE",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_PREFIX",
+    "GIT_QUARANTINE_PATH",
+    "GIT_SHALLOW_FILE",
+    "GIT_WORK_TREE",
+)
+"""What Git sets for a hook or an alias; inherited, it would send our objects elsewhere."""
+
+USAGE = 129
+"""The exit status of a git that does not know an option."""
+
+PASSWORD = re.compile(r"(?<=://)[^/\s]+@")
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What the git program answered: its exit status, and its two outputs as text."""
+
+    status: int
+    output: str
+    error: str
+
+
+def run_git(
+    folder: Path,
+    *arguments: str,
+    timeout: float | None = None,
+    inherits: tuple[int, ...] = (),
+    environ: Mapping[str, str] = NOTHING,
+    source: IO[bytes] | None = None,
+) -> Answer:
+    """Run git on the repository at *folder* (its `.git`, or a bare one).
+
+    It runs in a session of its own: a Ctrl-C meant for us does not cut it off, and no program
+    it starts can ask on the terminal.
+
+    Args:
+        folder: The repository's own folder, which overrides a caller's `GIT_DIR`.
+        arguments: The command and its arguments; text of users stands behind a `--`.
+        timeout: Seconds after which it is killed, with every program it started.
+        inherits: Descriptors that it keeps open as long as it lives.
+        environ: Further variables, for what must not stand in an argument.
+        source: The file that it reads as its input.
+
+    Raises:
+        RepositoryUnusable: If there is no git program, or one that is too old.
+    """
+    running = _load_git()(str(folder)).execute(
+        [*_forget_caller(), "git", f"--git-dir={folder}", *OPTIONS, *arguments],
+        as_process=True,
+        env={**ENVIRONMENT, **environ},
+        start_new_session=True,
+        pass_fds=inherits,
+        istream=source,
+    )
+    answer = _wait(running.proc, timeout)
+    if answer.status == USAGE:
+        raise RepositoryUnusable(
+            f"git {arguments[0]} is too old: {answer.error.partition(chr(10))[0]}",
+            hint="install git 2.30 or newer",
+        )
+    return answer
+
+
+def _wait(process: subprocess.Popen[bytes], timeout: float | None) -> Answer:
+    """Wait by ourselves: GitPython's own time-out needs `ps`, and hangs where there is none."""
+    import signal
+    import subprocess
+
+    late = ""
+    try:
+        output, error = process.communicate(timeout=timeout)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        output, error = process.communicate()
+        late = f"it did not answer within {timeout:g} s\n"
+    told = (late + error.decode(errors="replace")).strip()
+    return Answer(process.returncode, output.decode(errors="replace"), mask_password(told))
+
+
+def _forget_caller() -> list[str]:
+    """Return the words that start a program without what a hook's caller has set."""
+    present = [name for name in CALLERS if name in os.environ]
+    return ["env", *(word for name in present for word in ("-u", name))] if present else []
+
+
+def _load_git() -> Any:
+    import shutil
+
+    if shutil.which("git") is None:
+        raise RepositoryUnusable(
+            "there is no git program on the PATH",
+            hint="install it, as with `apt-get install git`",
+        )
+    from git.cmd import Git
+
+    return Git
+
+
+def mask_password(text: str) -> str:
+    """Return *text* with the user's part of every URL masked."""
+    return PASSWORD.sub("***@", text)

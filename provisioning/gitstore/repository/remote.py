@@ -1,0 +1,346 @@
+"""A remote repository: fetched into a private mirror, and pushed to by compare-and-swap."""
+
+from __future__ import annotations
+
+import base64
+import os
+import re
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from provisioning.core.model.errors import (
+    HeadMoved,
+    InvalidConfiguration,
+    ProvisioningError,
+    RemoteRefused,
+    RemoteUnreachable,
+    StorageFailed,
+)
+from provisioning.core.model.ids import CommitId
+from provisioning.core.policy.review_records import REVIEWS
+from provisioning.core.reviews.drift_pulls import DRIFTS
+from provisioning.core.reviews.forge import Token
+from provisioning.core.statelog.transitions import OURS
+from provisioning.gitstore.repository.git_program import Answer, mask_password, run_git
+from provisioning.gitstore.repository.ref_locks import LockWatch
+from provisioning.gitstore.repository.repository import Repository
+
+EXCHANGE_TIMEOUT = 300.0
+"""Seconds that one exchange with a remote may take."""
+
+ATTEMPTS = 5
+"""Fetches into one mirror that stand in each other's way before it is called an error."""
+
+PACKING = (
+    *("-c", "core.fsync=all"),
+    *("-c", "maintenance.loose-objects.auto=1000"),
+    *("maintenance", "run", "--auto", "--quiet", "--task=loose-objects"),
+)
+"""Packs what lies loose in a mirror once it is 1,000 objects, those of 200 runs: for each push git
+reads the heads of all branches, and from a pack it does so in half the time. What is packed already
+is left alone, so that the cost follows the runs and not the history."""
+
+ABSENT = re.compile(r"couldn't find remote ref (\S+)")
+BUSY = re.compile(r"cannot lock ref|Unable to create '.*\.lock'|some local refs could not be")
+
+STALE = re.compile(
+    r"stale info|fetch first|non-fast-forward|already exists|"
+    r"cannot lock ref|failed to update ref|incorrect old value"
+)
+"""Why Git turns down a push that another was quicker than."""
+
+NOT_FORCED = "non-fast-forward"
+"""What a remote says of a forced push that it does not take, though nothing has moved."""
+
+REFUSED = re.compile(
+    r"Permission denied|access denied|Authentication failed|could not read (Username|Password)|"
+    r"returned error: 40[0-7]|repository .* not found|does not appear to be a git repository|"
+    r"dubious ownership|Host key verification failed"
+)
+"""What a remote says whose "no" will not change by itself."""
+
+NOT_TAKEN = re.compile(r"could not read Username|Authentication failed")
+"""What Git says when it may not ask who it is."""
+
+ADVICE = re.compile(
+    r"^(fatal: Could not read from remote|Please make sure|and the repository exists|"
+    r"error: failed to push some refs|remote:$)"
+)
+"""What Git adds to every failure."""
+
+SHOWN = 4
+"""Lines of a remote's answer that a message repeats."""
+
+
+class Exchange(msgspec.Struct, frozen=True):
+    """One exchange with a remote: the Git command, what it took, and whether it was a yes."""
+
+    command: str
+    seconds: float
+    is_done: bool
+
+
+def ignore_exchange(exchange: Exchange) -> None:
+    """Listen to nothing."""
+    del exchange
+
+
+class Remote:
+    """The repository at *url*, and its private mirror below *mirror*.
+
+    *token* is a forge's, for an address of the web, or reads it anew for each exchange; it is in
+    no argument and no file. *listener* is told of each exchange, from the thread that made it.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        mirror: Path,
+        *,
+        timeout: float = EXCHANGE_TIMEOUT,
+        token: str | Token = "",
+        listener: Callable[[Exchange], None] = ignore_exchange,
+    ) -> None:
+        self._token = token
+        self._listener = listener
+        self.url = check_url(url)
+        self.shown = mask_password(url)
+        self._folder = mirror
+        self._timeout = timeout
+        self._create_mirror()
+        self.mirror = Repository(mirror)
+
+    def _create_mirror(self) -> None:
+        if (self._folder / "HEAD").is_file():
+            return
+        self._folder.parent.mkdir(parents=True, exist_ok=True)
+        answer = run_git(self._folder, "init", "--quiet", "--bare")
+        if answer.status:
+            raise StorageFailed(f"no mirror can be made at {self._folder}: {answer.error}")
+
+    def fetch(self, *refs: str) -> None:
+        """Fetch *refs* (a `*` at the end matches); what is gone there goes here too.
+
+        Raises:
+            RemoteUnreachable: If the remote does not answer.
+            RemoteRefused: If it says no.
+        """
+        wanted = list(refs)
+        attempts = ATTEMPTS
+        watch = LockWatch(self._folder)
+        while wanted:
+            answer = self._fetch_once(wanted)
+            if answer.status == 0:
+                run_git(self._folder, *PACKING, timeout=self._timeout)
+                return
+            absent = ABSENT.search(answer.error)
+            if absent and absent[1] in wanted:
+                wanted.remove(absent[1])
+                run_git(self._folder, "update-ref", "-d", absent[1])
+                continue
+            attempts -= 1
+            watch.is_blocked(answer.error)
+            if attempts == 0 or not BUSY.search(answer.error):
+                raise self._describe("fetched from", answer)
+
+    def _fetch_once(self, refs: list[str]) -> Answer:
+        options = ("--quiet", "--prune", "--no-tags", "--no-write-fetch-head")
+        return self._ask(
+            "fetch",
+            *options,
+            "--no-auto-maintenance",
+            "--",
+            self.url,
+            *(f"+{ref}:{ref}" for ref in refs),
+        )
+
+    def push(self, ref: str, new: CommitId, old: CommitId | None) -> None:
+        """Move *ref* from *old* (None: it must not exist) to *new*, there and in the mirror.
+
+        An answer that was lost is looked up: on return the remote has *new*.
+
+        Raises:
+            HeadMoved: If *ref* is not at *old*.
+            RemoteRefused: If the remote says no.
+            RemoteUnreachable: If it cannot be known whether the push arrived.
+        """
+        self._check_ours(ref, new, old)
+        self._push(ref, new, old)
+        self.mirror.follow(ref, new)
+
+    def replace(self, ref: str, new: CommitId, old: CommitId) -> None:
+        """Put *new*, which is a history of its own, in the place of *old*; else as `push`.
+
+        Only a state log that is compacted is written so.
+        """
+        if not ref.startswith(OURS):
+            raise AssertionError(f"{ref} is no state log")
+        self._push(ref, new, old)
+        self.mirror.follow(ref, new)
+
+    def publish(self, ref: str, new: CommitId) -> None:
+        """Move *ref*, a branch of people's, forward to *new*, there and in the mirror.
+
+        Raises:
+            HeadMoved: If *new* does not follow what *ref* is at there.
+            RemoteRefused: If the remote says no.
+            RemoteUnreachable: If it does not answer.
+        """
+        answer = self._ask("push", "--porcelain", "--", self.url, f"{new}:{ref}")
+        if answer.status:
+            verdict = parse_verdict(answer.output)
+            if is_lost_race(verdict or "", answer.error):
+                raise HeadMoved(f"{ref} of {self.shown} has moved on", hint="try again")
+            if verdict:
+                raise self._refuse("pushed to", f"{verdict}; {_join(answer.error)}")
+            raise self._describe("pushed to", answer)
+        self.mirror.follow(ref, new)
+
+    def delete(self, ref: str, old: CommitId) -> None:
+        """Delete *ref*, there and in the mirror, if it is at *old*; see `push` for the rest."""
+        if not ref.startswith(DRIFTS):
+            raise AssertionError(f"{ref} is not ours to delete")
+        self._push(ref, None, old)
+        self.mirror.unfollow(ref)
+
+    def _push(self, ref: str, new: CommitId | None, old: CommitId | None) -> None:
+        lease, change = f"--force-with-lease={ref}:{old or ''}", f"{new or ''}:{ref}"
+        answer = self._ask("push", "--porcelain", "--atomic", lease, "--", self.url, change)
+        if answer.status:
+            self._look_up(ref, new, old, answer)
+
+    def _check_ours(self, ref: str, new: CommitId, old: CommitId | None) -> None:
+        """Refuse what the lease alone would let through: it forces any commit on any branch.
+
+        The branch of a drift is no history, and is written anew.
+        """
+        if not ref.startswith((OURS, REVIEWS, DRIFTS)):
+            raise AssertionError(f"{ref} is not ours to write")
+        is_history = not ref.startswith(DRIFTS)
+        if old and is_history and not self.mirror.is_ancestor(old, new):
+            raise AssertionError(f"{new} does not follow {old}")
+
+    def _look_up(self, ref: str, new: CommitId | None, old: CommitId | None, push: Answer) -> None:
+        """Find out what became of a push whose answer was not a yes."""
+        verdict = parse_verdict(push.output)
+        if verdict is None and REFUSED.search(push.error):
+            raise self._describe("pushed to", push)
+        try:
+            there = self._read_ref(ref)
+        except ProvisioningError as exc:
+            raise RemoteUnreachable(
+                f"it is unknown whether {ref} was pushed to {self.shown}: {exc.message}",
+                hint="run again when it answers; nothing is lost",
+            ) from exc
+        if there == new:
+            return
+        if there == old and NOT_FORCED in (verdict or ""):
+            raise self._refuse("pushed to", f"it takes no forced push of {ref}")
+        if there != old or is_lost_race(verdict or "", push.error):
+            raise HeadMoved(f"{ref} of {self.shown} is no longer at {(old or 'nothing')[:10]}")
+        if verdict:
+            raise self._refuse("pushed to", f"{verdict}; {_join(push.error)}")
+        raise self._describe("pushed to", push)
+
+    def _read_ref(self, ref: str) -> CommitId | None:
+        answer = self._ask("ls-remote", "--", self.url, ref)
+        if answer.status:
+            raise self._describe("read from", answer)
+        rows = (line.split("\t") for line in answer.output.splitlines())
+        return next((CommitId(row[0]) for row in rows if row[1:] == [ref]), None)
+
+    def _ask(self, *arguments: str) -> Answer:
+        token = self._token if isinstance(self._token, str) else self._token()
+        environ = authorise(self.url, token) if token else {}
+        began = time.monotonic()
+        answer = run_git(self._folder, *arguments, timeout=self._timeout, environ=environ)
+        seconds = time.monotonic() - began
+        self._listener(Exchange(arguments[0], seconds, is_done=answer.status == 0))
+        return answer
+
+    def _describe(self, what: str, answer: Answer) -> ProvisioningError:
+        if REFUSED.search(answer.error):
+            return self._refuse(what, _join(answer.error))
+        return RemoteUnreachable(
+            f"{self.shown} cannot be {what}: {_join(answer.error)}",
+            hint="check the network; run again when it answers",
+        )
+
+    def _refuse(self, what: str, told: str) -> RemoteRefused:
+        if self._token and NOT_TAKEN.search(told):
+            told = "the token is not taken: it is unknown, or was revoked"
+        return RemoteRefused(
+            f"{self.shown} cannot be {what}: {told}",
+            hint="check the token in the file of forge.token_file, its rights and scopes, and the "
+            "branch's protection"
+            if self._token
+            else "check the URL, your rights and the branch's protection",
+        )
+
+
+def authorise(url: str, token: str) -> dict[str, str]:
+    """Return the variables by which git proves itself to *url* with *token*, and nothing else.
+
+    They come after those the user has set. GIT_CONFIG_COUNT is of git 2.31; a forge takes a
+    token as the password of any name. Without the credential helpers git says no where the
+    token is not taken, and does not try who else it could be.
+    """
+    words = base64.b64encode(f"token:{token}".encode()).decode()
+    settings = (
+        (f"http.{url}.extraHeader", f"Authorization: Basic {words}"),
+        ("credential.helper", ""),
+        ("core.askPass", ""),
+    )
+    before = os.environ.get("GIT_CONFIG_COUNT", "")
+    start = int(before) if before.isdecimal() else 0
+    environ = {"GIT_CONFIG_COUNT": str(start + len(settings)), "GIT_ASKPASS": ""}
+    for number, (key, value) in enumerate(settings, start):
+        environ[f"GIT_CONFIG_KEY_{number}"] = key
+        environ[f"GIT_CONFIG_VALUE_{number}"] = value
+    return environ
+
+
+def parse_verdict(output: str) -> str | None:
+    """Return why the remote turned a push down, from `git push --porcelain`; None if it is silent.
+
+    A line is `<flag> TAB <from>:<to> TAB <summary> (<reason>)`, its flag `!` for a no: git-push(1).
+    """
+    rows = (line.split("\t") for line in output.splitlines() if line.startswith("!\t"))
+    # "[remote failure]" is Git's word for a connection that broke: that is no answer.
+    return next((row[-1] for row in rows if "[remote failure]" not in row[-1]), None)
+
+
+def is_lost_race(verdict: str, error: str) -> bool:
+    """Tell whether a push was turned down because somebody else was writing the same ref.
+
+    With `--atomic` the verdict does not say which lock was taken; the server's own words do.
+    """
+    if "exists; cannot create" in error:  # a branch stands where ours needs a folder
+        return False
+    is_locked = "atomic transaction failed" in verdict and "cannot lock ref" in error
+    return is_locked or bool(STALE.search(verdict))
+
+
+def _join(told: str) -> str:
+    """Return the telling lines as one: a wall of text keeps its beginning and its end."""
+    lines = [line.strip() for line in told.splitlines() if re.search(r"\w", line)]
+    lines = [line for line in lines if not ADVICE.search(line)]
+    kept = lines if len(lines) <= SHOWN else lines[: SHOWN // 2] + lines[-SHOWN // 2 :]
+    return "; ".join(kept) or "it said nothing"
+
+
+def check_url(url: str) -> str:
+    """Return *url* if it is one that Git may be given.
+
+    Raises:
+        InvalidConfiguration: If it is an option in disguise, or runs a program.
+    """
+    if url.startswith("-") or re.match(r"\w[\w+.-]*::", url):
+        raise InvalidConfiguration(
+            f"{mask_password(url)!r} is not the URL of a repository",
+            hint="use https://, ssh://, git@host:path, file:// or a path",
+        )
+    return url

@@ -1,0 +1,1 @@
+"""Interfaces: each parses a request, calls a use case, and renders the result."""

@@ -1,0 +1,38 @@
+"""What is to be said of a forge, as text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from click import style
+
+from provisioning.forges.setup.findings import Action, Finding, Standing, Step
+
+SIGNS = {Action.CREATE: "+", Action.UPDATE: "~", Action.REPLACE: "±"}
+COLOURS = {
+    Standing.OK: "green",
+    Standing.MISSING: "yellow",
+    Standing.WRONG: "red",
+    Standing.UNKNOWN: "cyan",
+}
+_WIDTH = max(len(each) for each in Standing)
+
+
+def render_findings(findings: Sequence[Finding]) -> str:
+    """Return a line for each finding, and what to do below it."""
+    lines = []
+    for each in findings:
+        standing = style(each.standing.ljust(_WIDTH), fg=COLOURS[each.standing])
+        lines.append(f"{standing}  {each.subject}: {each.told}")
+        if each.hint:
+            lines.append(f"{' ' * _WIDTH}  {style('hint:', fg='cyan')} {each.hint}")
+    return "\n".join(lines)
+
+
+def render_steps(steps: Sequence[Step]) -> str:
+    """Return what is to be done, a block for each step."""
+    lines = []
+    for each in steps:
+        lines.append(f"  {SIGNS[each.action]} {each.subject}")
+        lines += [f"      {detail}" for detail in each.details]
+    return "\n".join(lines)

@@ -1,0 +1,51 @@
+"""Where a secret is kept and who uses it, as text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from click import style
+
+from provisioning.core.status.secret_usage import Keeping, Usage, Usages
+from provisioning.interfaces.cli.render.provenance import (
+    render_application,
+    render_author,
+    render_link,
+)
+
+
+def render_usages(usages: Usages) -> str:
+    """Return the files that hold it, the settings that name it, and each field that reads it."""
+    lines = [style(usages.secret, bold=True)]
+    for kept in usages.kept:
+        lines += _render_keeping(kept)
+    if not usages.kept:
+        lines.append(style("  no committed file holds it", fg="yellow"))
+    for link in usages.settings:
+        lines += render_link(link)
+    for usage in usages.used:
+        lines += _render_usage(usage)
+    if not usages.used:
+        lines.append("  no resource uses it")
+    return "\n".join(lines)
+
+
+def _render_keeping(kept: Keeping) -> Iterator[str]:
+    made = f"  {kept.fingerprint} of {kept.created}" if kept.fingerprint else ""
+    yield f"  {kept.file}{f': {kept.key}' if kept.key and kept.is_there else ''}{made}"
+    if not kept.is_there:
+        yield style(f"      it has no {kept.key!r}", fg="yellow")
+    if kept.by:
+        yield style(f"      {render_author(kept.by)}", dim=True)
+
+
+def _render_usage(usage: Usage) -> Iterator[str]:
+    yield from render_link(usage.link)
+    for name, way in usage.reads.items():
+        yield style(f"      reads {name}{_render_way(way)}", dim=True)
+    for line in render_application(usage.applied, is_newer=usage.is_newer):
+        yield f"    {line}"
+
+
+def _render_way(way: tuple[str, ...]) -> str:
+    return f" through {', '.join(way)}" if way else ""

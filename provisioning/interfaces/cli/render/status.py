@@ -1,0 +1,129 @@
+"""Status, resources, locks and history as text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from click import style
+
+from provisioning.core.model.ids import ResourceId
+from provisioning.core.model.records import Lock, Record, Snapshot
+from provisioning.core.model.values import as_json, render_canonical
+from provisioning.core.plan.diff import FieldChange
+from provisioning.core.statelog.lock_expiry import Judgement
+from provisioning.core.status.conditions import Condition, InfraStatus
+from provisioning.gitstore.objects.commits import Commit
+
+if TYPE_CHECKING:
+    from provisioning.core.statelog.fsck import Proof
+
+COLOURS = {
+    Condition.READY: "green",
+    Condition.RECONCILING: "yellow",
+    Condition.STALLED: "red",
+    Condition.BLOCKED: "red",
+}
+
+
+def render_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return *rows* below *head*, each column as wide as it needs to be."""
+    table = [tuple(head), *map(tuple, rows)]
+    widths = [max(len(row[column]) for row in table) for column in range(len(head))]
+    lines = [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in table
+    ]
+    return "\n".join([style(lines[0], bold=True), *lines[1:]])
+
+
+def render_status(status: InfraStatus) -> str:
+    """Return the conditions of an infra, and those of its resources that are not well."""
+    mark = style("ready", fg="green") if status.is_ready else style("not ready", fg="red")
+    lines = [f"{style(status.infra, bold=True)}  {mark}  {len(status.resources)} resources"]
+    for each in status.conditions:
+        if each.type is Condition.READY or each.status:
+            name = style(f"{each.type:<12}", fg=COLOURS[each.type] if each.status else "red")
+            lines.append(f"  {name} {each.message}")
+    lines += [
+        f"  {style('✗', fg='red')} {each.id}  {each.message}"
+        for each in status.resources
+        if each.condition is not Condition.READY
+    ]
+    return "\n".join(lines)
+
+
+def render_records(records: Iterable[Record]) -> str:
+    """Return recorded resources as a table."""
+    rows = [
+        (each.id, each.provider, each.run.partition("-")[0], _describe(each), _locate(each))
+        for each in sorted(records, key=lambda each: each.id)
+    ]
+    return render_table(("RESOURCE", "PROVIDER", "RUN", "DETAIL", "SOURCE"), rows)
+
+
+def _locate(record: Record) -> str:
+    return str(record.source) if record.source.file else "-"
+
+
+DETAIL = 48
+
+
+def _describe(record: Record) -> str:
+    if record.error:
+        return record.error
+    names = [
+        name for name in ("path", "pid", "output", "id", "address") if name in record.attributes
+    ]
+    text = ", ".join(
+        f"{n}={render_canonical(as_json(record.attributes[n])).decode()}" for n in names
+    )
+    return text if len(text) <= DETAIL else text[: DETAIL - 1] + "…"
+
+
+def render_log(commits: Iterable[Commit]) -> str:
+    """Return the state log as a story, newest first, as `git log --oneline` tells it."""
+    return "\n".join(f"{style(each.id[:10], fg='yellow')} {each.subject}" for each in commits)
+
+
+def render_proof(infra: str, proof: Proof, snapshot: Snapshot | None) -> str:
+    """Return what is wrong with a state log, a line each, and the verdict."""
+    lines = [f"{style(it.commit[:10], fg='red')} {it.message}" for it in proof.findings]
+    verdict = f"{len(lines)} findings" if lines else "linear, fenced, complete"
+    told = f"{proof.entries} entries"
+    if snapshot:
+        told += f", the first a snapshot of {snapshot.story}, signed off by {snapshot.by}"
+    return "\n".join([*lines, f"{infra}: {told}; {verdict}"])
+
+
+def render_compaction(infra: str, snapshot: Snapshot | None, kept: int) -> str:
+    """Return what is to become of a state log, of which *kept* entries stay."""
+    if snapshot is None:
+        return f"{infra}: nothing is old enough"
+    return f"{infra}: {snapshot.story} become a snapshot; {kept:,} entries stay"
+
+
+def render_lock(infra: str, lock: Lock | None, judgement: Judgement | None) -> tuple[str, ...]:
+    """Return a lock as the cells of a row: infra, state, holder, since, expiry, reason."""
+    if lock is None or judgement is None:
+        return (infra, "free", "", "", "", "")
+    left = "never" if judgement.remaining is None else f"{judgement.remaining:.0f} s"
+    return (infra, judgement.standing, str(lock.holder), lock.acquired_at, left, lock.reason)
+
+
+def render_difference(
+    infra: str,
+    differences: Mapping[ResourceId, tuple[FieldChange, ...]],
+    missing: Sequence[ResourceId],
+) -> str:
+    """Return what is live but not as recorded."""
+    from provisioning.interfaces.cli.render.plans import render_fields
+
+    if not differences and not missing:
+        return f"{infra}: what is live is as it was recorded."
+    lines = [style(infra, bold=True)]
+    lines += [style(f"  - {name}", fg="red") + "  is gone" for name in missing]
+    for name, fields in differences.items():
+        lines.append(style(f"  ~ {name}", fg="yellow"))
+        lines += render_fields(fields)
+    return "\n".join(lines)

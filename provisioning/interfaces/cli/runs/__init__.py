@@ -1,0 +1,1 @@
+"""Commands that plan, change the world, or write to a state log or a branch."""

@@ -1,0 +1,104 @@
+"""What commands share: the workspace they run in, and how they print."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TextIO, TypeVar
+
+import click
+
+from provisioning.core.model.terminal_text import render_styled
+
+if TYPE_CHECKING:
+    from provisioning.bootstrap import Workspace
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+@dataclass(slots=True)
+class Session:
+    """The folder and the flags that stand before the command."""
+
+    folder: str
+    flags: tuple[str, ...]
+    _workspace: Workspace | None = field(default=None, repr=False)
+
+    def open_workspace(self) -> Workspace:
+        """Return the workspace at or above the folder.
+
+        Raises:
+            WorkspaceNotFound: If there is none.
+        """
+        if self._workspace is None:
+            from provisioning.bootstrap import open_workspace
+
+            self._workspace = open_workspace(self.folder, self.flags)
+            redact = self._workspace.redactor.redact
+            sys.stdout, sys.stderr = _Guarded(sys.stdout, redact), _Guarded(sys.stderr, redact)
+        return self._workspace
+
+
+class _Guarded:
+    """A text stream that writes no secret, and nothing that moves the cursor or hides text.
+
+    It has no way around that, such as `buffer`.
+    """
+
+    def __init__(self, stream: TextIO, redact: Callable[[str], str]) -> None:
+        self._stream, self._redact = stream, redact
+        self.encoding, self.errors = stream.encoding, stream.errors
+        self.flush, self.isatty, self.fileno = stream.flush, stream.isatty, stream.fileno
+        self.close = stream.close
+
+    @property
+    def closed(self) -> bool:
+        return self._stream.closed
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, text: str) -> int:
+        shown = render_styled(self._redact(text))
+        try:
+            self._stream.write(shown)
+        except UnicodeEncodeError:
+            encoded = shown.encode(self.encoding, "backslashreplace")
+            self._stream.write(encoded.decode(self.encoding))
+        return len(text)
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        for line in lines:
+            self.write(line)
+
+
+_NEVER_FOLD = 2**31 - 1
+"""A line's width; a text that was folded could not be redacted."""
+
+pass_session = click.make_pass_decorator(Session)
+
+
+def output_option(function: Function) -> Function:
+    """Add `-o text|json|yaml`."""
+    return click.option(
+        "-o",
+        "--output",
+        type=click.Choice(["text", "json", "yaml"]),
+        default="text",
+        help="How to print; JSON and YAML have stable shapes.",
+    )(function)
+
+
+def print_shape(shape: object, output: str) -> None:
+    """Print *shape* as JSON or YAML."""
+    import json
+
+    if output == "yaml":
+        import yaml
+
+        plain = json.loads(json.dumps(shape))
+        text = yaml.safe_dump(plain, sort_keys=False, allow_unicode=True, width=_NEVER_FOLD)
+        click.echo(text, nl=False)
+        return
+    click.echo(json.dumps(shape, indent=2, ensure_ascii=False))

@@ -1,0 +1,1 @@
+"""Commands that set up a workspace, its settings, secrets, forge and service."""

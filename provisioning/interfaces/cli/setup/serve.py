@@ -1,0 +1,255 @@
+"""`serve`: the long-running service, and what is asked of it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from provisioning.interfaces.cli.session import Session, output_option, pass_session, print_shape
+
+if TYPE_CHECKING:
+    from provisioning.interfaces.service.admin_client import Client
+
+socket_option = click.option(
+    "--socket", type=click.Path(dir_okay=False), help="The service's control socket."
+)
+
+
+@click.group(invoke_without_command=True)
+@click.option(
+    "-w",
+    "--workspace",
+    "folders",
+    multiple=True,
+    type=click.Path(file_okay=False),
+    help="A workspace to keep; repeatable. The one it is run in, if none is named.",
+)
+@click.option("--listen", metavar="HOST:PORT", help="Tell health and metrics, and take webhooks.")
+@click.option(
+    "--log-format", type=click.Choice(["text", "json"]), help="JSON where nobody looks on."
+)
+@click.option(
+    "--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="info"
+)
+@socket_option
+@click.pass_context
+def serve(
+    context: click.Context,
+    folders: Sequence[str],
+    listen: str | None,
+    log_format: str | None,
+    log_level: str,
+    socket: str | None,
+) -> int:
+    """Keep every infra equal to Git, until stopped.
+
+    Looks for commits, applies them, and heals drift; `serve COMMAND` asks one that runs.
+    """
+    if context.invoked_subcommand is not None:
+        return 0
+    session: Session = context.obj
+    check_installed()
+    from provisioning.interfaces.service.daemon import Options, serve
+
+    return serve(
+        Options(
+            folders=folders or (session.folder,),
+            flags=session.flags,
+            socket=find_socket(socket),
+            listen=listen,
+            log_json=log_format == "json" or (log_format is None and not sys.stderr.isatty()),
+            log_level=log_level,
+        )
+    )
+
+
+def check_installed() -> None:
+    """Make sure that the libraries of a service are there.
+
+    Raises:
+        InvalidArgument: If they are not.
+    """
+    from importlib.util import find_spec
+
+    from provisioning.core.model.errors import InvalidArgument
+
+    needed = (
+        "apscheduler",
+        "inotify_simple",
+        "prometheus_client",
+        "starlette",
+        "structlog",
+        "uvicorn",
+    )
+    missing = [name for name in needed if find_spec(name) is None]
+    if missing:
+        raise InvalidArgument(
+            f"serve needs {', '.join(missing)}", hint="pip install 'provisioning[service]'"
+        )
+
+
+def find_socket(name: str | None) -> Path:
+    """Return the control socket: the one that was named, or that of the home."""
+    import os
+
+    from provisioning.config.home import find_home
+
+    return Path(name).absolute() if name else find_home(os.environ).control
+
+
+def _open_client(socket: str | None) -> Client:
+    from provisioning.interfaces.service.admin_client import Client
+
+    return Client(find_socket(socket))
+
+
+infra_argument = click.argument("infra", required=False)
+
+
+@serve.command()
+@socket_option
+@output_option
+def status(socket: str | None, output: str) -> int:
+    """Tell how the service and every infra of it stand; exit with 1 if it is not ready."""
+    shape = _open_client(socket).ask("status")
+    if output == "text":
+        from provisioning.interfaces.cli.render.service import render_status
+
+        click.echo(render_status(shape))
+    else:
+        print_shape(shape, output)
+    return 0 if shape["ready"] else 1
+
+
+@serve.command()
+@socket_option
+@output_option
+def queue(socket: str | None, output: str) -> None:
+    """Tell what is being done, and what is next."""
+    shape = _open_client(socket).ask("queue")["queue"]
+    if output == "text":
+        from provisioning.interfaces.cli.render.service import render_queue
+
+        click.echo(render_queue(shape))
+    else:
+        print_shape(shape, output)
+
+
+@serve.command()
+@infra_argument
+@socket_option
+def pause(infra: str | None, socket: str | None) -> None:
+    """Begin no cycle of INFRA (of any by default) until it is resumed, or the service restarts.
+
+    `provisioning suspend` is what lasts, and what others see.
+    """
+    told = _open_client(socket).order("pause", **_name(infra))
+    click.echo(f"paused: {told['paused']}")
+
+
+@serve.command()
+@infra_argument
+@socket_option
+def resume(infra: str | None, socket: str | None) -> None:
+    """End a pause."""
+    told = _open_client(socket).order("resume", **_name(infra))
+    click.echo(f"resumed: {told['resumed']}")
+
+
+@serve.command()
+@socket_option
+def drain(socket: str | None) -> None:
+    """Begin nothing new, let what runs come to its end, and end the service then."""
+    _open_client(socket).order("drain")
+    click.echo("draining: the service ends when the runs in hand have")
+
+
+@serve.command()
+@socket_option
+def reload(socket: str | None) -> None:
+    """Read the settings again, as on SIGHUP."""
+    _open_client(socket).order("reload")
+    click.echo("reloading")
+
+
+@serve.command()
+@click.argument("infra")
+@socket_option
+@output_option
+def reconcile(infra: str, socket: str | None, output: str) -> int:
+    """Look at INFRA now, and show what happens."""
+    from provisioning.interfaces.cli.render.service import render_event
+
+    last: dict[str, Any] = {}
+    for last in _open_client(socket).stream("POST", "reconcile", infra=infra):
+        if output == "text" and (line := render_event(last)):
+            click.echo(line)
+    if output != "text":
+        print_shape(last, output)
+    return 0 if last.get("result") in {"applied", "unchanged"} else 1
+
+
+@serve.command()
+@click.option(
+    "-w",
+    "--workspace",
+    "folders",
+    multiple=True,
+    type=click.Path(file_okay=False, exists=True),
+    help="As of `serve`.",
+)
+@click.option("--listen", metavar="HOST:PORT", help="As of `serve`.")
+@pass_session
+def unit(session: Session, folders: Sequence[str], listen: str | None) -> None:
+    """Print a hardened systemd unit for a service of these workspaces, run as who asks."""
+    import os
+
+    from provisioning.bootstrap import open_workspace
+    from provisioning.config.home import find_home
+    from provisioning.interfaces.service.systemd_unit import render_unit
+
+    workspaces = [open_workspace(each, session.flags) for each in folders or (session.folder,)]
+    roots = [each.root for each in workspaces]
+    command = [*_find_program(), *(word for each in session.flags for word in ("-c", each))]
+    command += ["serve", "--log-format", "json"]
+    for root in roots:
+        command += ["--workspace", str(root)]
+    command += ["--listen", listen] if listen else []
+    home = find_home(os.environ).path
+    writable = [home, *roots]
+    for each in workspaces:
+        writable.append(each.root / str(each.layers.get("local.root").value))
+        writable += [Path(str(path)) for path in each.layers.get("local.allow").value]
+    click.echo(render_unit(command, roots, home, _drop_inner(writable), _find_user()), nl=False)
+
+
+def _find_program() -> list[str]:
+    """Return the words that run this program from anywhere."""
+    import shutil
+
+    program = shutil.which(sys.argv[0])
+    return [str(Path(program).absolute())] if program else [sys.executable, "-m", "provisioning"]
+
+
+def _find_user() -> str:
+    """Return the name of who asks, or the number where there is none."""
+    import os
+    import pwd
+
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return str(os.getuid())
+
+
+def _drop_inner(folders: Sequence[Path]) -> list[Path]:
+    """Return *folders* without those that lie in another of them."""
+    return [each for each in folders if not set(each.parents).intersection(folders)]
+
+
+def _name(infra: str | None) -> dict[str, str]:
+    return {"infra": infra} if infra else {}

@@ -1,0 +1,1 @@
+"""The stable JSON of results, errors and events, the same for every interface."""

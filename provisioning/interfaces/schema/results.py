@@ -1,0 +1,293 @@
+"""The stable JSON of plans, runs, states and errors, one object an infra.
+
+The same shapes come from the command line and from the service.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from provisioning.core.model.errors import InvalidWorkspace, ProvisioningError, Source
+from provisioning.core.model.ids import ResourceId
+from provisioning.core.model.records import Change, Record, Run, Snapshot
+from provisioning.core.model.values import as_json
+from provisioning.core.plan.diff import FieldChange
+from provisioning.core.plan.plan import Plan, PlannedChange
+from provisioning.core.reviews.findings import InfraReview, PullReview
+from provisioning.core.status.conditions import InfraStatus
+from provisioning.core.status.dependency_graph import Picture
+from provisioning.core.status.impact import Impact
+from provisioning.core.status.provenance import Link, Why
+
+if TYPE_CHECKING:
+    from provisioning.core.statelog.fsck import Proof
+    from provisioning.core.status.secret_usage import Usages
+
+Shape = dict[str, Any]
+
+
+def shape_plan(plan: Plan) -> Shape:
+    """Return *plan* as JSON shows it."""
+    return {
+        "infra": plan.infra,
+        "commit": plan.commit,
+        "digest": plan.digest,
+        "summary": plan.summary,
+        "changes": [shape_change(each) for each in plan.changes],
+        "blocked": [
+            {
+                "id": each.id,
+                "reason": each.reason,
+                "source": shape_source(each.source),
+                "hint": each.hint,
+            }
+            for each in plan.blocked
+        ],
+        "drifted": [
+            {
+                "id": each.id,
+                "policy": each.policy,
+                "fields": [shape_field(field) for field in each.fields],
+            }
+            for each in plan.drifted
+        ],
+    }
+
+
+def shape_change(change: PlannedChange) -> Shape:
+    """Return one planned change."""
+    return {
+        "id": change.id,
+        "action": change.action,
+        "reason": change.reason,
+        "risk": change.risk,
+        "fields": [shape_field(each) for each in change.fields],
+        "source": shape_source(change.source),
+    }
+
+
+def shape_field(field: FieldChange) -> Shape:
+    """Return one changed field; content that is not text becomes its digest and size."""
+    return {"path": field.path, "before": as_json(field.before), "after": as_json(field.after)}
+
+
+def shape_source(source: Source | None) -> Shape | None:
+    """Return a place in the workspace."""
+    if source is None or not source.file:
+        return None
+    return {"file": source.file, "line": source.line}
+
+
+def shape_result(plan: Plan, conclusion: str, run: Run | None) -> Shape:
+    """Return *plan* with what became of it."""
+    outcomes = {each.id: each for each in run.changes} if run else {}
+    shape = shape_plan(plan)
+    changes = [each | _shape_outcome(outcomes.get(each["id"])) for each in shape["changes"]]
+    return shape | {"changes": changes, "result": conclusion, "run": run.run if run else None}
+
+
+def _shape_outcome(change: Change | None) -> Shape:
+    if change is None:
+        return {"outcome": None}
+    told = {"outcome": change.outcome, "seconds": change.seconds}
+    return told | ({"error": change.error, "hint": change.hint} if change.error else {})
+
+
+def shape_record(record: Record) -> Shape:
+    """Return one recorded resource."""
+    return {
+        "id": record.id,
+        "kind": record.kind,
+        "provider": record.provider,
+        "spec": as_json(record.spec),
+        "attributes": as_json(record.attributes),
+        "dependsOn": list(record.depends_on),
+        "run": record.run,
+        "source": shape_source(record.source),
+        "error": record.error,
+    }
+
+
+def shape_status(status: InfraStatus) -> Shape:
+    """Return the status of one infra."""
+    return {
+        "infra": status.infra,
+        "ready": status.is_ready,
+        "conditions": [
+            {
+                "type": each.type,
+                "status": each.status,
+                "reason": each.reason,
+                "message": each.message,
+            }
+            for each in status.conditions
+        ],
+        "lock": msgspec.to_builtins(status.lock) if status.lock else None,
+        "head": status.head,
+        "applied": status.applied,
+        "commit": status.commit,
+        "resources": [
+            {"id": each.id, "condition": each.condition, "message": each.message}
+            for each in status.resources
+        ],
+    }
+
+
+def shape_picture(picture: Picture) -> list[Shape]:
+    """Return every resource with its condition and what it needs."""
+    return [
+        {
+            "infra": infra,
+            "id": name,
+            "condition": node.condition,
+            "message": node.message,
+            "needs": [{"infra": need[0], "id": need[1]} for need in node.needs],
+        }
+        for (infra, name), node in picture.items()
+    ]
+
+
+def shape_impact(impact: Impact) -> Shape:
+    """Return one resource that can be affected."""
+    via = impact.via
+    return {
+        "id": impact.name[1],
+        "why": impact.why,
+        "cause": impact.cause,
+        "via": {"infra": via[0], "id": via[1]} if via else None,
+    }
+
+
+def shape_why(why: Why) -> Shape:
+    """Return where a resource or a field comes from, and the run that applied it."""
+    applied = why.applied
+    return {
+        "infra": why.infra,
+        "id": why.id,
+        "field": why.field or None,
+        "value": as_json(why.value),
+        "desired": why.is_desired,
+        "newer": why.is_newer,
+        "links": [shape_link(each) for each in why.links],
+        "applied": msgspec.to_builtins(applied) if applied else None,
+    }
+
+
+def shape_link(link: Link) -> Shape:
+    """Return one place that says something."""
+    return {
+        "what": link.what,
+        "layer": link.layer,
+        "written": as_json(link.written),
+        "source": shape_source(link.source),
+        "by": msgspec.to_builtins(link.by) if link.by else None,
+    }
+
+
+def shape_usages(usages: Usages) -> Shape:
+    """Return where a secret is kept, what names it, and who uses it."""
+    return {
+        "secret": usages.secret,
+        "kept": [
+            {
+                "file": each.file,
+                "key": each.key or None,
+                "there": each.is_there,
+                "fingerprint": each.fingerprint or None,
+                "created": each.created or None,
+                "by": msgspec.to_builtins(each.by) if each.by else None,
+            }
+            for each in usages.kept
+        ],
+        "settings": [shape_link(each) for each in usages.settings],
+        "used": [
+            {
+                "infra": each.infra,
+                "id": each.id,
+                **shape_link(each.link),
+                "file": each.file or None,
+                "reads": [
+                    {"secret": name, "through": list(way)} for name, way in each.reads.items()
+                ],
+                "newer": each.is_newer,
+                "applied": msgspec.to_builtins(each.applied) if each.applied else None,
+            }
+            for each in usages.used
+        ],
+    }
+
+
+def shape_error(error: ProvisioningError) -> Shape:
+    """Return *error*, the same everywhere it is shown."""
+    shape: Shape = {
+        "code": error.code,
+        "message": error.message,
+        "hint": error.hint,
+        "retryable": error.retryable,
+        "source": shape_source(error.source),
+    }
+    if isinstance(error, InvalidWorkspace):
+        shape["problems"] = [shape_error(each) for each in error.problems]
+    return shape
+
+
+def shape_review(review: PullReview) -> Shape:
+    """Return what was found of a pull request."""
+    return {
+        "pull": review.pull.number,
+        "url": review.pull.url,
+        "head": review.pull.head,
+        "merged": review.pull.merged,
+        "state": review.state,
+        "message": review.headline,
+        "trusted": review.is_trusted,
+        "infras": [_shape_infra_review(each) for each in review.infras],
+        "exposures": [
+            {"file": each.file, "line": each.line, "what": each.what} for each in review.exposures
+        ],
+        "overlaps": {str(pull): list(places) for pull, places in review.overlaps.items()},
+    }
+
+
+def _shape_infra_review(review: InfraReview) -> Shape:
+    return {
+        "infra": review.infra,
+        "state": review.state,
+        "message": review.headline,
+        "plan": shape_plan(review.plan) if review.plan else None,
+        "verdicts": [{"code": each.code, "reason": each.reason} for each in review.verdicts],
+        "error": shape_error(review.error) if review.error else None,
+        "waiting": [each.id for each in review.strays],
+        "run": review.run.run if review.run else None,
+    }
+
+
+def shape_diff(
+    differences: Mapping[ResourceId, tuple[FieldChange, ...]], missing: Sequence[ResourceId]
+) -> Shape:
+    """Return what is live but not as it was recorded."""
+    return {
+        "changed": [
+            {"id": name, "fields": [shape_field(each) for each in fields]}
+            for name, fields in differences.items()
+        ],
+        "missing": list(missing),
+    }
+
+
+def shape_proof(infra: str, proof: Proof, snapshot: Snapshot | None) -> Shape:
+    """Return what is wrong with a state log, and what its first entry stands for."""
+    return {
+        "infra": infra,
+        "entries": proof.entries,
+        "findings": [{"commit": it.commit, "message": it.message} for it in proof.findings],
+        "snapshot": msgspec.to_builtins(snapshot) if snapshot else None,
+    }
+
+
+def shape_compaction(infra: str, snapshot: Snapshot, archive: str | None) -> Shape:
+    """Return what became of a state log, and where all of it is kept."""
+    return {"infra": infra, "snapshot": msgspec.to_builtins(snapshot), "archive": archive}

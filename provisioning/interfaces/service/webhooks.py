@@ -1,0 +1,93 @@
+"""Takes in webhooks: signed, small, and each delivery once."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+import threading
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+
+import msgspec
+
+from provisioning.controller.workspace_controller import Keeper
+from provisioning.core.model.errors import ProvisioningError
+from provisioning.forges.gitea.webhooks import PullHint, PushHint, UnreadableHook, parse_hook
+
+LIMIT = 1 << 20
+"""Bytes of the largest body that is read; Gitea's own are some 10 KiB."""
+
+REMEMBERED = 10_000
+"""Deliveries that are remembered, so that a copy of one is refused."""
+
+
+class HookReply(msgspec.Struct, frozen=True):
+    """What is answered, and what the log says of it; neither tells why a signature is wrong."""
+
+    status: HTTPStatus
+    text: str
+
+
+_SIGNATURE = re.compile(r"[0-9a-f]{64}")
+_UNSIGNED = HookReply(HTTPStatus.FORBIDDEN, "the signature is not by the secret of this hook")
+
+
+@dataclass(slots=True)
+class Hooks:
+    """The webhooks of every workspace, by its name."""
+
+    keepers: Mapping[str, Keeper]
+    _seen: OrderedDict[str, None] = field(default_factory=OrderedDict)
+    _mutex: threading.Lock = field(default_factory=threading.Lock)
+
+    def take(self, name: str, headers: Mapping[str, str], body: bytes) -> HookReply:
+        """Take in one delivery to the workspace *name*."""
+        if refusal := self.look(name, headers):
+            return refusal
+        keeper = self.keepers[name]
+        try:
+            secret = keeper.read_hook_secret()
+        except ProvisioningError as exc:
+            return HookReply(HTTPStatus.SERVICE_UNAVAILABLE, f"{name}: {exc.code}")
+        if not is_signed(body, headers.get("x-gitea-signature", ""), secret):
+            return _UNSIGNED
+        delivery = headers.get("x-gitea-delivery", "")
+        if not delivery or not self._is_first(f"{name}/{delivery}"):
+            return HookReply(HTTPStatus.CONFLICT, "this delivery came before")
+        try:
+            hint = parse_hook(headers.get("x-gitea-event", ""), body)
+        except UnreadableHook as exc:
+            return HookReply(HTTPStatus.BAD_REQUEST, str(exc))
+        match hint:
+            case PushHint(branch) if keeper.hear(branch):
+                return HookReply(HTTPStatus.ACCEPTED, f"looking at {branch}")
+            case PullHint(number):
+                keeper.review(number)
+                return HookReply(HTTPStatus.ACCEPTED, f"looking at #{number}")
+        return HookReply(HTTPStatus.OK, "nothing to do")
+
+    def look(self, name: str, headers: Mapping[str, str]) -> HookReply | None:
+        """Return why a delivery is refused by its head alone; None if its body is to be read."""
+        if name not in self.keepers:
+            return HookReply(HTTPStatus.NOT_FOUND, f"no workspace {name!r} is kept here")
+        if not _SIGNATURE.fullmatch(headers.get("x-gitea-signature", "")):
+            return _UNSIGNED
+        return None
+
+    def _is_first(self, delivery: str) -> bool:
+        with self._mutex:
+            if delivery in self._seen:
+                return False
+            self._seen[delivery] = None
+            while len(self._seen) > REMEMBERED:
+                self._seen.popitem(last=False)
+            return True
+
+
+def is_signed(body: bytes, signature: str, secret: str) -> bool:
+    """Tell whether *signature* is the hexadecimal HMAC-SHA256 of *body*; in constant time."""
+    wanted = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+    return hmac.compare_digest(wanted.encode(), signature.encode("utf-8", "replace"))

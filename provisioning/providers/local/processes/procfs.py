@@ -1,0 +1,130 @@
+"""Finds processes by the mark in their environment; never by process id alone.
+
+The formats are those of proc(5): `/proc/PID/environ` and `/proc/PID/stat`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+
+import msgspec
+
+from provisioning.core.model.ids import Mark, parse_mark
+from provisioning.core.model.masked import Opaque
+
+MARK_VARIABLE = "PROVISIONING_MARK"
+
+STATE, SESSION, STARTED, STACK = 0, 3, 19, 25
+"""Positions in `stat` after the name, which may hold blanks; proc(5) counts from 3 there."""
+
+ENDED = {"Z", "X"}
+
+
+class Seen(msgspec.Struct, frozen=True):
+    """A live process: its session, and its start in clock ticks since boot.
+
+    A process id is used again when its process is gone; together with the start it is not.
+    `stack` is where its stack begins, which tells apart the programs that it runs in turn.
+    """
+
+    pid: int
+    session: int
+    started: int
+    stack: int
+
+    @property
+    def is_leader(self) -> bool:
+        """Whether it leads its session."""
+        return self.pid == self.session
+
+
+class Member(Opaque, frozen=True):
+    """A live process that bears a mark, and the environment it was started with."""
+
+    seen: Seen
+    mark: Mark
+    environment: Mapping[str, str]
+
+
+def find_members(owners: str) -> list[Member]:
+    """Return the processes whose mark's owner begins with *owners*.
+
+    Raises:
+        OSError: If the processes cannot be listed.
+    """
+    needle = f"{MARK_VARIABLE}={owners}".encode()
+    found = (_read_member(pid, owners, needle) for pid in _list_pids())
+    return [member for member in found if member]
+
+
+def _list_pids() -> Iterator[int]:
+    return (int(name) for name in os.listdir("/proc") if name.isdecimal())  # noqa: PTH208
+
+
+def _read_member(pid: int, owners: str, needle: bytes) -> Member | None:
+    raw = _read(f"/proc/{pid}/environ")
+    if needle not in raw:
+        return None
+    environment = _parse_environment(raw)
+    mark = parse_mark(environment.get(MARK_VARIABLE, ""))
+    seen = read_seen(pid)
+    if mark is None or seen is None or not mark.owner.startswith(owners):
+        return None
+    return Member(seen, mark, environment)
+
+
+def _parse_environment(raw: bytes) -> dict[str, str]:
+    pairs = (entry.decode(errors="replace").partition("=") for entry in raw.split(b"\0") if entry)
+    return {name: value for name, _, value in pairs}
+
+
+def read_seen(pid: int) -> Seen | None:
+    """Return the process *pid*; None if it is gone, or has ended and was not yet waited for."""
+    fields = _read_stat(pid)
+    return _build_seen(pid, fields) if fields and fields[STATE] not in ENDED else None
+
+
+def read_child(pid: int) -> Seen:
+    """Return our child *pid*, which stays readable until it is waited for."""
+    return _build_seen(pid, _read_stat(pid))
+
+
+def is_introduced(pid: int) -> bool:
+    """Tell whether our child *pid* bears its mark already, or has ended."""
+    return f"{MARK_VARIABLE}=".encode() in _read(f"/proc/{pid}/environ") or read_seen(pid) is None
+
+
+def _build_seen(pid: int, fields: list[str]) -> Seen:
+    return Seen(pid, int(fields[SESSION]), int(fields[STARTED]), int(fields[STACK]))
+
+
+def _read_stat(pid: int) -> list[str]:
+    return _read(f"/proc/{pid}/stat").rpartition(b")")[2].decode().split()
+
+
+def _read(path: str) -> bytes:
+    """Return a file of /proc; nothing for a process that is gone or another user's."""
+    try:
+        with open(path, "rb", buffering=0) as file:  # noqa: PTH123  a thousand of them: Path is slow
+            return file.readall()
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
+        return b""
+
+
+def find_group(find: Callable[[], list[Member]]) -> list[Seen]:
+    """Return what *find* finds, and whatever else runs in the sessions that we began for it.
+
+    A program that writes its title over its environment bears no mark any more, but it cannot
+    leave its session unseen. A session that somebody unmarked leads is not ours.
+    """
+    members = {member.seen.pid: member.seen for member in find()}
+    sessions = {
+        seen.session
+        for seen in members.values()
+        if seen.session in members or read_seen(seen.session) is None
+    }
+    if not sessions:
+        return list(members.values())
+    others = (read_seen(pid) for pid in _list_pids() if pid not in members)
+    return [*members.values(), *(each for each in others if each and each.session in sessions)]

@@ -1,0 +1,1 @@
+"""Execution: hold the lease, run the operations in parallel, record the outcomes."""

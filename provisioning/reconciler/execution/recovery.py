@@ -1,0 +1,99 @@
+"""What runs that were cut off may have left: where to look, and what to keep in mind. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from provisioning.core.model.ids import ResourceId
+from provisioning.core.model.providers import Absent, Observation, Present
+from provisioning.core.model.records import Action, Begin, Intent, Record
+from provisioning.core.model.states import LiveState, RecordedState
+from provisioning.core.model.values import Digest, compute_digest
+from provisioning.localstore.journal import build_unfinished, find_creations
+
+if TYPE_CHECKING:
+    from provisioning.reconciler.execution.outcomes import Execution
+
+
+def compute_unfinished(
+    records: Mapping[ResourceId, Record], begin: Begin | None, journalled: Iterable[Record]
+) -> tuple[Record, ...]:
+    """Join what state log and journal know of creations whose end nobody recorded.
+
+    What the journal knows comes first, for it knows more; each resource and place is in the
+    result once.
+    """
+    begun = [build_unfinished(each) for each in find_creations(begin.intents if begin else ())]
+    left = [
+        msgspec.structs.replace(record, spec={}, attributes=attributes, leftovers=())
+        for record in records.values()
+        for attributes in record.leftovers
+    ]
+    found: dict[tuple[ResourceId, Digest], Record] = {}
+    for record in (*journalled, *begun, *left):
+        found.setdefault((record.id, compute_digest(record.attributes)), record)
+    return tuple(found.values())
+
+
+def build_inherited(unfinished: Iterable[Record]) -> tuple[Intent, ...]:
+    """Return the intents that the next run's intention must carry on."""
+    return tuple(
+        Intent(
+            operation=each.operation,
+            id=each.id,
+            action=Action.CREATE,
+            kind=each.kind,
+            provider=each.provider,
+            run=each.run,
+            attributes=each.attributes,
+            depends_on=each.depends_on,
+            moved_from=each.moved_from,
+        )
+        for each in unfinished
+    )
+
+
+def compute_kept(
+    recorded: RecordedState, live: LiveState, execution: Execution, owner: str
+) -> dict[ResourceId, Record]:
+    """Return the records that keep ours what this run could neither finish nor rule out.
+
+    Recording a run removes its intention, and with it those it carried on; so whatever may
+    still be in the world must stand in a record.
+    """
+    kept = {
+        name: msgspec.structs.replace(record, leftovers=())
+        for name, record in recorded.records.items()
+        if record.leftovers and name not in execution.records
+    }
+    for position, unfinished in enumerate(recorded.unfinished):
+        name = unfinished.id
+        record = kept.get(name) or execution.records.get(name) or recorded.records.get(name)
+        if position in live.leftovers:
+            is_left = _may_be_ours(live.leftovers[position], owner, name)
+            if is_left and position not in execution.cleaned:
+                kept[name] = _keep_leftover(record, unfinished)
+        elif record is not None or name in execution.records:
+            continue
+        elif _may_be_ours(live.current.get(name), owner, name):
+            kept[name] = unfinished
+    return kept
+
+
+def _keep_leftover(record: Record | None, unfinished: Record) -> Record:
+    if record is None:
+        return unfinished
+    left = (*record.leftovers, unfinished.attributes)
+    return msgspec.structs.replace(record, leftovers=left)
+
+
+def _may_be_ours(seen: Observation | None, owner: str, name: ResourceId) -> bool:
+    match seen:
+        case Absent():
+            return False
+        case Present(_, mark):
+            return mark is not None and mark.owner == f"{owner}/{name}"
+    return True

@@ -1,0 +1,64 @@
+"""Compares live with recorded, whatever is desired."""
+
+from __future__ import annotations
+
+import msgspec
+
+from provisioning.core.model.ids import ResourceId
+from provisioning.core.model.providers import Absent, Present, Target
+from provisioning.core.model.records import Record
+from provisioning.core.model.values import Omitted, Sensitive
+from provisioning.core.plan.diff import FieldChange, compute_diff
+from provisioning.core.plan.observation_targets import Places
+from provisioning.reconciler.cycle import Reconciler
+from provisioning.reconciler.planning.observation import observe_live
+
+
+class Differences(msgspec.Struct, frozen=True):
+    """What is live and not as recorded, what is gone, and what could not be read and why."""
+
+    changed: dict[ResourceId, tuple[FieldChange, ...]]
+    missing: list[ResourceId]
+    unreadable: dict[ResourceId, str]
+
+
+def read_differences(reconciler: Reconciler) -> Differences:
+    """Observe everything recorded, and compare."""
+    records = reconciler.log.read_records(reconciler.log.read())
+    places = Places(
+        current={
+            each.id: Target(id=each.id, kind=each.kind, attributes=each.attributes)
+            for each in records.values()
+        }
+    )
+    live = observe_live(
+        places, kinds=reconciler.kinds, providers=reconciler.providers, owner=reconciler.owner
+    ).current
+    changed, missing, unreadable = {}, [], {}
+    for name, record in sorted(records.items()):
+        match live.get(name):
+            case Present() as seen:
+                if fields := _compare(reconciler, record, seen):
+                    changed[name] = fields
+            case Absent():
+                missing.append(name)
+            case other:
+                unreadable[name] = other.reason if other else "no provider serves it"
+    return Differences(changed, missing, unreadable)
+
+
+def _compare(reconciler: Reconciler, record: Record, seen: Present) -> tuple[FieldChange, ...]:
+    kind = reconciler.kinds[record.kind]
+    fields = compute_diff(kind, record.spec, record.spec, seen.attributes, reconciler.key)
+    return tuple(_turn(each) for each in fields)
+
+
+def _turn(field: FieldChange) -> FieldChange:
+    """Turn a change that would put a field back into the one that happened to it."""
+    before = field.after
+    return FieldChange(
+        path=field.path,
+        before=str(before) if isinstance(before, Omitted | Sensitive) else before,
+        after=field.before,
+        cause=field.cause,
+    )

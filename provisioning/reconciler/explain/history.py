@@ -1,0 +1,133 @@
+"""What happened to an infra, a line each: from its state log, and from journals on this machine."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from provisioning.core.model.ids import CommitId
+from provisioning.core.model.records import Begin, Run
+from provisioning.core.statelog.transitions import BEGIN, RUN, EntryKind
+from provisioning.gitstore.statelog.entries import EntryHead, walk_entries
+from provisioning.localstore.journal import Begun, list_journals, read_entries
+
+if TYPE_CHECKING:
+    from provisioning.gitstore.repository.repository import Repository
+
+PAST: Mapping[str, str] = {
+    EntryKind.BEGIN: "begun",
+    EntryKind.HOLD: "held",
+    EntryKind.RELEASE: "released",
+    EntryKind.STEAL: "stolen",
+    EntryKind.SUSPEND: "suspended",
+    EntryKind.RESUME: "resumed",
+    EntryKind.COMPACT: "compacted",
+}
+"""What the first word of a subject is told as, where it is not that word itself."""
+
+EVERYTHING = 2**31
+
+_PREFIX = re.compile(r"\A(run )?\d+:? ?")
+
+
+class Happening(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that happened: when (RFC 3339, UTC), where, in which run, to what, and what."""
+
+    time: str
+    infra: str
+    run: str
+    id: str
+    what: str
+    text: str
+
+
+def list_happenings(
+    repository: Repository, infra: str, head: CommitId | None, since: CommitId | None, limit: int
+) -> list[Happening]:
+    """Return what the entries after *since* tell, oldest first; of them the newest *limit*.
+
+    Where the log was compacted meanwhile, *since* has another id, and says the same.
+    """
+    found: list[Happening] = []
+    known = repository.read_commit(since) if since else None
+    for entry in walk_entries(repository, head):
+        if known and (entry.subject, entry.time) == (known.subject, known.time):
+            break
+        if len(found) >= limit:
+            break
+        found += reversed(list(_read_entry(repository, infra, entry)))
+    return found[:limit][::-1]
+
+
+def _read_entry(repository: Repository, infra: str, entry: EntryHead) -> Iterator[Happening]:
+    word, _, rest = entry.subject.partition(" ")
+    run = entry.trailers.get("Run-Id", "").partition("-")[0]
+    time = datetime.fromtimestamp(entry.time, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    if word == EntryKind.RENEW:
+        return
+    if entry.is_record:
+        data = repository.read_file(entry.id, RUN)
+        changes = msgspec.json.decode(data, type=Run).changes if data else ()
+        for each in changes:
+            text = each.error or each.reason
+            yield Happening(
+                time=time, infra=infra, run=run, id=each.id, what=each.outcome, text=text
+            )
+    if "Plan-Digest" in entry.trailers and not entry.is_record:
+        data = repository.read_file(entry.id, BEGIN)
+        begin = msgspec.json.decode(data, type=Begin) if data else None
+        rest += f" ({begin.reason}) of {begin.commit[:10]}" if begin else ""
+    text = _PREFIX.sub("", rest)
+    word = PAST.get(word, word)
+    yield Happening(time=time, infra=infra, run=run, id="", what=word, text=text)
+
+
+@dataclass(slots=True)
+class Follower:
+    """Tells what is new since it was asked last; the first time, the newest *limit*."""
+
+    repository: Repository
+    journals: Path
+    infra: str
+    limit: int
+    _head: CommitId | None = None
+    _known: dict[Path, int] = field(default_factory=dict)
+
+    def read(self, head: CommitId | None, now: str) -> list[Happening]:
+        """Return what is new, oldest first.
+
+        Args:
+            head: The state log's head as it was just read.
+            now: The time, for what a journal tells, which has none.
+        """
+        told = list_happenings(self.repository, self.infra, head, self._head, self.limit)
+        self._head, self.limit = head, EVERYTHING
+        return [*told, *self._read_journals(now)]
+
+    def _read_journals(self, now: str) -> Iterator[Happening]:
+        for path in list_journals(self.journals):
+            begun = [each.intent for each in _read_begun(path)]
+            for intent in islice(begun, self._known.get(path, 0), None):
+                yield Happening(
+                    time=now,
+                    infra=self.infra,
+                    run=intent.run.partition("-")[0],
+                    id=intent.id,
+                    what="running",
+                    text=str(intent.action),
+                )
+            self._known[path] = len(begun)
+
+
+def _read_begun(path: Path) -> list[Begun]:
+    try:
+        return [each for each in read_entries(path) if isinstance(each, Begun)]
+    except FileNotFoundError:  # the run was recorded just now
+        return []

@@ -1,0 +1,176 @@
+"""Computes a past run's plan again, from the inputs that its begin tells of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from itertools import dropwhile, islice
+from typing import TYPE_CHECKING
+
+import msgspec
+from msgspec.structs import replace
+
+from provisioning import __version__
+from provisioning.core.expressions.interpolation import Reference
+from provisioning.core.expressions.references import Lookup
+from provisioning.core.model.errors import InvalidArgument, ProvisioningError, Source
+from provisioning.core.model.ids import CommitId, ResourceId
+from provisioning.core.model.records import Begin, Inputs
+from provisioning.core.model.states import RecordedState
+from provisioning.core.model.values import Digest, Tree, compute_fingerprint, from_json
+from provisioning.core.plan.compute import compute_plan
+from provisioning.core.plan.observation_targets import compute_places
+from provisioning.core.plan.plan import Plan
+from provisioning.core.plan.replay import find_changed_reads, restore_live
+from provisioning.core.policy.conflicts import REACH, hold_contested
+from provisioning.core.policy.suspensions import hold_back
+from provisioning.core.policy.targeting import narrow_plan
+from provisioning.gitstore.statelog.entries import EntryHead, walk_entries
+from provisioning.reconciler.execution.recovery import compute_unfinished
+
+if TYPE_CHECKING:
+    from provisioning.gitstore.repository.repository import Repository
+    from provisioning.gitstore.statelog.git_statelog import StateLog
+    from provisioning.reconciler.cycle import Reconciler
+
+
+class Begun(msgspec.Struct, frozen=True, kw_only=True):
+    """How a run began: its intention, and the head of the state log before it."""
+
+    begin: Begin
+    before: CommitId | None
+
+
+class Replay(msgspec.Struct, frozen=True, kw_only=True):
+    """The plan computed again, and why it is another one if it is.
+
+    `plan` is None if none could be computed.
+    """
+
+    begin: Begin
+    plan: Plan | None
+    reasons: tuple[str, ...]
+
+    @property
+    def digest(self) -> Digest | None:
+        """The digest of the plan as it is computed now."""
+        return self.plan.digest if self.plan else None
+
+    @property
+    def is_same(self) -> bool:
+        """Whether the same plan came out."""
+        return self.digest == self.begin.digest
+
+
+def find_run(repository: Repository, log: StateLog, text: str) -> Begun:
+    """Return how the run that *text* names, by its number or its id, began.
+
+    Raises:
+        InvalidArgument: If the state log has no such run.
+    """
+    head = log.read().head
+    found: EntryHead | None = None
+    entry: EntryHead | None = None
+    for entry in walk_entries(repository, head):
+        name = entry.trailers.get("Run-Id", "") if text in entry.message else ""
+        if text in {name, name.partition("-")[0]} and name:
+            if "Plan-Digest" in entry.trailers and not entry.is_record:
+                found = entry
+        elif found:
+            break
+    if found is None:
+        gone = (
+            f" any more: it begins with a snapshot of {entry.story}"
+            if entry and entry.is_snapshot
+            else ""
+        )
+        raise InvalidArgument(
+            f"the log of {log.infra} has no run {text!r}{gone}",
+            hint=f"`provisioning log {log.infra}` lists them",
+        )
+    begin = log.read_at(found.id).begin
+    assert begin is not None  # noqa: S101  that is what such an entry writes
+    return Begun(begin=begin, before=found.parent)
+
+
+def replay_run(reconciler: Reconciler, log: StateLog, begun: Begun) -> Replay:
+    """Compute the plan of *begun* again; nothing is looked at but Git.
+
+    Args:
+        reconciler: Joined for the commit that the run applied.
+        log: The state log.
+        begun: How the run began.
+    """
+    begin = begun.begin
+    if begin.inputs is None:
+        reason = "it kept no inputs: an older release made it, or it put only the log straight"
+        return Replay(begin=begin, plan=None, reasons=(reason,))
+    reasons = list(_compare_surroundings(begin.inputs, reconciler.key))
+    remembering = replace(reconciler, lookup=_remember(reconciler.lookup, begin.inputs))
+    try:
+        desired = remembering.read_desired(begin.commit)
+        view = log.read_at(begun.before)
+        records = log.read_records(view)
+        unfinished = compute_unfinished(records, view.begin, ())
+        recorded = RecordedState(head=view.head, records=records, unfinished=unfinished)
+        recorded = remembering.eyes.meet(desired, recorded)
+        live = restore_live(
+            begin.inputs,
+            compute_places(desired, recorded, reconciler.kinds),
+            recorded,
+            kinds=reconciler.kinds,
+            owner=reconciler.owner,
+        )
+        plan = compute_plan(
+            desired,
+            recorded,
+            live,
+            kinds=reconciler.kinds,
+            workspace=reconciler.workspace,
+            key=reconciler.key,
+        )
+        if begin.inputs.targets or begin.inputs.excludes:
+            plan = narrow_plan(plan, begin.inputs.targets, begin.inputs.excludes)
+        plan = hold_back(plan, view.suspended, begin.started_at)
+        history = dropwhile(lambda each: each.id != begun.before, log.read_history())
+        plan = hold_contested(plan, islice(history, REACH), view.suspended)
+    except ProvisioningError as exc:
+        return Replay(begin=begin, plan=None, reasons=(*reasons, str(exc)))
+    if plan.digest == begin.digest:
+        return Replay(begin=begin, plan=plan, reasons=())
+    changed = find_changed_reads(begin.inputs, desired.reads, reconciler.key)
+    reasons += [f"{name} has another value than it had then" for name in changed]
+    reasons += _compare_changes(begin, plan)
+    return Replay(begin=begin, plan=plan, reasons=tuple(reasons))
+
+
+def _remember(lookup: Lookup, inputs: Inputs) -> Lookup:
+    """Answer what was written down then as it was then: the date, paths, other infras."""
+
+    def answer(reference: Reference, source: Source) -> Tree:
+        name = str(reference)
+        return from_json(inputs.facts[name]) if name in inputs.facts else lookup(reference, source)
+
+    return answer
+
+
+def _compare_surroundings(inputs: Inputs, key: bytes) -> Iterator[str]:
+    if inputs.release != __version__:
+        yield f"release {inputs.release} made the plan, and this is {__version__}"
+    if inputs.key != compute_fingerprint(None, key).fingerprint:
+        yield "fingerprints were made with another key: replay it where it ran"
+
+
+def _compare_changes(begin: Begin, plan: Plan) -> Iterator[str]:
+    then: dict[ResourceId, set[str]] = {}
+    for intent in begin.intents:
+        if intent.run == begin.run:
+            then.setdefault(intent.id, set()).add(str(intent.action))
+    now: Mapping[ResourceId, str] = {each.id: str(each.action) for each in plan.changes}
+    for name in sorted(then.keys() - now.keys()):
+        yield f"{name}: {' and '.join(sorted(then[name]))} then, nothing now"
+    for name in sorted(now.keys() - then.keys()):
+        yield f"{name}: nothing then, {now[name]} now"
+    for name in sorted(then.keys() & now.keys()):
+        wanted = {"create", "delete"} if now[name] == "replace" else {now[name]}
+        if then[name] != wanted and now[name] != "update":
+            yield f"{name}: {' and '.join(sorted(then[name]))} then, {now[name]} now"

@@ -1,0 +1,1 @@
+"""Operations besides a run: locks, imports, suspensions, undo, compaction."""

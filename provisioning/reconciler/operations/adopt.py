@@ -1,0 +1,173 @@
+"""Rebuilds what a state log has lost from the ownership marks in the world."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import msgspec
+
+from provisioning.core.expressions.interpolation import Reference
+from provisioning.core.expressions.references import Outlook, expand_spec, resolve_spec
+from provisioning.core.model.errors import Blocked, ProviderError, ProvisioningError, Source
+from provisioning.core.model.ids import CommitId, ResourceId
+from provisioning.core.model.providers import Found, Surveys
+from provisioning.core.model.records import Action, Record, Run
+from provisioning.core.model.resources import Lifecycle, Resource
+from provisioning.core.model.sensitive import has_secret, mark_secrets
+from provisioning.core.model.states import DesiredState
+from provisioning.core.model.values import Tree, Unknown, has_unknown
+from provisioning.core.plan.diff import compute_recorded
+from provisioning.core.plan.plan import BlockedResource, Plan, PlannedChange, Risk
+from provisioning.core.statelog.transitions import LogView
+from provisioning.reconciler.cycle import Reconciler
+from provisioning.reconciler.execution.provider_calls import call_provider
+from provisioning.reconciler.operations.state_only_run import check_settled, record_directly
+
+NOWHERE = Source("", 0)
+
+
+class Adoption(msgspec.Struct, frozen=True):
+    """The plan, the records that it writes, and the log it was computed from."""
+
+    plan: Plan
+    records: Mapping[ResourceId, Record]
+    view: LogView
+
+
+def plan_adoption(reconciler: Reconciler, commit: CommitId, *, everything: bool) -> Adoption:
+    """Plan to record what bears a mark of the infra and is not recorded.
+
+    Nothing in the world is changed by it; what is not as Git asks for, the next run puts right.
+    A mark alone is no proof that something may go: what Git does not ask for is left out, unless
+    *everything* is set, and then the next run removes it.
+
+    Raises:
+        Blocked: If two things bear the same mark; the message lists both.
+        ProviderError: If a provider cannot list what bears its marks.
+    """
+    view = reconciler.log.read()
+    check_settled(reconciler, view)
+    records = reconciler.log.read_records(view)
+    found = {name: it for name, it in _survey(reconciler).items() if name not in records}
+    desired = reconciler.read_desired(commit)
+    made = {
+        name: _build_record(reconciler, each, desired.resources.get(name), spec)
+        for name, each, spec in _resolve(reconciler, desired, found)
+    }
+    left = {} if everything else {it.id: it for it in made.values() if not _asks(desired, it)}
+    made = {name: each for name, each in made.items() if name not in left}
+    plan = Plan(
+        infra=reconciler.infra,
+        commit=commit,
+        changes=tuple(_plan_change(each, desired) for _, each in sorted(made.items())),
+        blocked=tuple(_leave(each, found[name]) for name, each in sorted(left.items())),
+    )
+    return Adoption(plan, made, view)
+
+
+def adopt(reconciler: Reconciler, adoption: Adoption, reason: str) -> Run:
+    """Do what *adoption* plans."""
+    return record_directly(reconciler, adoption.view, adoption.plan, dict(adoption.records), reason)
+
+
+def _survey(reconciler: Reconciler) -> dict[ResourceId, Found]:
+    seen: dict[ResourceId, list[Found]] = {}
+    for provider in reconciler.providers.values():
+        if isinstance(provider, Surveys):
+            for each in call_provider(
+                provider,
+                lambda it=provider: it.survey(reconciler.owner),  # type: ignore[misc]
+            ):
+                seen.setdefault(each.id, []).append(each)
+    twins = {name: found for name, found in seen.items() if len(found) > 1}
+    if twins:
+        told = "; ".join(
+            f"{name}: {' and '.join(each.place for each in found)}"
+            for name, found in sorted(twins.items())
+        )
+        raise Blocked(
+            f"the same mark is on more than one thing: {told}",
+            hint="remove the copies, or their marks, and try again",
+        )
+    return {name: found[0] for name, found in seen.items()}
+
+
+def _resolve(
+    reconciler: Reconciler, desired: DesiredState, found: Mapping[ResourceId, Found]
+) -> Iterator[tuple[ResourceId, Found, dict[str, Tree]]]:
+    """Yield what was found with its desired spec, as far as that is known without a run."""
+    known: dict[ResourceId, Outlook] = {}
+
+    def look_up(reference: Reference, source: Source) -> Tree:
+        if reference.resource is None:
+            return desired.secrets[str(reference)]
+        outlook = known.get(reference.resource)
+        if outlook is None:
+            return Unknown(str(reference))
+        return outlook.get(reference.steps[1:], reference, source)
+
+    for name in desired.order:
+        resource = desired.resources[name]
+        kind = reconciler.kinds[resource.kind]
+        try:
+            written = resolve_spec(resource, look_up)
+            is_secret = desired.has_secrets and has_secret(written)
+            spec = expand_spec(kind, written, desired.files, is_secret=is_secret)
+        except ProvisioningError:
+            spec = {}
+        if name in found:
+            live = found[name].seen.attributes
+            known[name] = Outlook(name, {**spec, **mark_secrets(kind, live, spec)})
+            yield name, found[name], spec
+    for name in sorted(found.keys() - desired.resources.keys()):
+        yield name, found[name], {}
+
+
+def _build_record(
+    reconciler: Reconciler, found: Found, resource: Resource | None, spec: Mapping[str, Tree]
+) -> Record:
+    kind = reconciler.kinds[found.kind]
+    mark = found.seen.mark
+    if mark is None:
+        raise ProviderError(f"provider {kind.provider!r} lists {found.place}, which has no mark")
+    kept = {name: value for name, value in spec.items() if not has_unknown(value)}
+    live = mark_secrets(kind, found.seen.attributes, spec)
+    return Record(
+        id=found.id,
+        kind=kind.name,
+        provider=kind.provider,
+        spec=compute_recorded(kind, kept, reconciler.key),
+        attributes=compute_recorded(kind, live, reconciler.key),
+        run=mark.run,
+        operation=mark.operation,
+        source=resource.source if resource else NOWHERE,
+        depends_on=resource.dependencies if resource else (),
+        lifecycle=resource.lifecycle if resource else Lifecycle(),
+    )
+
+
+def _asks(desired: DesiredState, record: Record) -> bool:
+    return record.id in desired.resources
+
+
+def _leave(record: Record, found: Found) -> BlockedResource:
+    return BlockedResource(
+        id=record.id,
+        reason=f"{found.place} bears our mark, of run {record.run}, and Git does not ask for it",
+        hint="`provisioning adopt --all` records it, too, and then the next run removes it",
+    )
+
+
+def _plan_change(record: Record, desired: DesiredState) -> PlannedChange:
+    warning = "Git does not ask for it: the next run removes it"
+    return PlannedChange(
+        id=record.id,
+        action=Action.ADOPT,
+        reason=f"it bears our mark, of run {record.run}",
+        kind=record.kind,
+        provider=record.provider,
+        risk=Risk.SAFE,
+        source=record.source,
+        record=record,
+        warning=None if _asks(desired, record) else warning,
+    )

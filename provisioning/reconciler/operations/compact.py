@@ -1,0 +1,105 @@
+"""Compacts a state log: what is older than a policy becomes one snapshot, signed off."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from provisioning.core.model.errors import Blocked, HeadMoved, StateLogDamaged
+from provisioning.core.model.records import Lock, Snapshot
+from provisioning.core.statelog.compaction import Survey
+from provisioning.core.statelog.fsck import compute_findings
+from provisioning.core.statelog.transitions import LogView
+from provisioning.reconciler.execution.lease import render_time
+from provisioning.reconciler.refusals import describe_held
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from provisioning.core.statelog.lock_expiry import Judgement
+    from provisioning.gitstore.statelog.git_statelog import GitStateLog
+
+
+class Compaction(msgspec.Struct, frozen=True, kw_only=True):
+    """What is to become of a state log as it stands at *view*."""
+
+    log: GitStateLog
+    view: LogView
+    survey: Survey
+    snapshot: Snapshot
+
+    @property
+    def kept(self) -> int:
+        """How many entries of the log stay as they are."""
+        return len(self.survey.kept)
+
+    @property
+    def archive(self) -> str:
+        """The name of the file that keeps the whole log."""
+        snapshot = self.snapshot
+        return f"{self.log.infra}-{snapshot.until[:10]}-{snapshot.of[:10]}.bundle"
+
+
+def plan_compaction(
+    log: GitStateLog,
+    *,
+    before: float,
+    now: float,
+    by: str,
+    judge: Callable[[Lock], Judgement],
+) -> Compaction | None:
+    """Return how *log* can be compacted; None if nothing is old enough.
+
+    Args:
+        log: The state log.
+        before: Entries of that time and older may go, in seconds since the epoch.
+        now: The time.
+        by: Who signs the snapshot off.
+        judge: Tells whether a lock is held.
+
+    Raises:
+        LockHeld: If somebody holds the lock.
+        Blocked: If a run was cut off.
+        StateLogDamaged: If it is not sound: a snapshot would hide that.
+    """
+    view, survey = log.read(), Survey(before)
+    if view.lock and (judgement := judge(view.lock)).is_held:
+        raise describe_held(log.infra, view.lock, judgement)
+    if view.begin or view.lock:
+        raise Blocked(
+            f"a run or a hold of {log.infra} has begun and not ended",
+            hint=f"`provisioning reconcile {log.infra}` puts it straight",
+        )
+    for finding in compute_findings(survey.watch(log.read_history())):
+        raise StateLogDamaged(
+            f"{log.infra}: {finding.commit[:10]}: {finding.message}",
+            hint=f"`provisioning fsck {log.infra}` lists all that is wrong with it",
+        )
+    if survey.cut is None:
+        return None
+    snapshot = survey.build_snapshot(
+        until=render_time(survey.until), made_at=render_time(now), by=by
+    )
+    return Compaction(log=log, view=view, survey=survey, snapshot=snapshot)
+
+
+def compact(compaction: Compaction, archive: Path | None) -> None:
+    """Write the compacted log in place of the old one.
+
+    The old one goes to a file in the folder *archive* first, if there is one.
+
+    Raises:
+        HeadMoved: If somebody wrote to the log meanwhile; nothing was changed.
+    """
+    log = compaction.log
+    try:
+        if archive is not None:
+            log.archive(compaction.view, archive / compaction.archive)
+        log.compact(compaction.view, compaction.survey, compaction.snapshot)
+    except HeadMoved as exc:
+        raise HeadMoved(
+            f"somebody wrote to the log of {log.infra} meanwhile; it is as they left it",
+            hint=f"`provisioning gc {log.infra}` again",
+        ) from exc

@@ -1,0 +1,71 @@
+"""Forgets a resource: it is no longer ours to manage, and stays where it is."""
+
+from __future__ import annotations
+
+import msgspec
+
+from provisioning.core.model.errors import InvalidArgument
+from provisioning.core.model.ids import CommitId, ResourceId
+from provisioning.core.model.records import Action, Run
+from provisioning.core.model.resources import Resource
+from provisioning.core.model.values import find_nearest
+from provisioning.core.plan.plan import Plan, PlannedChange, Risk
+from provisioning.core.statelog.transitions import LogView
+from provisioning.reconciler.cycle import Reconciler
+from provisioning.reconciler.operations.state_only_run import check_settled, record_directly
+
+
+class Forgetting(msgspec.Struct, frozen=True):
+    """The plan, and the log it was computed from."""
+
+    plan: Plan
+    view: LogView
+
+
+def plan_forgetting(
+    reconciler: Reconciler, commit: CommitId, name: ResourceId, desired: Resource | None
+) -> Forgetting:
+    """Plan to forget *name*, which Git must not ask for any more: *desired* is None then.
+
+    Raises:
+        InvalidArgument: If it is not recorded, or still desired.
+        LockHeld: If a run is under way.
+    """
+    view = reconciler.log.read()
+    records = reconciler.log.read_records(view)
+    if name not in records:
+        nearest = find_nearest(name, set(records))
+        raise InvalidArgument(
+            f"{name} is not recorded in {reconciler.infra}: there is nothing to forget",
+            hint=f"did you mean {nearest}?" if nearest else "`provisioning get` lists what is",
+        )
+    if desired is not None:
+        infra = reconciler.infra
+        raise InvalidArgument(
+            f"{name} is still asked for, so the next run would take it back",
+            hint=f"`provisioning suspend {infra}`, remove it from {desired.source} in a commit, "
+            f"`provisioning forget {infra} {name}`, `provisioning resume {infra}`",
+            source=desired.source,
+        )
+    check_settled(reconciler, view)
+    record = records[name]
+    change = PlannedChange(
+        id=name,
+        action=Action.FORGET,
+        reason="you ask to forget it",
+        kind=record.kind,
+        provider=record.provider,
+        risk=Risk.SAFE,
+        source=record.source,
+        record=record,
+        warning="it stays where it is, and nobody manages it",
+    )
+    applied = view.run.commit if view.run else commit
+    return Forgetting(Plan(infra=reconciler.infra, commit=applied, changes=(change,)), view)
+
+
+def forget(reconciler: Reconciler, forgetting: Forgetting, reason: str) -> Run:
+    """Do what *forgetting* plans."""
+    names = [each.id for each in forgetting.plan.changes]
+    records = dict.fromkeys(names, None)
+    return record_directly(reconciler, forgetting.view, forgetting.plan, records, reason)

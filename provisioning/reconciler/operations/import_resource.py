@@ -1,0 +1,180 @@
+"""Takes over one thing that exists and that nobody manages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from msgspec.structs import replace
+
+from provisioning.core.model.errors import Blocked, InvalidArgument, ProviderError
+from provisioning.core.model.ids import Mark, ResourceId, RunId, build_owner
+from provisioning.core.model.kinds import Kind
+from provisioning.core.model.providers import (
+    Absent,
+    Finds,
+    Observation,
+    Present,
+    Target,
+    Unreadable,
+)
+from provisioning.core.model.records import Action
+from provisioning.core.model.states import LiveState
+from provisioning.core.model.values import Tree
+from provisioning.core.plan.compute import compute_plan
+from provisioning.core.plan.observation_targets import compute_places
+from provisioning.core.plan.plan import Plan, PlannedChange
+from provisioning.core.policy.targeting import narrow_plan
+from provisioning.reconciler.cycle import Reconciler
+from provisioning.reconciler.execution.provider_calls import call_provider, observe_targets
+from provisioning.reconciler.planning.plan_result import Prospect, Request
+
+
+def plan_import(reconciler: Reconciler, request: Request, name: ResourceId, place: str) -> Prospect:
+    """Plan to take over, as *name*, what is known as *place*; `Reconciler.act` does it.
+
+    Args:
+        reconciler: Joined for the infra.
+        request: The commit that asks for *name*.
+        name: The resource, which a manifest describes.
+        place: Its path, for a kind that is found by place; else the provider's own id.
+
+    Raises:
+        InvalidArgument: If it is not asked for, or recorded already, or elsewhere.
+        Blocked: If another owner has it, or it cannot become what is asked for in place.
+        ProviderError: If it is not there, or cannot be looked at.
+    """
+    prospect = reconciler.look(request)
+    resource = prospect.desired.resources.get(name)
+    if resource is None:
+        raise _describe_undesired(reconciler, name, place)
+    if name in prospect.recorded.records:
+        raise InvalidArgument(
+            f"{name} is managed already",
+            hint=f"`provisioning get {reconciler.infra} {name} -o yaml` shows it",
+        )
+    kind = reconciler.kinds[resource.kind]
+    seen = _look(reconciler, prospect, kind, name, place)
+    live = _check_free(reconciler, name, place, seen)
+    return replace(prospect, plan=_plan(reconciler, prospect, name, live))
+
+
+def _look(
+    reconciler: Reconciler, prospect: Prospect, kind: Kind, name: ResourceId, place: str
+) -> Observation:
+    if kind.recorded_only:
+        raise InvalidArgument(
+            f"a {kind.name} lives in the state log alone", hint="`provisioning apply` makes it"
+        )
+    if not kind.identity:
+        return _find(reconciler, kind, place)
+    places = compute_places(prospect.desired, prospect.recorded, reconciler.kinds)
+    wanted = places.current[name].attributes
+    said = " ".join(str(wanted.get(each)) for each in kind.identity)
+    if said != place:
+        raise InvalidArgument(
+            f"{name} is asked for at {said}, not at {place}",
+            hint=f"write {place} into its manifest, and commit it",
+            source=prospect.desired.resources[name].source,
+        )
+    return prospect.live.current[name]
+
+
+def _find(reconciler: Reconciler, kind: Kind, place: str) -> Observation:
+    provider = reconciler.providers[kind.provider]
+    if not isinstance(provider, Finds):
+        raise InvalidArgument(
+            f"provider {kind.provider!r} cannot take over a {kind.name}",
+            hint="let a run make it, and remove the other one",
+        )
+    return call_provider(provider, lambda: provider.find(kind.name, place))
+
+
+def _check_free(reconciler: Reconciler, name: ResourceId, place: str, seen: Observation) -> Present:
+    match seen:
+        case Absent():
+            raise ProviderError(
+                f"there is no {name.partition('/')[0]} {place}",
+                hint="`provisioning apply` makes what is asked for",
+            )
+        case Unreadable(reason):
+            raise ProviderError(f"{place} cannot be looked at: {reason}")
+    if seen.mark is None:
+        return seen
+    owner = seen.mark.owner
+    if owner == build_owner(reconciler.workspace, reconciler.infra, name):
+        hint = "`provisioning apply` takes it back"
+    elif owner.startswith(f"{reconciler.owner}/"):
+        hint = f"if it has a new name, write `moved: {{from: {seen.mark.resource}}}`"
+    else:
+        hint = "its owner must forget it first, and its mark must go"
+    raise Blocked(f"{place} belongs to {owner}", hint=hint)
+
+
+def _plan(reconciler: Reconciler, prospect: Prospect, name: ResourceId, live: Present) -> Plan:
+    """Plan as if it were ours already; the run then marks what it takes over."""
+    mark = Mark(build_owner(reconciler.workspace, reconciler.infra, name), RunId("0-import"), 0)
+    current = {**prospect.live.current, name: Present(live.attributes, mark)}
+    plan = compute_plan(
+        prospect.desired,
+        prospect.recorded,
+        LiveState(
+            current=current, elsewhere=prospect.live.elsewhere, leftovers=prospect.live.leftovers
+        ),
+        kinds=reconciler.kinds,
+        workspace=reconciler.workspace,
+        key=reconciler.key,
+    )
+    plan = narrow_plan(plan, [name])
+    return replace(plan, changes=tuple(_turn(each, name, live) for each in plan.changes))
+
+
+def _turn(change: PlannedChange, name: ResourceId, live: Present) -> PlannedChange:
+    if change.id != name:
+        return change
+    if change.action is not Action.ADOPT:
+        fields = ", ".join(sorted({each.path for each in change.fields if each.replaces}))
+        raise Blocked(
+            f"{name} cannot be taken over as it is: {fields} cannot be changed in place",
+            hint="write what is there into the manifest, and commit it",
+        )
+    return replace(change, reason="you ask to take it over", live=live)
+
+
+def _describe_undesired(reconciler: Reconciler, name: ResourceId, place: str) -> InvalidArgument:
+    kind = reconciler.kinds.get(name.partition("/")[0])
+    if kind is None:
+        return InvalidArgument(
+            f"no kind is called {name.partition('/')[0]!r}", hint="`provisioning schema` lists them"
+        )
+    seen: Observation = Absent()
+    if kind.identity:
+        target = Target(id=name, kind=kind.name, attributes={kind.identity[0]: place})
+        provider = reconciler.providers[kind.provider]
+        seen = observe_targets(provider, reconciler.owner, [target])[0]
+    elif not kind.recorded_only:
+        seen = _find(reconciler, kind, place)
+    hint = "write one, and commit it"
+    if isinstance(seen, Present):
+        hint += f":\n{render_manifest(kind, name, seen.attributes)}"
+    return InvalidArgument(f"no manifest of {reconciler.infra} asks for {name}", hint=hint)
+
+
+def render_manifest(kind: Kind, name: ResourceId, attributes: Mapping[str, Tree]) -> str:
+    """Return the manifest that asks for what is there."""
+    import yaml
+
+    from provisioning.core.model.resources import API_VERSION
+
+    known = set(kind.get_known_fields())
+    spec = {
+        key: value
+        for key, value in attributes.items()
+        if key in known and value is not None and not kind.get_field(key).computed
+    }
+    tree = {
+        "apiVersion": API_VERSION,
+        "kind": kind.name,
+        "metadata": {"name": name.partition("/")[2]},
+        "spec": spec,
+    }
+    return yaml.safe_dump(tree, sort_keys=False, allow_unicode=True)

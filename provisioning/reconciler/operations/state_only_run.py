@@ -1,0 +1,97 @@
+"""Runs that touch nothing in the world: they only put straight what the state log says is ours."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from provisioning.core.model.errors import InvalidArgument
+from provisioning.core.model.ids import ResourceId
+from provisioning.core.model.records import DONE, Begin, Change, Lock, Record, Result, Run
+from provisioning.core.plan.plan import Plan
+from provisioning.core.statelog.transitions import LogView, build_run_id, next_token
+from provisioning.localstore.journal import list_journals
+from provisioning.reconciler.cycle import Reconciler
+from provisioning.reconciler.execution.lease import Lease, render_time
+from provisioning.reconciler.refusals import describe_held
+
+
+def check_settled(reconciler: Reconciler, view: LogView) -> None:
+    """Make sure that no run is under way, and none that meant to change the world was cut off.
+
+    One that only put the state log straight left nothing to find out: it may be done again, and
+    must be, for a run in its place would remove what it was about to forget.
+
+    Raises:
+        LockHeld: If a run is under way, or somebody holds the lock.
+        InvalidArgument: If what a run did must be found out first.
+    """
+    if view.lock and (judgement := reconciler.judge(view.lock)).is_held:
+        raise describe_held(reconciler.infra, view.lock, judgement)
+    if not view.is_settled or list_journals(reconciler.journals):
+        raise InvalidArgument(
+            f"a run of {reconciler.infra} was cut off, and what it did is not recorded yet",
+            hint=f"`provisioning reconcile {reconciler.infra}` finishes it",
+        )
+
+
+def record_directly(
+    reconciler: Reconciler,
+    view: LogView,
+    plan: Plan,
+    records: Mapping[ResourceId, Record | None],
+    reason: str,
+) -> Run:
+    """Record *records* as a run that made the changes of *plan*, all of which are in the log alone.
+
+    Args:
+        reconciler: Joined for the infra.
+        view: The log that *plan* was computed from.
+        plan: What was shown.
+        records: The new record of each resource, None for one that is forgotten.
+        reason: Why, for the state log.
+
+    Raises:
+        HeadMoved: If the log is no longer at *view*; nothing was written.
+    """
+    check_settled(reconciler, view)
+    token = next_token(view)
+    name = build_run_id(token, reconciler.nonce())
+    now = render_time(reconciler.clocks.wall())
+    begin = Begin(
+        run=name,
+        actor=reconciler.holder.user,
+        reason=reason,
+        commit=plan.commit,
+        digest=plan.digest,
+        started_at=now,
+    )
+    lock = reconciler.settings.lock_ttl and Lock(
+        token=token,
+        holder=reconciler.holder,
+        reason=reason,
+        acquired_at=now,
+        renewed_at=now,
+        ttl=reconciler.settings.lock_ttl,
+        run=name,
+    )
+    lease = Lease(reconciler.log, view, lock or None, begin, reconciler.clocks)
+    run = Run(
+        run=name,
+        actor=begin.actor,
+        reason=reason,
+        commit=plan.commit,
+        digest=plan.digest,
+        result=Result.DONE,
+        base=view.run.base if view.run and view.run.commit == plan.commit else None,
+        started_at=now,
+        finished_at=render_time(reconciler.clocks.wall()),
+        changes=tuple(
+            Change(id=it.id, action=it.action, outcome=DONE[it.action], reason=it.reason)
+            for it in plan.changes
+        ),
+    )
+    try:
+        lease.record(run, records)
+    finally:
+        lease.close()
+    return run

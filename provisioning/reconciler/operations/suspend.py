@@ -1,0 +1,88 @@
+"""Suspends and resumes: asks runs to leave an infra, or some of its resources, alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from provisioning.core.model.errors import HeadMoved, InvalidArgument
+from provisioning.core.model.ids import ResourceId
+from provisioning.core.model.records import Lock, Suspension, Suspensions
+from provisioning.core.policy.conflicts import REACH, find_fights
+from provisioning.core.policy.suspensions import with_resumption, with_suspension
+from provisioning.core.statelog.lock_expiry import Judgement
+from provisioning.core.statelog.transitions import (
+    EntryKind,
+    LogView,
+    compute_suspension,
+    next_token,
+)
+from provisioning.gitstore.statelog.git_statelog import StateLog
+from provisioning.reconciler.refusals import describe_held
+
+ATTEMPTS = 8
+
+
+def suspend(
+    log: StateLog,
+    name: ResourceId | None,
+    suspension: Suspension,
+    *,
+    judge: Callable[[Lock], Judgement],
+) -> LogView:
+    """Suspend *name*, or the whole infra; one that is suspended already gets the new terms.
+
+    Raises:
+        LockHeld: If a run is under way, or somebody holds the lock.
+    """
+    reason = f": {suspension.reason}" if suspension.reason else ""
+    story = f"{name or log.infra}{reason}"
+
+    def change(view: LogView) -> Suspensions:
+        return with_suspension(view.suspended, name, suspension)
+
+    return _write(log, change, EntryKind.SUSPEND, story, suspension.by, judge)
+
+
+def resume(
+    log: StateLog, name: ResourceId | None, actor: str, *, judge: Callable[[Lock], Judgement]
+) -> LogView:
+    """End the suspension of *name*, or of the whole infra.
+
+    If *name* is fought over, runs put it back again from now on.
+
+    Raises:
+        InvalidArgument: If it is neither suspended nor fought over.
+        LockHeld: If a run is under way, or somebody holds the lock.
+    """
+    suspended = log.read().suspended
+    fights = find_fights(log.read_history(REACH), suspended, [name]) if name else {}
+    if not fights and ((name not in suspended.resources) if name else (suspended.infra is None)):
+        raise InvalidArgument(
+            f"{name or log.infra} is not suspended", hint="`provisioning status` tells what is"
+        )
+
+    def change(view: LogView) -> Suspensions:
+        ended = with_suspension(view.suspended, name, None)
+        return with_resumption(ended, fights, next_token(view)) if fights else ended
+
+    return _write(log, change, EntryKind.RESUME, name or log.infra, actor, judge)
+
+
+def _write(
+    log: StateLog,
+    change: Callable[[LogView], Suspensions],
+    kind: EntryKind,
+    story: str,
+    actor: str,
+    judge: Callable[[Lock], Judgement],
+) -> LogView:
+    for attempt in range(ATTEMPTS):
+        view = log.read()
+        if view.lock and (judgement := judge(view.lock)).is_held:
+            raise describe_held(log.infra, view.lock, judgement)
+        try:
+            return log.append(view, compute_suspension(view, change(view), kind, story, actor))
+        except HeadMoved:
+            if attempt == ATTEMPTS - 1:
+                raise
+    raise AssertionError("unreachable")

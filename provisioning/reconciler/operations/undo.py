@@ -1,0 +1,185 @@
+"""Undoes a run: the desired state before it, brought back as a new commit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import msgspec
+
+from provisioning.core.model.errors import InvalidArgument, PlanChanged, Source
+from provisioning.core.model.ids import CommitId, ResourceId
+from provisioning.core.model.records import Run
+from provisioning.core.model.resources import Resource
+from provisioning.core.statelog.transitions import RUN
+from provisioning.gitstore.repository.revert import (
+    compute_reverted,
+    list_changed_paths,
+    write_revert,
+)
+from provisioning.gitstore.statelog.entries import walk_entries
+from provisioning.reconciler.explain.checkout import Checkout
+from provisioning.reconciler.explain.replay import Begun
+
+SHARED = ("config/", "secrets/", "extensions/")
+"""Folders of the workspace that are a part of every infra's desired state."""
+
+NOWHERE = Source("", 0)
+
+
+class Undoing(msgspec.Struct, frozen=True, kw_only=True):
+    """The commit that undoes a run, which no branch has yet.
+
+    `paths` are the files it brings back; `shared` those of them that other infras read too;
+    `trailer` is the line of its message that names the run.
+    """
+
+    commit: CommitId
+    before: CommitId
+    paths: tuple[str, ...]
+    message: str
+    trailer: str
+
+    @property
+    def shared(self) -> tuple[str, ...]:
+        """The files that other infras read too."""
+        return tuple(path for path in self.paths if path.startswith(SHARED))
+
+
+def prepare_undo(
+    infra: str, begun: Begun, previous: Run | None, *, then: Checkout, old: Checkout, now: Checkout
+) -> Undoing:
+    """Write the commit that brings back the desired state of *infra* before *begun*.
+
+    Args:
+        infra: The infra.
+        begun: The run.
+        previous: The run before it.
+        then: What the run applied.
+        old: What *previous* had applied.
+        now: The newest desired state.
+
+    Raises:
+        InvalidArgument: If there is nothing to bring back.
+        PlanChanged: If resources that the run changed were changed again since.
+    """
+    number = begun.begin.run.partition("-")[0]
+    shown = f"`provisioning replay {infra} {number}` shows what it did"
+    if previous is None:
+        raise InvalidArgument(
+            f"run {number} was the first of {infra}: nothing was desired before it", hint=shown
+        )
+    paths = _list_paths(infra, then, old)
+    if not paths:
+        raise InvalidArgument(
+            f"run {number} changed nothing that Git asks of {infra}: it did so at "
+            f"{then.commit[:10]}, after {old.commit[:10]}",
+            hint=shown,
+        )
+    _check_resources(infra, number, begun, then=then, old=old, now=now)
+    prefix = now.prefix
+    reverted = compute_reverted(
+        now.repository,
+        [prefix + path for path in paths],
+        before=old.commit,
+        after=then.commit,
+        head=now.commit,
+    )
+    if reverted.conflicts:
+        names = ", ".join(path.removeprefix(prefix) for path in reverted.conflicts)
+        raise _refuse(f"{names} changed since run {number}, at the same lines", then, old, paths)
+    if reverted.tree == now.repository.find_id(now.commit, ""):
+        raise InvalidArgument(
+            f"{infra} is asked for as it was before run {number} already",
+            hint=f"`provisioning reconcile {infra}` applies it",
+        )
+    subject = then.repository.read_commit(then.commit).subject
+    trailer = f"Undoes-Run: {infra} {begun.begin.run}"
+    message = (
+        f"Undo run {number} of {infra}: {subject}\n\n"
+        f"Brings back what was desired at {old.commit[:10]}.\n\n{trailer}\n"
+    )
+    return Undoing(
+        commit=write_revert(now.repository, reverted.tree, now.commit, message),
+        before=old.commit,
+        paths=tuple(paths),
+        message=message,
+        trailer=trailer,
+    )
+
+
+def _list_paths(infra: str, then: Checkout, old: Checkout) -> list[str]:
+    """Return the files that changed and are a part of the desired state of *infra*."""
+    named = {path for each in (then, old) for path in _list_named(each, infra)}
+    changed = list_changed_paths(then.repository, old.commit, then.commit)
+    below = (path.removeprefix(then.prefix) for path in changed if path.startswith(then.prefix))
+    return [
+        path for path in below if path.startswith((f"infra/{infra}/", *SHARED)) or path in named
+    ]
+
+
+def _list_named(checkout: Checkout, infra: str) -> Iterator[str]:
+    for resource in checkout.read_resources(infra).values():
+        yield from checkout.kinds[resource.kind].get_file_paths(resource.spec)
+
+
+def _check_resources(
+    infra: str, number: str, begun: Begun, *, then: Checkout, old: Checkout, now: Checkout
+) -> None:
+    """Refuse if what the run changed is asked for otherwise by now."""
+    changed = set(find_changed(old.read_resources(infra), then.read_resources(infra)))
+    since = set(find_changed(then.read_resources(infra), now.read_resources(infra)))
+    undone = set(find_changed(old.read_resources(infra), now.read_resources(infra)))
+    names = sorted(changed & since & undone)
+    if not names:
+        return
+    told = "; ".join(_tell_change(name, infra, now) for name in names)
+    later = _find_later(infra, begun, names, now)
+    hint = f"undo run {later} first, or " if later else ""
+    raise PlanChanged(
+        f"{len(names)} of the resources of run {number} changed again since: {told}",
+        hint=f"{hint}bring them back by hand: "
+        f"git diff {then.commit[:10]} {old.commit[:10]} -- infra/{infra}",
+    )
+
+
+def find_changed(
+    one: Mapping[ResourceId, Resource], other: Mapping[ResourceId, Resource]
+) -> Iterator[ResourceId]:
+    """Yield what is asked for in one of two desired states only, or otherwise; places aside."""
+    for name in sorted(one.keys() | other.keys()):
+        if name not in one or name not in other or _strip(one[name]) != _strip(other[name]):
+            yield name
+
+
+def _strip(resource: Resource) -> Resource:
+    holes = tuple(msgspec.structs.replace(each, line=0) for each in resource.templated)
+    return msgspec.structs.replace(resource, source=NOWHERE, lines={}, templated=holes)
+
+
+def _tell_change(name: ResourceId, infra: str, now: Checkout) -> str:
+    resource = now.read_resources(infra).get(name)
+    if resource is None:
+        return f"{name} (removed)"
+    by = now.find_last_author(resource.source.file)
+    return f"{name} ({by.commit[:10]} {by.author}: {by.subject})" if by else str(name)
+
+
+def _find_later(infra: str, begun: Begun, names: Sequence[str], now: Checkout) -> str | None:
+    """Return the number of the newest run that changed one of *names* for another commit."""
+    head = now.repository.read_ref(f"refs/heads/provisioning/{infra}")
+    for entry in walk_entries(now.repository, head):
+        if entry.trailers.get("Run-Id") == begun.begin.run:
+            return None
+        data = now.repository.read_file(entry.id, RUN) if entry.is_record else None
+        run = msgspec.json.decode(data, type=Run) if data else None
+        if run and run.commit != begun.begin.commit and {it.id for it in run.changes} & {*names}:
+            return run.number
+    return None
+
+
+def _refuse(what: str, then: Checkout, old: Checkout, paths: Sequence[str]) -> PlanChanged:
+    return PlanChanged(
+        what,
+        hint="bring them back by hand: "
+        f"git diff {then.commit[:10]} {old.commit[:10]} -- {' '.join(paths)}",
+    )

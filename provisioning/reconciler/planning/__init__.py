@@ -1,0 +1,1 @@
+"""Planning: compile the manifests, observe the world, compute the plan."""

@@ -1,0 +1,120 @@
+"""Looks at the other infras of a workspace, as far as resources move between them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import Protocol
+
+import msgspec
+
+from provisioning.core.model.cross_infra_moves import Handover, Origin
+from provisioning.core.model.errors import InvalidManifest, ProvisioningError
+from provisioning.core.model.ids import CommitId, ResourceId
+from provisioning.core.model.resources import Resource
+from provisioning.core.model.values import find_nearest
+from provisioning.gitstore.statelog.git_statelog import StateLog
+
+
+class Neighbours(Protocol):
+    """Tells of the other infras."""
+
+    def find_origins(
+        self, commit: CommitId, resources: Iterable[Resource]
+    ) -> Mapping[ResourceId, Origin]:
+        """Return, for those of *resources* that come from another infra, what that recorded."""
+
+    def find_handovers(
+        self, commit: CommitId, names: Collection[ResourceId]
+    ) -> Mapping[ResourceId, Handover]:
+        """Return, for those of *names* that another infra asks for at *commit*, how that stands."""
+
+
+class Claims(Protocol):
+    """Read what infras ask for; `Compiler` is the implementation that reads Git."""
+
+    def list_infras(self, commit: CommitId) -> list[str]:
+        """Return the names of the infras at *commit*."""
+
+    def compile(self, commit: CommitId, infra: str) -> list[Resource]:
+        """Return what *infra* asks for at *commit*."""
+
+    def list_claims(self, commit: CommitId, infra: str) -> list[Resource]:
+        """Return what *infra* asks for at *commit* that comes from another one."""
+
+
+class Neighbourhood(msgspec.Struct, frozen=True, kw_only=True):
+    """The other infras, by their manifests and state logs."""
+
+    infra: str
+    claims: Claims
+    open_log: Callable[[str], StateLog]
+
+    def find_origins(
+        self, commit: CommitId, resources: Iterable[Resource]
+    ) -> Mapping[ResourceId, Origin]:
+        """See `Neighbours.find_origins`."""
+        found: dict[ResourceId, Origin] = {}
+        for resource in resources:
+            if resource.moved_infra is None or resource.moved_from is None:
+                continue
+            log = self.open_log(resource.moved_infra)
+            view = log.read_local()
+            if view.head is None:
+                self._check_infra(commit, resource)
+                continue
+            record = log.open_records(view).get(resource.moved_from)
+            if record is None:
+                continue
+            infra = resource.moved_infra
+            trouble, hint = "", f"`provisioning reconcile {infra}` goes first"
+            if view.is_cut_off:
+                trouble = f"a run of {infra} has begun and not ended"
+            elif there := self._find_defined(commit, infra, resource.moved_from):
+                trouble = f"{infra} still defines {resource.moved_from} at {there.source}"
+                hint = "remove `moved`, or the old definition"
+            found[resource.id] = Origin(infra=infra, record=record, trouble=trouble, hint=hint)
+        return found
+
+    def _check_infra(self, commit: CommitId, resource: Resource) -> None:
+        """Refuse a slip in the infra's name: what is moved from nowhere would be made anew."""
+        known = self.claims.list_infras(commit)
+        if resource.moved_infra in known:
+            return
+        nearest = find_nearest(str(resource.moved_infra), known)
+        raise InvalidManifest(
+            f"{resource.id} says it was in infra {resource.moved_infra!r}, and there is none",
+            hint=f"did you mean {nearest!r}?" if nearest else "remove `moved`",
+            source=resource.source,
+        )
+
+    def _find_defined(self, commit: CommitId, infra: str, name: ResourceId) -> Resource | None:
+        if infra not in self.claims.list_infras(commit):
+            return None
+        found = self.claims.compile(commit, infra)
+        return next((each for each in found if each.id == name), None)
+
+    def find_handovers(
+        self, commit: CommitId, names: Collection[ResourceId]
+    ) -> Mapping[ResourceId, Handover]:
+        """See `Neighbours.find_handovers`; where an infra cannot be read, it may ask for any."""
+        found: dict[ResourceId, Handover] = {}
+        for infra in self.claims.list_infras(commit) if names else ():
+            if infra == self.infra:
+                continue
+            try:
+                claims = self.claims.list_claims(commit, infra)
+            except ProvisioningError:  # its own run tells what is wrong with it
+                unknown = Handover(infra=infra, name=None, is_taken=False)
+                found = {**dict.fromkeys(names, unknown), **found}
+                continue
+            wanted = [each for each in claims if each.moved_infra == self.infra]
+            for claim in (each for each in wanted if each.moved_from in names):
+                log = self.open_log(infra)
+                record = log.open_records(log.read_local()).get(claim.id)
+                found[ResourceId(str(claim.moved_from))] = Handover(
+                    infra=infra,
+                    name=claim.id,
+                    is_taken=record is not None,
+                    source=claim.source,
+                )
+        return found

@@ -1,0 +1,76 @@
+"""Keeps what is settled for the next look: after a look, and after a run that did it all."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from pathlib import Path
+
+import msgspec
+from msgspec.structs import replace
+
+from provisioning.core.model.ids import ResourceId
+from provisioning.core.model.kinds import Kind
+from provisioning.core.model.records import Record
+from provisioning.core.model.resources import Resource
+from provisioning.core.model.states import RecordedState
+from provisioning.core.plan.plan import Plan
+from provisioning.core.plan.plan_cache import Settlement, compute_settlement
+from provisioning.gitstore.statelog.recorded import Records
+from provisioning.localstore.plan_cache import save_settlement
+
+
+class Settling(msgspec.Struct, frozen=True, kw_only=True):
+    """What a look saw, of which some is settled: see `core.plan.plan_cache.compute_settlement`.
+
+    `path` is the file that keeps it; it may vanish at any time.
+    """
+
+    base: Settlement
+    seen: Collection[ResourceId]
+    resources: Collection[Resource]
+    kinds: Mapping[str, Kind]
+    path: Path
+
+    def keep(self, recorded: RecordedState, plan: Plan) -> None:
+        """Keep what *plan*, computed from *recorded*, leaves alone."""
+        settlement = compute_settlement(
+            self.base,
+            self.seen,
+            resources=self.resources,
+            recorded=recorded,
+            plan=plan,
+            kinds=self.kinds,
+        )
+        if is_worthwhile(settlement, len(settlement.unsettled)):
+            save_settlement(self.path, settlement)
+
+    def keep_after(
+        self,
+        recorded: RecordedState,
+        plan: Plan,
+        changed: Mapping[ResourceId, Record | None],
+        records: Records,
+    ) -> None:
+        """Keep what is left alone after a run of *plan* in which nothing failed.
+
+        That a second run of the same commit plans nothing is promised, so it need not be tried.
+
+        Args:
+            recorded: What *plan* was computed from.
+            plan: What was done.
+            changed: The records that were written; None where one is gone.
+            records: All that is recorded now.
+        """
+        kept = {**recorded.records, **changed}
+        after = {name: record for name, record in kept.items() if record is not None}
+        base = msgspec.structs.replace(self.base, records=records.id, recorded=len(after))
+        done = {*plan.unchanged, *(changed.keys() & after.keys())}
+        replace(self, base=base).keep(
+            RecordedState(head=records.head, records=after),
+            replace(plan, unchanged=tuple(sorted(done))),
+        )
+
+
+def is_worthwhile(settlement: Settlement, unsettled: int) -> bool:
+    """Tell whether leaving out what is settled spares more than it costs."""
+    return unsettled < len(settlement.settled)

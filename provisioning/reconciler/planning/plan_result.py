@@ -1,0 +1,111 @@
+"""What a cycle is asked, what it sees, and what it reports. Values only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from provisioning.core.model.ids import CommitId, ResourceId
+from provisioning.core.model.records import Result, Run
+from provisioning.core.model.states import DesiredState, LiveState, RecordedState
+from provisioning.core.model.values import Digest
+from provisioning.core.plan.plan import Plan
+from provisioning.core.policy.approvals import Reviewed
+from provisioning.core.policy.budgets import UNLIMITED, Budget
+from provisioning.core.policy.gates import Verdict
+from provisioning.core.scheduling.rate_limits import Limits
+from provisioning.core.statelog.lock_expiry import Judgement
+from provisioning.core.statelog.transitions import LogView
+from provisioning.reconciler.planning.plan_cache import Settling
+
+if TYPE_CHECKING:
+    from provisioning.core.policy.windows import Window
+
+
+class Request(msgspec.Struct, frozen=True, kw_only=True):
+    """What is asked of a cycle.
+
+    `digest` is the plan that was approved; another plan is not applied. `allow` are the
+    codes of gates that may be passed. `base` is what of the branch is in a *commit* that is
+    on no branch yet, as of a pull request before its merge. `corrects` are the resources whose
+    drift is corrected, whatever their manifests say.
+    """
+
+    commit: CommitId
+    reason: str
+    targets: Sequence[str] = ()
+    excludes: Sequence[str] = ()
+    allow: Sequence[str] = ()
+    digest: Digest | None = None
+    base: CommitId | None = None
+    corrects: frozenset[ResourceId] = frozenset()
+
+
+class Prospect(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything a look at the three states gave; nothing has been changed by it.
+
+    The states hold what the plan changes and what this depends on: see `looking.Sight`, also
+    for `settling`.
+    """
+
+    plan: Plan
+    verdicts: tuple[Verdict, ...]
+    desired: DesiredState
+    recorded: RecordedState
+    live: LiveState
+    view: LogView
+    judgement: Judgement | None
+    reviewed: Reviewed | None = None
+    journals: list[Path] = msgspec.field(default_factory=list)
+    settling: Settling | None = None
+
+    @property
+    def has_work(self) -> bool:
+        """Whether there is anything to apply, or to put straight in the state log."""
+        return bool(self.plan.changes) or (
+            self._is_log_behind and not (self.judgement and self.judgement.is_held)
+        )
+
+    @property
+    def _is_log_behind(self) -> bool:
+        """Whether the log tells of a run that was cut off or failed, and all is well by now."""
+        run = self.view.run
+        has_failed = run is not None and run.result is not Result.DONE
+        return self.view.is_cut_off or (has_failed and not self.plan.blocked)
+
+
+class Conclusion(StrEnum):
+    """How a cycle ended."""
+
+    UNCHANGED = "unchanged"
+    APPLIED = "applied"
+    FAILED = "failed"
+    BLOCKED = "blocked"
+    INTERRUPTED = "interrupted"
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """What a cycle found and did; `run` is None if it wrote nothing."""
+
+    conclusion: Conclusion
+    prospect: Prospect
+    run: Run | None = None
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """What a cycle is told by the configuration.
+
+    `lock_ttl` is in seconds, None for the lock backend that keeps no lock; `timeout` is the
+    seconds one call to a provider may take; `budget` is what a run may take away unasked;
+    `windows` say when it may change something.
+    """
+
+    lock_ttl: float | None
+    timeout: float
+    limits: Limits
+    budget: Budget = UNLIMITED
+    windows: tuple[Window, ...] = ()

@@ -1,0 +1,89 @@
+"""Reconciles many infras: each after those it refers to, independent ones side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+
+import msgspec
+
+from provisioning.core.infras.order import Needs, order_infras
+from provisioning.core.model.errors import ProvisioningError
+from provisioning.reconciler.planning.plan_result import Conclusion, Report
+
+GOOD = frozenset({Conclusion.UNCHANGED, Conclusion.APPLIED})
+"""The conclusions after which those that refer to an infra may go on."""
+
+
+class Swept(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of one infra: its report, or the error, or whose trouble kept it waiting."""
+
+    infra: str
+    report: Report | None = None
+    error: ProvisioningError | None = None
+    waits_for: str | None = None
+
+    @property
+    def is_good(self) -> bool:
+        """Whether those that refer to it may go on."""
+        return self.report is not None and self.report.conclusion in GOOD
+
+
+def sweep(
+    needs: Needs,
+    run: Callable[[str], Report],
+    *,
+    parallelism: int,
+    is_stopped: Callable[[], bool] = lambda: False,
+) -> Iterator[Swept]:
+    """Run every infra of *needs*, and yield each as soon as it has ended.
+
+    An infra whose upstream did not come out well is not touched. What an infra raises is its
+    own end, and no other's; what is not ours goes on from here.
+
+    Args:
+        needs: Which infras refer to which; without rings.
+        run: Reconciles one infra; called from threads.
+        parallelism: How many run at once.
+        is_stopped: Asked before each; nothing new is begun then.
+    """
+    waiting = order_infras(needs)
+    ended: dict[str, Swept] = {}
+    running: dict[Future[Report], str] = {}
+    with ThreadPoolExecutor(max(parallelism, 1)) as pool:
+        while waiting or running:
+            yield from _skip(waiting, needs, ended)
+            if is_stopped():
+                waiting.clear()
+            for infra in _list_ready(waiting, needs, ended):
+                if len(running) < parallelism:
+                    waiting.remove(infra)
+                    running[pool.submit(run, infra)] = infra
+            if not running:
+                continue
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                infra = running.pop(future)
+                ended[infra] = _conclude(infra, future)
+                yield ended[infra]
+
+
+def _skip(waiting: list[str], needs: Needs, ended: dict[str, Swept]) -> Iterator[Swept]:
+    for infra in list(waiting):
+        upstream = [ended[each] for each in needs[infra] if each in ended]
+        bad = next((each for each in upstream if not each.is_good), None)
+        if bad is not None:
+            waiting.remove(infra)
+            ended[infra] = Swept(infra=infra, waits_for=bad.infra)
+            yield ended[infra]
+
+
+def _list_ready(waiting: list[str], needs: Needs, ended: dict[str, Swept]) -> list[str]:
+    good = {infra for infra, swept in ended.items() if swept.is_good}
+    return [infra for infra in waiting if good.issuperset(needs[infra])]
+
+
+def _conclude(infra: str, future: Future[Report]) -> Swept:
+    try:
+        return Swept(infra=infra, report=future.result())
+    except ProvisioningError as exc:
+        return Swept(infra=infra, error=exc)

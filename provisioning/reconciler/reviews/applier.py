@@ -1,0 +1,123 @@
+"""Applies what pull requests ask for: after their merge, or before it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from provisioning.core.model.errors import Blocked, PlanChanged
+from provisioning.core.model.ids import CommitId
+from provisioning.core.model.values import Digest
+from provisioning.core.policy.review_records import ReviewRecord
+from provisioning.core.reviews.drift_pulls import DriftPlace
+from provisioning.core.reviews.findings import InfraReview, PullReview
+from provisioning.core.reviews.forge import Forge, State
+from provisioning.gitstore.repository.merge import Merge
+from provisioning.reconciler.cycle import Reconciler
+from provisioning.reconciler.planning.plan_result import Conclusion, Report, Request
+
+GOOD = frozenset({Conclusion.APPLIED, Conclusion.UNCHANGED})
+
+
+class Applier(msgspec.Struct, frozen=True, kw_only=True):
+    """Applies pull requests.
+
+    Args:
+        forge: Merges them, and knows who approved.
+        build_reconciler: Joins the reconciler of an infra at a commit; the second for a commit
+            that is under review itself.
+        read_base: Returns the newest commit of the branch.
+        merge: Returns what the branch would be with a commit merged into it.
+        approvals: How many people must have approved before an apply that merges.
+    """
+
+    forge: Forge
+    build_reconciler: Callable[[str, CommitId], Reconciler]
+    build_early: Callable[[str, CommitId], Reconciler]
+    read_base: Callable[[], CommitId]
+    merge: Callable[[CommitId, CommitId], Merge]
+    approvals: int
+
+    def apply(
+        self, review: PullReview, record: ReviewRecord | None, infras: Sequence[str]
+    ) -> list[Report]:
+        """Apply *infras* of what *review* is of, of which *record* was shown.
+
+        Raises:
+            Blocked: If something is missing before it may be applied.
+            PlanChanged: If it is no longer what was shown.
+        """
+        number = review.pull.number
+        if review.drift:
+            return [self._put_back(review.drift, number)]
+        if review.pull.merged:
+            commit = self.read_base()
+            request = Request(commit=commit, reason=f"pull request #{number}")
+            return [self.build_reconciler(each, commit).reconcile(request) for each in infras]
+        if not review.applies_first:
+            raise Blocked(
+                f"#{number} is not merged, and here the merge applies",
+                hint="merge it, or set review.apply to before-merge",
+            )
+        self._check(review, record)
+        return self._apply_and_merge(review, infras)
+
+    def _put_back(self, drift: DriftPlace, number: int) -> Report:
+        """Apply what the branch asks for to the one resource; nothing of the pull request is."""
+        commit = self.read_base()
+        request = Request(
+            commit=commit,
+            reason=f"drift, pull request #{number}",
+            targets=(drift.id,),
+            corrects=frozenset({drift.id}),
+        )
+        return self.build_reconciler(drift.infra, commit).reconcile(request)
+
+    def _check(self, review: PullReview, record: ReviewRecord | None) -> None:
+        pull = review.pull
+        if not review.is_trusted or review.state is not State.SUCCESS:
+            raise Blocked(f"#{pull.number}: {review.headline}", hint="its comment tells more")
+        missing = self.approvals - self.forge.count_approvals(pull.number, pull.head)
+        if missing > 0:
+            raise Blocked(
+                f"#{pull.number} has not been approved at {pull.head[:10]}",
+                hint="somebody else than its author approves it by a review",
+            )
+        shown = {each.infra: each.digest for each in record.plans} if record else {}
+        changed = [
+            each.infra for each in review.infras if _get_digest(each) != shown.get(each.infra)
+        ]
+        if record is None or record.head != pull.head or changed:
+            names = ", ".join(changed) or "its branch has moved"
+            raise PlanChanged(
+                f"what #{pull.number} would do is not what was shown: {names}",
+                hint="read the new plan, and ask again",
+            )
+
+    def _apply_and_merge(self, review: PullReview, infras: Sequence[str]) -> list[Report]:
+        pull = review.pull
+        base = self.read_base()
+        merge = self.merge(base, pull.head)
+        if merge.commit is None:
+            raise Blocked(f"#{pull.number} conflicts with its base", hint="rebase it")
+        reports = [
+            self.build_early(each.infra, merge.commit).reconcile(
+                Request(
+                    commit=merge.commit,
+                    base=base,
+                    reason=f"pull request #{pull.number}",
+                    digest=_get_digest(each),
+                )
+            )
+            for each in review.infras
+            if each.infra in infras
+        ]
+        left = [each for each in review.infras if each.infra not in infras and each.calls]
+        if not left and all(each.conclusion in GOOD for each in reports):
+            self.forge.merge_pull(pull.number, pull.head)
+        return reports
+
+
+def _get_digest(review: InfraReview) -> Digest | None:
+    return review.plan.digest if review.plan else None

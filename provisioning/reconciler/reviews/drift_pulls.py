@@ -1,0 +1,243 @@
+"""Keeps one open pull request for each drift that its manifest wants one for, and no other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+import msgspec
+
+from provisioning.core.model.errors import HeadMoved, ProvisioningError
+from provisioning.core.model.ids import CommitId, ResourceId
+from provisioning.core.model.records import Action
+from provisioning.core.model.resources import DriftPolicy, Resource
+from provisioning.core.model.values import compute_digest
+from provisioning.core.plan.plan import Drifted
+from provisioning.core.reviews.drift_acceptance import accept_drift
+from provisioning.core.reviews.drift_pulls import (
+    GONE,
+    Accepting,
+    DriftNote,
+    DriftPlace,
+    find_drift,
+    render_body,
+    render_drift,
+    render_goodbye,
+    render_title,
+)
+from provisioning.core.reviews.findings import Exposure
+from provisioning.core.reviews.forge import Forge, PullRequest
+from provisioning.gitstore.branches.drift_branches import DriftBranch, DriftBranches
+from provisioning.gitstore.repository.repository import Repository
+from provisioning.reconciler.execution.lease import render_time
+from provisioning.reconciler.planning.plan_result import Prospect
+
+ATTEMPTS = 5
+"""How often it is begun anew because somebody else did the same."""
+
+
+class Found(msgspec.Struct, frozen=True, kw_only=True):
+    """What a look at an infra found: its drifts, and what can still have one."""
+
+    infra: str
+    commit: CommitId
+    drifted: tuple[Drifted, ...] = ()
+    blocked: frozenset[ResourceId] = frozenset()
+    resources: Mapping[ResourceId, Resource]
+
+    def is_watched(self, name: ResourceId) -> bool:
+        """Tell whether the resource is still wanted, with pull requests for its drift."""
+        resource = self.resources.get(name)
+        return resource is not None and resource.lifecycle.drift is DriftPolicy.PR
+
+
+class Drifter(msgspec.Struct, frozen=True, kw_only=True):
+    """Opens, rewrites and closes pull requests about drift; what is right is not written again.
+
+    Args:
+        forge: Has the pull requests.
+        branches: Has their branches.
+        repository: Has the commits.
+        branch: The branch that desired state is read from.
+        list_infras: Names the infras of a commit.
+        compile: Reads the manifests of an infra at a commit, and nothing else.
+        look: Plans an infra at a commit; no review counts.
+        expose: Returns the credentials in a file, and sees to it that they are shown nowhere.
+        redact: Removes secrets from texts.
+    """
+
+    forge: Forge
+    branches: DriftBranches
+    repository: Repository
+    branch: str
+    list_infras: Callable[[CommitId], list[str]]
+    compile: Callable[[CommitId, str], Sequence[Resource]]
+    look: Callable[[str, CommitId], Prospect]
+    expose: Callable[[str, bytes], Iterable[Exposure]]
+    redact: Callable[[str], str]
+
+    def keep_all(self) -> list[ProvisioningError]:
+        """Look at every infra that can have a drift of this kind, and keep what it needs.
+
+        Returns:
+            Why infras could not be looked at; their pull requests stay as they are.
+        """
+        commit, problems = self._fetch(), []
+        known = self.list_infras(commit)
+        gone = {each.infra for each in self.branches.list_places()} - {*known}
+        found = [Found(infra=each, commit=commit, resources={}) for each in sorted(gone)]
+        for infra in known:
+            try:
+                if self._can_drift(infra, commit):
+                    found.append(build_found(self.look(infra, commit)))
+            except ProvisioningError as exc:
+                problems.append(exc)
+        self.keep(found)
+        return problems
+
+    def keep_infra(self, infra: str) -> None:
+        """Look at *infra* anew, and keep what it needs."""
+        self.keep([build_found(self.look(infra, self._fetch()))])
+
+    def keep(self, found: Sequence[Found]) -> None:
+        """Let the open pull requests be those that *found* asks for.
+
+        Raises:
+            HeadMoved: If somebody else wrote the same at the same time, each time.
+        """
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                return self._keep(found)
+            except HeadMoved:
+                if attempt == ATTEMPTS:
+                    raise
+                self._fetch()
+        raise AssertionError  # the last attempt returns or raises
+
+    def _fetch(self) -> CommitId:
+        self.branches.fetch(self.branch)
+        commit = self.repository.read_ref(f"refs/heads/{self.branch}")
+        if commit is None:
+            raise AssertionError  # a workspace at a forge has its branch there
+        return commit
+
+    def _can_drift(self, infra: str, commit: CommitId) -> bool:
+        has_branch = any(each.infra == infra for each in self.branches.list_places())
+        resources = () if has_branch else self.compile(commit, infra)
+        return has_branch or any(each.lifecycle.drift is DriftPolicy.PR for each in resources)
+
+    def _keep(self, found: Sequence[Found]) -> None:
+        there = self.branches.list_places()
+        if not there and not any(each.drifted for each in found):
+            return
+        pulls = self._list_pulls()
+        for each in found:
+            for drifted in each.drifted:
+                place = DriftPlace(each.infra, drifted.id)
+                self._keep_open(place, each, drifted, pulls.get(place))
+            kept = each.blocked | {it.id for it in each.drifted}
+            for place in there:
+                if place.infra == each.infra and place.id not in kept:
+                    is_watched = each.is_watched(place.id)
+                    self._close(place, pulls.get(place), is_watched=is_watched)
+
+    def _list_pulls(self) -> dict[DriftPlace, PullRequest]:
+        pulls = [each for each in self.forge.list_open_pulls() if each.base_branch == self.branch]
+        return {place: each for each in pulls if (place := find_drift(each))}
+
+    # One that is wanted
+
+    def _keep_open(
+        self, place: DriftPlace, found: Found, drifted: Drifted, pull: PullRequest | None
+    ) -> None:
+        since, accepting = self._keep_branch(place, found, drifted)
+        body = self.redact(render_body(place, drifted, since, accepting))
+        if pull is None:
+            self.forge.create_pull(place.branch, self.branch, render_title(place), body)
+        elif pull.body.strip() != body.strip():
+            self.forge.update_pull(pull.number, body)
+
+    def _keep_branch(
+        self, place: DriftPlace, found: Found, drifted: Drifted
+    ) -> tuple[str, Accepting]:
+        """Let the branch hold what accepts the drift; return since when that is seen, and how."""
+        old = self.branches.read(place)
+        since = _read_since(old) or render_time(self.branches.now())
+        is_merged = old is not None and self.repository.is_ancestor(old.head, found.commit)
+        if old and not old.is_ours and not is_merged:
+            return since, Accepting.TAKEN_OVER
+        files = self._edit(found, drifted)
+        digest = compute_digest(self.redact(render_drift(drifted)))
+        note = DriftNote(digest=digest, since=since)
+        new = self.branches.build_commit(place, found.commit, files, note)
+        if not self._is_there(old, note, found.commit, new):
+            if files and not self._is_accepted(found.infra, new, drifted.id):
+                files = {}
+                new = self.branches.build_commit(place, found.commit, files, note)
+            if not self._is_there(old, note, found.commit, new):
+                self.branches.write(place, new, old.head if old else None)
+        return since, Accepting.EDITED if files else Accepting.EMPTY
+
+    def _edit(self, found: Found, drifted: Drifted) -> dict[str, bytes]:
+        """Return the edited manifest by its path; nothing where it cannot be, or tells a secret."""
+        resource = found.resources[drifted.id]
+        path = resource.source.file
+        live = "\n".join(str(each.before) for each in drifted.fields)
+        exposures = list(self.expose(path, live.encode()))
+        data = self.repository.read_file(found.commit, path)
+        edited = accept_drift(data, resource, drifted.fields) if data else None
+        if edited is None or exposures or self.redact(live) != live:
+            return {}
+        return {path: edited}
+
+    def _is_there(
+        self, old: DriftBranch | None, note: DriftNote, base: CommitId, new: CommitId
+    ) -> bool:
+        """Tell whether the branch tells the same drift, and its merge gives the same as *new*."""
+        if old is None or old.note != note or self.repository.is_ancestor(old.head, base):
+            return False
+        merge = self.repository.merge(base, old.head)
+        if merge.commit is None:
+            return False
+        trees = {self.repository.find_id(each, "") for each in (merge.commit, new)}
+        return len(trees) == 1
+
+    def _is_accepted(self, infra: str, commit: CommitId, name: ResourceId) -> bool:
+        """Tell whether, at *commit*, the resource has not drifted, and is at most recorded."""
+        try:
+            plan = self.look(infra, commit).plan
+        except ProvisioningError:
+            return False  # what is live is nothing that a manifest may say
+        recorded = {it.id for it in plan.changes if it.action is Action.ADOPT and not it.fields}
+        return name in recorded.union(plan.unchanged) - {each.id for each in plan.drifted}
+
+    # One that is not wanted
+
+    def _close(self, place: DriftPlace, pull: PullRequest | None, *, is_watched: bool) -> None:
+        """Say why, close it, and delete its branch; what was cut off is done to its end."""
+        old = self.branches.read(place)
+        if pull is not None:
+            said = [each.body for each in self.forge.list_comments(pull.number)]
+            if not any(each.startswith(GONE) for each in said):
+                text = render_goodbye(place, is_watched=is_watched)
+                self.forge.create_comment(pull.number, text)
+            self.forge.close_pull(pull.number)
+        if old is not None:
+            self.branches.delete(place, old.head)
+
+
+def build_found(prospect: Prospect) -> Found:
+    """Return what a look at a whole infra found; a narrowed plan would hide drifts."""
+    plan = prospect.plan
+    return Found(
+        infra=plan.infra,
+        commit=plan.commit,
+        drifted=tuple(each for each in plan.drifted if each.policy is DriftPolicy.PR),
+        blocked=frozenset(each.id for each in plan.blocked),
+        resources=prospect.desired.resources,
+    )
+
+
+def _read_since(old: DriftBranch | None) -> str:
+    if old is None:
+        return ""
+    return old.note.since if old.note else render_time(old.time)

@@ -1,0 +1,215 @@
+"""Looks at a pull request and says what it would do; writes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import msgspec
+from msgspec.structs import replace
+
+from provisioning.core.model.errors import ProvisioningError
+from provisioning.core.model.ids import CommitId
+from provisioning.core.model.records import Result, Run
+from provisioning.core.model.resources import Resource
+from provisioning.core.policy.approvals import find_strays
+from provisioning.core.policy.review_records import ReviewRecord, list_places
+from provisioning.core.reviews.drift_pulls import find_drift
+from provisioning.core.reviews.findings import Exposure, InfraReview, PullReview
+from provisioning.core.reviews.forge import Forge, Permission, PullRequest
+from provisioning.core.reviews.manifest_changes import compare_manifests
+from provisioning.core.reviews.renames import find_renamed
+from provisioning.core.reviews.touched_infras import find_touched
+from provisioning.core.statelog.transitions import LogView
+from provisioning.gitstore.branches.review_log import ReviewLog
+from provisioning.reconciler.planning.plan_result import Prospect
+
+if TYPE_CHECKING:
+    from provisioning.gitstore.objects.commits import FileChange
+    from provisioning.gitstore.repository.repository import Repository
+
+Look = Callable[[str, CommitId], Prospect]
+"""Plans an infra at a commit, on top of the state log as it was fetched."""
+
+
+class Inspector(msgspec.Struct, frozen=True, kw_only=True):
+    """Looks at pull requests. All it needs is in its arguments; see `bootstrap`.
+
+    Args:
+        forge: Knows the pull requests.
+        reviews: Knows what was shown of them.
+        repository: Has the commits.
+        branch: The branch that desired state is read from.
+        list_infras: Names the infras of a commit.
+        compile: Reads the manifests of an infra at a commit, and nothing else.
+        look: Plans an infra at a commit as a review does: no earlier review counts.
+        look_after: Plans it as an apply does.
+        read_view: Returns the state log of an infra as it was fetched.
+        expose: Returns the credentials in a file, and sees to it that they are shown nowhere.
+        applies_first: Whether pull requests are applied before they are merged.
+    """
+
+    forge: Forge
+    reviews: ReviewLog
+    repository: Repository
+    branch: str
+    list_infras: Callable[[CommitId], list[str]]
+    compile: Callable[[CommitId, str], Sequence[Resource]]
+    look: Look
+    look_after: Look
+    read_view: Callable[[str], LogView]
+    expose: Callable[[str, bytes], Iterable[Exposure]]
+    applies_first: bool
+
+    def inspect(self, pull: PullRequest, record: ReviewRecord | None) -> PullReview:
+        """Look at *pull*, of which *record* is remembered."""
+        drift = find_drift(pull) if pull.is_open else None
+        found = PullReview(pull=pull, applies_first=self.applies_first, drift=drift)
+        if pull.base_branch != self.branch:
+            return replace(found, is_foreign=True, problem=f"it is not for {self.branch}")
+        if pull.merged:
+            return self._inspect_merged(found, pull.merged, record)
+        if pull.is_closed:
+            return replace(found, problem="nothing of it is applied")
+        return self._inspect_open(found, record)
+
+    # Open
+
+    def _inspect_open(self, found: PullReview, record: ReviewRecord | None) -> PullReview:
+        pull = found.pull
+        base = self._read_base()
+        merge = self.repository.merge(base, pull.head)
+        if merge.commit is None:
+            count = len(merge.conflicts)
+            files = f"{count} file{'s' * (count != 1)}"
+            return replace(found, problem=f"it conflicts with {self.branch} in {files}")
+        try:
+            changes = list(self._walk_changes(base, merge.commit))
+        except ProvisioningError as exc:
+            whole = InfraReview(infra="workspace", error=exc)
+            return replace(found, infras=(whole,))
+        is_trusted = self.is_trusted(pull) or bool(record and record.lifted == pull.head)
+        exposures = tuple(sorted(self._list_exposures(changes)))
+        look = self._review_planned if is_trusted else self._review_static
+        before, after = self.list_infras(base), self.list_infras(merge.commit)
+        touched = find_touched((each.path for each in changes), {*before, *after})
+        reviews = [look(infra, base, merge.commit) for infra in sorted(touched.directly)]
+        reviews += [
+            review
+            for infra in sorted(touched.perhaps)
+            if (review := look(infra, base, merge.commit)) and self._differs(review, base)
+        ]
+        return replace(
+            found,
+            infras=tuple(sorted(reviews, key=lambda each: each.infra)),
+            exposures=exposures,
+            overlaps=self._find_overlaps(pull, reviews),
+            renamed=find_renamed(reviews, before, after),
+            is_trusted=is_trusted,
+        )
+
+    def _read_base(self) -> CommitId:
+        base = self.repository.read_ref(f"refs/heads/{self.branch}")
+        if base is None:
+            raise AssertionError  # a pull request has a base
+        return base
+
+    def _list_names(self, *commits: CommitId) -> set[str]:
+        return {name for commit in commits for name in self.list_infras(commit)}
+
+    def _walk_changes(self, before: CommitId, after: CommitId) -> Iterator[FileChange]:
+        trees = (self.repository.find_id(commit, "") for commit in (before, after))
+        return self.repository.walk_changes(*trees)
+
+    def is_trusted(self, pull: PullRequest) -> bool:
+        """Tell whether what *pull* brings may be planned in full."""
+        if pull.is_fork:
+            return False
+        is_ours = pull.author == self.forge.read_login()
+        return is_ours or self.forge.read_permission(pull.author) >= Permission.WRITE
+
+    def _list_exposures(self, changes: Iterable[FileChange]) -> Iterator[Exposure]:
+        for change in changes:
+            if change.after is not None:
+                data = self.repository.read_blob(change.after, change.path)
+                yield from self.expose(change.path, data)
+
+    def _review_planned(self, infra: str, _: CommitId, merge: CommitId) -> InfraReview:
+        try:
+            prospect = self.look(infra, merge)
+        except ProvisioningError as exc:
+            return InfraReview(infra=infra, error=exc)
+        return InfraReview(infra=infra, plan=prospect.plan, verdicts=prospect.verdicts)
+
+    def _review_static(self, infra: str, base: CommitId, merge: CommitId) -> InfraReview:
+        try:
+            before, after = self.compile(base, infra), self.compile(merge, infra)
+        except ProvisioningError as exc:
+            return InfraReview(infra=infra, error=exc)
+        return InfraReview(infra=infra, manifest_changes=compare_manifests(before, after))
+
+    def _differs(self, review: InfraReview, base: CommitId) -> bool:
+        """Tell whether an infra that is only perhaps touched would do else than without it."""
+        if review.plan is None:
+            return bool(review.manifest_changes) or review.error is not None
+        before = self._review_planned(review.infra, base, base)
+        return before.plan is None or before.plan.digest != review.plan.digest
+
+    def _find_overlaps(
+        self, pull: PullRequest, reviews: Iterable[InfraReview]
+    ) -> dict[int, tuple[str, ...]]:
+        """Return which other open pull requests change the same, as they were last shown."""
+        own = {place for each in reviews for place in each.places}
+        shared = {
+            other.number: tuple(sorted(own & list_places(record)))
+            for other in self.forge.list_open_pulls()
+            if other.number != pull.number
+            and (record := self.reviews.read(other.number))
+            and record.head == other.head
+        }
+        return {number: places for number, places in sorted(shared.items()) if places}
+
+    # Merged
+
+    def _inspect_merged(
+        self, found: PullReview, merged: CommitId, record: ReviewRecord | None
+    ) -> PullReview:
+        shown = {each.infra for each in record.plans} if record else set()
+        main = self._read_base()
+        names = shown | self._list_touched_by(merged)
+        reviews = [self._review_merged(infra, found.pull, main) for infra in sorted(names)]
+        return replace(found, infras=tuple(reviews))
+
+    def _list_touched_by(self, merged: CommitId) -> set[str]:
+        parents = self.repository.read_commit(merged).parents
+        if not parents:
+            return set()
+        try:
+            paths = [each.path for each in self._walk_changes(parents[0], merged)]
+        except ProvisioningError:
+            return set()
+        return set(find_touched(paths, self._list_names(parents[0], merged)).directly)
+
+    def _review_merged(self, infra: str, pull: PullRequest, main: CommitId) -> InfraReview:
+        run = self.read_view(infra).run
+        if run is not None and not self._holds(run, pull):
+            run = None
+        if run is not None and run.result is Result.DONE:
+            return InfraReview(infra=infra, run=run)
+        try:
+            prospect = self.look_after(infra, main)
+        except ProvisioningError as exc:
+            return InfraReview(infra=infra, error=exc)
+        plan, reviewed = prospect.plan, prospect.reviewed
+        strays = find_strays(plan, reviewed) if reviewed else ()
+        if run is not None and not strays and prospect.has_work:
+            return InfraReview(infra=infra, run=run)
+        verdicts = prospect.verdicts
+        return InfraReview(infra=infra, plan=plan, verdicts=verdicts, strays=strays)
+
+    def _holds(self, run: Run, pull: PullRequest) -> bool:
+        """Tell whether what *pull* brought is in the commit that *run* applied."""
+        if not self.repository.has_object(run.commit):
+            return False
+        brought = pull.head if run.base else pull.merged
+        return brought is not None and self.repository.is_ancestor(brought, run.commit)

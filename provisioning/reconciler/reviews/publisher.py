@@ -1,0 +1,141 @@
+"""Shows a review on the forge: one comment, the statuses and labels, and a record of it.
+
+Everything is computed from what is true now and written only where it differs, so that a lost
+webhook, a restart or a deleted comment leaves nothing wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import msgspec
+
+from provisioning.core.model.ids import CommitId
+from provisioning.core.plan.plan import Risk
+from provisioning.core.policy.review_records import (
+    PLANS,
+    ReviewRecord,
+    Waiting,
+    build_reviewed_plan,
+    get_review_ref,
+)
+from provisioning.core.reviews.comment import MARKER, render_comment, render_whole_plan
+from provisioning.core.reviews.findings import CONTEXT, PullReview
+from provisioning.core.reviews.forge import Comment, Forge, State, Status
+from provisioning.gitstore.branches.review_log import ReviewLog
+
+WAITING, DESTRUCTIVE = "provisioning/waiting", "provisioning/destructive"
+LABELS = {
+    WAITING: "what would be applied waits for a yes",
+    DESTRUCTIVE: "the plan destroys something that cannot be had again",
+}
+"""The labels that a pull request can get, and what they mean."""
+
+AT_ONCE = 4
+"""Calls that are made to the forge at once."""
+
+
+class Publisher(msgspec.Struct, frozen=True, kw_only=True):
+    """Shows reviews. *redact* removes secrets from texts."""
+
+    forge: Forge
+    reviews: ReviewLog
+    redact: Callable[[str], str]
+
+    def publish(self, review: PullReview, record: ReviewRecord | None) -> ReviewRecord:
+        """Show *review*, and return what is remembered from now on; *record* is what was.
+
+        What an apply asks for is remembered before a status says that one may merge.
+
+        Raises:
+            HeadMoved: If somebody else published a review meanwhile.
+        """
+        comments = self.forge.list_comments(review.pull.number)
+        own = [each for each in comments if self._is_ours(each)]
+        url = "" if review.pull.is_closed and not own else self._write_comment(review, own)
+        new = self._record(review, record)
+        if not review.pull.is_closed:  # else its head may be that of another one
+            self._write_statuses(review, url)
+        self._write_labels(review)
+        return new
+
+    def _record(self, review: PullReview, old: ReviewRecord | None) -> ReviewRecord:
+        """Remember what was shown, once it was; only what was said later is an answer to it."""
+        is_waiting = any(each.strays for each in review.infras)
+        comments = self.forge.list_comments(review.pull.number) if is_waiting else []
+        new = build_record(review, old, max((each.id for each in comments), default=0))
+        if new != old:
+            texts = {each.infra: self.redact(render_whole_plan(each)) for each in review.infras}
+            subject = f"review #{review.pull.number} at {review.pull.head[:10]}"
+            self.reviews.append(new, texts, f"{subject}: {review.headline}")
+        return new
+
+    def _is_ours(self, comment: Comment) -> bool:
+        return comment.body.startswith(MARKER) and comment.author == self.forge.read_login()
+
+    def _write_comment(self, review: PullReview, own: Sequence[Comment]) -> str:
+        """Write the one comment; what a race left beside it goes."""
+        body = self.redact(render_comment(review, self._build_finder(review)))
+        if not own:
+            return self.forge.create_comment(review.pull.number, body).url
+        first, *others = own
+        if first.body.strip() != body.strip():
+            self.forge.update_comment(first.id, body)
+        for each in others:
+            self.forge.delete_comment(each.id)
+        return first.url
+
+    def _build_finder(self, review: PullReview) -> Callable[[str], str]:
+        branch = get_review_ref(review.pull.number).removeprefix("refs/heads/")
+        return lambda infra: self.forge.get_file_url(branch, f"{PLANS}/{infra}.md")
+
+    def _write_statuses(self, review: PullReview, url: str) -> None:
+        commit = review.pull.merged or review.pull.head
+        wanted = {each.context: each for each in review.build_statuses(url)}
+        there = self.forge.list_statuses(commit)
+        for context in there.keys() - wanted.keys():
+            if context.startswith(f"{CONTEXT}/"):
+                wanted[context] = Status(
+                    context=context,
+                    state=State.SUCCESS,
+                    description="not touched any more",
+                    url=url,
+                )
+        news = [each for context, each in wanted.items() if each != there.get(context)]
+        with ThreadPoolExecutor(AT_ONCE) as threads:
+            list(threads.map(lambda status: self.forge.set_status(commit, status), news))
+
+    def _write_labels(self, review: PullReview) -> None:
+        is_waiting = any(each.strays for each in review.infras)
+        is_destructive = any(each.risk is Risk.DESTRUCTIVE for each in review.infras)
+        labels = {WAITING: is_waiting, DESTRUCTIVE: is_destructive and not review.pull.merged}
+        news = {
+            name: is_on for name, is_on in labels.items() if is_on != (name in review.pull.labels)
+        }
+        if news:
+            self.forge.set_labels(review.pull.number, news)
+
+
+def build_record(review: PullReview, old: ReviewRecord | None, last: int) -> ReviewRecord:
+    """Return what is to be remembered of *review*; *last* is the id of the newest comment.
+
+    After the merge the reviewed plans stay what they were. A plan that waits already, waits
+    since then.
+    """
+    pull = review.pull
+    record = old or ReviewRecord(pull=pull.number, head=pull.head)
+    if pull.merged or not pull.is_open:
+        waiting = tuple(
+            Waiting(infra=each.infra, digest=each.plan.digest, after=last)
+            for each in review.infras
+            if each.strays and each.plan
+        )
+        known = {(each.infra, each.digest): each for each in record.waiting}
+        kept = tuple(known.get((each.infra, each.digest), each) for each in waiting)
+        is_settled = all(each.is_settled for each in review.infras)
+        return msgspec.structs.replace(record, waiting=kept, is_settled=is_settled)
+    plans = tuple(build_reviewed_plan(each.plan) for each in review.infras if each.plan)
+    return msgspec.structs.replace(
+        record, head=CommitId(pull.head), plans=plans, waiting=(), is_settled=False
+    )

@@ -1,0 +1,1 @@
+"""Files on disk: edited in memory, replaced as a whole."""

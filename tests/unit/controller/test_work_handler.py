@@ -1,0 +1,128 @@
+"""What follows from a piece of work."""
+
+from queue import Queue
+from types import SimpleNamespace
+
+import pytest
+from msgspec.structs import replace
+
+from provisioning.controller.work_handler import Cycles
+from provisioning.controller.worker_pool import Crew
+from provisioning.controller.workspace_state import Kept, Towards
+from provisioning.core.model.errors import RemoteUnreachable, Source
+from provisioning.core.model.records import Action
+from provisioning.core.plan.plan import Plan, PlannedChange, Risk
+from provisioning.core.policy.gates import Verdict
+from provisioning.core.reviews.findings import InfraReview, PullReview
+from provisioning.core.reviews.forge import PullRequest
+from provisioning.core.scheduling.workqueue import Key, Standing, Topic, Urgency, Work
+from provisioning.reconciler.execution.cancellation import Stop
+
+CHANGE = PlannedChange(
+    id="File/motd",
+    action=Action.CREATE,
+    reason="",
+    kind="File",
+    provider="local",
+    risk=Risk.SAFE,
+    source=Source("a.yaml", 1),
+)
+WEB = InfraReview(infra="web", plan=Plan(infra="web", commit="c" * 40, changes=(CHANGE,)))
+PULL = PullRequest(
+    number=7,
+    author="ana",
+    head="h" * 40,
+    head_branch="topic",
+    base_branch="main",
+    is_open=False,
+    is_fork=False,
+    url="",
+    merged="m" * 40,
+)
+
+
+def review(found):
+    """Return what is queued once the review of #7 found *found*."""
+    told = Queue()
+    crew = Crew(size=1, patience=60, tell=told.put)
+    kept = Kept("shop")
+    reviewer = SimpleNamespace(review=lambda _: found, review_closed=lambda: [found])
+    workspace = SimpleNamespace(build_reviewer=lambda: reviewer)
+    kept.towards = Towards(workspace, "c" * 40, frozenset({"web"}))
+    cycles = Cycles(
+        kept=kept, crew=crew, watching=None, statuses=None, hint=None, tell=told.put, stop=Stop()
+    )
+    work = Work(
+        key=Key("shop", Topic.PULL, "7"),
+        urgency=Urgency.REVIEW,
+        since=0.0,
+        reason="webhook",
+        standing=Standing.RUNNING,
+    )
+    assert cycles.work(work).is_good
+    with crew.open_queue() as queue:
+        return [(each.key.name, each.urgency) for each in queue.list_work()]
+
+
+def test_what_a_review_completes_is_applied():
+    """The merge was looked at before its review was remembered: it is looked at again."""
+    assert review(PullReview(pull=PULL, infras=(WEB,))) == [("web", Urgency.DRIFT)]
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        PullReview(pull=replace(PULL, merged=None, is_open=True), infras=(WEB,)),
+        PullReview(pull=PULL, infras=(replace(WEB, strays=(CHANGE,)),)),
+        PullReview(pull=PULL, infras=(replace(WEB, verdicts=(Verdict(code="x", reason=""),)),)),
+        PullReview(pull=PULL, infras=(replace(WEB, plan=Plan(infra="web", commit="c" * 40)),)),
+    ],
+    ids=["open", "waits for a yes", "stopped by a gate", "nothing to do"],
+)
+def test_a_review_asks_for_nothing_else(found):
+    """What is not merged, waits, or is done, is not looked at again."""
+    assert review(found) == []
+
+
+class Broken:
+    """Reads its log, and then cannot go on."""
+
+    def __init__(self):
+        self.read = []
+        self.log = SimpleNamespace(
+            read=lambda: self.read.append("remote"), read_local=lambda: self.read.append("mirror")
+        )
+
+    def look(self, request, view):
+        raise RemoteUnreachable("it is unknown whether it was pushed")
+
+
+def test_after_an_error_the_mirror_is_not_trusted():
+    """What was written may have arrived, and a fetch that began before may have hidden it."""
+    told, broken = Queue(), Broken()
+    crew = Crew(size=1, patience=60, tell=told.put)
+    kept = Kept("shop")
+    workspace = SimpleNamespace(
+        build_reconciler=lambda infra, commit, stop, listener: broken, is_at_forge=False
+    )
+    kept.towards = Towards(workspace, "c" * 40, frozenset({"web"}))
+    watching = SimpleNamespace(follow=lambda *_: None, count=lambda *_, **__: None)
+    cycles = Cycles(
+        kept=kept,
+        crew=crew,
+        watching=watching,
+        statuses=None,
+        hint=None,
+        tell=told.put,
+        stop=Stop(),
+    )
+    work = Work(
+        key=kept.get_key("web"),
+        urgency=Urgency.SWEEP,
+        since=0.0,
+        reason="sweep",
+        standing=Standing.RUNNING,
+    )
+    for _ in range(2):
+        assert cycles.work(work).retry is not None
+    assert broken.read == ["mirror", "remote"]

@@ -1,0 +1,192 @@
+"""The workers of a service: in parallel, replaced when they hang, never lost to a defect."""
+
+import threading
+from queue import Queue
+
+import pytest
+
+from provisioning.controller import worker_pool as module
+from provisioning.controller.events import Defect, WorkerHung
+from provisioning.controller.worker_pool import Crew
+from provisioning.core.scheduling.workqueue import Ending, Key, Topic, Urgency
+
+GOOD = Ending(is_good=True)
+
+
+def key(name):
+    return Key("shop", Topic.INFRA, name)
+
+
+@pytest.fixture
+def told():
+    return []
+
+
+@pytest.fixture
+def build(told, monkeypatch):
+    monkeypatch.setattr(module, "LOOK", 0.01)
+    made = []
+
+    def build_crew(do, size=2, patience=1000.0):
+        crew = Crew(size=size, patience=patience, tell=told.append)
+        made.append(crew)
+        crew.start(do)
+        return crew
+
+    yield build_crew
+    for crew in made:
+        crew.close()
+
+
+def test_as_many_at_once_as_there_are_workers(build):
+    """Two keys are worked on side by side, and the third when one of them is done."""
+    both, third = threading.Barrier(3), threading.Event()
+
+    def do(work):
+        if work.key.name == "c":
+            third.set()
+        else:
+            both.wait(20)
+        return GOOD
+
+    crew = build(do)
+    for name in "abc":
+        crew.add(key(name), Urgency.PUSH, "")
+    both.wait(20)
+    assert third.wait(20)
+    assert crew.join(20)
+
+
+def test_a_defect_costs_nobody_a_worker(build, told):
+    """It is told with its traceback, and the key is tried again later."""
+    done = threading.Event()
+
+    def do(work):
+        if work.key.name == "bad":
+            raise ZeroDivisionError
+        done.set()
+        return GOOD
+
+    crew = build(do, size=1)
+    crew.add(key("bad"), Urgency.REVIEW, "")
+    crew.add(key("good"), Urgency.PUSH, "")
+    assert done.wait(20)
+    (defect,) = told
+    assert isinstance(defect, Defect)
+    assert "ZeroDivisionError" in defect.trace
+    with crew.open_queue() as queue:
+        assert queue.get_failures(key("bad")) == 1
+        assert queue.get_wake() is not None
+
+
+def test_a_worker_that_hangs_is_replaced(build, told):
+    """Its key stays taken, so that nothing runs twice; the others go on."""
+    gate, done, runs = threading.Event(), threading.Event(), []
+
+    def do(work):
+        if work.key.name == "slow":
+            runs.append(work)
+            gate.wait(30)
+        else:
+            done.set()
+        return GOOD
+
+    crew = build(do, size=1, patience=0.05)
+    crew.add(key("slow"), Urgency.PUSH, "")
+    while not told:
+        threading.Event().wait(0.01)
+    assert isinstance(told[0], WorkerHung)
+    crew.add(key("slow"), Urgency.PUSH, "")
+    crew.add(key("other"), Urgency.SWEEP, "")
+    assert done.wait(20)
+    assert len(runs) == 1
+    assert [each.key for each in crew.list_hung()] == [key("slow")]
+    assert crew.join(20), "what hangs holds up no end"
+    assert not crew.join_all(0.05), "but it is not done"
+    gate.set()
+    while len(runs) < 2:
+        threading.Event().wait(0.01)
+    assert crew.list_hung() == []
+
+
+def test_who_goes_on_after_a_silence_hangs_no_more(build, told):
+    """It is waited for again, so that nothing ends in the middle of a call."""
+    goes_on, gate, began = threading.Event(), threading.Event(), threading.Event()
+
+    def do(work):
+        if work.key.name == "slow":
+            goes_on.wait(20)
+            while not gate.wait(0.01):
+                crew.sign(work.key)
+        else:
+            began.set()
+        return GOOD
+
+    crew = build(do, size=1, patience=1.0)
+    crew.add(key("slow"), Urgency.PUSH, "")
+    while not told:
+        threading.Event().wait(0.01)
+    assert [each.key for each in crew.list_hung()] == [key("slow")]
+    goes_on.set()
+    while crew.list_hung():
+        threading.Event().wait(0.01)
+    crew.add(key("other"), Urgency.PUSH, "")
+    assert began.wait(20), "its place is taken all the same"
+    crew.close()
+    assert not crew.join(0.05)
+    gate.set()
+    assert crew.join(20)
+    assert len(told) == 1
+
+
+def test_a_sign_of_life_is_one(build, told):
+    """Who still gets on with it is not hung, however long it takes."""
+    gate = threading.Event()
+
+    def do(work):
+        while not gate.wait(0.01):
+            crew.sign(work.key)
+        return GOOD
+
+    crew = build(do, size=1, patience=0.2)
+    crew.add(key("busy"), Urgency.PUSH, "")
+    threading.Event().wait(0.6)
+    gate.set()
+    assert crew.join(20)
+    assert told == []
+
+
+def test_closed_it_takes_nothing_more(build):
+    """What is queued is left for the next service, who finds it in Git."""
+    began, gate, runs = threading.Event(), threading.Event(), []
+
+    def do(work):
+        runs.append(work.key.name)
+        began.set()
+        gate.wait(20)
+        return GOOD
+
+    crew = build(do, size=1)
+    crew.add(key("a"), Urgency.PUSH, "")
+    crew.add(key("b"), Urgency.PUSH, "")
+    assert began.wait(20)
+    crew.close()
+    assert not crew.join(0.05)
+    gate.set()
+    assert crew.join(20)
+    assert runs == ["a"]
+
+
+def test_what_is_asked_for_together_goes_in_the_order_of_its_needs(build):
+    """However quick the workers are, none takes what needs another one that comes later."""
+    taken = Queue()
+
+    def do(work):
+        taken.put(work.key)
+        return GOOD
+
+    crew = build(do, size=4)
+    with crew.open_queue() as queue:
+        queue.set_needs("shop", {key("api"): [key("zoo")]})
+    crew.add_all([key("api"), key("zoo")], Urgency.PUSH, "commit")
+    assert [taken.get(timeout=20) for _ in range(2)] == [key("zoo"), key("api")]

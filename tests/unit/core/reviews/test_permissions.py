@@ -1,0 +1,40 @@
+"""Who may say what in a pull request."""
+
+import pytest
+
+from provisioning.core.reviews.commands import Verb
+from provisioning.core.reviews.permissions import Speakers, exclude_author, find_refusal
+
+AUTHOR, OTHER = "somebody else than the author", "CODEOWNERS names `ana` for this"
+
+
+@pytest.mark.parametrize(
+    ("speakers", "by", "owners", "told"),
+    [
+        ("writers", "ana", [], ""),
+        ("writers", "ben", ["ana"], ""),
+        ("owners", "ana", [], ""),
+        ("owners", "ana", ["ana"], ""),
+        ("owners", "ben", ["ana", "ops/team"], OTHER),
+        ("owners", "ana", ["ops/team"], "CODEOWNERS names only teams"),
+        ("others", "ana", [], AUTHOR),
+        ("others", "ana", ["ana"], AUTHOR),
+        ("others", "ben", [], ""),
+        ("others", "ben", ["ana"], OTHER),
+        ("nobody", "ana", ["ana"], "nobody may say that here, by the setting `commands.apply`"),
+    ],
+)
+def test_who_may(speakers, by, owners, told):
+    """Of Ana, who is the author, and of Ben; whoever may not is told why."""
+    refusal = find_refusal(Verb.APPLY, Speakers(speakers), by=by, author="ana", owners=owners)
+    assert refusal.startswith(told)
+    assert bool(refusal) == bool(told)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [("writers", "others"), ("owners", "others"), ("others", "others"), ("nobody", "nobody")],
+)
+def test_an_author_is_excluded(before, after):
+    """What is required only tightens what a setting says."""
+    assert exclude_author(Speakers(before)) == after

@@ -1,0 +1,323 @@
+import json
+
+import msgspec
+import pytest
+
+from provisioning.core.model.errors import StateLogDamaged
+from provisioning.core.model.ids import CommitId, ResourceId, RunId
+from provisioning.core.model.records import (
+    Action,
+    Begin,
+    Change,
+    Holder,
+    Intent,
+    Lock,
+    Outcome,
+    Result,
+    Run,
+    Suspensions,
+)
+from provisioning.core.statelog.transitions import (
+    EntryKind,
+    LogView,
+    build_run_id,
+    compute_begin,
+    compute_hold,
+    compute_record,
+    compute_release,
+    compute_renewal,
+    compute_result,
+    compute_suspension,
+    get_ref,
+    is_own,
+    next_token,
+    parse_view,
+    render_record,
+)
+
+HEAD = CommitId("a" * 40)
+MINE, OTHER = RunId("7-aaaaaa"), RunId("8-bbbbbb")
+PERSON = Lock(
+    token=7,
+    holder=Holder("ana", "here"),
+    reason="audit\nof\tlogs",
+    acquired_at="",
+    renewed_at="",
+    ttl=0,
+)
+RUNS = msgspec.structs.replace(PERSON, run=MINE, ttl=9)
+
+
+def build_begin(*names, run=MINE, inherited=()):
+    def intend(name, whose):
+        return Intent(
+            operation=1,
+            id=ResourceId(name),
+            action=Action.CREATE,
+            kind="Thing",
+            provider="memory",
+            run=whose,
+        )
+
+    intents = [intend(each, run) for each in names] + [intend(each, OTHER) for each in inherited]
+    return Begin(
+        run=run,
+        actor="ana",
+        reason="why",
+        commit=HEAD,
+        digest="sha256:0",
+        started_at="",
+        intents=tuple(intents),
+    )
+
+
+def build_run(*outcomes):
+    changes = tuple(
+        Change(id=ResourceId(f"Thing/{number}"), action=Action.CREATE, outcome=each)
+        for number, each in enumerate(outcomes)
+    )
+    return Run(
+        run=MINE,
+        actor="ana",
+        reason="why",
+        commit=HEAD,
+        digest="sha256:0",
+        result=Result.DONE,
+        started_at="",
+        finished_at="",
+        changes=changes,
+    )
+
+
+@pytest.mark.parametrize(
+    ("names", "inherited", "told"),
+    [
+        ((), (), "0 changes"),
+        (("Thing/a",), (), "1 change by"),
+        (("Thing/a", "Thing/a"), (), "1 change by"),
+        (("Thing/a", "Thing/b"), (), "2 changes"),
+        (("Thing/a",), ("Thing/b",), "1 change by"),
+    ],
+)
+def test_a_begin_counts_its_own_changes(names, inherited, told):
+    """A replacement is one change of two operations, and what is carried on is another run's."""
+    entry = compute_begin(LogView(), RUNS, build_begin(*names, inherited=inherited))
+    assert told in entry.subject
+    assert entry.subject.startswith("begin run 7: ")
+    assert entry.kind is EntryKind.BEGIN
+
+
+@pytest.mark.parametrize(
+    ("lock", "kind", "told"),
+    [
+        (None, EntryKind.BEGIN, "by ana"),
+        (PERSON, EntryKind.STEAL, "by ana, taking over from ana's hold"),
+        (msgspec.structs.replace(RUNS, run=OTHER), EntryKind.STEAL, "taking over from run 8"),
+    ],
+)
+def test_a_begin_says_from_whom_it_takes_over(lock, kind, told):
+    """Who stole from whom stands in the story."""
+    entry = compute_begin(LogView(head=HEAD, fence=6, lock=lock), RUNS, build_begin())
+    assert entry.kind is kind
+    assert entry.subject.endswith(told)
+    assert entry.trailers == {
+        "Run-Id": MINE,
+        "Desired-Commit": HEAD,
+        "Plan-Digest": "sha256:0",
+        "Fencing-Token": "7",
+        "Actor": "ana",
+    }
+
+
+def test_a_backend_without_a_lock_writes_none_and_removes_one():
+    """What somebody left of a lock goes; where there is none, nothing is written of it."""
+    entry = compute_begin(LogView(head=HEAD, fence=6), None, build_begin())
+    assert entry.files.keys() == {"begin.json", "fence"}
+    assert entry.files["fence"] == b"7\n"
+    entry = compute_begin(LogView(head=HEAD, fence=6, lock=PERSON), None, build_begin())
+    assert entry.files["lock.json"] is None
+    entry = compute_begin(LogView(), RUNS, build_begin())
+    assert json.loads(entry.files["lock.json"])["run"] == MINE
+
+
+@pytest.mark.parametrize(
+    ("lock", "extended", "names"),
+    [
+        (RUNS, False, {"lock.json"}),
+        (RUNS, True, {"lock.json", "begin.json"}),
+        (None, True, {"begin.json"}),
+        (None, False, set()),
+    ],
+)
+def test_a_renewal_writes_what_is_new(lock, extended, names):
+    """The lock if there is one, and the intention if it says more."""
+    entry = compute_renewal(lock, build_begin(), extended=extended)
+    assert entry.files.keys() == names
+    assert None not in entry.files.values()
+    assert (entry.kind, entry.subject) == (EntryKind.RENEW, "renew run 7")
+    assert entry.trailers["Fencing-Token"] == "7"
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "told"),
+    [
+        ((), "no changes"),
+        ((Outcome.CREATED,), "1 created"),
+        ((Outcome.CREATED, Outcome.FAILED, Outcome.CREATED), "2 created, 1 failed"),
+    ],
+)
+def test_a_record_tells_what_became_of_the_run(outcomes, told):
+    """The story is short, and releases what was held."""
+    entry = compute_record(
+        LogView(head=HEAD, lock=RUNS), build_run(*outcomes), {"resources/a": b"x"}
+    )
+    assert (entry.kind, entry.subject) == (EntryKind.RECORD, f"done run 7: {told}")
+    assert {name for name, data in entry.files.items() if data is None} == {
+        "lock.json",
+        "begin.json",
+    }
+    assert entry.files["resources/a"] == b"x"
+    assert entry.trailers["Result"] == "done"
+    without = compute_record(LogView(head=HEAD), build_run(*outcomes), {})
+    assert without.files.keys() == {"begin.json", "run.json"}
+
+
+def test_a_hold_says_from_whom_and_why_on_one_line():
+    """A reason of several lines is one in the story."""
+    held = compute_hold(LogView(), PERSON)
+    assert (held.kind, held.subject) == (EntryKind.HOLD, "hold 7 by ana: audit of logs")
+    stolen = compute_hold(LogView(head=HEAD, fence=6, lock=RUNS), PERSON)
+    assert stolen.kind is EntryKind.STEAL
+    assert stolen.subject == "steal 7 by ana from run 7: audit of logs"
+    assert stolen.files["fence"] == b"7\n"
+    again = compute_hold(LogView(head=HEAD, fence=6, lock=PERSON), PERSON)
+    assert "from ana's hold" in again.subject
+
+
+def test_a_release_frees_the_lock_and_nothing_else():
+    """The fence stays, and is repeated."""
+    entry = compute_release(LogView(head=HEAD, fence=7, lock=PERSON), "eve")
+    assert (entry.kind, entry.subject) == (EntryKind.RELEASE, "release 7 by eve")
+    assert entry.files == {"lock.json": None}
+    assert entry.trailers == {"Fencing-Token": "7", "Actor": "eve"}
+
+
+def test_a_message_is_a_subject_and_trailers_that_git_reads():
+    """Whatever a person wrote, each trailer is one line."""
+    entry = compute_release(LogView(head=HEAD, fence=7), "eve\nResult: done")
+    assert entry.message == (
+        "release 7 by eve Result: done\n\nFencing-Token: 7\nActor: eve Result: done\n"
+    )
+
+
+def test_names():
+    """A run is named by its token and what tells it from one that raced it."""
+    assert next_token(LogView(fence=6)) == 7
+    assert build_run_id(7, b"\xab\xcd\xef\x01") == "7-abcdef"
+    assert get_ref("web") == "refs/heads/provisioning/web"
+
+
+@pytest.mark.parametrize(
+    ("lock", "begin", "fence", "is_mine"),
+    [
+        (RUNS, build_begin(), 7, True),
+        (RUNS, build_begin(), 8, False),
+        (msgspec.structs.replace(RUNS, run=OTHER), build_begin(), 7, False),
+        (PERSON, build_begin(), 7, False),
+        (None, build_begin(), 7, True),
+        (None, build_begin(), 8, False),
+        (None, build_begin(run=OTHER), 7, False),
+        (None, None, 7, False),
+    ],
+)
+def test_whose_turn_it_is(lock, begin, fence, is_mine):
+    """P3: only whose lock it is, or whose intention where none is kept, under the same fence."""
+    assert is_own(LogView(head=HEAD, fence=fence, lock=lock, begin=begin), MINE) is is_mine
+
+
+@pytest.mark.parametrize(
+    ("failed", "interrupted", "result"),
+    [
+        (False, False, Result.DONE),
+        (True, False, Result.FAILED),
+        (False, True, Result.INTERRUPTED),
+        (True, True, Result.INTERRUPTED),
+    ],
+)
+def test_how_a_run_ended(failed, interrupted, result):
+    """Being stopped outweighs having failed: the rest was never tried."""
+    assert compute_result(failed=failed, interrupted=interrupted) is result
+
+
+@pytest.mark.parametrize("lock", [None, RUNS], ids=["free", "of a dead run"])
+@pytest.mark.parametrize("suspended", [Suspensions(resumed={"Thing/a": 3}), Suspensions()])
+def test_a_suspension_raises_the_fence_and_frees_the_lock(lock, suspended):
+    """No run goes on that was planned before; where nothing is suspended, no file says so."""
+    view = LogView(head=HEAD, fence=6, lock=lock)
+    entry = compute_suspension(view, suspended, EntryKind.RESUME, "Thing/a\nand b", "ana")
+    assert (entry.kind, entry.subject) == (EntryKind.RESUME, "resume 7 by ana: Thing/a and b")
+    assert entry.trailers == {"Fencing-Token": "7", "Actor": "ana"}
+    assert entry.files["fence"] == b"7\n"
+    assert ("lock.json" in entry.files) is bool(lock)
+    found = parse_view(HEAD, entry.files)
+    assert found.suspended == suspended
+
+
+FILES = {
+    "fence": b"7\n",
+    "lock.json": render_record(RUNS),
+    "begin.json": render_record(build_begin()),
+}
+
+
+def test_what_was_written_is_read():
+    """And an absent log is empty, whatever lies around."""
+    view = parse_view(HEAD, FILES)
+    assert (view.head, view.fence, view.lock, view.begin) == (HEAD, 7, RUNS, build_begin())
+    assert view.run is None
+    assert view.is_cut_off
+    assert parse_view(None, FILES) == LogView()
+    assert not LogView().is_cut_off
+    assert render_record(None) is None
+
+
+@pytest.mark.parametrize(
+    ("begin", "settled"),
+    [
+        (None, True),
+        (build_begin(), True),
+        (build_begin("Thing/a"), False),
+        (build_begin(inherited=["Thing/a"]), False),
+    ],
+    ids=["no run", "in the log alone", "in the world", "of a run before"],
+)
+def test_only_what_meant_to_change_the_world_leaves_it_unsettled(begin, settled):
+    """A run that put the log straight and was cut off has left nothing to find out."""
+    assert LogView(begin=begin).is_settled is settled
+
+
+@pytest.mark.parametrize(
+    ("files", "told"),
+    [
+        ({"fence": b"seven"}, "fence of the state log cannot be read: it is not a number"),
+        ({"fence": b"7" * 19}, "it is not a number"),
+        ({"fence": None}, "it is not a number"),
+        ({"fence": b"7", "lock.json": b"{"}, "lock.json of the state log cannot be read"),
+        ({"fence": b"7", "run.json": b"\xff"}, "run.json of the state log cannot be read"),
+    ],
+)
+def test_damage_is_named_by_its_file(files, told):
+    """And the hint names what finds out who did it."""
+    with pytest.raises(StateLogDamaged, match=told) as caught:
+        parse_view(HEAD, files)
+    assert "fsck" in caught.value.hint
+
+
+def test_a_newer_format_is_no_damage():
+    """Whoever has an old release is told to upgrade; the same format is read."""
+    newer = msgspec.structs.replace(build_begin(), format=2)
+    with pytest.raises(StateLogDamaged, match="has format 2, and this release knows 1") as caught:
+        parse_view(HEAD, {"fence": b"7", "begin.json": render_record(newer)})
+    assert "upgrade" in caught.value.hint
+    same = msgspec.structs.replace(build_begin(), format=1)
+    assert parse_view(HEAD, {"fence": b"7", "begin.json": render_record(same)}).begin == same
