@@ -30,30 +30,49 @@ ROOT = Path(__file__).parents[2]
 CYCLE = ("unit/reconciler/test_cycle.py", "unit/reconciler/test_moves.py")
 LIVES = tuple(f"unit/reconciler/test_{each}.py" for each in ("lifecycles", "removed", "handovers"))
 PLANS = ("property/test_plan.py", "property/test_order.py", "known_bugs")
-WINDOWS = ("unit/core/test_windows.py", "unit/reconciler/test_windows.py")
+WINDOWS = ("unit/core/policy/test_windows.py", "unit/reconciler/test_windows.py")
 MODULES = {
-    "planning": ("unit/core/test_planning.py", *CYCLE, *LIVES, *PLANS),
-    "removals": ("unit/core/test_planning.py", *CYCLE, *LIVES, *PLANS),
-    "diffs": ("unit/core/test_diffs.py", "unit/core/test_secrecy.py", *CYCLE),
-    "gates": ("unit/core/test_gates.py", "unit/core/test_budgets.py", *WINDOWS, *CYCLE),
-    "leases": ("unit/core/test_leases.py", "unit/reconciler/test_leasing.py"),
-    "statelog": ("unit/core/test_statelog.py", "unit/core/test_fsck.py", *CYCLE),
-    "fsck": ("unit/core/test_fsck.py",),
-    "graph": ("unit/core/test_graph.py", "unit/core/test_operations.py"),
-    "ownership": ("unit/core/test_planning.py", *CYCLE),
-    "narrowing": ("unit/core/test_narrowing.py",),
-    "operations": ("unit/core/test_operations.py", *CYCLE, "property/test_order.py"),
-    "settlements": ("unit/core/test_settlements.py", "property/test_looking.py"),
-    "suspensions": ("unit/core/test_suspensions.py", "unit/reconciler/test_ownership.py"),
-    "fights": ("unit/reconciler/test_fights.py",),
-    "budgets": ("unit/core/test_budgets.py",),
-    "waves": ("unit/core/test_waves.py",),
+    "plan.compute": ("unit/core/plan/test_compute.py", *CYCLE, *LIVES, *PLANS),
+    "plan.prune": ("unit/core/plan/test_compute.py", *CYCLE, *LIVES, *PLANS),
+    "plan.diff": ("unit/core/plan/test_diff.py", "unit/core/model/test_sensitive.py", *CYCLE),
+    "policy.gates": (
+        "unit/core/policy/test_gates.py",
+        "unit/core/policy/test_budgets.py",
+        *WINDOWS,
+        *CYCLE,
+    ),
+    "statelog.lock_expiry": (
+        "unit/core/statelog/test_lock_expiry.py",
+        "unit/reconciler/execution/test_lease.py",
+    ),
+    "statelog.transitions": (
+        "unit/core/statelog/test_transitions.py",
+        "unit/core/statelog/test_fsck.py",
+        *CYCLE,
+    ),
+    "statelog.fsck": ("unit/core/statelog/test_fsck.py",),
+    "model.graph": ("unit/core/model/test_graph.py", "unit/core/plan/test_operations.py"),
+    "plan.ownership": ("unit/core/plan/test_compute.py", *CYCLE),
+    "policy.targeting": ("unit/core/policy/test_targeting.py",),
+    "plan.operations": ("unit/core/plan/test_operations.py", *CYCLE, "property/test_order.py"),
+    "plan.plan_cache": ("unit/core/plan/test_plan_cache.py", "property/test_looking.py"),
+    "policy.suspensions": (
+        "unit/core/policy/test_suspensions.py",
+        "unit/reconciler/test_ownership.py",
+    ),
+    "policy.conflicts": ("unit/reconciler/test_fights.py",),
+    "policy.budgets": ("unit/core/policy/test_budgets.py",),
+    "plan.waves": ("unit/core/plan/test_waves.py",),
     "windows": WINDOWS,
     "crons": WINDOWS,
-    "backoff": ("unit/core/test_backoff.py",),
-    "work": ("unit/core/test_work.py", "unit/core/test_work_ready.py", "property/test_work.py"),
-    "reviews.approvals": ("unit/core/reviews/test_approvals.py", "unit/core/test_gates.py"),
-    "reviews.accepting": ("unit/core/reviews/test_accepting.py",),
+    "scheduling.backoff": ("unit/core/scheduling/test_backoff.py",),
+    "scheduling.workqueue": (
+        "unit/core/scheduling/test_workqueue.py",
+        "unit/core/scheduling/test_workqueue_ready.py",
+        "property/test_work.py",
+    ),
+    "policy.approvals": ("unit/core/policy/test_approvals.py", "unit/core/policy/test_gates.py"),
+    "reviews.drift_acceptance": ("unit/core/reviews/test_drift_acceptance.py",),
 }
 """The tests that speak of each module, the quick ones first."""
 
