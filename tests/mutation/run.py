@@ -63,8 +63,8 @@ MODULES = {
     "policy.conflicts": ("unit/reconciler/test_fights.py",),
     "policy.budgets": ("unit/core/policy/test_budgets.py",),
     "plan.waves": ("unit/core/plan/test_waves.py",),
-    "windows": WINDOWS,
-    "crons": WINDOWS,
+    "policy.windows": WINDOWS,
+    "policy.cron": WINDOWS,
     "scheduling.backoff": ("unit/core/scheduling/test_backoff.py",),
     "scheduling.workqueue": (
         "unit/core/scheduling/test_workqueue.py",
