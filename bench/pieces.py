@@ -34,7 +34,7 @@ from provisioning.core.model.records import (
 )
 from provisioning.core.model.values import Digest, Tree
 from provisioning.core.statelog.transitions import (
-    Entry,
+    LogEntry,
     LogView,
     compute_begin,
     compute_record,
@@ -231,7 +231,7 @@ def render_history(commit: CommitId, runs: int) -> Iterator[bytes]:
         view = LogView(fence=view.fence, run=run)
 
 
-def _render_entry(entry: Entry, files: Mapping[str, bytes | None]) -> Iterator[bytes]:
+def _render_entry(entry: LogEntry, files: Mapping[str, bytes | None]) -> Iterator[bytes]:
     message = entry.message.encode()
     yield b"commit refs/heads/provisioning/web\n"
     yield b"committer bench <bench@localhost> 1700000000 +0000\n"

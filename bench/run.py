@@ -22,8 +22,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 
 from gitea_lock import measure_gitea
+from graph import write_picture
 from measuring import Row, measure
-from picture import write_picture
 from reviews import measure_reviews
 from serving import measure_serving
 from sops_files import measure_sops

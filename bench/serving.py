@@ -128,9 +128,11 @@ def measure_many(base: Path) -> list[Row]:
         bench.service.wait_idle(600, pause=0.5)
         done = bench.service.read_log("cycle-ended")[-INFRAS:]
         assert {each["result"] for each in done} == {"unchanged"}
-        swept = time.monotonic() - began - ready
+        resynced = time.monotonic() - began - ready
         before, memory = bench.read_usage()
-        rows.append(Row("service: a sweep of 1,000 × 10, all unchanged", f"{swept:.1f} s", "30 s"))
+        rows.append(
+            Row("service: a sweep of 1,000 × 10, all unchanged", f"{resynced:.1f} s", "30 s")
+        )
         rows.append(Row("service: memory of that at most", f"{memory:.0f} MiB", "200 MiB"))
         time.sleep(20)
         idle = (bench.read_usage()[0] - before) / 20 * 100

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from msgspec.structs import replace
 
-from provisioning.core.model.masked import Opaque
+from provisioning.core.model.masked import Masked
 from sops_python.cipher import Cipher, as_bytes
 from sops_python.errors import SopsError, Tampered, UndecryptableValue
 from sops_python.metadata import Metadata
@@ -19,7 +19,7 @@ _ENCRYPTED_ONLY_SALT = hashlib.sha256(b"sops").digest()
 """What the MAC begins with when it covers only what is encrypted."""
 
 
-class Document(Opaque, frozen=True):
+class Document(Masked, frozen=True):
     """A file: its documents (YAML may have several), encrypted or not, and its metadata."""
 
     branches: list[Branch]

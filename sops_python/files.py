@@ -10,7 +10,7 @@ from typing import Protocol
 import msgspec
 from msgspec.structs import replace
 
-from provisioning.core.model.masked import Opaque
+from provisioning.core.model.masked import Masked
 from sops_python.cipher import Cipher
 from sops_python.data_keys import (
     DECRYPTION_ORDER,
@@ -166,7 +166,7 @@ def _is_metadata_key(key: str | Comment, store: str) -> bool:
     return key.startswith(f"{TOP_LEVEL_KEY}_") if store == "dotenv" else key == TOP_LEVEL_KEY
 
 
-class Opened(Opaque, frozen=True, kw_only=True):
+class Opened(Masked, frozen=True, kw_only=True):
     """A file that was decrypted: its trees in plain text, and all to encrypt them again."""
 
     document: Document

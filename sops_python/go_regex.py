@@ -49,7 +49,7 @@ def compile_pattern(text: str) -> re.Pattern[str]:
     Raises:
         re.error: If it is none, or has something that Go or Python has not.
     """
-    return re.compile(_Reader(text).read())
+    return re.compile(_PatternReader(text).read())
 
 
 @dataclass(slots=True)
@@ -60,7 +60,7 @@ class _Group:
     scopes: list[str] = field(default_factory=list)
 
 
-class _Reader:
+class _PatternReader:
     def __init__(self, text: str) -> None:
         self._text, self._place = text, 0
         self._groups = [_Group(frozenset())]

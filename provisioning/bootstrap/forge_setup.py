@@ -11,7 +11,7 @@ from provisioning.core.model.ids import NAME
 from provisioning.forges.gitea.rules import GiteaRules
 from provisioning.forges.setup.checks import compute_findings
 from provisioning.forges.setup.facts import Label, Wanted
-from provisioning.forges.setup.findings import Change, Finding
+from provisioning.forges.setup.findings import Change, SetupFinding
 from provisioning.forges.tokens import TokenFile
 from provisioning.reconciler.reviews.publisher import DESTRUCTIVE, LABELS, WAITING
 
@@ -32,7 +32,7 @@ class Setup(msgspec.Struct, frozen=True, kw_only=True):
     secret: TokenFile
     hook: str | None
 
-    def look(self) -> tuple[Finding, ...]:
+    def look(self) -> tuple[SetupFinding, ...]:
         """Return what is to be said of it as it is now."""
         wanted = self._read_wanted()
         return compute_findings(wanted, self.rules.read_facts(wanted.branch))

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from provisioning.transport.http import Api
 
 
-class Lasting(msgspec.Struct, frozen=True):
+class SharedState(msgspec.Struct, frozen=True):
     """What outlives one opening of a workspace: providers know their children, pools stay open."""
 
     redactor: Redactor = msgspec.field(default_factory=Redactor)
@@ -52,7 +52,7 @@ class Hosted:
     environ: Mapping[str, str] = field(repr=False)
     flags: Sequence[str]
     _layers: dict[tuple[CommitId | None, str | None], Layers] = field(default_factory=dict)
-    lasting: Lasting = field(default_factory=Lasting)
+    lasting: SharedState = field(default_factory=SharedState)
 
     @property
     def redactor(self) -> Redactor:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from provisioning.config.layers import Layers
 from provisioning.config.scope import Scope
 from provisioning.core.expressions.interpolation import Reference
-from provisioning.core.expressions.references import Lookup, Outlook
+from provisioning.core.expressions.references import KnownValues, Lookup
 from provisioning.core.model.errors import Source
 from provisioning.core.model.ids import CommitId
 from provisioning.core.model.values import Tree
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from provisioning.bootstrap.workspace import Workspace
     from provisioning.secrets.values import SecretFiles
 
-Outlooks = dict[str, tuple[CommitId | None, dict[str, Outlook]]]
+KnownValuesByInfra = dict[str, tuple[CommitId | None, dict[str, KnownValues]]]
 """What the state log of each infra recorded at a head; what is read once is not read again."""
 
 
@@ -55,17 +55,17 @@ def build_lookup(workspace: Workspace, commit: CommitId, infra: str) -> Lookup:
     return look_up
 
 
-def _read_outlooks(workspace: Workspace, infra: str) -> dict[str, Outlook]:
+def _read_outlooks(workspace: Workspace, infra: str) -> dict[str, KnownValues]:
     """Return what the state log of *infra* recorded, for references from another one."""
     log = workspace.build_log(infra)
     view = log.read_local()
-    known = workspace.outlooks.get(infra)
+    known = workspace.known_values_by_infra.get(infra)
     if known is None or known[0] != view.head:
         records = log.read_records(view).values()
-        found: dict[str, Outlook] = {
-            each.id: Outlook(each.id, {**each.spec, **each.attributes}) for each in records
+        found: dict[str, KnownValues] = {
+            each.id: KnownValues(each.id, {**each.spec, **each.attributes}) for each in records
         }
-        known = workspace.outlooks[infra] = view.head, found
+        known = workspace.known_values_by_infra[infra] = view.head, found
     return known[1]
 
 

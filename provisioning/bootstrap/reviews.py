@@ -14,7 +14,7 @@ from provisioning.core.plan.plan import Plan
 from provisioning.core.reviews.codeowners import PLACES, OwnerRule, parse_codeowners
 from provisioning.core.reviews.commands import Verb
 from provisioning.core.reviews.findings import Exposure
-from provisioning.core.reviews.permissions import Speakers, exclude_author
+from provisioning.core.reviews.permissions import Permissions, exclude_author
 from provisioning.core.statelog.transitions import LogView
 from provisioning.forges.gitea.pulls import GiteaPulls
 from provisioning.gitstore.branches.drift_branches import DriftBranches
@@ -22,7 +22,7 @@ from provisioning.gitstore.branches.review_log import ReviewLog
 from provisioning.reconciler.cycle import Reconciler
 from provisioning.reconciler.operations.lock import hold_lock, release_lock
 from provisioning.reconciler.operations.propose import Proposer
-from provisioning.reconciler.planning.plan_result import Prospect, Request
+from provisioning.reconciler.planning.plan_result import PlanResult, RunRequest
 from provisioning.reconciler.reviews.applier import Applier
 from provisioning.reconciler.reviews.drift_pulls import Drifter
 from provisioning.reconciler.reviews.inspector import Inspector
@@ -80,7 +80,7 @@ def build_reviewer(workspace: Workspace) -> Reviewer:
             apply=applier.apply,
             hold=desk.hold,
             release=desk.release,
-            speakers=_read_speakers(settings, requires_reviews=requires_reviews),
+            permissions=_read_speakers(settings, requires_reviews=requires_reviews),
             redact=workspace.redactor.redact,
         ),
         publisher=Publisher(forge=forge, reviews=reviews, redact=workspace.redactor.redact),
@@ -106,10 +106,10 @@ def is_drift_told(workspace: Workspace, plan: Plan) -> bool:
     return is_wanted or workspace.has_drift_branches(plan.infra)
 
 
-def _read_speakers(settings: Layers, *, requires_reviews: bool) -> dict[Verb, Speakers]:
+def _read_speakers(settings: Layers, *, requires_reviews: bool) -> dict[Verb, Permissions]:
     """Return who may say what; where reviews are required, nobody says yes to their own change."""
-    found: dict[Verb, Speakers] = {
-        verb: Speakers(settings.get(f"commands.{verb}").value)
+    found: dict[Verb, Permissions] = {
+        verb: Permissions(settings.get(f"commands.{verb}").value)
         for verb in Verb
         if verb is not Verb.HELP
     }
@@ -146,17 +146,17 @@ class _Desk:
     def compile(self, commit: CommitId, infra: str) -> list[Resource]:
         return self._workspace.compile(commit, infra)
 
-    def look(self, infra: str, commit: CommitId) -> Prospect:
+    def look(self, infra: str, commit: CommitId) -> PlanResult:
         return self._look(infra, commit, asks_for_reviews=False)
 
-    def look_after(self, infra: str, commit: CommitId) -> Prospect:
+    def look_after(self, infra: str, commit: CommitId) -> PlanResult:
         return self._look(infra, commit, asks_for_reviews=True)
 
-    def _look(self, infra: str, commit: CommitId, *, asks_for_reviews: bool) -> Prospect:
+    def _look(self, infra: str, commit: CommitId, *, asks_for_reviews: bool) -> PlanResult:
         reconciler = self._workspace.build_reconciler(
             infra, commit, asks_for_reviews=asks_for_reviews
         )
-        request = Request(commit=commit, reason="review")
+        request = RunRequest(commit=commit, reason="review")
         return reconciler.look(request, self.read_view(infra))
 
     def read_view(self, infra: str) -> LogView:

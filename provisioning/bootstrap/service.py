@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from provisioning.bootstrap.hosting import Lasting
+from provisioning.bootstrap.hosting import SharedState
 from provisioning.bootstrap.reviews import build_reviewer, is_drift_told
 from provisioning.bootstrap.workspace import Workspace
 from provisioning.config.home import find_home
 from provisioning.config.layers import WORKSPACE_FILE, Layers
 from provisioning.config.workspace import find_workspace
-from provisioning.controller.controller import Service
-from provisioning.controller.events import Exchanged, Tell
-from provisioning.controller.schedule import Rhythm, Schedule
-from provisioning.controller.worker_pool import Crew
-from provisioning.controller.workspace_controller import Keeper
-from provisioning.controller.workspace_state import Touched
+from provisioning.controller.controller import Controller
+from provisioning.controller.events import EventSink, Exchanged
+from provisioning.controller.schedule import DriftSchedule, Schedule
+from provisioning.controller.worker_pool import WorkerPool
+from provisioning.controller.workspace_controller import WorkspaceController
+from provisioning.controller.workspace_state import ChangedInfras
 from provisioning.core.infras.dependencies import FOREIGN, NO_LINKS, Links
 from provisioning.core.infras.dependents import list_readers
 from provisioning.core.infras.order import Needs, compute_needs
@@ -38,7 +38,7 @@ from provisioning.core.statelog.transitions import LogView
 from provisioning.forges.gitea.pulls import GiteaPulls
 from provisioning.gitstore.repository.remote import Exchange
 from provisioning.gitstore.repository.revert import list_changed_paths
-from provisioning.reconciler.execution.cancellation import Stop
+from provisioning.reconciler.execution.cancellation import Cancellation
 from provisioning.reconciler.planning.plan_result import Report
 
 if TYPE_CHECKING:
@@ -73,12 +73,12 @@ class ServedWorkspace(Workspace):
         """Seconds without a sign of life after which a worker counts as hung."""
         return float(self.layers.get("serve.patience").value)
 
-    def find_touched(self, old: CommitId | None, new: CommitId) -> Touched:
+    def find_touched(self, old: CommitId | None, new: CommitId) -> ChangedInfras:
         """Return what differs between two commits; without *old*, from the first parent."""
         if old is None:
             parents = self.repository.read_commit(new).parents
             if not parents:
-                return Touched(frozenset(self.list_infras(new)), is_shared=True)
+                return ChangedInfras(frozenset(self.list_infras(new)), is_shared=True)
             old = parents[0]
         infras: set[str] = set()
         is_shared = False
@@ -91,7 +91,7 @@ class ServedWorkspace(Workspace):
                 infras.add(parts[1])
             else:
                 is_shared = True
-        return Touched(frozenset(infras), is_shared)
+        return ChangedInfras(frozenset(infras), is_shared)
 
     def _list_changed(self, old: CommitId, new: CommitId) -> list[str]:
         try:
@@ -159,7 +159,7 @@ class ServedWorkspace(Workspace):
         texts = (self.repository.read_blob(each.blob, each.path) for each in files)
         return any(word in text for text in texts for word in words)
 
-    def read_rhythms(self, commit: CommitId, infras: Iterable[str]) -> dict[str, Rhythm]:
+    def read_rhythms(self, commit: CommitId, infras: Iterable[str]) -> dict[str, DriftSchedule]:
         """Return how often each of *infras* is looked at.
 
         Raises:
@@ -176,7 +176,7 @@ class ServedWorkspace(Workspace):
             for infra in infras
         }
 
-    def _read_rhythm(self, commit: CommitId, infra: str, general: Rhythm) -> Rhythm:
+    def _read_rhythm(self, commit: CommitId, infra: str, general: DriftSchedule) -> DriftSchedule:
         try:
             return _build_rhythm(self.load_layers(commit, infra))
         except InvalidConfiguration:  # its own cycle tells what is wrong with it
@@ -221,16 +221,16 @@ class ServedWorkspace(Workspace):
 
     def tell_drift(self, report: Report) -> None:
         """Tell the forge of what drifted and waits there for an answer."""
-        if not is_drift_told(self, report.prospect.plan):
+        if not is_drift_told(self, report.plan_result.plan):
             return
         from provisioning.reconciler.reviews.drift_pulls import build_found
 
-        build_reviewer(self).drifter.keep([build_found(report.prospect)])
+        build_reviewer(self).drifter.keep([build_found(report.plan_result)])
 
 
-def _build_rhythm(layers: Layers) -> Rhythm:
+def _build_rhythm(layers: Layers) -> DriftSchedule:
     cron = layers.get("serve.cron")
-    return Rhythm(
+    return DriftSchedule(
         interval=float(layers.get("serve.sweep").value),
         cron=None if cron.value is None else str(cron.value),
         zone=str(layers.get("serve.timezone").value),
@@ -239,8 +239,8 @@ def _build_rhythm(layers: Layers) -> Rhythm:
 
 
 def build_service(
-    folders: Sequence[str], flags: Sequence[str], tell: Tell, redactor: Redactor
-) -> Service:
+    folders: Sequence[str], flags: Sequence[str], tell: EventSink, redactor: Redactor
+) -> Controller:
     """Join a service that keeps the workspaces at *folders*.
 
     Raises:
@@ -248,17 +248,22 @@ def build_service(
         InvalidConfiguration: If the settings of the first one are broken.
     """
     roots = [find_workspace(Path(each)) for each in folders]
-    stop = Stop()
+    stop = Cancellation()
     openers = [_build_opener(root, flags, tell, redactor) for root in roots]
     first = openers[0]()
-    crew = Crew(size=first.sweep_width, patience=first.patience, tell=tell)
-    schedule = Schedule(lambda key: crew.add(key, Urgency.SWEEP, "sweep"))
+    worker_pool = WorkerPool(size=first.resync_width, patience=first.patience, tell=tell)
+    schedule = Schedule(lambda key: worker_pool.add(key, Urgency.SWEEP, "sweep"))
     names = _name_all(roots)
-    keepers = {
-        name: Keeper(name, opener, crew, schedule, tell, stop)
+    workspace_controllers = {
+        name: WorkspaceController(name, opener, worker_pool, schedule, tell, stop)
         for name, opener in zip(names, openers, strict=True)
     }
-    return Service(keepers=keepers, crew=crew, schedule=schedule, stop=stop)
+    return Controller(
+        workspace_controllers=workspace_controllers,
+        worker_pool=worker_pool,
+        schedule=schedule,
+        stop=stop,
+    )
 
 
 def _name_all(roots: Sequence[Path]) -> list[str]:
@@ -271,7 +276,7 @@ def _name_all(roots: Sequence[Path]) -> list[str]:
 
 
 def _build_opener(
-    root: Path, flags: Sequence[str], tell: Tell, redactor: Redactor
+    root: Path, flags: Sequence[str], tell: EventSink, redactor: Redactor
 ) -> Callable[[], ServedWorkspace]:
     def hear(exchange: Exchange) -> None:
         tell(
@@ -280,7 +285,7 @@ def _build_opener(
             )
         )
 
-    lasting, memory = Lasting(redactor, listener=hear), Memory()
+    lasting, memory = SharedState(redactor, listener=hear), Memory()
     home = find_home(os.environ)
 
     def open_anew() -> ServedWorkspace:

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from provisioning.bootstrap.cycle_settings import build_settings
 from provisioning.bootstrap.hosting import Hosted
-from provisioning.bootstrap.resolvers import Outlooks, build_lookup, build_scope
+from provisioning.bootstrap.resolvers import KnownValuesByInfra, build_lookup, build_scope
 from provisioning.config.home import find_home
 from provisioning.config.layers import WORKSPACE_FILE, Layers
 from provisioning.config.workspace import find_workspace
@@ -31,31 +31,31 @@ from provisioning.core.model.kinds import Kind
 from provisioning.core.model.providers import Provider
 from provisioning.core.model.records import Holder, Lock
 from provisioning.core.model.resources import Resource
-from provisioning.core.policy.approvals import Reviewed
+from provisioning.core.policy.approvals import ReviewedEffects
 from provisioning.core.reviews.drift_pulls import DRIFTS
-from provisioning.core.statelog.lock_expiry import Judgement, judge_lock
+from provisioning.core.statelog.lock_expiry import LockStatus, compute_lock_status
 from provisioning.core.statelog.transitions import OURS, LogView
 from provisioning.gitstore.statelog.git_statelog import GitStateLog
 from provisioning.localstore.lock_observations import observe_lock
 from provisioning.locks.holders import is_gone, read_boot, read_holder
 from provisioning.reconciler.cycle import Reconciler
 from provisioning.reconciler.events import Event, Listener
-from provisioning.reconciler.execution.cancellation import Stop
+from provisioning.reconciler.execution.cancellation import Cancellation
 from provisioning.reconciler.execution.lease import Clocks, render_time
 from provisioning.reconciler.planning.compiler import Compiler
-from provisioning.reconciler.planning.cross_infra import Neighbourhood
+from provisioning.reconciler.planning.cross_infra import CrossInfra
 
 if TYPE_CHECKING:
     from provisioning.reconciler.explain.checkout import Checkout
 
-ReadReviewed = Callable[[LogView, CommitId], Reviewed | None]
+ReadReviewed = Callable[[LogView, CommitId], ReviewedEffects | None]
 
 
 @dataclass
 class Workspace(Hosted):
     """One workspace, opened: its infras, their state logs, and what plans and applies them."""
 
-    outlooks: Outlooks = field(default_factory=dict)
+    known_values_by_infra: KnownValuesByInfra = field(default_factory=dict)
 
     def choose_infras(
         self, commit: CommitId, infra: str | None, *, recorded: bool = False
@@ -99,7 +99,7 @@ class Workspace(Hosted):
         )
 
     @property
-    def sweep_width(self) -> int:
+    def resync_width(self) -> int:
         """How many infras are worked on at once."""
         return int(self.layers.get("executor.infras").value)
 
@@ -130,12 +130,12 @@ class Workspace(Hosted):
         """This process."""
         return read_holder()
 
-    def judge(self, infra: str, lock: Lock) -> Judgement:
+    def judge(self, infra: str, lock: Lock) -> LockStatus:
         """Judge the lock of *infra*; notes that it was seen."""
         path = self.home.locks / self.identifier / f"{infra}.json"
         gone = is_gone(lock.holder)
         seen_for = 0.0 if gone else observe_lock(path, lock, read_boot())
-        return judge_lock(lock, is_gone=gone, seen_for=seen_for)
+        return compute_lock_status(lock, is_gone=gone, seen_for=seen_for)
 
     def build_hold(self, reason: str, expire: float | None) -> Lock:
         """Build the lock with which a person holds an infra; it has no token yet."""
@@ -196,7 +196,7 @@ class Workspace(Hosted):
         infra: str,
         commit: CommitId,
         *,
-        stop: Stop | None = None,
+        stop: Cancellation | None = None,
         listener: Listener | None = None,
         asks_for_reviews: bool = True,
     ) -> Reconciler:
@@ -222,8 +222,8 @@ class Workspace(Hosted):
             key=self.home.read_fingerprint_key(),
             holder=self.holder,
             journals=self.home.checkpoints / self.identifier / infra,
-            settlement=self.home.settled / self.identifier / f"{infra}.msgpack",
-            neighbours=Neighbourhood(
+            plan_cache=self.home.settled / self.identifier / f"{infra}.msgpack",
+            cross_infra=CrossInfra(
                 infra=infra, claims=self._build_compiler(kinds), open_log=self.build_log
             ),
             judge=lambda lock: self.judge(infra, lock),
@@ -232,7 +232,7 @@ class Workspace(Hosted):
             else _ask_for_nothing,
             nonce=lambda: secrets.token_bytes(3),
             settings=settings if asks_for_reviews else replace(settings, windows=()),
-            stop=stop or Stop(),
+            stop=stop or Cancellation(),
             is_superseded=self.is_superseded,
             listener=listener or _ignore,
             clocks=Clocks(),

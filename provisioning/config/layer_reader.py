@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from provisioning.config.provenance import Branch, Origin, Value, describe_unknown
+from provisioning.config.provenance import Branch, Origin, SettingValue, describe_unknown
 from provisioning.config.setting import (
     Setting,
     describe_expected,
@@ -46,7 +46,7 @@ class Reader:
             raise _describe_unfit(key, tree, "a map of settings", self._locate(place))
         return {name: self._read_entry(below, (*place, name)) for name, below in tree.items()}
 
-    def _read_entry(self, tree: Tree, place: tuple[str, ...]) -> Branch | Value:
+    def _read_entry(self, tree: Tree, place: tuple[str, ...]) -> Branch | SettingValue:
         key, origin = ".".join(place), self._locate(place)
         if _UNREACHABLE.search(place[-1]):
             raise InvalidConfiguration(
@@ -58,7 +58,7 @@ class Reader:
         if key in GROUPS or key in MAPS or is_own_map:
             return self._read_map(tree, place)
         _check_entry(key, tree, origin)
-        return Value(tree, origin)
+        return SettingValue(tree, origin)
 
 
 def _check_entry(key: str, value: Tree, origin: Origin) -> None:

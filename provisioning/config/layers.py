@@ -14,14 +14,14 @@ from provisioning.config.provenance import (
     Layers,
     Loaded,
     Origin,
-    Value,
+    SettingValue,
     merge_branches,
     nest,
 )
 from provisioning.config.scope import Facts, Scope, settle
 from provisioning.config.setting import Layer
 from provisioning.config.settings import SETTINGS
-from provisioning.core.formats.documents import Document
+from provisioning.core.formats.documents import ManifestDocument
 from provisioning.core.model.errors import (
     InvalidArgument,
     InvalidConfiguration,
@@ -96,12 +96,14 @@ def _load_defaults(mode: str = "") -> Loaded:
     """Return the table's defaults, and over them those of *mode*."""
     origin = Origin(layer=Layer.DEFAULTS)
     branches = [
-        nest(each.key, {} if each.type is dict else Value(each.default, origin))
+        nest(each.key, {} if each.type is dict else SettingValue(each.default, origin))
         for each in SETTINGS
     ]
     if mode:
         origin = Origin(layer=Layer.DEFAULTS, name=f"mode {mode}")
-        branches += [nest(key, Value(it, origin)) for key, it in MODES[mode].defaults.items()]
+        branches += [
+            nest(key, SettingValue(it, origin)) for key, it in MODES[mode].defaults.items()
+        ]
     return Loaded(Layer.DEFAULTS, "", reduce(merge_branches, branches))
 
 
@@ -117,7 +119,7 @@ def _read_user(path: Path) -> bytes | None:
         ) from exc
 
 
-def _load_environment(environment: Value, read: Read, cache: Path) -> Loaded:
+def _load_environment(environment: SettingValue, read: Read, cache: Path) -> Loaded:
     if not environment.value:
         return Loaded(Layer.ENVIRONMENT, "", {})
     path = f"config/{environment.value}-defaults.toml"
@@ -160,7 +162,7 @@ def _load_file(layer: Layer, path: str, data: bytes | None, cache: Path) -> Load
     return Loaded(layer, path, Reader(locate).read(document.tree))
 
 
-def _parse(data: bytes, path: str) -> list[Document]:
+def _parse(data: bytes, path: str) -> list[ManifestDocument]:
     try:
         if path.endswith(".toml"):
             from provisioning.core.formats.toml import parse_toml

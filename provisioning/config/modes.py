@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import msgspec
 
 from provisioning.core.model.values import Tree
-from provisioning.core.reviews.permissions import Speakers
+from provisioning.core.reviews.permissions import Permissions
 
 
 class Mode(msgspec.Struct, frozen=True, kw_only=True):
@@ -17,7 +17,7 @@ class Mode(msgspec.Struct, frozen=True, kw_only=True):
     defaults: Mapping[str, Tree] = msgspec.field(default_factory=dict)
 
 
-_REVIEWED = {"review.policy": "pull-request", "commands.approve": Speakers.OTHERS.value}
+_REVIEWED = {"review.policy": "pull-request", "commands.approve": Permissions.OTHERS.value}
 
 MODES: Mapping[str, Mode] = {
     "solo": Mode(doc="One person, or a few who trust each other."),
@@ -27,17 +27,17 @@ MODES: Mapping[str, Mode] = {
     "cicd": Mode(
         doc="A pipeline applies, and no comment does.",
         defaults={
-            "commands.apply": Speakers.NOBODY.value,
-            "commands.approve": Speakers.OTHERS.value,
+            "commands.apply": Permissions.NOBODY.value,
+            "commands.approve": Permissions.OTHERS.value,
         },
     ),
     "enterprise": Mode(
         doc="Who asks for a change neither approves it nor applies it.",
         defaults=_REVIEWED
         | {
-            "commands.apply": Speakers.OTHERS.value,
-            "commands.hold": Speakers.OWNERS.value,
-            "commands.unlock": Speakers.OWNERS.value,
+            "commands.apply": Permissions.OTHERS.value,
+            "commands.hold": Permissions.OWNERS.value,
+            "commands.unlock": Permissions.OWNERS.value,
         },
     ),
 }

@@ -13,11 +13,11 @@ from pathlib import Path, PurePath
 import msgspec
 
 from provisioning import __version__
-from provisioning.core.formats.documents import Document
+from provisioning.core.formats.documents import ManifestDocument
 from provisioning.core.model.values import UNDECODABLE
 from provisioning.core.model.values import Path as Place
 
-Parse = Callable[[bytes, str], list[Document]]
+Parse = Callable[[bytes, str], list[ManifestDocument]]
 
 
 class _Parsed(msgspec.Struct, frozen=True, array_like=True):
@@ -29,7 +29,7 @@ class _Parsed(msgspec.Struct, frozen=True, array_like=True):
 _decoder = msgspec.msgpack.Decoder(list[_Parsed])
 
 
-def parse_once(parse: Parse, data: bytes, path: str, cache: Path) -> list[Document]:
+def parse_once(parse: Parse, data: bytes, path: str, cache: Path) -> list[ManifestDocument]:
     """Return what *parse* makes of *data*, the file at *path*, from below *cache* if it is there.
 
     Raises:
@@ -45,17 +45,17 @@ def parse_once(parse: Parse, data: bytes, path: str, cache: Path) -> list[Docume
     return documents
 
 
-def _load(file: Path) -> list[Document] | None:
+def _load(file: Path) -> list[ManifestDocument] | None:
     try:
         return [
-            Document(msgspec.msgpack.decode(each.tree), each.line, dict(each.lines))
+            ManifestDocument(msgspec.msgpack.decode(each.tree), each.line, dict(each.lines))
             for each in _decoder.decode(file.read_bytes())
         ]
     except (OSError, *UNDECODABLE):
         return None
 
 
-def _save(file: Path, documents: list[Document]) -> None:
+def _save(file: Path, documents: list[ManifestDocument]) -> None:
     parsed = [[each.line, each.tree, list(each.lines.items())] for each in documents]
     try:
         encoded = msgspec.msgpack.encode(parsed)

@@ -25,7 +25,7 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True):
         return str(self.source or self.name or self.layer)
 
 
-class Value(msgspec.Struct, frozen=True):
+class SettingValue(msgspec.Struct, frozen=True):
     """One value, as it was written, and where it came from."""
 
     value: Tree
@@ -33,7 +33,7 @@ class Value(msgspec.Struct, frozen=True):
 
 
 Branch: TypeAlias = dict[str, Any]
-"""A map whose entries are branches or, at its leaves, `Value`s. A list is a leaf."""
+"""A map whose entries are branches or, at its leaves, `SettingValue`s. A list is a leaf."""
 
 
 class Loaded(msgspec.Struct, frozen=True):
@@ -65,16 +65,16 @@ class Layers(msgspec.Struct, frozen=True):
 
     stack: tuple[Loaded, ...]
     tree: Branch
-    settled: Mapping[str, Value] = msgspec.field(default_factory=dict)
+    settled: Mapping[str, SettingValue] = msgspec.field(default_factory=dict)
 
-    def get(self, key: str) -> Value:
+    def get(self, key: str) -> SettingValue:
         """Return the winning value of *key*.
 
         Raises:
             KeyError: If *key* is no setting, and no value below a map.
         """
         value = self.settled.get(key) or read_at(self.tree, tuple(key.split(".")))
-        if not isinstance(value, Value):
+        if not isinstance(value, SettingValue):
             raise KeyError(key)
         return value
 
@@ -130,9 +130,9 @@ def _explain(loaded: Loaded, path: tuple[str, ...], wins: set[int]) -> Explained
     )
 
 
-def _find(tree: Branch, path: tuple[str, ...]) -> Branch | Value | None:
+def _find(tree: Branch, path: tuple[str, ...]) -> Branch | SettingValue | None:
     try:
-        found: Branch | Value = read_at(tree, path)
+        found: Branch | SettingValue = read_at(tree, path)
     except KeyError:
         return None
     return found
@@ -157,18 +157,18 @@ def merge_branches(low: Branch, high: Branch) -> Branch:
     return merged
 
 
-def list_leaves(tree: Branch | Value, key: str = "") -> Iterator[tuple[str, Value]]:
+def list_leaves(tree: Branch | SettingValue, key: str = "") -> Iterator[tuple[str, SettingValue]]:
     """Yield dotted key and value of every leaf of *tree*."""
-    if isinstance(tree, Value):
+    if isinstance(tree, SettingValue):
         yield key, tree
         return
     for name, below in tree.items():
         yield from list_leaves(below, f"{key}.{name}" if key else name)
 
 
-def as_plain(tree: Branch | Value) -> Tree:
+def as_plain(tree: Branch | SettingValue) -> Tree:
     """Return *tree* without where its values came from."""
-    if isinstance(tree, Value):
+    if isinstance(tree, SettingValue):
         return tree.value
     return {name: as_plain(below) for name, below in tree.items()}
 

@@ -10,7 +10,7 @@ import msgspec
 from msgspec.structs import replace
 
 from provisioning.config.layer_reader import check_value, read_text
-from provisioning.config.provenance import Branch, Layers, Origin, Value
+from provisioning.config.provenance import Branch, Layers, Origin, SettingValue
 from provisioning.config.setting import has_interpolation
 from provisioning.config.settings import SETTINGS
 from provisioning.core.expressions.interpolation import (
@@ -19,9 +19,9 @@ from provisioning.core.expressions.interpolation import (
     is_templated,
     resolve_text,
 )
-from provisioning.core.expressions.references import Outlook
+from provisioning.core.expressions.references import KnownValues
 from provisioning.core.model.errors import InvalidConfiguration, InvalidManifest, Source
-from provisioning.core.model.masked import Opaque
+from provisioning.core.model.masked import Masked
 from provisioning.core.model.sensitive import reveal
 from provisioning.core.model.terminal_text import is_utf8
 from provisioning.core.model.values import Tree, find_nearest, read_at, render_canonical
@@ -39,7 +39,7 @@ Trail: TypeAlias = tuple[tuple[str, Origin], ...]
 """The settings that led to a reference, outermost first."""
 
 
-class Scope(Opaque, frozen=True, kw_only=True, dict=True):
+class Scope(Masked, frozen=True, kw_only=True, dict=True):
     """Answers everything but `resources` in the interpolations of settings and manifests.
 
     Args:
@@ -53,7 +53,7 @@ class Scope(Opaque, frozen=True, kw_only=True, dict=True):
     layers: Layers
     environ: Mapping[str, str]
     facts: Facts
-    read_outlooks: Callable[[str], Mapping[str, Outlook]] = msgspec.field(default=lambda _: {})
+    read_outlooks: Callable[[str], Mapping[str, KnownValues]] = msgspec.field(default=lambda _: {})
     read_secret: Callable[[Reference, Source | None], Tree] | None = None
 
     @cached_property
@@ -100,34 +100,34 @@ class Scope(Opaque, frozen=True, kw_only=True, dict=True):
 
     def _resolve_recorded(self, reference: Reference, source: Source | None) -> Tree:
         infra, name, *steps = reference.steps
-        outlooks = self.read_outlooks(infra)
-        if name not in outlooks:
+        known_values_by_infra = self.read_outlooks(infra)
+        if name not in known_values_by_infra:
             raise InvalidManifest(
                 f"{{{{{reference}}}}} has no value: infra {infra!r} has no recorded {name}",
                 hint=f"apply that first: `provisioning apply {infra}`",
                 source=source,
             )
-        return outlooks[name].get(tuple(steps), reference, source)
+        return known_values_by_infra[name].get(tuple(steps), reference, source)
 
     def _resolve_config(self, reference: Reference, source: Source | None, trail: Trail) -> Tree:
         key = ".".join(reference.steps)
         try:
-            found: Branch | Value = read_at(self.layers.tree, reference.steps)
+            found: Branch | SettingValue = read_at(self.layers.tree, reference.steps)
         except KeyError:
             hint = "set it below `values` in config/provisioning.yaml"
             known = self.layers.list_keys()
             raise _describe_missing(reference, known, source, hint) from None
         return self._resolve_branch(key, found, trail)
 
-    def _resolve_branch(self, key: str, found: Branch | Value, trail: Trail) -> Tree:
-        if isinstance(found, Value):
+    def _resolve_branch(self, key: str, found: Branch | SettingValue, trail: Trail) -> Tree:
+        if isinstance(found, SettingValue):
             return self._resolve_value(key, found, trail)
         return {
             name: self._resolve_branch(f"{key}.{name}", below, trail)
             for name, below in found.items()
         }
 
-    def _resolve_value(self, key: str, found: Value, trail: Trail) -> Tree:
+    def _resolve_value(self, key: str, found: SettingValue, trail: Trail) -> Tree:
         if next(find_templated(found.value), None) is None:
             return found.value
         if key not in self._known:
@@ -172,7 +172,7 @@ def settle(layers: Layers, scope: Scope) -> Layers:
             if isinstance(value, str):
                 value = read_text(each.key, value, str(found.origin))
             check_value(each.key, value, found.origin)
-            settled[each.key] = Value(value, found.origin)
+            settled[each.key] = SettingValue(value, found.origin)
     return replace(layers, settled=settled)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from provisioning.config.modes import MODES
 from provisioning.config.setting import Layer, Setting
 from provisioning.core.reviews.commands import WORD, Verb
-from provisioning.core.reviews.permissions import Speakers
+from provisioning.core.reviews.permissions import Permissions
 
 BEFORE_INFRA = frozenset({Layer.USER, Layer.WORKSPACE, Layer.OVERRIDE})
 """Where a setting may stand that decides which further values are read."""
@@ -159,17 +159,17 @@ SETTINGS: tuple[Setting, ...] = (
         Setting(
             key=f"commands.{verb}",
             type=str,
-            default=speakers.value,
-            choices=tuple(each.value for each in Speakers),
+            default=permissions.value,
+            choices=tuple(each.value for each in Permissions),
             layers=IN_WORKSPACE,
             doc=f"Who may say `{WORD} {verb}` in a pull request.",
         )
-        for verb, speakers in (
-            (Verb.PLAN, Speakers.WRITERS),
-            (Verb.APPLY, Speakers.OWNERS),
-            (Verb.APPROVE, Speakers.OWNERS),
-            (Verb.HOLD, Speakers.WRITERS),
-            (Verb.UNLOCK, Speakers.WRITERS),
+        for verb, permissions in (
+            (Verb.PLAN, Permissions.WRITERS),
+            (Verb.APPLY, Permissions.OWNERS),
+            (Verb.APPROVE, Permissions.OWNERS),
+            (Verb.HOLD, Permissions.WRITERS),
+            (Verb.UNLOCK, Permissions.WRITERS),
         )
     ),
     Setting(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, TypeVar
 
-from provisioning.config.provenance import Branch, Layers, Origin, Value, list_leaves
+from provisioning.config.provenance import Branch, Layers, Origin, SettingValue, list_leaves
 from provisioning.config.setting import Layer
 from provisioning.core.model.errors import InvalidArgument, InvalidConfiguration
 from provisioning.core.model.values import find_nearest
@@ -43,7 +43,7 @@ def read_windows(layers: Layers) -> tuple[Window, ...]:
     return tuple(_read_window(f"windows.{name}", found[name]) for name in sorted(found))
 
 
-def _read_window(key: str, found: Branch | Value) -> Window:
+def _read_window(key: str, found: Branch | SettingValue) -> Window:
     from provisioning.core.policy.cron import parse_cron
     from provisioning.core.policy.windows import Window
 
@@ -61,10 +61,10 @@ def _read_window(key: str, found: Branch | Value) -> Window:
     )
 
 
-def _read_texts(key: str, found: Branch | Value) -> dict[str, Value]:
+def _read_texts(key: str, found: Branch | SettingValue) -> dict[str, SettingValue]:
     """Return what the window says under each of its keys, or the default."""
     origin = next((each.origin for _, each in list_leaves(found)), _NOWHERE)
-    if isinstance(found, Value):
+    if isinstance(found, SettingValue):
         raise _refuse(key, "must be a map", _HINT, origin)
     for name, said in found.items():
         if name not in DEFAULTS:
@@ -74,16 +74,18 @@ def _read_texts(key: str, found: Branch | Value) -> dict[str, Value]:
     missing = [name for name, default in DEFAULTS.items() if not default and name not in found]
     if missing:
         raise _refuse(key, f"has no {missing[0]}", _HINT, origin)
-    return {name: found.get(name, Value(default, _NOWHERE)) for name, default in DEFAULTS.items()}
+    return {
+        name: found.get(name, SettingValue(default, _NOWHERE)) for name, default in DEFAULTS.items()
+    }
 
 
-def _locate(found: Branch | Value, otherwise: Origin) -> Origin:
+def _locate(found: Branch | SettingValue, otherwise: Origin) -> Origin:
     return next((each.origin for _, each in list_leaves(found)), otherwise)
 
 
-def _read_text(key: str, said: Branch | Value, parse: Callable[[str], _Read]) -> _Read:
-    text = said.value if isinstance(said, Value) else said
-    if not isinstance(said, Value) or not isinstance(text, str):
+def _read_text(key: str, said: Branch | SettingValue, parse: Callable[[str], _Read]) -> _Read:
+    text = said.value if isinstance(said, SettingValue) else said
+    if not isinstance(said, SettingValue) or not isinstance(text, str):
         raise _refuse(key, f"is {text!r}, and must be text", _HINT, _locate(said, _NOWHERE))
     try:
         return parse(text)

@@ -16,13 +16,13 @@ import msgspec
 from provisioning.controller.events import (
     CycleEnded,
     Defect,
+    EventSink,
     ForgeUntold,
-    Tell,
     describe_cycle,
 )
 from provisioning.core.model.errors import LockHeld, ProvisioningError
 from provisioning.core.model.ids import CommitId
-from provisioning.core.reviews.forge import Forge, State, Status
+from provisioning.core.reviews.forge import CommitStatus, Forge, State
 from provisioning.core.statelog.transitions import get_ref
 from provisioning.reconciler.planning.plan_result import Conclusion
 
@@ -67,7 +67,7 @@ class _Word(msgspec.Struct, frozen=True):
 _Words: TypeAlias = dict[tuple[CommitId, str], _Word]
 
 
-class Statuses:
+class CommitStatuses:
     """The statuses of one workspace's commits; one thread tells them."""
 
     def __init__(
@@ -75,7 +75,7 @@ class Statuses:
         workspace: str,
         open_forge: Callable[[], Forge],
         redact: Callable[[str], str],
-        tell: Tell,
+        tell: EventSink,
     ) -> None:
         self._workspace = workspace
         self._open_forge = open_forge
@@ -83,7 +83,7 @@ class Statuses:
         self._tell = tell
         self._touched: dict[CommitId, set[str]] = {}
         self._wanted: _Words = {}
-        self._told: dict[CommitId, dict[str, Status]] = {}
+        self._told: dict[CommitId, dict[str, CommitStatus]] = {}
         self._change = threading.Condition()
         self._is_closing = False
         self._thread = threading.Thread(target=self._work, name="statuses", daemon=True)
@@ -169,7 +169,7 @@ class Statuses:
         told = self._told.setdefault(commit, {})
         if not told:
             told.update(forge.list_statuses(commit))
-        status = Status(
+        status = CommitStatus(
             context=f"{CONTEXT}/{infra}",
             state=word.state,
             description=word.description,

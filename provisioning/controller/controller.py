@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from provisioning.controller.schedule import Schedule
-from provisioning.controller.worker_pool import Crew
-from provisioning.controller.workspace_controller import Keeper
+from provisioning.controller.worker_pool import WorkerPool
+from provisioning.controller.workspace_controller import WorkspaceController
 from provisioning.core.model.errors import InvalidArgument
 from provisioning.core.scheduling.workqueue import Ending, Key, Work
-from provisioning.reconciler.execution.cancellation import Stop
+from provisioning.reconciler.execution.cancellation import Cancellation
 
 ALIVE = 30.0
 """Seconds without a beat of the supervisor after which the service counts as dead."""
@@ -22,60 +22,60 @@ LATE = 60.0
 
 
 @dataclass(slots=True)
-class Service:
+class Controller:
     """Everything that runs. *stop* ends the runs in hand after the operations in hand.
 
     Whoever waits for the end of a drain is woken by *wake*, and finds *ended* set.
     """
 
-    keepers: Mapping[str, Keeper]
-    crew: Crew
+    workspace_controllers: Mapping[str, WorkspaceController]
+    worker_pool: WorkerPool
     schedule: Schedule
-    stop: Stop
+    stop: Cancellation
     ended: threading.Event = field(default_factory=threading.Event)
     wake: Callable[[], None] = lambda: None
     is_draining: bool = False
 
     def start(self) -> None:
         """Begin; returns at once."""
-        self.crew.start(self._work)
+        self.worker_pool.start(self._work)
         self.schedule.start()
-        for each in self.keepers.values():
+        for each in self.workspace_controllers.values():
             each.start()
 
     def _work(self, work: Work) -> Ending:
-        return self.keepers[work.key.workspace].work(work)
+        return self.workspace_controllers[work.key.workspace].work(work)
 
     def close(self, seconds: float) -> bool:
         """Stop: what is in hand is finished within *seconds*; tell whether it was."""
         self.stop.request()
         self.schedule.close()
-        self.crew.close()
-        is_done = self.crew.join_all(seconds)
-        for each in self.keepers.values():
+        self.worker_pool.close()
+        is_done = self.worker_pool.join_all(seconds)
+        for each in self.workspace_controllers.values():
             each.close()
         return is_done
 
     def drain(self) -> None:
         """Take nothing new, let the runs in hand come to their end, and end then."""
         self.is_draining = True
-        self.crew.close()
+        self.worker_pool.close()
         threading.Thread(target=self._await_drained, name="drain", daemon=True).start()
 
     def _await_drained(self) -> None:
-        while not self.crew.join(ALIVE):
+        while not self.worker_pool.join(ALIVE):
             pass
         self.ended.set()
         self.wake()
 
     def reload(self) -> None:
         """Read the settings of every workspace again."""
-        for each in self.keepers.values():
+        for each in self.workspace_controllers.values():
             each.reload()
 
     def reconcile(self, key: Key) -> None:
         """Look for news now, and then at an infra, before others."""
-        self.keepers[key.workspace].ask(key.name)
+        self.workspace_controllers[key.workspace].ask(key.name)
 
     def check_begins(self, key: Key) -> None:
         """Make sure that a cycle of *key* would be begun.
@@ -83,7 +83,7 @@ class Service:
         Raises:
             InvalidArgument: If not: it is paused, or the service ends.
         """
-        with self.crew.open_queue() as queue:
+        with self.worker_pool.open_queue() as queue:
             is_paused = queue.is_paused or key in queue.paused
         if is_paused or self.is_draining:
             raise InvalidArgument(
@@ -99,9 +99,10 @@ class Service:
         """
         workspace, slash, infra = name.rpartition("/")
         found = [
-            keeper.kept.get_key(infra)
-            for keeper in self.keepers.values()
-            if infra in keeper.kept.infras and (not slash or keeper.kept.name == workspace)
+            workspace_controller.kept.get_key(infra)
+            for workspace_controller in self.workspace_controllers.values()
+            if infra in workspace_controller.kept.infras
+            and (not slash or workspace_controller.kept.name == workspace)
         ]
         if len(found) == 1:
             return found[0]
@@ -117,25 +118,25 @@ class Service:
     @property
     def is_alive(self) -> bool:
         """Whether the supervisor of the workers is."""
-        return self.crew.now() - self.crew.beat < ALIVE
+        return self.worker_pool.now() - self.worker_pool.beat < ALIVE
 
     @property
     def has_begun(self) -> bool:
         """Whether every workspace was looked at since the start, or the last reload."""
-        return all(each.has_looked for each in self.keepers.values())
+        return all(each.has_looked for each in self.workspace_controllers.values())
 
     def list_troubles(self) -> list[str]:
         """Return what keeps the service from its work, a sentence each; none if it is ready."""
         troubles = ["it is draining"] if self.is_draining else []
-        for each in self.keepers.values():
+        for each in self.workspace_controllers.values():
             kept = each.kept
             if kept.error is not None:
                 troubles.append(f"{kept.name}: {kept.error}")
             elif kept.read_at is None:
                 troubles.append(f"{kept.name} is being read for the first time")
-            elif (late := self.crew.now() - kept.due) > LATE:
+            elif (late := self.worker_pool.now() - kept.due) > LATE:
                 troubles.append(f"{kept.name} should have been read {late:.0f} s ago")
             if kept.settings_error is not None:
                 troubles.append(f"{kept.name}: its settings are broken: {kept.settings_error}")
-        hung = (f"{each.key}: its worker hangs" for each in self.crew.list_hung())
+        hung = (f"{each.key}: its worker hangs" for each in self.worker_pool.list_hung())
         return [*troubles, *hung]

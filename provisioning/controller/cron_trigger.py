@@ -14,7 +14,7 @@ from provisioning.core.policy.cron import Cron
 
 
 @BaseTrigger.register
-class CalendarTrigger(msgspec.Struct, frozen=True):
+class CronTrigger(msgspec.Struct, frozen=True):
     """Fires at every moment that *cron* names in *zone*."""
 
     cron: Cron

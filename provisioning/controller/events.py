@@ -88,7 +88,7 @@ class CycleEnded(msgspec.Struct, frozen=True, kw_only=True):
         return self.error.code if self.error else "failed"
 
 
-class Reviewed(msgspec.Struct, frozen=True, kw_only=True):
+class PullsReviewed(msgspec.Struct, frozen=True, kw_only=True):
     """Pull requests were reviewed, or could not be."""
 
     work: Work
@@ -141,14 +141,14 @@ News: TypeAlias = (
     | CycleBegun
     | CycleTold
     | CycleEnded
-    | Reviewed
+    | PullsReviewed
     | Defect
     | WorkerHung
     | WatchFailed
     | ForgeUntold
 )
 
-Tell: TypeAlias = Callable[[News], None]
+EventSink: TypeAlias = Callable[[News], None]
 """Is called from any thread, must not block, and raises nothing."""
 
 
@@ -159,8 +159,8 @@ def describe_cycle(ended: CycleEnded) -> str:
         return f"{name}: {ended.error}"
     report = ended.report
     if report.run is None:
-        plan = report.prospect.plan
-        reasons = [*(f"{each.code}: {each.reason}" for each in report.prospect.verdicts),
+        plan = report.plan_result.plan
+        reasons = [*(f"{each.code}: {each.reason}" for each in report.plan_result.violations),
                    *(f"{each.id} is blocked: {each.reason}" for each in plan.blocked)]  # fmt: skip
         more = f" (and {len(reasons) - 1} more)" if len(reasons) > 1 else ""
         rest = f"; {reasons[0]}{more}" if reasons else ""

@@ -15,7 +15,7 @@ from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.interval import IntervalTrigger
 
-from provisioning.controller.cron_trigger import CalendarTrigger
+from provisioning.controller.cron_trigger import CronTrigger
 from provisioning.core.model.errors import InvalidArgument, InvalidConfiguration, Source
 from provisioning.core.policy.cron import parse_cron
 from provisioning.core.scheduling.workqueue import Key, Topic
@@ -27,7 +27,7 @@ LEAP = 5.0
 """Seconds by which the wall clock may part from the monotonic one before that is a jump."""
 
 
-class Rhythm(msgspec.Struct, frozen=True, kw_only=True):
+class DriftSchedule(msgspec.Struct, frozen=True, kw_only=True):
     """How often one infra is looked at: each *interval* seconds, or as *cron* says in *zone*."""
 
     interval: float
@@ -45,7 +45,7 @@ class Schedule:
 
     def __init__(self, tick: Callable[[Key], None]) -> None:
         self._tick = tick
-        self._rhythms: dict[Key, Rhythm] = {}
+        self._rhythms: dict[Key, DriftSchedule] = {}
         self._planning = threading.Lock()
         self._scheduler = BackgroundScheduler(
             timezone=UTC,
@@ -65,7 +65,7 @@ class Schedule:
             self._closed.set()
             self._scheduler.shutdown(wait=False)
 
-    def plan(self, workspace: str, rhythms: Mapping[str, Rhythm]) -> None:
+    def plan(self, workspace: str, drift_schedules: Mapping[str, DriftSchedule]) -> None:
         """Tick for the infras of *workspace* that have a rhythm, and for no other of it.
 
         An infra whose calendar is broken keeps its rhythm; a new one is looked at each interval.
@@ -73,7 +73,9 @@ class Schedule:
         Raises:
             InvalidConfiguration: If calendars are broken, naming each; all is planned by then.
         """
-        wanted = {Key(workspace, Topic.INFRA, infra): each for infra, each in rhythms.items()}
+        wanted = {
+            Key(workspace, Topic.INFRA, infra): each for infra, each in drift_schedules.items()
+        }
         with self._planning:
             if self._closed.is_set():
                 return
@@ -90,24 +92,24 @@ class Schedule:
         job = self._scheduler.get_job(str(key))
         return job.next_run_time if job else None
 
-    def _change(self, key: Key, rhythm: Rhythm) -> InvalidConfiguration | None:
+    def _change(self, key: Key, drift_schedule: DriftSchedule) -> InvalidConfiguration | None:
         """Give *key* its rhythm, if that is another one; return what is wrong with it."""
-        if self._rhythms.get(key) == rhythm:
+        if self._rhythms.get(key) == drift_schedule:
             return None
         try:
-            self._add(key, rhythm)
+            self._add(key, drift_schedule)
         except InvalidConfiguration as exc:
             if key not in self._rhythms:
-                self._add(key, Rhythm(interval=rhythm.interval))
+                self._add(key, DriftSchedule(interval=drift_schedule.interval))
             return exc
         return None
 
-    def _add(self, key: Key, rhythm: Rhythm) -> None:
-        trigger = build_trigger(key, rhythm, datetime.now(UTC))
+    def _add(self, key: Key, drift_schedule: DriftSchedule) -> None:
+        trigger = build_trigger(key, drift_schedule, datetime.now(UTC))
         self._scheduler.add_job(
             self._tick, trigger, args=(key,), id=str(key), replace_existing=True
         )
-        self._rhythms[key] = rhythm
+        self._rhythms[key] = drift_schedule
 
     def _watch_clock(self) -> None:
         """Compute every tick anew where the clock was set, or the machine slept."""
@@ -123,8 +125,8 @@ class Schedule:
         with self._planning:
             if self._closed.is_set():
                 return
-            for key, rhythm in list(self._rhythms.items()):
-                self._add(key, rhythm)
+            for key, drift_schedule in list(self._rhythms.items()):
+                self._add(key, drift_schedule)
 
 
 def _join(broken: Sequence[InvalidConfiguration]) -> InvalidConfiguration:
@@ -135,36 +137,36 @@ def _join(broken: Sequence[InvalidConfiguration]) -> InvalidConfiguration:
     return InvalidConfiguration("; ".join(map(str, (first, *others))), hint=first.hint)
 
 
-def build_trigger(key: Key, rhythm: Rhythm, now: datetime) -> Any:
-    """Build APScheduler's trigger for *rhythm*.
+def build_trigger(key: Key, drift_schedule: DriftSchedule, now: datetime) -> Any:
+    """Build APScheduler's trigger for *drift_schedule*.
 
     Raises:
         InvalidConfiguration: If the calendar or its time zone is none.
     """
-    if rhythm.cron is not None:
+    if drift_schedule.cron is not None:
         try:
-            return CalendarTrigger(parse_cron(rhythm.cron), _find_zone(rhythm))
+            return CronTrigger(parse_cron(drift_schedule.cron), _find_zone(drift_schedule))
         except InvalidArgument as exc:
             raise InvalidConfiguration(
-                f"serve.cron is {rhythm.cron!r}: {exc.message}",
+                f"serve.cron is {drift_schedule.cron!r}: {exc.message}",
                 hint=exc.hint,
-                source=rhythm.source,
+                source=drift_schedule.source,
             ) from exc
     share = int.from_bytes(hashlib.sha256(str(key).encode()).digest()[:6]) / 2**48
     return IntervalTrigger(
-        seconds=max(1, round(rhythm.interval)),
-        start_date=now + timedelta(seconds=rhythm.interval * share),
-        jitter=rhythm.interval * JITTER,
+        seconds=max(1, round(drift_schedule.interval)),
+        start_date=now + timedelta(seconds=drift_schedule.interval * share),
+        jitter=drift_schedule.interval * JITTER,
         timezone=UTC,
     )
 
 
-def _find_zone(rhythm: Rhythm) -> tzinfo:
+def _find_zone(drift_schedule: DriftSchedule) -> tzinfo:
     try:
-        return ZoneInfo(rhythm.zone)
+        return ZoneInfo(drift_schedule.zone)
     except (KeyError, ValueError, OSError) as exc:
         raise InvalidConfiguration(
-            f"serve.timezone is {rhythm.zone!r}, and there is no such time zone",
+            f"serve.timezone is {drift_schedule.zone!r}, and there is no such time zone",
             hint="write a name as in Europe/Berlin",
-            source=rhythm.source,
+            source=drift_schedule.source,
         ) from exc

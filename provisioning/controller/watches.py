@@ -5,28 +5,28 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass, field
 
-from provisioning.controller.events import Tell, WatchFailed
-from provisioning.controller.worker_pool import Crew
-from provisioning.controller.workspace_state import Kept
+from provisioning.controller.events import EventSink, WatchFailed
+from provisioning.controller.worker_pool import WorkerPool
+from provisioning.controller.workspace_state import WorkspaceState
 from provisioning.core.model.errors import ProvisioningError
-from provisioning.core.model.providers import Target, Watch, Watches
-from provisioning.core.scheduling.backoff import HEALINGS, LOOKS, Bucket
+from provisioning.core.model.providers import ObservationTarget, Watch, Watches
+from provisioning.core.scheduling.backoff import HEALINGS, LOOKS, TokenBucket
 from provisioning.core.scheduling.workqueue import Urgency, Work
 from provisioning.core.statelog.transitions import LogView
 from provisioning.reconciler.cycle import Reconciler
 
 
 @dataclass(slots=True)
-class Watching:
+class WatchRegistry:
     """The watches of one workspace. A watch is a hint: where it fails, the sweeps are left."""
 
-    kept: Kept
-    crew: Crew
-    tell: Tell
+    kept: WorkspaceState
+    worker_pool: WorkerPool
+    tell: EventSink
     _watches: dict[Watches, Watch] = field(default_factory=dict)
     _followed: dict[str, str] = field(default_factory=dict)
-    _healings: dict[str, Bucket] = field(default_factory=dict)
-    _looks: dict[str, Bucket] = field(default_factory=dict)
+    _healings: dict[str, TokenBucket] = field(default_factory=dict)
+    _looks: dict[str, TokenBucket] = field(default_factory=dict)
     _told: set[str] = field(default_factory=set)
     _mutex: threading.Lock = field(default_factory=threading.Lock)
 
@@ -50,7 +50,7 @@ class Watching:
 
     def count(self, work: Work, *, has_run: bool) -> None:
         """Count a look that a watch had asked for."""
-        infra, now = work.key.name, self.crew.now()
+        infra, now = work.key.name, self.worker_pool.now()
         if work.urgency is Urgency.DRIFT:
             self._looks[infra] = self._looks.get(infra, LOOKS).spend(now)
             if has_run:
@@ -72,7 +72,7 @@ class Watching:
         for name, provider in reconciler.providers.items():
             if isinstance(provider, Watches):
                 targets = [
-                    Target(id=each.id, kind=each.kind, attributes=each.attributes)
+                    ObservationTarget(id=each.id, kind=each.kind, attributes=each.attributes)
                     for each in every
                     if each.provider == name
                 ]
@@ -92,10 +92,10 @@ class Watching:
 
     def _ask(self, infra: str, reason: str) -> None:
         """Ask for a look: at once, unless there were many of late."""
-        now = self.crew.now()
+        now = self.worker_pool.now()
         buckets = self._healings.get(infra, HEALINGS), self._looks.get(infra, LOOKS)
         due = max(each.get_due(now) for each in buckets)
-        self.crew.add(self.kept.get_key(infra), Urgency.DRIFT, reason, due)
+        self.worker_pool.add(self.kept.get_key(infra), Urgency.DRIFT, reason, due)
 
     def _tell_once(self, exc: Exception) -> None:
         error = exc if isinstance(exc, ProvisioningError) else ProvisioningError(repr(exc))

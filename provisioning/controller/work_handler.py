@@ -7,42 +7,47 @@ from collections.abc import Callable
 
 import msgspec
 
-from provisioning.controller.commit_statuses import Statuses
+from provisioning.controller.commit_statuses import CommitStatuses
 from provisioning.controller.events import (
     CycleBegun,
     CycleEnded,
     CycleTold,
+    EventSink,
     ForgeUntold,
-    Reviewed,
-    Tell,
+    PullsReviewed,
     describe_cycle,
 )
-from provisioning.controller.watches import Watching
-from provisioning.controller.worker_pool import Crew
-from provisioning.controller.workspace_state import Kept, Last, OpenWorkspace, Towards
+from provisioning.controller.watches import WatchRegistry
+from provisioning.controller.worker_pool import WorkerPool
+from provisioning.controller.workspace_state import (
+    CommitProgress,
+    Last,
+    OpenWorkspace,
+    WorkspaceState,
+)
 from provisioning.core.model.errors import LockHeld, ProvisioningError
 from provisioning.core.policy.gates import REWOUND
 from provisioning.core.scheduling.backoff import compute_backoff, compute_retry
 from provisioning.core.scheduling.workqueue import Ending, Key, Topic, Urgency, Work
 from provisioning.reconciler.events import Event
-from provisioning.reconciler.execution.cancellation import Stop
-from provisioning.reconciler.planning.plan_result import Conclusion, Report, Request
+from provisioning.reconciler.execution.cancellation import Cancellation
+from provisioning.reconciler.planning.plan_result import Conclusion, Report, RunRequest
 from provisioning.reconciler.resync import GOOD
 
 
-class Cycles(msgspec.Struct, frozen=True, kw_only=True):
+class WorkHandler(msgspec.Struct, frozen=True, kw_only=True):
     """The work on one workspace; called from the crew's threads, one key at a time.
 
     *hint* lets the workspace be looked at for news.
     """
 
-    kept: Kept
-    crew: Crew
-    watching: Watching
-    statuses: Statuses
+    kept: WorkspaceState
+    worker_pool: WorkerPool
+    watching: WatchRegistry
+    statuses: CommitStatuses
     hint: Callable[[], None]
-    tell: Tell
-    stop: Stop
+    tell: EventSink
+    stop: Cancellation
 
     def work(self, work: Work) -> Ending:
         """Do one piece of work."""
@@ -62,8 +67,8 @@ class Cycles(msgspec.Struct, frozen=True, kw_only=True):
 
     # A cycle
 
-    def _run(self, work: Work, towards: Towards) -> CycleEnded:
-        began = self.crew.now()
+    def _run(self, work: Work, towards: CommitProgress) -> CycleEnded:
+        began = self.worker_pool.now()
         waited = began - work.ready_since
         self.tell(CycleBegun(work=work, commit=towards.commit, waited=waited))
         report, error, looked = None, None, 0.0
@@ -73,18 +78,18 @@ class Cycles(msgspec.Struct, frozen=True, kw_only=True):
             reconciler = towards.workspace.build_reconciler(
                 work.key.name, towards.commit, stop=self.stop, listener=self._listen(work.key)
             )
-            request = Request(commit=towards.commit, reason=work.reason)
+            request = RunRequest(commit=towards.commit, reason=work.reason)
             view = reconciler.log.read_local() if is_known else reconciler.log.read()
             self.watching.follow(reconciler, view)
-            prospect = reconciler.look(request, view)
-            looked = self.crew.now() - began
-            self.crew.sign(work.key)
-            report = reconciler.reconcile(request, prospect)
+            plan_result = reconciler.look(request, view)
+            looked = self.worker_pool.now() - began
+            self.worker_pool.sign(work.key)
+            report = reconciler.reconcile(request, plan_result)
             if report.run is not None:
                 self.watching.follow_anew(reconciler)
         except ProvisioningError as exc:
             error = exc
-        now = self.crew.now()
+        now = self.worker_pool.now()
         return CycleEnded(
             work=work,
             commit=towards.commit,
@@ -99,7 +104,7 @@ class Cycles(msgspec.Struct, frozen=True, kw_only=True):
 
     def _listen(self, key: Key) -> Callable[[Event], None]:
         def listen(event: Event) -> None:
-            self.crew.sign(key)
+            self.worker_pool.sign(key)
             self.tell(CycleTold(key=key, event=event))
 
         return listen
@@ -115,12 +120,12 @@ class Cycles(msgspec.Struct, frozen=True, kw_only=True):
                 return None
             case Conclusion.INTERRUPTED | Conclusion.FAILED:
                 return compute_backoff(work.failures + 1, jitter)
-            case Conclusion.BLOCKED if report and report.prospect.plan.blocked:
+            case Conclusion.BLOCKED if report and report.plan_result.plan.blocked:
                 return compute_backoff(work.failures + 1, jitter)
         return None
 
     def _note(self, ended: CycleEnded) -> None:
-        infra, now = ended.work.key.name, self.crew.now()
+        infra, now = ended.work.key.name, self.worker_pool.now()
         before = self.kept.last.get(infra)
         self.kept.last[infra] = Last(
             at=now,
@@ -144,17 +149,17 @@ class Cycles(msgspec.Struct, frozen=True, kw_only=True):
         if report is None:
             return
         if report.conclusion is Conclusion.INTERRUPTED or any(
-            each.code == REWOUND for each in report.prospect.verdicts
+            each.code == REWOUND for each in report.plan_result.violations
         ):
             self.hint()  # there may be a commit that we have not heard of yet
         told = f"{ended.work.key.name} was applied"
         if workspace.is_at_forge:
             self._tell_drift(workspace, report)
-            if has_run or report.prospect.verdicts:
-                self.crew.add(Key(self.kept.name, Topic.CLOSED, ""), Urgency.REVIEW, told)
+            if has_run or report.plan_result.violations:
+                self.worker_pool.add(Key(self.kept.name, Topic.CLOSED, ""), Urgency.REVIEW, told)
         if has_run:
-            readers = workspace.list_readers(ended.work.key.name, report.prospect.view)
-            self.crew.add_all(map(self.kept.get_key, readers), Urgency.PUSH, told)
+            readers = workspace.list_readers(ended.work.key.name, report.plan_result.view)
+            self.worker_pool.add_all(map(self.kept.get_key, readers), Urgency.PUSH, told)
 
     def _tell_drift(self, workspace: OpenWorkspace, report: Report) -> None:
         try:
@@ -165,7 +170,7 @@ class Cycles(msgspec.Struct, frozen=True, kw_only=True):
     # A review
 
     def _review(self, work: Work, workspace: OpenWorkspace) -> Ending:
-        began, error, retry = self.crew.now(), None, None
+        began, error, retry = self.worker_pool.now(), None, None
         try:
             reviewer = workspace.build_reviewer()
             if work.key.topic is Topic.PULL:
@@ -173,12 +178,14 @@ class Cycles(msgspec.Struct, frozen=True, kw_only=True):
             else:
                 found = reviewer.review_closed()
             for infra in {infra for each in found for infra in each.due}:
-                self.crew.add(self.kept.get_key(infra), Urgency.DRIFT, "a review is complete")
+                self.worker_pool.add(
+                    self.kept.get_key(infra), Urgency.DRIFT, "a review is complete"
+                )
         except ProvisioningError as exc:
             error = exc
             retry = compute_retry(exc, work.failures + 1, random.random())  # noqa: S311
-        seconds = self.crew.now() - began
-        self.tell(Reviewed(work=work, seconds=seconds, retry=retry, error=error))
+        seconds = self.worker_pool.now() - began
+        self.tell(PullsReviewed(work=work, seconds=seconds, retry=retry, error=error))
         return Ending(is_good=error is None, retry=retry)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from provisioning.controller.events import Defect, Tell, WorkerHung
+from provisioning.controller.events import Defect, EventSink, WorkerHung
 from provisioning.core.scheduling.backoff import compute_backoff
 from provisioning.core.scheduling.workqueue import Ending, Key, Urgency, Work, WorkQueue
 
@@ -24,7 +24,7 @@ class _Job:
     is_replaced: bool = False
 
 
-class Crew:
+class WorkerPool:
     """Works on a queue with *size* threads.
 
     A worker hangs for as long as it gives no sign of life. When it is found to, another one
@@ -38,7 +38,12 @@ class Crew:
     """
 
     def __init__(
-        self, *, size: int, patience: float, tell: Tell, now: Callable[[], float] = time.monotonic
+        self,
+        *,
+        size: int,
+        patience: float,
+        tell: EventSink,
+        now: Callable[[], float] = time.monotonic,
     ) -> None:
         self.size = size
         self.now = now

@@ -10,52 +10,52 @@ import threading
 import traceback
 from collections.abc import Callable, Iterable
 
-from provisioning.controller.commit_statuses import Statuses
+from provisioning.controller.commit_statuses import CommitStatuses
 from provisioning.controller.events import (
     ConfigurationKept,
     Defect,
+    EventSink,
     Fetched,
     FetchFailed,
     ForgeUntold,
-    Tell,
 )
 from provisioning.controller.schedule import Schedule
-from provisioning.controller.watches import Watching
-from provisioning.controller.work_handler import Cycles
-from provisioning.controller.worker_pool import Crew
-from provisioning.controller.workspace_state import Kept, OpenWorkspace, Towards
+from provisioning.controller.watches import WatchRegistry
+from provisioning.controller.work_handler import WorkHandler
+from provisioning.controller.worker_pool import WorkerPool
+from provisioning.controller.workspace_state import CommitProgress, OpenWorkspace, WorkspaceState
 from provisioning.core.model.errors import InvalidConfiguration, ProvisioningError
 from provisioning.core.model.ids import CommitId
 from provisioning.core.reviews.forge import Forge
 from provisioning.core.scheduling.backoff import compute_backoff
 from provisioning.core.scheduling.workqueue import Ending, Key, Topic, Urgency, Work
 from provisioning.core.statelog.transitions import OURS
-from provisioning.reconciler.execution.cancellation import Stop
+from provisioning.reconciler.execution.cancellation import Cancellation
 
 
-class Keeper:
+class WorkspaceController:
     """Keeps the workspace that *open_workspace* opens; *name* is what people call it."""
 
     def __init__(
         self,
         name: str,
         open_workspace: Callable[[], OpenWorkspace],
-        crew: Crew,
+        worker_pool: WorkerPool,
         schedule: Schedule,
-        tell: Tell,
-        stop: Stop,
+        tell: EventSink,
+        stop: Cancellation,
     ) -> None:
-        self.kept = Kept(name)
+        self.kept = WorkspaceState(name)
         self._open_workspace = open_workspace
-        self._crew = crew
+        self._crew = worker_pool
         self._schedule = schedule
         self._tell = tell
         self._stop = stop
-        self._watching = Watching(self.kept, crew, tell)
-        self._statuses = Statuses(name, self._open_forge, self._redact, tell)
-        self._cycles = Cycles(
+        self._watching = WatchRegistry(self.kept, worker_pool, tell)
+        self._statuses = CommitStatuses(name, self._open_forge, self._redact, tell)
+        self._cycles = WorkHandler(
             kept=self.kept,
-            crew=crew,
+            worker_pool=worker_pool,
             watching=self._watching,
             statuses=self._statuses,
             hint=self.hint,
@@ -221,7 +221,7 @@ class Keeper:
         direct = [each for each in infras if each in touched.infras]
         asks_all = touched.is_shared or before is None or not is_new
         rest = [each for each in infras if asks_all and each not in touched.infras]
-        self.kept.towards = Towards(workspace, commit, frozenset(infras))
+        self.kept.towards = CommitProgress(workspace, commit, frozenset(infras))
         try:
             self._set_up(workspace, commit, infras, before.infras if before else ())
             if is_new and workspace.is_at_forge:

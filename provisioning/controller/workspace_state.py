@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
-from provisioning.controller.schedule import Rhythm
+from provisioning.controller.schedule import DriftSchedule
 from provisioning.core.infras.order import Needs
 from provisioning.core.model.errors import LockHeld, ProvisioningError
 from provisioning.core.model.ids import CommitId
@@ -17,14 +17,14 @@ from provisioning.core.scheduling.workqueue import Key, Topic
 from provisioning.core.statelog.transitions import LogView
 from provisioning.reconciler.cycle import Reconciler
 from provisioning.reconciler.events import Listener
-from provisioning.reconciler.execution.cancellation import Stop
+from provisioning.reconciler.execution.cancellation import Cancellation
 from provisioning.reconciler.planning.plan_result import Report
 
 if TYPE_CHECKING:
     from provisioning.reconciler.reviews.reviewer import Reviewer
 
 
-class Touched(msgspec.Struct, frozen=True):
+class ChangedInfras(msgspec.Struct, frozen=True):
     """The infras whose folders changed, and whether something changed that any may read."""
 
     infras: frozenset[str]
@@ -56,7 +56,7 @@ class OpenWorkspace(Protocol):
     def choose_infras(self, commit: CommitId, infra: str | None) -> list[str]:
         """Return the infras to work on: *infra*, or all."""
 
-    def find_touched(self, old: CommitId | None, new: CommitId) -> Touched:
+    def find_touched(self, old: CommitId | None, new: CommitId) -> ChangedInfras:
         """Return what differs between two commits; without *old*, from the first parent."""
 
     def read_needs(self, commit: CommitId, infras: Collection[str]) -> Needs:
@@ -65,11 +65,11 @@ class OpenWorkspace(Protocol):
     def list_readers(self, infra: str, before: LogView) -> list[str]:
         """Return the infras that read what *infra* recorded otherwise since *before*."""
 
-    def read_rhythms(self, commit: CommitId, infras: Iterable[str]) -> dict[str, Rhythm]:
+    def read_rhythms(self, commit: CommitId, infras: Iterable[str]) -> dict[str, DriftSchedule]:
         """Return how often each of *infras* is looked at."""
 
     def build_reconciler(
-        self, infra: str, commit: CommitId, *, stop: Stop | None, listener: Listener | None
+        self, infra: str, commit: CommitId, *, stop: Cancellation | None, listener: Listener | None
     ) -> Reconciler:
         """Join the reconciler of *infra* with the settings of *commit*."""
 
@@ -92,7 +92,7 @@ class OpenWorkspace(Protocol):
         """Return the secret by which webhooks are signed."""
 
 
-class Towards(msgspec.Struct, frozen=True):
+class CommitProgress(msgspec.Struct, frozen=True):
     """What is worked towards: the workspace as it was opened, a commit of it, its infras."""
 
     workspace: OpenWorkspace
@@ -118,7 +118,7 @@ class Last(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @dataclass(slots=True)
-class Kept:
+class WorkspaceState:
     """One workspace that is kept; *name* is what its keys, logs and metrics call it.
 
     `read_at` is when it was last read well, `due` when it is to be read next, both in seconds of
@@ -126,7 +126,7 @@ class Kept:
     """
 
     name: str
-    towards: Towards | None = None
+    towards: CommitProgress | None = None
     read_at: float | None = None
     due: float = 0.0
     error: ProvisioningError | None = None

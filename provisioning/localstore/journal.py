@@ -23,13 +23,13 @@ from provisioning.core.model.values import UNDECODABLE, Tree, as_json, from_json
 from provisioning.transport.fsync import force
 
 
-class Begun(msgspec.Struct, frozen=True, tag_field="entry", tag="begin"):
+class BegunOperation(msgspec.Struct, frozen=True, tag_field="entry", tag="begin"):
     """An operation is about to be made."""
 
     intent: Intent
 
 
-class Ended(msgspec.Struct, frozen=True, tag_field="entry", tag="end"):
+class EndedOperation(msgspec.Struct, frozen=True, tag_field="entry", tag="end"):
     """An operation was made, with this answer."""
 
     operation: int
@@ -71,13 +71,15 @@ class Journal:
             StorageFailed: If it cannot be; then the operation must not be made.
         """
         attributes = as_json(intent.attributes) if intent.attributes else {}
-        self._force(self._write(Begun(msgspec.structs.replace(intent, attributes=attributes))))
+        self._force(
+            self._write(BegunOperation(msgspec.structs.replace(intent, attributes=attributes)))
+        )
 
     def end(self, operation: int, attributes: Mapping[str, Tree]) -> None:
         """Write that *operation* was made. Not forced to disk: losing it costs only a look."""
-        self._write(Ended(operation, as_json(dict(attributes))))
+        self._write(EndedOperation(operation, as_json(dict(attributes))))
 
-    def _write(self, entry: Begun | Ended) -> int:
+    def _write(self, entry: BegunOperation | EndedOperation) -> int:
         """Append *entry*; return how many there are by now."""
         line = msgspec.json.encode(entry) + b"\n"
         try:
@@ -187,7 +189,7 @@ def build_unfinished(intent: Intent) -> Record:
 def _read_intents(path: Path) -> Iterator[Intent]:
     intents: dict[int, Intent] = {}
     for entry in read_entries(path):
-        if isinstance(entry, Begun):
+        if isinstance(entry, BegunOperation):
             intents[entry.intent.operation] = entry.intent
         elif entry.operation in intents:
             begun = intents[entry.operation]
@@ -196,13 +198,13 @@ def _read_intents(path: Path) -> Iterator[Intent]:
     yield from intents.values()
 
 
-def read_entries(path: Path) -> Iterator[Begun | Ended]:
+def read_entries(path: Path) -> Iterator[BegunOperation | EndedOperation]:
     """Yield the entries of the journal at *path*, a torn end left out.
 
     Raises:
         JournalDamaged: If a line is no entry.
     """
-    decoder = msgspec.json.Decoder(Begun | Ended)
+    decoder = msgspec.json.Decoder(BegunOperation | EndedOperation)
     lines = path.read_bytes().split(b"\n")
     for number, line in enumerate(lines[:-1], start=1):
         try:

@@ -1,6 +1,6 @@
 """The cache of compiled manifests: what each blob says, so that cost follows the change.
 
-One file an infra, a MessagePack `Snapshot`. It is only ever a shortcut: whatever is wrong
+One file an infra, a MessagePack `ManifestSnapshot`. It is only ever a shortcut: whatever is wrong
 with it, it is ignored and written anew.
 """
 
@@ -53,7 +53,7 @@ def pack_file(
     return CompiledFile(blob, msgspec.Raw(_encoder.encode(resources)), reads, claims)
 
 
-class Snapshot(msgspec.Struct, frozen=True):
+class ManifestSnapshot(msgspec.Struct, frozen=True):
     """Every manifest of an infra at one tree; *version* names the code and kinds that read it."""
 
     version: str
@@ -61,18 +61,18 @@ class Snapshot(msgspec.Struct, frozen=True):
     files: dict[str, CompiledFile]
 
 
-_decoder = msgspec.msgpack.Decoder(Snapshot)
+_decoder = msgspec.msgpack.Decoder(ManifestSnapshot)
 
 
-def load_snapshot(path: Path, version: str) -> Snapshot:
+def load_snapshot(path: Path, version: str) -> ManifestSnapshot:
     """Read the snapshot at *path*; an empty one if there is none of this *version*."""
     try:
         snapshot = _decoder.decode(path.read_bytes())
     except (OSError, *UNDECODABLE):
-        return Snapshot(version, "", {})
-    return snapshot if snapshot.version == version else Snapshot(version, "", {})
+        return ManifestSnapshot(version, "", {})
+    return snapshot if snapshot.version == version else ManifestSnapshot(version, "", {})
 
 
-def save_snapshot(path: Path, snapshot: Snapshot) -> None:
+def save_snapshot(path: Path, snapshot: ManifestSnapshot) -> None:
     """Replace the snapshot at *path*; a disk that cannot take it costs only the shortcut."""
     replace_cache(path, _encoder.encode(snapshot))

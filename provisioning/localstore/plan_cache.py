@@ -1,6 +1,6 @@
 """The cache of what looks found settled: below the home, and deletable at any time.
 
-One file an infra, a MessagePack `Settlement`. Whatever is wrong with it, it is ignored, and the
+One file an infra, a MessagePack `PlanCache`. Whatever is wrong with it, it is ignored, and the
 next look looks at everything.
 """
 
@@ -12,24 +12,24 @@ from pathlib import Path
 import msgspec
 
 from provisioning.core.model.values import UNDECODABLE
-from provisioning.core.plan.plan_cache import Settlement
+from provisioning.core.plan.plan_cache import PlanCache
 
-_decoder = msgspec.msgpack.Decoder(Settlement)
+_decoder = msgspec.msgpack.Decoder(PlanCache)
 _encoder = msgspec.msgpack.Encoder()
 
 
-def load_settlement(path: Path, version: str) -> Settlement:
+def load_plan_cache(path: Path, version: str) -> PlanCache:
     """Read the settlement at *path*; one in which nothing is settled if there is none."""
     try:
-        settlement = _decoder.decode(path.read_bytes())
+        plan_cache = _decoder.decode(path.read_bytes())
     except (OSError, *UNDECODABLE):
-        return Settlement(version=version)
-    return settlement if settlement.version == version else Settlement(version=version)
+        return PlanCache(version=version)
+    return plan_cache if plan_cache.version == version else PlanCache(version=version)
 
 
-def save_settlement(path: Path, settlement: Settlement) -> None:
+def save_plan_cache(path: Path, plan_cache: PlanCache) -> None:
     """Replace the settlement at *path*; a disk that cannot take it costs only the shortcut."""
-    replace_cache(path, _encoder.encode(settlement))
+    replace_cache(path, _encoder.encode(plan_cache))
 
 
 def replace_cache(path: Path, data: bytes) -> None:

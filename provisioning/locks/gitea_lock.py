@@ -18,8 +18,8 @@ from provisioning.core.model.errors import (
     RemoteUnreachable,
 )
 from provisioning.core.model.ids import CommitId
-from provisioning.core.reviews.forge import Author, Contents, FileWrite, Operation
-from provisioning.core.statelog.transitions import Entry, EntryKind, LogView
+from provisioning.core.reviews.forge import Author, Contents, FileOperation, FileWrite
+from provisioning.core.statelog.transitions import EntryKind, LogEntry, LogView
 from provisioning.gitstore.objects.commits import EMAIL, clean_name
 from provisioning.gitstore.statelog.git_statelog import GitStateLog
 
@@ -35,7 +35,7 @@ class ContentsStateLog(GitStateLog):
         self._contents = contents
 
     def _publish(
-        self, remote: Remote, view: LogView, commit: CommitId, entry: Entry, moment: float
+        self, remote: Remote, view: LogView, commit: CommitId, entry: LogEntry, moment: float
     ) -> CommitId:
         """Write the entry by the forge; a log's first, and results, are pushed."""
         if view.head is None or entry.kind is EntryKind.RECORD:
@@ -60,9 +60,9 @@ class ContentsStateLog(GitStateLog):
         for path, content in files.items():
             blob = blobs.get(path, "")
             if content is None:
-                writes += [FileWrite(Operation.DELETE, path, None, blob)] if blob else []
+                writes += [FileWrite(FileOperation.DELETE, path, None, blob)] if blob else []
             else:
-                operation = Operation.UPDATE if blob else Operation.CREATE
+                operation = FileOperation.UPDATE if blob else FileOperation.CREATE
                 writes.append(FileWrite(operation, path, content, blob))
         return writes
 

@@ -5,14 +5,14 @@ from provisioning.core.model.kinds import Field, Kind
 from provisioning.core.model.providers import (
     Absent,
     Call,
+    ObservationTarget,
     Observed,
     Present,
+    ProbeReady,
     Probes,
+    ProbeWaiting,
     Provider,
-    Ready,
-    Target,
     Unreadable,
-    Waiting,
 )
 
 __all__ = [
@@ -21,12 +21,12 @@ __all__ = [
     "Field",
     "Kind",
     "Mark",
+    "ObservationTarget",
     "Observed",
     "Present",
+    "ProbeReady",
+    "ProbeWaiting",
     "Probes",
     "Provider",
-    "Ready",
-    "Target",
     "Unreadable",
-    "Waiting",
 ]

@@ -12,16 +12,16 @@ from provisioning.core.expressions.references import Lookup
 from provisioning.core.model.errors import HeadMoved, LockHeld, ProvisioningError
 from provisioning.core.model.ids import CommitId, ResourceId, RunId
 from provisioning.core.model.kinds import Kind
-from provisioning.core.model.masked import Opaque
+from provisioning.core.model.masked import Masked
 from provisioning.core.model.providers import Provider
 from provisioning.core.model.records import Action, Begin, Holder, Inputs, Lock, Result, Run
 from provisioning.core.model.states import DesiredState
 from provisioning.core.plan.plan import Plan
-from provisioning.core.policy.approvals import Reviewed
-from provisioning.core.policy.conflicts import REACH, hold_contested
-from provisioning.core.policy.gates import Circumstances, compute_verdicts
+from provisioning.core.policy.approvals import ReviewedEffects
+from provisioning.core.policy.conflicts import REACH, hold_conflicting
+from provisioning.core.policy.gates import GateContext, compute_violations
 from provisioning.core.policy.suspensions import get_suspension, hold_back
-from provisioning.core.statelog.lock_expiry import Judgement
+from provisioning.core.statelog.lock_expiry import LockStatus
 from provisioning.core.statelog.transitions import LogView, build_run_id, compute_result, next_token
 from provisioning.gitstore.statelog.git_statelog import StateLog
 from provisioning.localstore.journal import (
@@ -31,18 +31,23 @@ from provisioning.localstore.journal import (
     remove_journals,
 )
 from provisioning.reconciler.events import Event, EventKind, Listener
-from provisioning.reconciler.execution.cancellation import Stop
+from provisioning.reconciler.execution.cancellation import Cancellation
 from provisioning.reconciler.execution.lease import Clocks, Lease, render_time
 from provisioning.reconciler.execution.recovery import build_inherited, compute_kept
-from provisioning.reconciler.planning.cross_infra import Neighbours
+from provisioning.reconciler.planning.cross_infra import CrossInfraReader
 from provisioning.reconciler.planning.plan_result import (
     Conclusion,
-    Prospect,
+    PlanResult,
     Report,
-    Request,
+    RunRequest,
     Settings,
 )
-from provisioning.reconciler.planning.planner import Eyes, History, Manifests, Sight
+from provisioning.reconciler.planning.planner import (
+    CommitHistory,
+    Manifests,
+    Planner,
+    PlanningState,
+)
 from provisioning.reconciler.refusals import (
     describe_changed_plan,
     describe_held,
@@ -57,7 +62,7 @@ REPLANS = 8
 """How often a plan is computed again because somebody else wrote to the state log meanwhile."""
 
 
-class Reconciler(Opaque, frozen=True, kw_only=True):
+class Reconciler(Masked, frozen=True, kw_only=True):
     """Keeps one infra equal to Git. All it needs is in its arguments; see `bootstrap`.
 
     Args:
@@ -72,8 +77,8 @@ class Reconciler(Opaque, frozen=True, kw_only=True):
         key: The key of fingerprints.
         holder: This process.
         journals: The folder of this infra's journals.
-        settlement: The file that keeps what looks found settled.
-        neighbours: Tells of the other infras.
+        plan_cache: The file that keeps what looks found settled.
+        cross_infra: Tells of the other infras.
         judge: Judges a lock.
         read_reviewed: Tells what was reviewed up to a commit, if anybody asks for reviews.
         nonce: Gives random bytes.
@@ -86,7 +91,7 @@ class Reconciler(Opaque, frozen=True, kw_only=True):
 
     infra: str
     workspace: str
-    history: History
+    history: CommitHistory
     log: StateLog
     compiler: Manifests
     kinds: Mapping[str, Kind]
@@ -95,13 +100,13 @@ class Reconciler(Opaque, frozen=True, kw_only=True):
     key: bytes
     holder: Holder
     journals: Path
-    settlement: Path
-    neighbours: Neighbours
-    judge: Callable[[Lock], Judgement]
-    read_reviewed: Callable[[LogView, CommitId], Reviewed | None]
+    plan_cache: Path
+    cross_infra: CrossInfraReader
+    judge: Callable[[Lock], LockStatus]
+    read_reviewed: Callable[[LogView, CommitId], ReviewedEffects | None]
     nonce: Callable[[], bytes]
     settings: Settings
-    stop: Stop
+    stop: Cancellation
     is_superseded: Callable[[CommitId], bool]
     listener: Listener
     clocks: Clocks
@@ -111,12 +116,12 @@ class Reconciler(Opaque, frozen=True, kw_only=True):
         """The part of every ownership mark that names this infra."""
         return f"{self.workspace}/{self.infra}"
 
-    def reconcile(self, request: Request, prospect: Prospect | None = None) -> Report:
+    def reconcile(self, request: RunRequest, plan_result: PlanResult | None = None) -> Report:
         """Make the world what *request* asks for.
 
         Args:
             request: What is asked for.
-            prospect: A look just taken, which spares the first one.
+            plan_result: A look just taken, which spares the first one.
 
         Raises:
             LockHeld: If somebody else holds the lock, and there is something to do.
@@ -124,7 +129,7 @@ class Reconciler(Opaque, frozen=True, kw_only=True):
             Fenced: If the lock was lost under way.
         """
         for _ in range(REPLANS):
-            seen, prospect = prospect or self.look(request), None
+            seen, plan_result = plan_result or self.look(request), None
             try:
                 return self.act(seen, request)
             except HeadMoved:
@@ -136,7 +141,7 @@ class Reconciler(Opaque, frozen=True, kw_only=True):
 
     # Looking
 
-    def look(self, request: Request, view: LogView | None = None) -> Prospect:
+    def look(self, request: RunRequest, view: LogView | None = None) -> PlanResult:
         """Compile, observe, plan and gate, without a lock and without changing anything.
 
         Args:
@@ -150,30 +155,30 @@ class Reconciler(Opaque, frozen=True, kw_only=True):
         sight = eyes.look(request.commit, records, view.begin, cut_off)
         plan = sight.plan
         if request.targets or request.excludes:
-            from provisioning.core.policy.targeting import narrow_plan
+            from provisioning.core.policy.targeting import target_plan
 
-            plan = narrow_plan(plan, request.targets, request.excludes)
+            plan = target_plan(plan, request.targets, request.excludes)
         plan = hold_back(plan, view.suspended, render_time(self.clocks.wall()))
         history = self.log.read_history(REACH)
-        plan = hold_contested(plan, history, view.suspended, request.corrects)
+        plan = hold_conflicting(plan, history, view.suspended, request.corrects)
         now = self._read_circumstances(view, sight, plan)
-        return Prospect(
+        return PlanResult(
             plan=plan,
-            verdicts=compute_verdicts(plan, now, request.allow),
+            violations=compute_violations(plan, now, request.allow),
             desired=sight.desired,
             recorded=sight.recorded,
             live=sight.live,
             view=view,
-            judgement=self.judge(view.lock) if view.lock else None,
+            lock_status=self.judge(view.lock) if view.lock else None,
             reviewed=now.reviewed,
             journals=journals,
-            settling=sight.settling,
+            cache_update=sight.cache_update,
         )
 
     @property
-    def eyes(self) -> Eyes:
+    def eyes(self) -> Planner:
         """What looks at the three states."""
-        return Eyes(
+        return Planner(
             infra=self.infra,
             workspace=self.workspace,
             compiler=self.compiler,
@@ -181,20 +186,20 @@ class Reconciler(Opaque, frozen=True, kw_only=True):
             providers=self.providers,
             lookup=self.lookup,
             key=self.key,
-            settlement=self.settlement,
-            neighbours=self.neighbours,
+            plan_cache=self.plan_cache,
+            cross_infra=self.cross_infra,
         )
 
     def read_desired(self, commit: CommitId) -> DesiredState:
         """Compile and check the desired state at *commit*; look at nothing else."""
         return self.eyes.read_desired(commit)
 
-    def _read_circumstances(self, view: LogView, sight: Sight, plan: Plan) -> Circumstances:
+    def _read_circumstances(self, view: LogView, sight: PlanningState, plan: Plan) -> GateContext:
         applied = (view.run.base or view.run.commit) if view.run else None
         commit = sight.desired.commit
         asks_for_news = any(not each.heals for each in plan.changes)
         time = self.clocks.wall()
-        return Circumstances(
+        return GateContext(
             applied=applied,
             descends=applied is None
             or applied == commit
@@ -220,51 +225,51 @@ class Reconciler(Opaque, frozen=True, kw_only=True):
 
     # Acting
 
-    def act(self, prospect: Prospect, request: Request) -> Report:
-        """Apply what *prospect* holds.
+    def act(self, plan_result: PlanResult, request: RunRequest) -> Report:
+        """Apply what *plan_result* holds.
 
         Raises:
-            HeadMoved: If the state log is no longer what *prospect* was computed from.
+            HeadMoved: If the state log is no longer what *plan_result* was computed from.
         """
-        if request.digest and prospect.plan.digest != request.digest:
+        if request.digest and plan_result.plan.digest != request.digest:
             raise describe_changed_plan(self.infra)
-        if not prospect.has_work:
-            return self._conclude_unchanged(prospect)
-        if prospect.verdicts:
-            return Report(conclusion=Conclusion.BLOCKED, prospect=prospect)
+        if not plan_result.has_work:
+            return self._conclude_unchanged(plan_result)
+        if plan_result.violations:
+            return Report(conclusion=Conclusion.BLOCKED, plan_result=plan_result)
         from provisioning.core.plan.operations import compute_operations
         from provisioning.core.plan.waves import arrange_waves
 
-        self._check_lock(prospect)
-        operations = arrange_waves(compute_operations(prospect.plan))
-        lease = self._acquire(prospect, request, operations)
+        self._check_lock(plan_result)
+        operations = arrange_waves(compute_operations(plan_result.plan))
+        lease = self._acquire(plan_result, request, operations)
         try:
-            run = self._run(prospect, request, operations, lease)
+            run = self._run(plan_result, request, operations, lease)
         finally:
             lease.close()
-        return Report(conclusion=_conclude(run, prospect), prospect=prospect, run=run)
+        return Report(conclusion=_conclude(run, plan_result), plan_result=plan_result, run=run)
 
-    def _conclude_unchanged(self, prospect: Prospect) -> Report:
-        blocked = prospect.plan.is_stuck
-        if not blocked and not prospect.view.is_cut_off:
-            remove_journals(prospect.journals)
+    def _conclude_unchanged(self, plan_result: PlanResult) -> Report:
+        blocked = plan_result.plan.is_stuck
+        if not blocked and not plan_result.view.is_cut_off:
+            remove_journals(plan_result.journals)
         conclusion = Conclusion.BLOCKED if blocked else Conclusion.UNCHANGED
-        return Report(conclusion=conclusion, prospect=prospect)
+        return Report(conclusion=conclusion, plan_result=plan_result)
 
-    def _check_lock(self, prospect: Prospect) -> None:
-        lock, judgement = prospect.view.lock, prospect.judgement
-        if lock is None or judgement is None:
+    def _check_lock(self, plan_result: PlanResult) -> None:
+        lock, lock_status = plan_result.view.lock, plan_result.lock_status
+        if lock is None or lock_status is None:
             return
-        if judgement.is_held:
-            raise describe_held(self.infra, lock, judgement)
-        self._tell(EventKind.TAKEN_OVER, f"{lock.holder} is {judgement.standing}; taking over")
+        if lock_status.is_held:
+            raise describe_held(self.infra, lock, lock_status)
+        self._tell(EventKind.TAKEN_OVER, f"{lock.holder} is {lock_status.standing}; taking over")
 
     def _acquire(
-        self, prospect: Prospect, request: Request, operations: Sequence[Operation]
+        self, plan_result: PlanResult, request: RunRequest, operations: Sequence[Operation]
     ) -> Lease:
         from provisioning.reconciler.execution.operation_runner import foresee_intent
 
-        token = next_token(prospect.view)
+        token = next_token(plan_result.view)
         run = build_run_id(token, self.nonce())
         now = render_time(self.clocks.wall())
         own = (foresee_intent(each, run, self.kinds) for each in operations)
@@ -273,10 +278,10 @@ class Reconciler(Opaque, frozen=True, kw_only=True):
             actor=self.holder.user,
             reason=request.reason,
             commit=request.commit,
-            digest=prospect.plan.digest,
+            digest=plan_result.plan.digest,
             started_at=now,
-            intents=(*own, *build_inherited(prospect.recorded.unfinished)),
-            inputs=self._compute_inputs(prospect, request),
+            intents=(*own, *build_inherited(plan_result.recorded.unfinished)),
+            inputs=self._compute_inputs(plan_result, request),
         )
         lock = self.settings.lock_ttl and Lock(
             token=token,
@@ -287,19 +292,19 @@ class Reconciler(Opaque, frozen=True, kw_only=True):
             ttl=self.settings.lock_ttl,
             run=run,
         )
-        lease = Lease(self.log, prospect.view, lock or None, begin, self.clocks)
-        count = len(prospect.plan.changes)
+        lease = Lease(self.log, plan_result.view, lock or None, begin, self.clocks)
+        count = len(plan_result.plan.changes)
         self._tell(EventKind.RUN_BEGUN, f"run {token}: {count} change{'s' * (count != 1)}", run)
         return lease
 
-    def _compute_inputs(self, prospect: Prospect, request: Request) -> Inputs:
+    def _compute_inputs(self, plan_result: PlanResult, request: RunRequest) -> Inputs:
         from provisioning.core.plan.inputs import compute_inputs
 
         return compute_inputs(
-            prospect.plan,
-            prospect.desired,
-            prospect.recorded,
-            prospect.live,
+            plan_result.plan,
+            plan_result.desired,
+            plan_result.recorded,
+            plan_result.live,
             kinds=self.kinds,
             owner=self.owner,
             key=self.key,
@@ -308,58 +313,60 @@ class Reconciler(Opaque, frozen=True, kw_only=True):
 
     def _run(
         self,
-        prospect: Prospect,
-        request: Request,
+        plan_result: PlanResult,
+        request: RunRequest,
         operations: Sequence[Operation],
         lease: Lease,
     ) -> Run:
         journal = Journal(self.journals, lease.begin.run)
         try:
-            execution = self._execute(prospect, request, operations, lease, journal)
+            execution = self._execute(plan_result, request, operations, lease, journal)
         finally:
             journal.close()
         if execution.fenced:
             raise execution.fenced
         run = self._build_run(request, lease, execution)
-        kept = compute_kept(prospect.recorded, prospect.live, execution, self.owner)
+        kept = compute_kept(plan_result.recorded, plan_result.live, execution, self.owner)
         records = {**execution.records, **kept}
         try:
             view = lease.record(run, records)
         except ProvisioningError as exc:
             raise describe_unrecorded(run, exc, journal.path) from exc
-        remove_journals([*prospect.journals, journal.path])
-        if prospect.settling and run.result is Result.DONE:
+        remove_journals([*plan_result.journals, journal.path])
+        if plan_result.cache_update and run.result is Result.DONE:
             after = self.log.open_records(view)
-            prospect.settling.keep_after(prospect.recorded, prospect.plan, records, after)
+            plan_result.cache_update.keep_after(
+                plan_result.recorded, plan_result.plan, records, after
+            )
         self._tell(EventKind.RUN_RECORDED, f"run {run.number} {run.result}", run.run)
         return run
 
     def _execute(
         self,
-        prospect: Prospect,
-        request: Request,
+        plan_result: PlanResult,
+        request: RunRequest,
         operations: Sequence[Operation],
         lease: Lease,
         journal: Journal,
     ) -> Execution:
         from provisioning.reconciler.execution.executor import Executor
-        from provisioning.reconciler.execution.operation_runner import Hands
+        from provisioning.reconciler.execution.operation_runner import OperationRunner
 
-        hands = Hands(
+        runner = OperationRunner(
             run=lease.begin.run,
             workspace=self.workspace,
-            desired=prospect.desired,
+            desired=plan_result.desired,
             kinds=self.kinds,
             providers=self.providers,
             journal=journal,
             lease=lease,
             key=self.key,
             timeout=self.settings.timeout,
-            known=dict(prospect.plan.outlook),
-            redactor=prospect.desired.build_redactor(),
+            known=dict(plan_result.plan.known_values),
+            redactor=plan_result.desired.build_redactor(),
         )
         return Executor(
-            hands,
+            runner,
             operations,
             limits=self.settings.limits,
             stop=self.stop,
@@ -368,7 +375,7 @@ class Reconciler(Opaque, frozen=True, kw_only=True):
             clocks=self.clocks,
         ).execute()
 
-    def _build_run(self, request: Request, lease: Lease, execution: Execution) -> Run:
+    def _build_run(self, request: RunRequest, lease: Lease, execution: Execution) -> Run:
         begin = lease.begin
         return Run(
             run=begin.run,
@@ -388,10 +395,10 @@ class Reconciler(Opaque, frozen=True, kw_only=True):
         self.listener(Event(kind=kind, infra=self.infra, run=run, text=text))
 
 
-def _conclude(run: Run, prospect: Prospect) -> Conclusion:
+def _conclude(run: Run, plan_result: PlanResult) -> Conclusion:
     match run.result:
         case Result.INTERRUPTED:
             return Conclusion.INTERRUPTED
         case Result.FAILED:
             return Conclusion.FAILED
-    return Conclusion.BLOCKED if prospect.plan.is_stuck else Conclusion.APPLIED
+    return Conclusion.BLOCKED if plan_result.plan.is_stuck else Conclusion.APPLIED

@@ -12,7 +12,7 @@ from provisioning.core.model.errors import (
     StorageFailed,
 )
 from provisioning.core.model.records import Lock, Run
-from provisioning.core.statelog.lock_expiry import Judgement
+from provisioning.core.statelog.lock_expiry import LockStatus
 
 
 def describe_changed_plan(infra: str) -> PlanChanged:
@@ -23,10 +23,10 @@ def describe_changed_plan(infra: str) -> PlanChanged:
     )
 
 
-def describe_held(infra: str, lock: Lock, judgement: Judgement) -> LockHeld:
+def describe_held(infra: str, lock: Lock, lock_status: LockStatus) -> LockHeld:
     """Build the error that says who holds *infra*, since when, why, and how to go on."""
     what = f"run {lock.run.partition('-')[0]}" if lock.run else "a hold"
-    left = judgement.remaining
+    left = lock_status.remaining
     end = "it does not expire" if left is None else f"it expires in {left:.0f} s unless renewed"
     error = LockHeld(
         f"{infra} is locked by {lock.holder} since {lock.acquired_at}, "

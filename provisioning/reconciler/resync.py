@@ -15,7 +15,7 @@ GOOD = frozenset({Conclusion.UNCHANGED, Conclusion.APPLIED})
 """The conclusions after which those that refer to an infra may go on."""
 
 
-class Swept(msgspec.Struct, frozen=True, kw_only=True):
+class ResyncResult(msgspec.Struct, frozen=True, kw_only=True):
     """What became of one infra: its report, or the error, or whose trouble kept it waiting."""
 
     infra: str
@@ -35,7 +35,7 @@ def sweep(
     *,
     parallelism: int,
     is_stopped: Callable[[], bool] = lambda: False,
-) -> Iterator[Swept]:
+) -> Iterator[ResyncResult]:
     """Run every infra of *needs*, and yield each as soon as it has ended.
 
     An infra whose upstream did not come out well is not touched. What an infra raises is its
@@ -48,7 +48,7 @@ def sweep(
         is_stopped: Asked before each; nothing new is begun then.
     """
     waiting = order_infras(needs)
-    ended: dict[str, Swept] = {}
+    ended: dict[str, ResyncResult] = {}
     running: dict[Future[Report], str] = {}
     with ThreadPoolExecutor(max(parallelism, 1)) as pool:
         while waiting or running:
@@ -67,23 +67,25 @@ def sweep(
                 yield ended[infra]
 
 
-def _skip(waiting: list[str], needs: Needs, ended: dict[str, Swept]) -> Iterator[Swept]:
+def _skip(
+    waiting: list[str], needs: Needs, ended: dict[str, ResyncResult]
+) -> Iterator[ResyncResult]:
     for infra in list(waiting):
         upstream = [ended[each] for each in needs[infra] if each in ended]
         bad = next((each for each in upstream if not each.is_good), None)
         if bad is not None:
             waiting.remove(infra)
-            ended[infra] = Swept(infra=infra, waits_for=bad.infra)
+            ended[infra] = ResyncResult(infra=infra, waits_for=bad.infra)
             yield ended[infra]
 
 
-def _list_ready(waiting: list[str], needs: Needs, ended: dict[str, Swept]) -> list[str]:
-    good = {infra for infra, swept in ended.items() if swept.is_good}
+def _list_ready(waiting: list[str], needs: Needs, ended: dict[str, ResyncResult]) -> list[str]:
+    good = {infra for infra, resynced in ended.items() if resynced.is_good}
     return [infra for infra in waiting if good.issuperset(needs[infra])]
 
 
-def _conclude(infra: str, future: Future[Report]) -> Swept:
+def _conclude(infra: str, future: Future[Report]) -> ResyncResult:
     try:
-        return Swept(infra=infra, report=future.result())
+        return ResyncResult(infra=infra, report=future.result())
     except ProvisioningError as exc:
-        return Swept(infra=infra, error=exc)
+        return ResyncResult(infra=infra, error=exc)

@@ -23,7 +23,7 @@ TELLING = 8
 """Secrets of fewer characters are not looked for in other files: they are in many by chance."""
 
 
-class Finding(msgspec.Struct, frozen=True, order=True):
+class SecretFinding(msgspec.Struct, frozen=True, order=True):
     """One thing that is wrong: the file, the commit if it is in history, what, and what to do."""
 
     path: str
@@ -56,7 +56,7 @@ class Checker:
         patterns = (each.get("path_regex") for each in rules or () if isinstance(each, dict))
         return any(pattern and compile_pattern(str(pattern)).search(path) for pattern in patterns)
 
-    def check_encrypted(self, path: str, data: bytes) -> Iterator[Finding]:
+    def check_encrypted(self, path: str, data: bytes) -> Iterator[SecretFinding]:
         """Check that the SOPS file *data* can be read, and by whom its rule says."""
         try:
             document = load_encrypted(data, open_store(choose_format(path)))
@@ -64,20 +64,20 @@ class Checker:
             if self._rules:
                 wanted = read_wanted(self._rules, self._root / path, document.metadata)
                 if differs(document.metadata, wanted):
-                    yield Finding(
+                    yield SecretFinding(
                         path,
                         "",
                         "its recipients are not those of .sops.yaml",
                         f"provisioning sops updatekeys {path}",
                     )
         except ProvisioningError as exc:
-            yield Finding(path, "", exc.message, exc.hint or "")
+            yield SecretFinding(path, "", exc.message, exc.hint or "")
             return
         for text in list_secret_texts(values):
             if len(text) >= TELLING:
                 self._known[text.encode("utf-8", "surrogateescape")] = path
 
-    def check_plain(self, path: str, data: bytes, commit: str = "") -> Iterator[Finding]:
+    def check_plain(self, path: str, data: bytes, commit: str = "") -> Iterator[SecretFinding]:
         """Check that *data* holds nothing that ought to be encrypted."""
         if self.must_be_encrypted(path) and not is_encrypted(path, data):
             hint = (
@@ -85,16 +85,16 @@ class Checker:
                 if commit
                 else f"provisioning sops encrypt -i {path}"
             )
-            yield Finding(path, commit, "it is in plain text and must be encrypted", hint)
+            yield SecretFinding(path, commit, "it is in plain text and must be encrypted", hint)
             return
         for what, shape in CREDENTIALS.items():
             if shape.search(data):
                 hint = "keep it as a secret: `provisioning sops secrets/NAME.enc.yaml`"
-                yield Finding(path, commit, f"it holds {what}", hint)
+                yield SecretFinding(path, commit, f"it holds {what}", hint)
         for text, source in self._known.items():
             if text in data:
                 hint = "refer to it as {{secrets.…}}, and change the secret: it is known"
-                yield Finding(path, commit, f"it holds a secret of {source}", hint)
+                yield SecretFinding(path, commit, f"it holds a secret of {source}", hint)
 
 
 def is_encrypted(path: str, data: bytes) -> bool:
@@ -112,7 +112,7 @@ def check_all(
     checker: Checker,
     files: Iterable[tuple[str, bytes]],
     history: Iterable[tuple[str, bytes, str]],
-) -> Iterator[Finding]:
+) -> Iterator[SecretFinding]:
     """Check *files*, and then *history*, in which each file has the commit it came with."""
     known = list(files)
     for path, data in known:

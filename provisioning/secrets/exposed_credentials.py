@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from provisioning.core.model.masked import Opaque
+from provisioning.core.model.masked import Masked
 
 CREDENTIALS = {
     "an AWS access key": re.compile(rb"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"),
@@ -23,7 +23,7 @@ CREDENTIALS = {
 """The shapes of credentials that stand for themselves."""
 
 
-class Exposed(Opaque, frozen=True):
+class Exposed(Masked, frozen=True):
     """One credential: what it is, its line counted from 1, and its text, for redaction alone."""
 
     what: str

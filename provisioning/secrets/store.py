@@ -33,7 +33,7 @@ from sops_python.tree import Branch, from_plain
 _FIELDS = {Sort.SSH_KEY: "private", Sort.TOKEN: "value"}
 
 
-class Kept(msgspec.Struct, frozen=True):
+class StoredSecret(msgspec.Struct, frozen=True):
     """A generated secret, and the file it is in."""
 
     path: str
@@ -79,7 +79,7 @@ class Kept(msgspec.Struct, frozen=True):
         return f"{days} days old"
 
 
-class Store:
+class SecretStore:
     """The generated secrets of the workspace at *root*."""
 
     def __init__(self, root: Path) -> None:
@@ -87,7 +87,7 @@ class Store:
         self._format = YamlStore()
         self._keyring = EnvironmentKeyring(environ=os.environ)
 
-    def make(self, sort: str, name: str) -> Kept:
+    def make(self, sort: str, name: str) -> StoredSecret:
         """Make a new one.
 
         Raises:
@@ -114,12 +114,12 @@ class Store:
         replace_file(path, dump_document(document, self._format))
         return self._describe(name, values)
 
-    def rotate(self, name: str) -> Kept:
+    def rotate(self, name: str) -> StoredSecret:
         """Put a new one in place of that of *name*, which is kept as `previous`."""
         opened = self._open(name)
         return self._write(name, opened, rotate(opened.document.branches[0], name, now()))
 
-    def finish(self, name: str) -> Kept:
+    def finish(self, name: str) -> StoredSecret:
         """Remove the one that was replaced."""
         opened = self._open(name)
         return self._write(name, opened, finish(opened.document.branches[0], name))
@@ -134,13 +134,15 @@ class Store:
         path.unlink()
         return self._shorten(path)
 
-    def list_all(self) -> list[Kept]:
+    def list_all(self) -> list[StoredSecret]:
         """Return all of them; no key is needed."""
         names = sorted(
             path.name.partition(MARK)[0] for path in (self._root / FOLDER).glob(f"*{MARK}.yaml")
         )
         found = ((name, describe(name, self._load(name).branches[0])) for name in names)
-        return [Kept(self._shorten(self._locate(name)), each) for name, each in found if each]
+        return [
+            StoredSecret(self._shorten(self._locate(name)), each) for name, each in found if each
+        ]
 
     def _locate(self, name: str) -> Path:
         return self._root / FOLDER / f"{name}{MARK}.yaml"
@@ -159,13 +161,13 @@ class Store:
     def _open(self, name: str) -> Opened:
         return open_document(self._load(name), self._keyring)
 
-    def _write(self, name: str, opened: Opened, values: Branch) -> Kept:
+    def _write(self, name: str, opened: Opened, values: Branch) -> StoredSecret:
         document = Document([values], opened.document.metadata)
         sealed = replace(opened, document=document).seal(now())
         replace_file(self._locate(name), dump_document(sealed, self._format))
         return self._describe(name, values)
 
-    def _describe(self, name: str, values: Branch) -> Kept:
+    def _describe(self, name: str, values: Branch) -> StoredSecret:
         listed = describe(name, values)
         assert listed is not None  # noqa: S101  it was made just now
-        return Kept(self._shorten(self._locate(name)), listed)
+        return StoredSecret(self._shorten(self._locate(name)), listed)

@@ -21,12 +21,12 @@ from provisioning.core.model.ids import ResourceId
 from provisioning.core.model.kinds import Kind
 from provisioning.core.model.providers import (
     Call,
+    ObservationTarget,
     Observed,
+    ProbeReady,
     Probes,
+    ProbeWaiting,
     Provider,
-    Ready,
-    Target,
-    Waiting,
 )
 from provisioning.core.model.values import Tree
 from provisioning.testing.effects import Crash
@@ -98,7 +98,7 @@ class FaultyProvider:
     provider did stays done, so a second one can look at what is left.
     """
 
-    probe: Callable[[str, Mapping[str, Tree]], Ready | Waiting]
+    probe: Callable[[str, Mapping[str, Tree]], ProbeReady | ProbeWaiting]
     get_probe_timeout: Callable[[str, Mapping[str, Tree]], float]
 
     def __init__(self, provider: Provider, faults: Faults) -> None:
@@ -115,7 +115,7 @@ class FaultyProvider:
         kinds: Sequence[Kind] = self._make("describe")
         return kinds
 
-    def observe(self, owner: str, targets: Sequence[Target]) -> Observed:
+    def observe(self, owner: str, targets: Sequence[ObservationTarget]) -> Observed:
         """Observe as the wrapped provider does, or fail."""
         observed: Observed = self._make("observe", owner, targets)
         return observed

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from provisioning.core.model.errors import HeadMoved, RemoteRefused, RemoteUnreachable
 from provisioning.core.model.ids import CommitId
-from provisioning.core.reviews.forge import Comment, Permission, PullRequest, Push, Status
+from provisioning.core.reviews.forge import CommitStatus, Permission, PullComment, PullRequest, Push
 
 URL = "https://forge.example.org/ops/shop"
 
@@ -28,7 +28,7 @@ class Tree(msgspec.Struct, frozen=True):
     parents: tuple[CommitId, ...] = ()
 
 
-class Verdict(msgspec.Struct, frozen=True):
+class ForgeReview(msgspec.Struct, frozen=True):
     """What *login* said of a commit by a review."""
 
     login: str
@@ -42,9 +42,9 @@ class Thread:
 
     pull: PullRequest
     branch: str
-    comments: list[Comment] = field(default_factory=list)
+    comments: list[PullComment] = field(default_factory=list)
     pushes: list[Push] = field(default_factory=list)
-    verdicts: list[Verdict] = field(default_factory=list)
+    violations: list[ForgeReview] = field(default_factory=list)
 
 
 class MemoryHub:
@@ -64,7 +64,7 @@ class MemoryHub:
         self.labels = frozenset(labels)
         self.approvals = 0
         self.threads: dict[int, Thread] = {}
-        self.statuses: dict[CommitId, dict[str, Status]] = {}
+        self.statuses: dict[CommitId, dict[str, CommitStatus]] = {}
         self.mutex = threading.RLock()
         self.ids = count(1)
         self._trees: dict[CommitId, Tree] = {}
@@ -144,7 +144,7 @@ class MemoryHub:
     def judge(self, number: int, login: str, *, approves: bool) -> None:
         """Approve a pull request as it is, or ask for changes."""
         thread = self.threads[number]
-        thread.verdicts.append(Verdict(login, thread.pull.head, approves))
+        thread.violations.append(ForgeReview(login, thread.pull.head, approves))
 
     def protect(self, approvals: int) -> None:
         """Let the base branch take only what so many people have approved."""
@@ -246,7 +246,7 @@ class MemoryForge:
             return self._count(self._find(number), head)
 
     def _count(self, thread: Thread, head: CommitId) -> int:
-        newest = {each.login: each for each in thread.verdicts if self._may_write(each.login)}
+        newest = {each.login: each for each in thread.violations if self._may_write(each.login)}
         is_there = head == thread.pull.head
         return sum(is_there and each.approves and each.head == head for each in newest.values())
 
@@ -271,7 +271,7 @@ class MemoryForge:
 
     # Comments
 
-    def list_comments(self, number: int) -> list[Comment]:
+    def list_comments(self, number: int) -> list[PullComment]:
         """See `Forge.list_comments`."""
         with self._enter():
             return list(self._find(number).comments)
@@ -281,12 +281,12 @@ class MemoryForge:
         with self._enter():
             return list(self._find(number).pushes)
 
-    def create_comment(self, number: int, body: str) -> Comment:
+    def create_comment(self, number: int, body: str) -> PullComment:
         """See `Forge.create_comment`."""
         with self._enter() as author:
             thread, name = self._find(number), next(self._hub.ids)
             url = f"{thread.pull.url}#{name}"
-            comment = Comment(id=name, author=author, body=body, url=url)
+            comment = PullComment(id=name, author=author, body=body, url=url)
             thread.comments.append(comment)
             return comment
 
@@ -302,14 +302,14 @@ class MemoryForge:
                 del comments[place]
 
     @contextmanager
-    def _own(self, comment: int) -> Iterator[tuple[list[Comment], int]]:
+    def _own(self, comment: int) -> Iterator[tuple[list[PullComment], int]]:
         found = self._locate(comment)
         if found is None:
             raise RemoteRefused(f"{URL}: there is no comment {comment}", hint="list them")
         with self._enter(Permission.WRITE, found[0][found[1]].author):
             yield found
 
-    def _locate(self, comment: int) -> tuple[list[Comment], int] | None:
+    def _locate(self, comment: int) -> tuple[list[PullComment], int] | None:
         with self._enter():
             for thread in self._hub.threads.values():
                 for place, each in enumerate(thread.comments):
@@ -319,12 +319,12 @@ class MemoryForge:
 
     # Statuses and labels
 
-    def list_statuses(self, commit: CommitId) -> dict[str, Status]:
+    def list_statuses(self, commit: CommitId) -> dict[str, CommitStatus]:
         """See `Forge.list_statuses`."""
         with self._enter():
             return dict(self._hub.statuses.get(commit, {}))
 
-    def set_status(self, commit: CommitId, status: Status) -> None:
+    def set_status(self, commit: CommitId, status: CommitStatus) -> None:
         """See `Forge.set_status`."""
         with self._enter(Permission.WRITE):
             self._hub.statuses.setdefault(commit, {})[status.context] = status

@@ -13,14 +13,14 @@ from provisioning.core.model.kinds import Kind
 from provisioning.core.model.providers import (
     Absent,
     Call,
-    Found,
+    FoundResource,
     Observation,
+    ObservationTarget,
     Observed,
     Present,
-    Ready,
-    Target,
+    ProbeReady,
+    ProbeWaiting,
     Unreadable,
-    Waiting,
 )
 from provisioning.core.model.values import Tree
 from provisioning.testing.memory_kinds import CHOICES, KINDS, NAME
@@ -44,7 +44,7 @@ class MemoryProvider:
         """Return the four kinds."""
         return tuple(KINDS.values())
 
-    def observe(self, owner: str, targets: Sequence[Target]) -> Observed:
+    def observe(self, owner: str, targets: Sequence[ObservationTarget]) -> Observed:
         """Look at *targets*; whatever else bears a mark of *owner* is a stray."""
         with self._world.serve("observe"):
             answers = [self._look(owner, target) for target in targets]
@@ -88,11 +88,11 @@ class MemoryProvider:
                 raise _build_conflict(call, there)
             self._world.remove(there.id)
 
-    def survey(self, owner: str) -> list[Found]:
+    def survey(self, owner: str) -> list[FoundResource]:
         """Return everything that bears a mark of *owner*."""
         with self._world.serve("survey"):
             return [
-                Found(
+                FoundResource(
                     id=live.mark.resource, kind=live.kind, place=live.id, seen=_observe_live(live)
                 )
                 for live in self._world.snapshot().values()
@@ -110,16 +110,20 @@ class MemoryProvider:
         with self._world.serve("close"):
             pass
 
-    def probe(self, kind: str, attributes: Mapping[str, Tree]) -> Ready | Waiting:
-        """Answer `Waiting` as often as the service's `ready_after` says."""
+    def probe(self, kind: str, attributes: Mapping[str, Tree]) -> ProbeReady | ProbeWaiting:
+        """Answer `ProbeWaiting` as often as the service's `ready_after` says."""
         with self._world.serve("probe"):
             wanted = _get_ready_after(attributes)
             if _get_kind(kind).name != "Service" or wanted == 0:
-                return Ready()
+                return ProbeReady()
             if wanted < 0:
                 raise ProviderError("the service has exited", hint="look at its command")
             done = self._world.probe(str(attributes.get("serial")))
-            return Ready() if done > wanted else Waiting(f"answered {done} of {wanted} probes")
+            return (
+                ProbeReady()
+                if done > wanted
+                else ProbeWaiting(f"answered {done} of {wanted} probes")
+            )
 
     def get_probe_timeout(self, kind: str, attributes: Mapping[str, Tree]) -> float:
         """Return the service's `timeout`; 0 for what is ready at once."""
@@ -127,7 +131,7 @@ class MemoryProvider:
             return 0.0
         return float(attributes.get("timeout", 60.0))
 
-    def _look(self, owner: str, target: Target) -> Observation:
+    def _look(self, owner: str, target: ObservationTarget) -> Observation:
         kind = _get_kind(target.kind)
         reason = self._world.unreadable.get(target.id)
         if kind.recorded_only:
@@ -156,7 +160,9 @@ class MemoryProvider:
             return self._find(kind, call.mark.owner, call.attributes or call.spec)
         return self._world.snapshot().get(serial)
 
-    def _find_strays(self, owner: str, targets: Sequence[Target]) -> dict[ResourceId, Present]:
+    def _find_strays(
+        self, owner: str, targets: Sequence[ObservationTarget]
+    ) -> dict[ResourceId, Present]:
         asked = {target.id for target in targets}
         return {
             live.mark.resource: _observe_live(live)

@@ -7,45 +7,45 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 
-class _Spec(BaseModel):
+class _MemorySpec(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-class Rule(_Spec):
+class ThingRule(_MemorySpec):
     """One rule of a `Thing`; its name is its key."""
 
     name: str
     port: int = 0
 
 
-class Thing(_Spec):
+class Thing(_MemorySpec):
     """Has a field of every behaviour, and is found by its mark."""
 
     size: int = 1
     color: str = "grey"
     zone: str = "nowhere"
     tags: list[str] = []
-    rules: list[Rule] = []
+    rules: list[ThingRule] = []
     password: str | None = None
     settings: dict[str, Any] = {}
     link: Any = None
     input: Any = None
 
 
-class Slot(_Spec):
+class Slot(_MemorySpec):
     """Is found by its place, which something foreign may occupy."""
 
     place: str
     value: Any = None
 
 
-class Note(_Spec):
+class Note(_MemorySpec):
     """Lives in the state log alone."""
 
     input: Any = None
 
 
-class Service(_Spec):
+class Service(_MemorySpec):
     """Serves after as many probes as `ready_after` says; if that is negative, never.
 
     `timeout` is in seconds.

@@ -17,17 +17,17 @@ from provisioning.core.model.records import Holder, Lock, Record
 from provisioning.core.model.resources import Resource
 from provisioning.core.model.states import DesiredState
 from provisioning.core.model.values import Tree
-from provisioning.core.policy.approvals import Reviewed
+from provisioning.core.policy.approvals import ReviewedEffects
 from provisioning.core.scheduling.rate_limits import Limits, RetryPolicy
-from provisioning.core.statelog.lock_expiry import Judgement, judge_lock
+from provisioning.core.statelog.lock_expiry import LockStatus, compute_lock_status
 from provisioning.reconciler.cycle import Reconciler
 from provisioning.reconciler.events import Event
-from provisioning.reconciler.execution.cancellation import Stop
+from provisioning.reconciler.execution.cancellation import Cancellation
 from provisioning.reconciler.execution.lease import Clocks
-from provisioning.reconciler.planning.cross_infra import Neighbourhood
-from provisioning.reconciler.planning.plan_result import Prospect, Report, Request, Settings
+from provisioning.reconciler.planning.cross_infra import CrossInfra
+from provisioning.reconciler.planning.plan_result import PlanResult, Report, RunRequest, Settings
 from provisioning.testing.memory import MemoryProvider
-from provisioning.testing.statelogs import Branch, MemoryStateLog
+from provisioning.testing.statelogs import MemoryStateLog, SharedBranch
 from provisioning.testing.worlds import World
 
 INFRA, WORKSPACE = "web", "0198f3c2"
@@ -104,7 +104,7 @@ class Sandbox:
     """One infra, as seen from one machine; several may share *world*, *branch*, *commits*.
 
     Attributes:
-        neighbours: The sandboxes of the workspace's other infras, by name.
+        cross_infra: The sandboxes of the workspace's other infras, by name.
         world: The fake cloud.
         branch: The state log's branch.
         commits: The workspace's main branch.
@@ -122,7 +122,7 @@ class Sandbox:
         home: Path,
         *,
         world: World | None = None,
-        branch: Branch | None = None,
+        branch: SharedBranch | None = None,
         commits: Commits | None = None,
         provider: Provider | None = None,
         pid: int = 1,
@@ -130,18 +130,18 @@ class Sandbox:
         infra: str = INFRA,
     ) -> None:
         self.infra = infra
-        self.neighbours: dict[str, Sandbox] = {}
+        self.cross_infra: dict[str, Sandbox] = {}
         self.world = world or World()
-        self.branch = branch or Branch()
+        self.branch = branch or SharedBranch()
         self.commits = commits or Commits()
         self.events: list[Event] = []
         self.gone: set[tuple[str, int]] = set()
-        self.stop = Stop()
+        self.stop = Cancellation()
         self.provider = provider or MemoryProvider(self.world)
         self.log = MemoryStateLog(infra, self.branch)
         self.seen_for = 0.0
         self.is_superseded = False
-        self.reviewed: Reviewed | None = None
+        self.reviewed: ReviewedEffects | None = None
         self.clocks = Clocks()
         self._home = home
         self._holder = Holder(user="ana", host=host, boot=host, pid=pid, started=1)
@@ -161,14 +161,14 @@ class Sandbox:
             key=b"k" * 32,
             holder=self._holder,
             journals=self._home / "journals",
-            settlement=self._home / "settled.msgpack",
-            neighbours=Neighbourhood(
+            plan_cache=self._home / "settled.msgpack",
+            cross_infra=CrossInfra(
                 infra=self.infra,
-                claims=Neighbouring(self.neighbours),
+                claims=Neighbouring(self.cross_infra),
                 open_log=lambda name: (
-                    self.neighbours[name].log
-                    if name in self.neighbours
-                    else MemoryStateLog(name, Branch())
+                    self.cross_infra[name].log
+                    if name in self.cross_infra
+                    else MemoryStateLog(name, SharedBranch())
                 ),
             ),
             judge=self.judge,
@@ -189,20 +189,20 @@ class Sandbox:
             clocks=self.clocks,
         )
 
-    def judge(self, lock: Lock) -> Judgement:
+    def judge(self, lock: Lock) -> LockStatus:
         """Judge a lock: processes in `gone` have ended, others were seen for `seen_for` seconds."""
         is_gone = (lock.holder.host, lock.holder.pid) in self.gone
-        return judge_lock(lock, is_gone=is_gone, seen_for=self.seen_for)
+        return compute_lock_status(lock, is_gone=is_gone, seen_for=self.seen_for)
 
-    def look(self, commit: CommitId, *, allow: Sequence[str] = ()) -> Prospect:
+    def look(self, commit: CommitId, *, allow: Sequence[str] = ()) -> PlanResult:
         """Plan *commit*."""
-        return self.build_reconciler().look(Request(commit=commit, reason="test", allow=allow))
+        return self.build_reconciler().look(RunRequest(commit=commit, reason="test", allow=allow))
 
     def reconcile(
         self, commit: CommitId, *, allow: Sequence[str] = (), parallelism: int = 1
     ) -> Report:
         """Make the world what *commit* asks for."""
-        request = Request(commit=commit, reason="test", allow=allow)
+        request = RunRequest(commit=commit, reason="test", allow=allow)
         return self.build_reconciler(parallelism=parallelism).reconcile(request)
 
     def die(self) -> None:

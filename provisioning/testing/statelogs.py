@@ -16,7 +16,7 @@ from provisioning.core.statelog.fsck import LogCommit
 from provisioning.core.statelog.transitions import (
     FILES,
     RESOURCES,
-    Entry,
+    LogEntry,
     LogView,
     parse_view,
 )
@@ -32,7 +32,7 @@ class Written(msgspec.Struct, frozen=True):
 
 
 @dataclass(slots=True)
-class Branch:
+class SharedBranch:
     """What several `MemoryStateLog`s share, as several clones share a branch. Thread-safe."""
 
     entries: list[Written] = field(default_factory=list)
@@ -42,7 +42,7 @@ class Branch:
 class MemoryStateLog:
     """See `provisioning.gitstore.statelog.git_statelog.StateLog`; *branch* is the shared truth."""
 
-    def __init__(self, infra: str, branch: Branch) -> None:
+    def __init__(self, infra: str, branch: SharedBranch) -> None:
         self.infra = infra
         self._branch = branch
 
@@ -78,7 +78,10 @@ class MemoryStateLog:
         return next((each for each in entries if each.commit.id == view.head), None)
 
     def append(
-        self, view: LogView, entry: Entry, records: Mapping[ResourceId, Record | None] | None = None
+        self,
+        view: LogView,
+        entry: LogEntry,
+        records: Mapping[ResourceId, Record | None] | None = None,
     ) -> LogView:
         """See `StateLog.append`."""
         with self._branch.mutex:
@@ -89,7 +92,7 @@ class MemoryStateLog:
             return written.commit.view
 
     def _build(
-        self, view: LogView, entry: Entry, records: Mapping[ResourceId, Record | None]
+        self, view: LogView, entry: LogEntry, records: Mapping[ResourceId, Record | None]
     ) -> Written:
         before = self._find(view)
         files = {**(before.files if before else {}), **entry.files}

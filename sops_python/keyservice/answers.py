@@ -33,7 +33,7 @@ _LONGEST = 500
 """Characters of a text that a client has a part in: gRPC may drop an answer with 8 KiB of them."""
 
 
-class Status(StrEnum):
+class RpcStatus(StrEnum):
     """Why there is no answer, in the words of gRPC."""
 
     NOT_FOUND = "NOT_FOUND"
@@ -47,7 +47,7 @@ class RequestRefused(ProvisioningError):
 
     code = "key-unusable"
 
-    def __init__(self, status: Status, message: str) -> None:
+    def __init__(self, status: RpcStatus, message: str) -> None:
         super().__init__(_shorten(message))
         self.status = status
 
@@ -93,15 +93,15 @@ class KeyService(msgspec.Struct, frozen=True, kw_only=True):
         except RequestRefused:
             raise
         except ProvisioningError as exc:
-            raise RequestRefused(Status.UNKNOWN, exc.message) from exc
+            raise RequestRefused(RpcStatus.UNKNOWN, exc.message) from exc
         except ValueError as exc:
             raise RequestRefused(
-                Status.INVALID, "the key, or what it is to decrypt, is malformed"
+                RpcStatus.INVALID, "the key, or what it is to decrypt, is malformed"
             ) from exc
 
     def _ask(self, what: str) -> None:
         if not self.confirm(what):
-            raise RequestRefused(Status.DENIED, "Request rejected by user")
+            raise RequestRefused(RpcStatus.DENIED, "Request rejected by user")
 
 
 def describe_key(key: MasterKey) -> str:
@@ -117,6 +117,6 @@ def _parse(message: bytes) -> Request:
     try:
         return parse_request(message)
     except NoKeyNamed as exc:
-        raise RequestRefused(Status.NOT_FOUND, exc.message) from exc
+        raise RequestRefused(RpcStatus.NOT_FOUND, exc.message) from exc
     except MalformedMessage as exc:
-        raise RequestRefused(Status.INVALID, exc.message) from exc
+        raise RequestRefused(RpcStatus.INVALID, exc.message) from exc

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from provisioning.core.model.masked import Opaque
+from provisioning.core.model.masked import Masked
 from sops_python.keys.errors import KeyUnusable
 from sops_python.metadata import MasterKey
 from sops_python.tree import Value
@@ -45,7 +45,7 @@ class NoKeyNamed(MalformedMessage):
     """A request names no key, or one of a kind that is not known."""
 
 
-class Request(Opaque, frozen=True):
+class Request(Masked, frozen=True):
     """What a key service is asked to encrypt or decrypt, and by which key."""
 
     key: MasterKey

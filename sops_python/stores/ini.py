@@ -29,7 +29,7 @@ class IniStore:
         Raises:
             UnreadableFile: If a line is none of INI.
         """
-        sections = _Reader(decode_text(data.removeprefix(b"\xef\xbb\xbf"))).read()
+        sections = _IniReader(decode_text(data.removeprefix(b"\xef\xbb\xbf"))).read()
         return [Branch((each.name, each.as_branch()) for each in sections)]
 
     def extract_metadata(self, branches: list[Branch]) -> tuple[list[Branch], Branch]:
@@ -111,7 +111,7 @@ def _strip_mark(comment: str) -> str:
     return comment.lstrip(f"{comment[0]} ") if comment[0] in ";#" else comment
 
 
-class _Reader:
+class _IniReader:
     """Reads the lines of one file."""
 
     def __init__(self, text: str) -> None:

@@ -21,7 +21,7 @@ from provisioning.gitstore.repository.repository import Repository
 from provisioning.gitstore.statelog.git_statelog import GitStateLog
 from provisioning.gitstore.statelog.recorded import RecordChanges
 from provisioning.locks.gitea_lock import ContentsStateLog
-from provisioning.testing.statelogs import Branch, MemoryStateLog
+from provisioning.testing.statelogs import MemoryStateLog, SharedBranch
 from provisioning.transport.http import Api
 
 
@@ -37,7 +37,7 @@ GITEA = pytest.param("gitea", marks=[pytest.mark.peer("gitea"), pytest.mark.xdis
 def open_log(request, tmp_path):
     """Open one more view of the same log, as another process or machine would."""
     if request.param == "memory":
-        branch = Branch()
+        branch = SharedBranch()
         return lambda: MemoryStateLog("web", branch)
     if request.param == "gitea":
         return open_gitea(request, tmp_path)

@@ -10,7 +10,7 @@ import click
 import pytest
 
 from provisioning.config.settings import SETTINGS
-from provisioning.core.scheduling.workqueue import Standing, Topic, Urgency
+from provisioning.core.scheduling.workqueue import QueueStatus, Topic, Urgency
 from provisioning.interfaces.cli.setup.serve import serve
 from provisioning.interfaces.schema import service
 from provisioning.interfaces.service import daemon
@@ -80,7 +80,7 @@ def test_every_route_is_there(route):
 
 @pytest.mark.parametrize(
     "word",
-    [*(each.name.lower() for each in Urgency), *Standing, *(each.value for each in Conclusion)],
+    [*(each.name.lower() for each in Urgency), *QueueStatus, *(each.value for each in Conclusion)],
 )
 def test_every_word_of_an_answer_is_there(word):
     """Urgencies, standings and conclusions."""

@@ -19,19 +19,24 @@ from provisioning.core.expressions.interpolation import (
     resolve_text,
 )
 from provisioning.core.expressions.references import know_nothing
-from provisioning.core.formats.documents import MAX_DEPTH, Document
+from provisioning.core.formats.documents import MAX_DEPTH, ManifestDocument
 from provisioning.core.formats.json import parse_json
 from provisioning.core.formats.toml import parse_toml
 from provisioning.core.formats.yaml import parse_yaml
 from provisioning.core.manifests.compilation import compile_manifest
 from provisioning.core.model.errors import ProvisioningError, Source
 from provisioning.core.model.values import Tree, render_canonical
-from provisioning.localstore.manifest_cache import Snapshot, load_snapshot, pack_file, save_snapshot
+from provisioning.localstore.manifest_cache import (
+    ManifestSnapshot,
+    load_snapshot,
+    pack_file,
+    save_snapshot,
+)
 from provisioning.providers.local.files.templates import expand_file
 from provisioning.providers.local.kinds import KINDS as ALL_KINDS
 
 KINDS = {each.name: each for each in ALL_KINDS}
-Parse = Callable[[bytes, str], list[Document]]
+Parse = Callable[[bytes, str], list[ManifestDocument]]
 
 
 def check_yaml(data: bytes) -> None:
@@ -55,7 +60,7 @@ def _check_manifest(data: bytes, file: str, parse: Parse) -> None:
     resources = read_or_refuse(lambda: compile_manifest(data, file, KINDS, _look_up), in_text=data)
     for each in resources or ():
         render_canonical(each.spec)
-    snapshot = Snapshot("1", "tree", {file: pack_file("blob", resources or (), {})})
+    snapshot = ManifestSnapshot("1", "tree", {file: pack_file("blob", resources or (), {})})
     with stored(b"") as path:
         save_snapshot(path, snapshot)
         kept = load_snapshot(path, "1").files[file].unpack()
@@ -77,7 +82,7 @@ GIVEN: dict[str, Tree] = {
 }
 
 
-def _check_document(document: Document, last: int) -> None:
+def _check_document(document: ManifestDocument, last: int) -> None:
     lines = [document.line, *document.lines.values()]
     hold(all(1 <= line <= last for line in lines), f"lines outside of the file: {lines}")
     hold(find_depth(document.tree) <= MAX_DEPTH, "nested too deep")

@@ -28,8 +28,8 @@ from provisioning.core.statelog.transitions import (
     LOCK,
     RUN,
     SNAPSHOT,
-    Entry,
     EntryKind,
+    LogEntry,
     parse_view,
 )
 from provisioning.core.statelog.transitions import render_record as render
@@ -42,12 +42,12 @@ from provisioning.localstore.lock_observations import observe_lock
 from provisioning.localstore.manifest_cache import load_snapshot, save_snapshot
 from provisioning.providers.local.files.marks import read_sidecar
 from provisioning.providers.local.files.path_syntax import name_sidecar
-from provisioning.providers.local.processes.notes import Papers
+from provisioning.providers.local.processes.notes import ProcessFiles
 from provisioning.providers.local.processes.process_state import find_run
 from provisioning.providers.local.processes.procfs import (
     MARK_VARIABLE,
     Member,
-    Seen,
+    SeenProcess,
     _parse_environment,
 )
 
@@ -171,13 +171,13 @@ def check_process(data: bytes) -> None:
     files = split_files(data)
     environment = _parse_environment(files.get("environ", b"").replace(b"\n", b"\0"))
     mark = parse_mark(environment.get(MARK_VARIABLE, ""))
-    member = mark and Member(Seen(pid=7, session=7, started=1, stack=1), mark, environment)
+    member = mark and Member(SeenProcess(pid=7, session=7, started=1, stack=1), mark, environment)
     with stored(files.get("note", b"")) as note:
         ended = note.with_name("exit")
         ended.write_bytes(files.get("exit", b""))
-        papers = Papers(log=Path("log"), note=note, exit=ended)
+        process_files = ProcessFiles(log=Path("log"), note=note, exit=ended)
         for members in ([member], []) if member else ([],):
-            run = find_run(papers, members)
+            run = find_run(process_files, members)
             hold(run is None or run.mark.owner, "a run of nobody")
             render_attributes(run.attributes if run else {})
 
@@ -194,7 +194,7 @@ def check_message(data: bytes) -> None:
     hold("\n" not in subject, "a subject of several lines")
     hold(all("\n" not in each for pair in trailers.items() for each in pair), "torn trailers")
     said = {"Run-Id": "7-abcdef", "Actor": text, "Result": text}
-    entry = Entry(kind=EntryKind.RECORD, subject=text, trailers=said)
+    entry = LogEntry(kind=EntryKind.RECORD, subject=text, trailers=said)
     line = " ".join(text.split())
     known = {"Run-Id": "7-abcdef", "Actor": line, "Result": line}
     hold_same(parse_message(entry.message), (line, known), "written and read again")

@@ -73,9 +73,9 @@ def _quote(word: str) -> str:
 
 def _report(name: str, child: subprocess.CompletedProcess[str], found: list[Path]) -> None:
     runs, coverage, corpus = (LAST_LINE.findall(child.stderr) or [("0", "0", "0")])[-1]
-    verdict = "BROKEN" if child.returncode else "holds"
+    violation = "BROKEN" if child.returncode else "holds"
     sys.stdout.write(
-        f"{name:14} {runs:>9} inputs {coverage:>6} edges {corpus:>5} kept  {verdict}\n"
+        f"{name:14} {runs:>9} inputs {coverage:>6} edges {corpus:>5} kept  {violation}\n"
     )
     for path in found:
         sys.stdout.write(f"  {path.relative_to(HERE.parents[1])}\n")

@@ -82,9 +82,9 @@ def test_what_a_provider_made_that_is_gone_blocks_and_is_not_forgotten(tmp_path)
     commit = box.commits.commit(build_resource("Note/n"))
     reconciler = box.build_reconciler()
     kinds = {name: kind for name, kind in reconciler.kinds.items() if name != "Thing"}
-    from provisioning.reconciler.planning.plan_result import Request
+    from provisioning.reconciler.planning.plan_result import RunRequest
 
-    report = replace(reconciler, kinds=kinds).reconcile(Request(commit=commit, reason="test"))
-    assert [each.id for each in report.prospect.plan.blocked] == ["Thing/a"]
+    report = replace(reconciler, kinds=kinds).reconcile(RunRequest(commit=commit, reason="test"))
+    assert [each.id for each in report.plan_result.plan.blocked] == ["Thing/a"]
     assert ResourceId("Thing/a") in box.read_records()
     assert list_marked(box) == ["Thing/a"]

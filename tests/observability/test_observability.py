@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from provisioning.interfaces.service.metric_table import MEASURES, Form
+from provisioning.interfaces.service.metric_table import MEASURES, MetricType
 from provisioning.interfaces.service.metrics import Metrics
 
 ROOT = Path(__file__).parents[2]
@@ -35,7 +35,7 @@ def list_queries():
 
 def list_series():
     for each in MEASURES:
-        parts = ("_bucket", "_sum", "_count") if each.form is Form.HISTOGRAM else ("",)
+        parts = ("_bucket", "_sum", "_count") if each.form is MetricType.HISTOGRAM else ("",)
         yield from (each.shown + part for part in parts)
 
 

@@ -10,8 +10,8 @@ from msgspec.structs import replace
 
 from provisioning.core.model.errors import ProvisioningError
 from provisioning.core.model.ids import ResourceId
-from provisioning.localstore.plan_cache import load_settlement
-from provisioning.reconciler.planning.plan_result import Request
+from provisioning.localstore.plan_cache import load_plan_cache
+from provisioning.reconciler.planning.plan_result import RunRequest
 from provisioning.testing.effects import PatchPoint, cut_at
 from provisioning.testing.memory import MemoryProvider
 from provisioning.testing.sandboxes import MemoryManifest, Sandbox, build_resource
@@ -102,7 +102,7 @@ class Story:
 
     def attempt(self, act):
         commit = self.box.commits.commit(*self.desired.values())
-        request = Request(commit=commit, reason="test", allow=["emptied"])
+        request = RunRequest(commit=commit, reason="test", allow=["emptied"])
         try:
             return act(request)
         except ProvisioningError as exc:
@@ -116,13 +116,13 @@ def compare(some, everything):
     if isinstance(everything, tuple):
         assert some == everything
         return
-    plan = replace(everything.plan, commit=some.plan.commit, outlook=some.plan.outlook)
+    plan = replace(everything.plan, commit=some.plan.commit, known_values=some.plan.known_values)
     assert some.plan == plan
     assert some.plan.digest == everything.plan.digest
-    assert some.verdicts == everything.verdicts
+    assert some.violations == everything.violations
     assert some.has_work == everything.has_work
-    known = everything.plan.outlook
-    assert all(known[name] == value for name, value in some.plan.outlook.items())
+    known = everything.plan.known_values
+    assert all(known[name] == value for name, value in some.plan.known_values.items())
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -139,7 +139,7 @@ def test_a_look_at_what_may_have_changed_is_a_look_at_everything(history):
         story.do(*step)
         some = story.look(story.build())
         nowhere = Path(tempfile.mkdtemp()) / "settled.msgpack"
-        compare(some, story.look(replace(story.build(), settlement=nowhere)))
+        compare(some, story.look(replace(story.build(), plan_cache=nowhere)))
 
 
 @pytest.mark.parametrize("looks", [0, 1], ids=["after a run", "after a look"])
@@ -185,7 +185,7 @@ def test_a_settlement_of_another_key_settles_nothing(tmp_path):
     box.look(box.commits.commit(*state))
     eyes = box.build_reconciler().eyes
     versions = [each._compute_version() for each in (eyes, replace(eyes, key=b"x" * 32))]
-    found = [load_settlement(eyes.settlement, version).settled for version in versions]
+    found = [load_plan_cache(eyes.plan_cache, version).settled for version in versions]
     assert [len(each) for each in found] == [9, 0]
 
 
@@ -199,4 +199,4 @@ def test_damage_settles_nothing(tmp_path):
     file = tmp_path / "settled.msgpack"
     for garbage in (b"", b"\x93\x01", file.read_bytes()[:-3], b"\x81\xa1\xff\x00"):
         file.write_bytes(garbage)
-        assert replace(box.look(commit).plan, outlook=plan.outlook) == plan
+        assert replace(box.look(commit).plan, known_values=plan.known_values) == plan

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from provisioning.core.model.ids import ResourceId
 from provisioning.core.statelog.fsck import compute_findings
-from provisioning.reconciler.explain.replay import Begun, replay_run
+from provisioning.reconciler.explain.replay import BegunRun, replay_run
 from provisioning.testing.effects import PatchPoint, cut_at
 from provisioning.testing.memory import MemoryProvider
 from provisioning.testing.sandboxes import Sandbox, build_resource
@@ -148,7 +148,7 @@ def list_begun(box):
             before = entry.parents[0] if entry.parents else None
             first = found.get(entry.view.begin.run)
             before = first.before if first else before
-            found[entry.view.begin.run] = Begun(begin=entry.view.begin, before=before)
+            found[entry.view.begin.run] = BegunRun(begin=entry.view.begin, before=before)
     return found.values()
 
 

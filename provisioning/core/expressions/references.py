@@ -41,7 +41,7 @@ def know_nothing(reference: Reference, source: Source) -> Tree:
     )
 
 
-class Outlook(msgspec.Struct, frozen=True):
+class KnownValues(msgspec.Struct, frozen=True):
     """What can be said of a resource's fields at this point of a run.
 
     `values` are known; the names in `pending` will be known once it is applied.
@@ -171,7 +171,7 @@ def expand_spec(
     return expand(spec, files)
 
 
-def compute_outlook_before(
+def compute_known_values(
     resource: ResourceId,
     kind: Kind,
     spec: Mapping[str, Tree],
@@ -179,7 +179,7 @@ def compute_outlook_before(
     changed: frozenset[str],
     *,
     is_secret: bool = False,
-) -> Outlook:
+) -> KnownValues:
     """Return what a reference gives while *resource* is still to be applied.
 
     Args:
@@ -198,7 +198,7 @@ def compute_outlook_before(
         if field.name not in spec
         and (attributes is None or (field.computed and _is_affected(field.derived_from, changed)))
     }
-    return Outlook(resource, {**(attributes or {}), **spec}, frozenset(pending))
+    return KnownValues(resource, {**(attributes or {}), **spec}, frozenset(pending))
 
 
 def _is_affected(derived_from: tuple[str, ...] | None, changed: frozenset[str]) -> bool:

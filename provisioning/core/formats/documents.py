@@ -13,7 +13,7 @@ TOO_DEEP = f"maps and lists are nested more than {MAX_DEPTH} deep"
 DEPTH_HINT = "write it flatter, or as several resources that refer to each other"
 
 
-class Document(msgspec.Struct, frozen=True):
+class ManifestDocument(msgspec.Struct, frozen=True):
     """One document of a manifest file.
 
     Args:
@@ -44,11 +44,14 @@ def has_place(tree: Tree, path: Path) -> bool:
     return True
 
 
-def split_list(trees: list[Tree], lines: dict[Path, int]) -> list[Document]:
+def split_list(trees: list[Tree], lines: dict[Path, int]) -> list[ManifestDocument]:
     """Make each entry of a list its own document; *lines* are the list's own."""
     below: list[dict[Path, int]] = [{} for _ in trees]
     for path, line in lines.items():
         if path:
             below[int(path[0])][path[1:]] = line
     begin = lines.get((), 1)
-    return [Document(tree, own.pop((), begin), own) for tree, own in zip(trees, below, strict=True)]
+    return [
+        ManifestDocument(tree, own.pop((), begin), own)
+        for tree, own in zip(trees, below, strict=True)
+    ]

@@ -10,7 +10,7 @@ from provisioning.core.formats.documents import (
     DEPTH_HINT,
     MAX_DEPTH,
     TOO_DEEP,
-    Document,
+    ManifestDocument,
     split_list,
 )
 from provisioning.core.formats.scalars import NUMBER_HINT, read_plain
@@ -23,7 +23,7 @@ _OPENING = ("{", "[")
 _WORDS = frozenset(("true", "false", "null"))
 
 
-def parse_json(data: bytes, file: str) -> list[Document]:
+def parse_json(data: bytes, file: str) -> list[ManifestDocument]:
     """Parse one value, or a list of them, each a document.
 
     Raises:
@@ -36,7 +36,7 @@ def parse_json(data: bytes, file: str) -> list[Document]:
     scanner.scan()
     if isinstance(tree, list):
         return split_list(tree, scanner.lines)
-    return [Document(tree, scanner.first_line, scanner.lines)]
+    return [ManifestDocument(tree, scanner.first_line, scanner.lines)]
 
 
 def _load(text: str, file: str) -> Tree:

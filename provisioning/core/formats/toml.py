@@ -12,7 +12,7 @@ from provisioning.core.formats.documents import (
     DEPTH_HINT,
     MAX_DEPTH,
     TOO_DEEP,
-    Document,
+    ManifestDocument,
     has_place,
     split_list,
 )
@@ -33,7 +33,7 @@ _OPAQUE = re.compile(
 )
 
 
-def parse_toml(data: bytes, file: str) -> list[Document]:
+def parse_toml(data: bytes, file: str) -> list[ManifestDocument]:
     """Parse one document, or each table of a list `[[resources]]` as one.
 
     Dates and times become strings as RFC 3339 writes them. The lines of table headers and
@@ -46,9 +46,9 @@ def parse_toml(data: bytes, file: str) -> list[Document]:
     text = decode_text(data, file)
     loaded = _load(text, file)
     lines = _scan_lines(text, loaded)
-    tree = _Plain(Document(loaded, 1, lines), file).convert(loaded, ())
+    tree = _Plain(ManifestDocument(loaded, 1, lines), file).convert(loaded, ())
     if not isinstance(tree.get(_LIST), list):
-        return [Document(tree, min(lines.values(), default=1), lines)] if tree else []
+        return [ManifestDocument(tree, min(lines.values(), default=1), lines)] if tree else []
     for key in tree.keys() - {_LIST}:
         raise InvalidManifest(
             f"{key} stands beside [[{_LIST}]]",
@@ -94,7 +94,7 @@ def _refuse_depth(file: str, line: int) -> NoReturn:
 class _Plain:
     """Turns what TOML has and JSON has not into what JSON has."""
 
-    def __init__(self, document: Document, file: str) -> None:
+    def __init__(self, document: ManifestDocument, file: str) -> None:
         self._document = document
         self._file = file
 

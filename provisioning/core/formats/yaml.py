@@ -25,7 +25,7 @@ from yaml.events import (
 )
 
 from provisioning.core.formats.decoding import decode_text, refuse_characters
-from provisioning.core.formats.documents import DEPTH_HINT, MAX_DEPTH, TOO_DEEP, Document
+from provisioning.core.formats.documents import DEPTH_HINT, MAX_DEPTH, TOO_DEEP, ManifestDocument
 from provisioning.core.formats.scalars import (
     NUMBER_HINT,
     SCALAR_TAGS,
@@ -50,7 +50,7 @@ _COLLECTION_TAGS = {
 _UNQUOTED = 'put a value with braces into quotes: "{{…}}"'
 
 
-def parse_yaml(data: bytes, file: str) -> list[Document]:
+def parse_yaml(data: bytes, file: str) -> list[ManifestDocument]:
     """Parse every document of a YAML file; empty ones are skipped.
 
     Scalars are read by `read_plain`. Anchors, aliases and merge keys (`<<`) are filled in;
@@ -90,14 +90,14 @@ class _Builder:
         self._entries: list[tuple[Path, int]] = []
         self._anchors: dict[str, _Anchored | None] = {}
 
-    def build_documents(self) -> Iterator[Document]:
+    def build_documents(self) -> Iterator[ManifestDocument]:
         while type(event := self._next()) is not StreamEndEvent:
             if type(event) is DocumentStartEvent:
                 self._entries, self._anchors = [], {}
                 root = self._next()
                 tree = self._build(root, ())
                 if tree is not None:
-                    yield Document(tree, root.start_mark.line + 1, dict(self._entries))
+                    yield ManifestDocument(tree, root.start_mark.line + 1, dict(self._entries))
 
     def _build(self, event: Any, path: Path) -> Tree:
         if type(event) is AliasEvent:

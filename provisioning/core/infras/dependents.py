@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from provisioning.core.expressions.interpolation import Reference
-from provisioning.core.expressions.references import Outlook
+from provisioning.core.expressions.references import KnownValues
 from provisioning.core.infras.dependencies import NO_LINKS, Links
 from provisioning.core.model.errors import InvalidManifest
 from provisioning.core.model.ids import ResourceId
@@ -54,8 +54,8 @@ def _read(reference: Reference, find: Find) -> Tree:
     record = find(ResourceId(name))
     if record is None:
         return None
-    outlook = Outlook(record.id, {**record.spec, **record.attributes})
+    known_values = KnownValues(record.id, {**record.spec, **record.attributes})
     try:
-        return outlook.get(tuple(steps), reference, None)
+        return known_values.get(tuple(steps), reference, None)
     except InvalidManifest:
         return None

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from provisioning.core.infras.dependencies import Links
 from provisioning.core.model.errors import DependencyCycle, Source
-from provisioning.core.model.graph import compute_order, compute_reach, find_ring
+from provisioning.core.model.graph import compute_order, compute_reach, find_cycle
 
 Needs = Mapping[str, Mapping[str, Source]]
 """For each infra those that it refers to, each with the place of one such reference."""
@@ -49,13 +49,13 @@ def _check_rings(needs: Needs) -> None:
             del left[infra]
     if not left:
         return
-    ring = find_ring(left)
-    pairs = list(pairwise(ring))
+    cycle = find_cycle(left)
+    pairs = list(pairwise(cycle))
     places = "\n".join(f"  {one} -> {other} ({needs[one][other]})" for one, other in pairs)
     raise DependencyCycle(
-        "infras refer to each other: " + " -> ".join(ring),
+        "infras refer to each other: " + " -> ".join(cycle),
         hint=f"remove one of these references:\n{places}",
-        source=needs[ring[0]][ring[1]],
+        source=needs[cycle[0]][cycle[1]],
     )
 
 

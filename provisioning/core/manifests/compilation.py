@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from provisioning.core.expressions.references import Lookup, know_nothing
-from provisioning.core.formats.documents import Document
+from provisioning.core.formats.documents import ManifestDocument
 from provisioning.core.manifests.for_each import Instance, list_instances
 from provisioning.core.manifests.metadata import read_header, read_removed
 from provisioning.core.manifests.spec import read_spec
@@ -52,7 +52,7 @@ def compile_manifest(
     return tuple(resources.values())
 
 
-def parse_manifest(data: bytes, file: str) -> list[Document]:
+def parse_manifest(data: bytes, file: str) -> list[ManifestDocument]:
     """Split the content of *file* into its documents; the name tells the format."""
     # Each parser is imported when its first file is read: start-up time is a feature.
     if file.endswith(".toml"):

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from provisioning.core.expressions.interpolation import is_templated, parse_text
 from provisioning.core.expressions.references import Lookup
-from provisioning.core.formats.documents import Document
+from provisioning.core.formats.documents import ManifestDocument
 from provisioning.core.manifests.validation import Review, name_type
 from provisioning.core.model.errors import ProvisioningError
 from provisioning.core.model.sensitive import has_secret
@@ -70,7 +70,7 @@ def list_instances(review: Review, lookup: Lookup) -> Iterator[Instance]:
 def _strip(review: Review, tree: dict[str, Tree]) -> Review:
     plain = {name: each for name, each in tree.items() if name not in {"forEach", "when"}}
     document = review.document
-    return replace(review, document=Document(plain, document.line, document.lines))
+    return replace(review, document=ManifestDocument(plain, document.line, document.lines))
 
 
 @dataclass(slots=True)

@@ -7,7 +7,7 @@ from functools import cached_property
 
 import msgspec
 
-from provisioning.core.formats.documents import Document
+from provisioning.core.formats.documents import ManifestDocument
 from provisioning.core.model.errors import InvalidManifest, ProvisioningError, Source
 from provisioning.core.model.values import Path, Tree, find_nearest, render_path
 
@@ -28,7 +28,7 @@ class Review(msgspec.Struct, frozen=True, dict=True):
     `entry` is the key of `forEach` that it stands for, "" if it stands for itself.
     """
 
-    document: Document
+    document: ManifestDocument
     file: str
     problems: list[ProvisioningError]
     entry: str = ""

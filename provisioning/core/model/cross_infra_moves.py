@@ -14,7 +14,7 @@ from provisioning.core.model.ids import ResourceId
 from provisioning.core.model.records import Record
 
 
-class Origin(msgspec.Struct, frozen=True, kw_only=True):
+class MoveOrigin(msgspec.Struct, frozen=True, kw_only=True):
     """What the infra that a resource comes from recorded of it.
 
     `trouble` says why it cannot be taken yet, and `hint` what to do.
@@ -26,7 +26,7 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True):
     hint: str = ""
 
 
-class Handover(msgspec.Struct, frozen=True, kw_only=True):
+class CrossInfraMove(msgspec.Struct, frozen=True, kw_only=True):
     """Where a resource of this infra goes: which infra asks for it, as what, and where that stands.
 
     `is_taken` tells that it is recorded there. `name` is None where it could not be found out

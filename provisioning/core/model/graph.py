@@ -48,16 +48,16 @@ def compute_order(
 def _describe_ring(
     stuck: Mapping[Node, Collection[Node]], locate: Callable[[Node], Source | None]
 ) -> DependencyCycle:
-    ring = find_ring(stuck)
-    places = [f"  {node} ({locate(node)})" if locate(node) else f"  {node}" for node in ring[:-1]]
+    cycle = find_cycle(stuck)
+    places = [f"  {node} ({locate(node)})" if locate(node) else f"  {node}" for node in cycle[:-1]]
     return DependencyCycle(
-        "resources depend on each other: " + " -> ".join(map(str, ring)),
+        "resources depend on each other: " + " -> ".join(map(str, cycle)),
         hint="remove one of these references:\n" + "\n".join(places),
-        source=locate(ring[0]),
+        source=locate(cycle[0]),
     )
 
 
-def find_ring(stuck: Mapping[Node, Collection[Node]]) -> list[Node]:
+def find_cycle(stuck: Mapping[Node, Collection[Node]]) -> list[Node]:
     """Return a ring of *stuck*, a graph in which every node waits for another of it.
 
     It begins and ends with its smallest node.
@@ -69,9 +69,9 @@ def find_ring(stuck: Mapping[Node, Collection[Node]]) -> list[Node]:
         seen[node] = len(path)
         path.append(node)
         node = min((need for need in stuck[node] if need in stuck), key=str)
-    ring = path[seen[node] :]
-    first = ring.index(min(ring, key=str))
-    return [*ring[first:], *ring[:first], ring[first]]
+    cycle = path[seen[node] :]
+    first = cycle.index(min(cycle, key=str))
+    return [*cycle[first:], *cycle[:first], cycle[first]]
 
 
 def compute_reach(starts: Iterable[Node], edges: Mapping[Node, Collection[Node]]) -> set[Node]:
@@ -86,7 +86,7 @@ def compute_reach(starts: Iterable[Node], edges: Mapping[Node, Collection[Node]]
     return reached
 
 
-def open_rings(
+def open_cycles(
     dependencies: Mapping[Node, Collection[Node]], preferred: Iterable[Node]
 ) -> dict[Node, tuple[Node, ...]]:
     """Return *dependencies* without those that close a ring.
@@ -100,7 +100,7 @@ def open_rings(
     return opened
 
 
-def has_ring(dependencies: Mapping[Node, Collection[Node]]) -> bool:
+def has_cycle(dependencies: Mapping[Node, Collection[Node]]) -> bool:
     """Tell whether there is no order in which each node follows all it depends on."""
     try:
         compute_order(dependencies)

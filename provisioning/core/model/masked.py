@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 
-class Opaque(msgspec.Struct, frozen=True):
+class Masked(msgspec.Struct, frozen=True):
     """A value whose repr tells its type alone."""
 
     def __repr__(self) -> str:

@@ -41,7 +41,7 @@ class Unreadable(msgspec.Struct, frozen=True):
 Observation: TypeAlias = Present | Absent | Unreadable
 
 
-class Target(msgspec.Struct, frozen=True, kw_only=True):
+class ObservationTarget(msgspec.Struct, frozen=True, kw_only=True):
     """One resource to look at: its id, kind, and where it should be or was recorded.
 
     `attributes` hold what was recorded last, or for a resource never applied its desired spec.
@@ -107,7 +107,7 @@ class Provider(Protocol):
     def describe(self) -> Sequence[Kind]:
         """Return the kinds it serves; pure and quick."""
 
-    def observe(self, owner: str, targets: Sequence[Target]) -> Observed:
+    def observe(self, owner: str, targets: Sequence[ObservationTarget]) -> Observed:
         """Look at *targets* in bulk; *owner* is `<workspace id>/<infra>`."""
 
     def create(self, call: Call) -> Mapping[str, Tree]:
@@ -141,7 +141,7 @@ class Provider(Protocol):
         """Let go of connections and handles."""
 
 
-class Found(msgspec.Struct, frozen=True, kw_only=True):
+class FoundResource(msgspec.Struct, frozen=True, kw_only=True):
     """One thing in the world that bears a mark; *place* is what people know it by."""
 
     id: ResourceId
@@ -154,7 +154,7 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
 class Surveys(Protocol):
     """The optional ability to list everything that bears a mark, wherever it is."""
 
-    def survey(self, owner: str) -> Sequence[Found]:
+    def survey(self, owner: str) -> Sequence[FoundResource]:
         """Return everything that bears a mark of *owner*, two with the same mark both."""
 
 
@@ -174,11 +174,11 @@ class Diagnoses(Protocol):
         """Return what is not well, each with its remedy; changes nothing that stays."""
 
 
-class Ready(msgspec.Struct, frozen=True):
+class ProbeReady(msgspec.Struct, frozen=True):
     """It serves."""
 
 
-class Waiting(msgspec.Struct, frozen=True):
+class ProbeWaiting(msgspec.Struct, frozen=True):
     """It does not serve yet, and *reason* says what it waits for."""
 
     reason: str
@@ -188,7 +188,7 @@ class Waiting(msgspec.Struct, frozen=True):
 class Probes(Protocol):
     """The optional ability to tell when a resource serves."""
 
-    def probe(self, kind: str, attributes: Mapping[str, Tree]) -> Ready | Waiting:
+    def probe(self, kind: str, attributes: Mapping[str, Tree]) -> ProbeReady | ProbeWaiting:
         """Look once, without waiting.
 
         Raises:
@@ -202,7 +202,7 @@ class Probes(Protocol):
 class Watch(Protocol):
     """Notices, without being asked, that resources may have changed. Any thread may call."""
 
-    def follow(self, owner: str, targets: Sequence[Target]) -> None:
+    def follow(self, owner: str, targets: Sequence[ObservationTarget]) -> None:
         """Notice what happens to *targets*, and to no others of *owner* (`<workspace id>/<infra>`).
 
         What cannot be watched is left out: whoever follows looks now and then in any case.

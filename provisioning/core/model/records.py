@@ -7,7 +7,7 @@
 | `fence` | the last fencing token, in decimal | always |
 | `run.json` | `Run` | one run has ended |
 | `suspended.json` | `Suspensions` | the infra, or something of it, is or was suspended |
-| `snapshot.json` | `Snapshot` | older entries were compacted |
+| `snapshot.json` | `LogSnapshot` | older entries were compacted |
 | `resources/…` | a `Record` a line, in shards by id | the resource is ours |
 
 Times are RFC 3339 in UTC; they are for people, and nothing is decided by them.
@@ -129,7 +129,7 @@ class Suspensions(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     format: int = FORMAT
 
 
-class Snapshot(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class LogSnapshot(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What the log's first entry stands for: the entries before it, which are gone.
 
     `of` is the id of the last of them; as Git chains ids, it names them all. `first` and `last`
@@ -172,7 +172,7 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     moved_from: ResourceId | None = None
 
 
-class Seen(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class UnexpectedState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One answer of a provider that was not what the state log led to expect.
 
     `state` is present, absent or unreadable; `attributes` are kept as a `Record` keeps them.
@@ -199,9 +199,9 @@ class Inputs(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     excludes: tuple[str, ...] = ()
     facts: dict[str, Tree] = {}
     read: dict[str, str] = {}
-    current: dict[ResourceId, Seen] = {}
-    elsewhere: dict[ResourceId, Seen] = {}
-    leftovers: dict[int, Seen] = {}
+    current: dict[ResourceId, UnexpectedState] = {}
+    elsewhere: dict[ResourceId, UnexpectedState] = {}
+    leftovers: dict[int, UnexpectedState] = {}
 
 
 class Begin(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 import msgspec
 
-from provisioning.core.model.cross_infra_moves import Handover, Origin
+from provisioning.core.model.cross_infra_moves import CrossInfraMove, MoveOrigin
 from provisioning.core.model.ids import CommitId, ResourceId
-from provisioning.core.model.masked import Opaque
+from provisioning.core.model.masked import Masked
 from provisioning.core.model.providers import Observation
 from provisioning.core.model.records import Record
 from provisioning.core.model.redaction import Redactor
@@ -17,7 +17,7 @@ from provisioning.core.model.sensitive import list_secret_texts
 from provisioning.core.model.values import Tree
 
 
-class DesiredState(Opaque, frozen=True, kw_only=True):
+class DesiredState(Masked, frozen=True, kw_only=True):
     """What the workspace asks for at *commit*; `files` are the workspace files specs name.
 
     Interpolations are resolved as far as they do not depend on other resources, every
@@ -51,14 +51,14 @@ class RecordedState(msgspec.Struct, frozen=True, kw_only=True):
     `unfinished` are the creations of runs that were cut off, one for each resource and
     place: the state log or the journal proves the intention, and only a look at the world
     tells the rest. `origins` tell of what is desired here and recorded in another infra yet,
-    `handovers` of what is recorded here and desired in another.
+    `cross_infra_moves` of what is recorded here and desired in another.
     """
 
     head: CommitId | None
     records: Mapping[ResourceId, Record]
     unfinished: tuple[Record, ...] = ()
-    origins: Mapping[ResourceId, Origin] = msgspec.field(default_factory=dict)
-    handovers: Mapping[ResourceId, Handover] = msgspec.field(default_factory=dict)
+    origins: Mapping[ResourceId, MoveOrigin] = msgspec.field(default_factory=dict)
+    cross_infra_moves: Mapping[ResourceId, CrossInfraMove] = msgspec.field(default_factory=dict)
 
     def find(self, resource: Resource) -> Record | None:
         """Return the record of *resource*, under the id and of the infra that it had before."""

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 from provisioning.core.expressions.interpolation import Reference
 from provisioning.core.expressions.references import (
-    Outlook,
-    compute_outlook_before,
+    KnownValues,
+    compute_known_values,
     expand_spec,
     resolve_spec,
 )
@@ -78,7 +78,7 @@ class _Planner:
     blocked: dict[ResourceId, BlockedResource] = field(default_factory=dict)
     drifted: list[Drifted] = field(default_factory=list)
     unchanged: list[ResourceId] = field(default_factory=list)
-    outlooks: dict[ResourceId, Outlook] = field(default_factory=dict)
+    known_values_by_infra: dict[ResourceId, KnownValues] = field(default_factory=dict)
     secretive: set[ResourceId] = field(default_factory=set)
     half_moved: dict[ResourceId, ResourceId] = field(init=False)
 
@@ -102,8 +102,10 @@ class _Planner:
             blocked=tuple(sorted(removals.blocked.values(), key=lambda each: each.id)),
             drifted=tuple(sorted(self.drifted, key=lambda each: each.id)),
             unchanged=tuple(sorted(self.unchanged)),
-            outlook={
-                name: self.outlooks[name].values for name in self.unchanged if name in self.outlooks
+            known_values={
+                name: self.known_values_by_infra[name].values
+                for name in self.unchanged
+                if name in self.known_values_by_infra
             },
         )
 
@@ -145,7 +147,9 @@ class _Planner:
     def _look_up(self, reference: Reference, source: Source) -> Tree:
         if reference.resource is None:
             return self.desired.secrets[str(reference)]
-        return self.outlooks[reference.resource].get(reference.steps[1:], reference, source)
+        return self.known_values_by_infra[reference.resource].get(
+            reference.steps[1:], reference, source
+        )
 
     def _plan_creation(
         self, resource: Resource, kind: Kind, spec: dict[str, Tree], record: Record | None
@@ -158,7 +162,7 @@ class _Planner:
             return
         known = self.recorded.records.get(resource.id)
         fields = compute_diff(kind, spec, None, {}, self.key)
-        self.outlooks[resource.id] = compute_outlook_before(
+        self.known_values_by_infra[resource.id] = compute_known_values(
             resource.id, kind, spec, None, frozenset()
         )
         self._change(
@@ -198,7 +202,7 @@ class _Planner:
             self._plan_replacement(resource, kind, spec, record, live, fields, origin)
             return
         changed = frozenset(each.path.partition(".")[0].partition("[")[0] for each in fields)
-        self.outlooks[resource.id] = compute_outlook_before(
+        self.known_values_by_infra[resource.id] = compute_known_values(
             resource.id,
             kind,
             spec,
@@ -252,7 +256,7 @@ class _Planner:
         if isinstance(there, Present) and not self.ownership.is_ours(resource.id, there):
             self._block_foreign(resource, there)
             return
-        self.outlooks[resource.id] = compute_outlook_before(
+        self.known_values_by_infra[resource.id] = compute_known_values(
             resource.id, kind, spec, None, frozenset()
         )
         names = ", ".join(sorted({each.path for each in fields if each.replaces}))
@@ -297,7 +301,7 @@ class _Planner:
     ) -> None:
         if resource.id in self.secretive:
             attributes = mark_secrets(self.kinds[resource.kind], attributes, spec)
-        self.outlooks[resource.id] = Outlook(resource.id, {**spec, **attributes})
+        self.known_values_by_infra[resource.id] = KnownValues(resource.id, {**spec, **attributes})
 
     # Whose is it?
 

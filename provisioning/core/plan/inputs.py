@@ -8,7 +8,7 @@ from provisioning import __version__
 from provisioning.core.model.ids import ResourceId, parse_mark
 from provisioning.core.model.kinds import Kind
 from provisioning.core.model.providers import Absent, Observation, Present, Unreadable
-from provisioning.core.model.records import Inputs, Record, Seen
+from provisioning.core.model.records import Inputs, Record, UnexpectedState
 from provisioning.core.model.resources import Resource
 from provisioning.core.model.sensitive import Secret, has_secret, mark_secrets, reveal
 from provisioning.core.model.states import DesiredState, LiveState, RecordedState
@@ -113,7 +113,9 @@ class _Scribe:
         self._kinds = kinds
         self._key = key
 
-    def note(self, name: ResourceId, seen: Observation, record: Record | None) -> Seen | None:
+    def note(
+        self, name: ResourceId, seen: Observation, record: Record | None
+    ) -> UnexpectedState | None:
         """Return *seen* as it is kept; None for a kind that has nothing to see."""
         resource = self._desired.resources.get(name)
         kind = self._kinds.get(resource.kind if resource else record.kind if record else "")
@@ -121,16 +123,16 @@ class _Scribe:
             return None
         match seen:
             case Absent():
-                return Seen(state=ABSENT)
+                return UnexpectedState(state=ABSENT)
             case Unreadable(reason):
-                return Seen(state=UNREADABLE, reason=reason)
+                return UnexpectedState(state=UNREADABLE, reason=reason)
         attributes = self._conceal(kind, resource, record, seen.attributes)
         mark = str(seen.mark) if seen.mark else None
-        return Seen(state=PRESENT, attributes=attributes, mark=mark)
+        return UnexpectedState(state=PRESENT, attributes=attributes, mark=mark)
 
     def note_current(
         self, live: LiveState, recorded: RecordedState, relevant: set[ResourceId], owner: str
-    ) -> Iterator[tuple[ResourceId, Seen]]:
+    ) -> Iterator[tuple[ResourceId, UnexpectedState]]:
         for name in sorted(relevant & live.current.keys()):
             record = _find_record(name, self._desired, recorded)
             seen = self.note(name, live.current[name], record)
@@ -139,7 +141,7 @@ class _Scribe:
 
     def note_all(
         self, answers: Mapping[ResourceId, Observation], recorded: RecordedState
-    ) -> dict[ResourceId, Seen]:
+    ) -> dict[ResourceId, UnexpectedState]:
         noted = (
             (name, self.note(name, seen, _find_record(name, self._desired, recorded)))
             for name, seen in sorted(answers.items())
@@ -148,7 +150,7 @@ class _Scribe:
 
     def note_leftovers(
         self, answers: Mapping[int, Observation], recorded: RecordedState
-    ) -> dict[int, Seen]:
+    ) -> dict[int, UnexpectedState]:
         noted = (
             (number, self.note(recorded.unfinished[number].id, seen, recorded.unfinished[number]))
             for number, seen in sorted(answers.items())
@@ -194,7 +196,7 @@ def _mark_desired(
     return {name: value if name in plain else Secret(value) for name, value in attributes.items()}
 
 
-def _is_expected(seen: Seen, record: Record | None, owner: str) -> bool:
+def _is_expected(seen: UnexpectedState, record: Record | None, owner: str) -> bool:
     if record is None:
         return seen.state == ABSENT
     mark = parse_mark(seen.mark) if seen.mark else None

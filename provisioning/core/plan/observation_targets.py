@@ -7,17 +7,17 @@ from collections.abc import Mapping
 import msgspec
 
 from provisioning.core.expressions.interpolation import Reference
-from provisioning.core.expressions.references import Outlook, resolve_spec
+from provisioning.core.expressions.references import KnownValues, resolve_spec
 from provisioning.core.model.errors import ProvisioningError, Source
 from provisioning.core.model.ids import ResourceId
 from provisioning.core.model.kinds import Kind
-from provisioning.core.model.providers import Target
+from provisioning.core.model.providers import ObservationTarget
 from provisioning.core.model.records import Record
 from provisioning.core.model.resources import Resource
 from provisioning.core.model.states import DesiredState, RecordedState
 from provisioning.core.model.values import Tree, Unknown, has_unknown
 
-Targets = Mapping[ResourceId, Target]
+Targets = Mapping[ResourceId, ObservationTarget]
 
 
 class Places(msgspec.Struct, frozen=True):
@@ -28,9 +28,9 @@ class Places(msgspec.Struct, frozen=True):
     and under its new one too, for a run that moved it may have been cut off.
     """
 
-    current: dict[ResourceId, Target] = msgspec.field(default_factory=dict)
-    elsewhere: dict[ResourceId, Target] = msgspec.field(default_factory=dict)
-    leftovers: dict[int, Target] = msgspec.field(default_factory=dict)
+    current: dict[ResourceId, ObservationTarget] = msgspec.field(default_factory=dict)
+    elsewhere: dict[ResourceId, ObservationTarget] = msgspec.field(default_factory=dict)
+    leftovers: dict[int, ObservationTarget] = msgspec.field(default_factory=dict)
     infras: dict[ResourceId, str] = msgspec.field(default_factory=dict)
 
 
@@ -61,8 +61,8 @@ def compute_places(
     return places
 
 
-def _aim(name: ResourceId, kind: str, attributes: Mapping[str, Tree]) -> Target:
-    return Target(id=name, kind=kind, attributes=attributes)
+def _aim(name: ResourceId, kind: str, attributes: Mapping[str, Tree]) -> ObservationTarget:
+    return ObservationTarget(id=name, kind=kind, attributes=attributes)
 
 
 def _add_leftover(places: Places, position: int, record: Record, kinds: Mapping[str, Kind]) -> None:
@@ -109,7 +109,7 @@ class _Guess(msgspec.Struct, frozen=True):
         values = {**(record.attributes if record else {}), **(target.spec if target else {})}
         holes = {str(hole.path[0]) for hole in target.templated} if target else set()
         try:
-            return Outlook(name, values, frozenset(holes)).get(
+            return KnownValues(name, values, frozenset(holes)).get(
                 reference.steps[1:], reference, source
             )
         except ProvisioningError:

@@ -8,7 +8,13 @@ from typing import TypeAlias
 
 import msgspec
 
-from provisioning.core.model.graph import compute_order, compute_reach, has_ring, invert, open_rings
+from provisioning.core.model.graph import (
+    compute_order,
+    compute_reach,
+    has_cycle,
+    invert,
+    open_cycles,
+)
 from provisioning.core.model.ids import ResourceId, get_number
 from provisioning.core.model.records import Action
 from provisioning.core.plan.plan import Plan, PlannedChange
@@ -140,9 +146,9 @@ def _compute_built_on(changes: Changes) -> Mapping[ResourceId, Collection[Resour
     built_on = {
         name: change.record.depends_on if change.record else () for name, change in changes.items()
     }
-    if not has_ring(built_on):
+    if not has_cycle(built_on):
         return built_on
-    return open_rings(built_on, sorted(changes, key=lambda name: _get_age(changes[name])))
+    return open_cycles(built_on, sorted(changes, key=lambda name: _get_age(changes[name])))
 
 
 def _get_age(change: PlannedChange) -> tuple[int, ResourceId]:

@@ -11,7 +11,7 @@ from provisioning.core.model.providers import Present
 from provisioning.core.model.resources import Resource
 
 
-class Standing(msgspec.Struct, frozen=True):
+class OwnershipConflict(msgspec.Struct, frozen=True):
     """Why what stands in a place blocks a resource, and the ways out."""
 
     reason: str
@@ -49,33 +49,37 @@ class Ownership(msgspec.Struct, frozen=True):
         return is_moved or any(self.is_ours(each, live) for each in others)
 
 
-def describe_standing(ownership: Ownership, live: Present, *, is_renamed: bool) -> Standing:
+def describe_standing(
+    ownership: Ownership, live: Present, *, is_renamed: bool
+) -> OwnershipConflict:
     """Say what *live* is, which stands where a resource of *ownership*'s infra is to be.
 
     *is_renamed* tells that it may be that resource, under its old name.
     """
     if live.mark is None:
-        return Standing(
+        return OwnershipConflict(
             "what stands in its place was not made by us",
             "move it out of the way, give the resource another place, or take it over: "
             "`provisioning import`",
         )
     name, infra = live.mark.resource, ownership.find_infra(live)
     if is_renamed:
-        return Standing(
+        return OwnershipConflict(
             f"what stands in its place is {name}, which is no longer desired",
             f"if {name} has a new name, say so: `moved: {{from: {name}}}`; "
             f"if not, let {name} go first, in a commit of its own",
         )
     if infra == ownership.infra:
-        return Standing(f"what stands in its place is {name}", "give one of them another place")
+        return OwnershipConflict(
+            f"what stands in its place is {name}", "give one of them another place"
+        )
     if infra is not None:
-        return Standing(
+        return OwnershipConflict(
             f"what stands in its place is {name} of the infra {infra}",
             f"leave it to {infra}, or let it go there first, in a commit of its own: an infra that "
             "is renamed is another one, and takes nothing with it",
         )
-    return Standing(
+    return OwnershipConflict(
         f"what stands in its place bears the mark of {live.mark.owner}",
         "move it out of the way, or give the resource another place",
     )

@@ -98,7 +98,7 @@ class Drifted(msgspec.Struct, frozen=True, kw_only=True):
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """The changes that take live to desired. Equal inputs in any order give equal plans.
 
-    `changes`, `blocked`, `drifted` and `unchanged` are sorted by id. `outlook` holds the
+    `changes`, `blocked`, `drifted` and `unchanged` are sorted by id. `known_values` holds the
     attributes of resources that the plan leaves as they are, at least of those that its changes
     refer to.
     """
@@ -109,7 +109,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     blocked: tuple[BlockedResource, ...] = ()
     drifted: tuple[Drifted, ...] = ()
     unchanged: tuple[ResourceId, ...] = ()
-    outlook: Mapping[ResourceId, Mapping[str, Tree]] = msgspec.field(default_factory=dict)
+    known_values: Mapping[ResourceId, Mapping[str, Tree]] = msgspec.field(default_factory=dict)
 
     @property
     def is_stuck(self) -> bool:

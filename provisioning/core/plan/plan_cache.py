@@ -23,7 +23,7 @@ from provisioning.core.model.values import read_at
 from provisioning.core.plan.plan import Plan
 
 
-class SettledFile(msgspec.Struct, frozen=True, gc=False, array_like=True):
+class CachedFile(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """A manifest that was looked at: its blob, and the resources in it.
 
     `removed` is how many of them are declared to be gone.
@@ -34,7 +34,7 @@ class SettledFile(msgspec.Struct, frozen=True, gc=False, array_like=True):
     removed: int = 0
 
 
-class Settlement(msgspec.Struct, frozen=True, kw_only=True):
+class PlanCache(msgspec.Struct, frozen=True, kw_only=True):
     """What one look found.
 
     Args:
@@ -50,7 +50,7 @@ class Settlement(msgspec.Struct, frozen=True, kw_only=True):
     version: str
     records: str = ""
     recorded: int = 0
-    files: dict[str, SettledFile] = {}
+    files: dict[str, CachedFile] = {}
     settled: tuple[ResourceId, ...] = ()
     unsettled: tuple[ResourceId, ...] = ()
     followers: dict[ResourceId, tuple[ResourceId, ...]] = {}
@@ -60,15 +60,15 @@ class Settlement(msgspec.Struct, frozen=True, kw_only=True):
         return compute_reach({*changed, *self.unsettled}, self.followers)
 
 
-def compute_settlement(
-    base: Settlement,
+def compute_plan_cache(
+    base: PlanCache,
     seen: Collection[ResourceId],
     *,
     resources: Iterable[Resource],
     recorded: RecordedState,
     plan: Plan,
     kinds: Mapping[str, Kind],
-) -> Settlement:
+) -> PlanCache:
     """Compute what holds after a look at *seen*; of all else *base* still holds.
 
     Args:
@@ -121,12 +121,12 @@ def _is_well(record: Record | None) -> bool:
     return record is not None and not (record.error or record.leftovers or record.moved_from)
 
 
-def count_desired(files: Mapping[str, SettledFile]) -> int:
+def count_desired(files: Mapping[str, CachedFile]) -> int:
     """Return how many resources *files* ask for."""
     return sum(len(file.ids) - file.removed for file in files.values())
 
 
-def settle_file(blob: BlobId, resources: Collection[Resource]) -> SettledFile:
+def settle_file(blob: BlobId, resources: Collection[Resource]) -> CachedFile:
     """Return the manifest *blob* that has *resources*."""
     removed = sum(each.removed is not None for each in resources)
-    return SettledFile(blob, tuple(each.id for each in resources), removed)
+    return CachedFile(blob, tuple(each.id for each in resources), removed)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 import msgspec
 
-from provisioning.core.model.cross_infra_moves import Handover
+from provisioning.core.model.cross_infra_moves import CrossInfraMove
 from provisioning.core.model.graph import compute_reach, invert
 from provisioning.core.model.ids import ResourceId
 from provisioning.core.model.kinds import Kind
@@ -56,10 +56,10 @@ def compute_removals(
             continue
         is_proven = record.id in recorded.records
         seen = live.current.get(record.id, UNSEEN)
-        handover = recorded.handovers.get(record.id) if is_proven else None
+        cross_infra_move = recorded.cross_infra_moves.get(record.id) if is_proven else None
         found = (
-            _plan_handover(record, handover)
-            if handover
+            _plan_handover(record, cross_infra_move)
+            if cross_infra_move
             else _plan_removal(record, kinds.get(record.kind), seen, ownership, is_proven=is_proven)
         )
         if isinstance(found, BlockedResource):
@@ -85,11 +85,13 @@ def _find_gone(desired: DesiredState, recorded: RecordedState) -> Iterator[Recor
             yield record
 
 
-def _plan_handover(record: Record, handover: Handover) -> PlannedChange | BlockedResource:
-    infra = handover.infra
-    if handover.is_taken:
-        return _build(record, Action.FORGET, f"it is {handover.name} of {infra} now")
-    if handover.name is None:
+def _plan_handover(
+    record: Record, cross_infra_move: CrossInfraMove
+) -> PlannedChange | BlockedResource:
+    infra = cross_infra_move.infra
+    if cross_infra_move.is_taken:
+        return _build(record, Action.FORGET, f"it is {cross_infra_move.name} of {infra} now")
+    if cross_infra_move.name is None:
         return BlockedResource(
             id=record.id,
             reason=f"{infra} cannot be read, and may ask for it",
@@ -98,8 +100,8 @@ def _plan_handover(record: Record, handover: Handover) -> PlannedChange | Blocke
         )
     return BlockedResource(
         id=record.id,
-        reason=f"it is to be {handover.name} of {infra}, which has not taken it yet",
-        source=handover.source,
+        reason=f"it is to be {cross_infra_move.name} of {infra}, which has not taken it yet",
+        source=cross_infra_move.source,
         hint=f"`provisioning reconcile {infra}` takes it",
         awaits=infra,
     )

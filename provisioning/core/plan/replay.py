@@ -8,7 +8,7 @@ from typing import TypeVar
 from provisioning.core.model.ids import Mark, ResourceId, parse_mark
 from provisioning.core.model.kinds import Kind
 from provisioning.core.model.providers import Absent, Observation, Present, Unreadable
-from provisioning.core.model.records import Inputs, Seen
+from provisioning.core.model.records import Inputs, UnexpectedState
 from provisioning.core.model.states import LiveState, RecordedState
 from provisioning.core.model.values import Tree, from_json
 from provisioning.core.plan.inputs import ABSENT, UNREADABLE, compute_read, is_open
@@ -44,11 +44,13 @@ def restore_live(
     )
 
 
-def _restore_all(noted: Mapping[Key, Seen], places: Mapping[Key, object]) -> dict[Key, Observation]:
+def _restore_all(
+    noted: Mapping[Key, UnexpectedState], places: Mapping[Key, object]
+) -> dict[Key, Observation]:
     return {name: _restore(noted[name]) if name in noted else Absent() for name in places}
 
 
-def _restore(seen: Seen) -> Observation:
+def _restore(seen: UnexpectedState) -> Observation:
     if seen.state == ABSENT:
         return Absent()
     if seen.state == UNREADABLE:

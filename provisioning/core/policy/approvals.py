@@ -11,7 +11,7 @@ from provisioning.core.plan.plan import Plan, PlannedChange
 from provisioning.core.policy.review_records import ReviewRecord
 
 
-class Reviewed(msgspec.Struct, frozen=True, kw_only=True):
+class ReviewedEffects(msgspec.Struct, frozen=True, kw_only=True):
     """What was read of an infra: the effects that pull requests showed, and approved plans."""
 
     pulls: tuple[int, ...] = ()
@@ -19,7 +19,7 @@ class Reviewed(msgspec.Struct, frozen=True, kw_only=True):
     approved: frozenset[Digest] = frozenset()
 
 
-def compute_reviewed(infra: str, reviews: Iterable[ReviewRecord]) -> Reviewed:
+def compute_reviewed(infra: str, reviews: Iterable[ReviewRecord]) -> ReviewedEffects:
     """Join what *reviews* say of *infra*."""
     pulls, effects, approved = [], set(), set()
     for review in reviews:
@@ -27,10 +27,12 @@ def compute_reviewed(infra: str, reviews: Iterable[ReviewRecord]) -> Reviewed:
         pulls += [review.pull]
         effects |= {effect for each in shown for effect in each.effects}
         approved |= {each.digest for each in review.approvals if each.infra == infra}
-    return Reviewed(pulls=tuple(pulls), effects=frozenset(effects), approved=frozenset(approved))
+    return ReviewedEffects(
+        pulls=tuple(pulls), effects=frozenset(effects), approved=frozenset(approved)
+    )
 
 
-def find_strays(plan: Plan, reviewed: Reviewed) -> tuple[PlannedChange, ...]:
+def find_strays(plan: Plan, reviewed: ReviewedEffects) -> tuple[PlannedChange, ...]:
     """Return the changes of *plan* that nobody has read.
 
     A plan that was approved as a whole has none. What merely puts back what Git asked for

@@ -12,7 +12,7 @@ from provisioning.core.plan.plan import BlockedResource, Plan
 from provisioning.core.policy.targeting import list_followers
 
 
-def hold_changes(plan: Plan, held: Mapping[ResourceId, BlockedResource], waiting: str) -> Plan:
+def block_changes(plan: Plan, held: Mapping[ResourceId, BlockedResource], waiting: str) -> Plan:
     """Return *plan* with the changes of *held* blocked, and those that wait for them.
 
     What is not to change stays as it is: others may go on using it. *waiting* is the reason told

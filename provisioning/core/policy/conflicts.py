@@ -18,7 +18,7 @@ from provisioning.core.model.records import Change, Run, Suspensions
 from provisioning.core.plan.diff import Cause
 from provisioning.core.plan.plan import BlockedResource, Plan, PlannedChange
 from provisioning.core.plan.stale_records import has_other_terms
-from provisioning.core.policy.blocking import hold_changes
+from provisioning.core.policy.blocking import block_changes
 from provisioning.core.statelog.fsck import LogCommit
 from provisioning.core.statelog.transitions import RUN
 
@@ -32,7 +32,7 @@ REACH = 60
 """Entries of the state log that are read for it, newest first."""
 
 
-class Fight(msgspec.Struct, frozen=True, kw_only=True):
+class FieldConflict(msgspec.Struct, frozen=True, kw_only=True):
     """The fields that are fought over, and the numbers of the runs that put them back."""
 
     fields: tuple[str, ...]
@@ -71,11 +71,11 @@ class _Streak:
         return datetime.fromisoformat(end) - datetime.fromisoformat(begin) <= CLOSE
 
 
-def find_fights(
+def find_conflicts(
     history: Iterable[LogCommit],
     suspensions: Suspensions,
     names: Collection[ResourceId] | None = None,
-) -> dict[ResourceId, Fight]:
+) -> dict[ResourceId, FieldConflict]:
     """Return what is fought over, by resource.
 
     Args:
@@ -98,7 +98,7 @@ def find_fights(
                 continue
             streak.take(run, change)
     return {
-        name: Fight(
+        name: FieldConflict(
             fields=tuple(sorted(each.fields)),
             runs=tuple(run.number for run in reversed(each.runs)),
         )
@@ -112,7 +112,7 @@ def _list_runs(history: Iterable[LogCommit]) -> Iterable[Run]:
     return (view.run for view in views if view.run is not None)
 
 
-def hold_contested(
+def hold_conflicting(
     plan: Plan,
     history: Iterable[LogCommit],
     suspensions: Suspensions,
@@ -130,19 +130,19 @@ def hold_contested(
     }
     if not healing:
         return plan
-    fights = find_fights(history, suspensions, healing.keys())
+    conflicts = find_conflicts(history, suspensions, healing.keys())
     held = {
         name: BlockedResource(
             id=name,
-            reason=f"something else changes it, too: {fight}",
+            reason=f"something else changes it, too: {conflict}",
             source=healing[name].source,
-            hint=f"find out what does; `ignoreFields: [{_name_fields(fight)}]` leaves it to that, "
+            hint=f"find out what does; `ignoreFields: [{_name_fields(conflict)}]` leaves it to that, "
             f"`provisioning resume {plan.infra} {name}` lets runs put it back again",
         )
-        for name, fight in fights.items()
-        if not set(fight.fields).isdisjoint(list_healed(healing[name]))
+        for name, conflict in conflicts.items()
+        if not set(conflict.fields).isdisjoint(list_healed(healing[name]))
     }
-    return hold_changes(plan, held, "it waits for something that is fought over")
+    return block_changes(plan, held, "it waits for something that is fought over")
 
 
 def _asks_for_terms(change: PlannedChange) -> bool:
@@ -152,8 +152,8 @@ def _asks_for_terms(change: PlannedChange) -> bool:
     return has_other_terms(change.record, change.resource)
 
 
-def _name_fields(fight: Fight) -> str:
-    return ", ".join(dict.fromkeys(each.partition("[")[0] for each in fight.fields))
+def _name_fields(conflict: FieldConflict) -> str:
+    return ", ".join(dict.fromkeys(each.partition("[")[0] for each in conflict.fields))
 
 
 def list_healed(change: PlannedChange) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from provisioning.core.model.kinds import Kind
 from provisioning.core.model.records import Action, Suspension
 from provisioning.core.model.values import Digest
 from provisioning.core.plan.plan import Plan, PlannedChange
-from provisioning.core.policy.approvals import Reviewed, find_strays
+from provisioning.core.policy.approvals import ReviewedEffects, find_strays
 from provisioning.core.policy.budgets import (
     SHORT,
     UNLIMITED,
@@ -30,7 +30,7 @@ SHOWN = 5
 """How many resources a reason names."""
 
 
-class Verdict(msgspec.Struct, frozen=True, kw_only=True):
+class GateViolation(msgspec.Struct, frozen=True, kw_only=True):
     """A gate's "no": its stable code, why, and how to allow it once.
 
     `digest` is set if only a yes to this very plan counts.
@@ -47,7 +47,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
         return f"if that is what you want: `provisioning apply --allow {self.code}{bound}`"
 
 
-class Circumstances(msgspec.Struct, frozen=True, kw_only=True):
+class GateContext(msgspec.Struct, frozen=True, kw_only=True):
     """What a gate may know besides the plan.
 
     `applied` is the commit that was applied last; `descends` tells whether the plan's commit
@@ -62,7 +62,7 @@ class Circumstances(msgspec.Struct, frozen=True, kw_only=True):
     descends: bool
     desired: int
     recorded: int
-    reviewed: Reviewed | None = None
+    reviewed: ReviewedEffects | None = None
     suspended: Suspension | None = None
     budget: Budget = UNLIMITED
     dependants: Mapping[ResourceId, int] = msgspec.field(default_factory=dict)
@@ -74,39 +74,41 @@ class Circumstances(msgspec.Struct, frozen=True, kw_only=True):
 REWOUND = "rewound"
 """The code of the gate that refuses a commit which does not follow the one applied last."""
 
-Gate = Callable[[Plan, Circumstances], Verdict | None]
+Gate = Callable[[Plan, GateContext], GateViolation | None]
 
 
-def check_emptied(plan: Plan, now: Circumstances) -> Verdict | None:
+def check_emptied(plan: Plan, now: GateContext) -> GateViolation | None:
     """Refuse a desired state that is empty where there was something."""
     if now.desired or not now.recorded or not plan.changes:
         return None
-    return Verdict(
+    return GateViolation(
         code="emptied",
         reason=f"the desired state is empty, and {now.recorded} resources would go",
     )
 
 
-def check_rewound(plan: Plan, now: Circumstances) -> Verdict | None:
+def check_rewound(plan: Plan, now: GateContext) -> GateViolation | None:
     """Refuse a desired state that does not follow the one applied last."""
     if now.descends or now.applied is None or not plan.changes:
         return None
-    return Verdict(
+    return GateViolation(
         code=REWOUND,
         reason=f"commit {plan.commit[:10]} does not follow {now.applied[:10]}, "
         "which was applied last",
     )
 
 
-def check_protected(plan: Plan, _: Circumstances) -> Verdict | None:
+def check_protected(plan: Plan, _: GateContext) -> GateViolation | None:
     """Refuse to remove what says `protect: true`."""
     names = [each.id for each in plan.changes if _is_removed(each) and _is_protected(each)]
     if not names:
         return None
-    return Verdict(code="protected", reason=f"protected, but would be removed: {', '.join(names)}")
+    return GateViolation(
+        code="protected", reason=f"protected, but would be removed: {', '.join(names)}"
+    )
 
 
-def check_unreviewed(plan: Plan, now: Circumstances) -> Verdict | None:
+def check_unreviewed(plan: Plan, now: GateContext) -> GateViolation | None:
     """Refuse what is not as it was reviewed on a pull request."""
     strays = find_strays(plan, now.reviewed) if now.reviewed is not None else ()
     if not strays or now.reviewed is None:
@@ -115,47 +117,47 @@ def check_unreviewed(plan: Plan, now: Circumstances) -> Verdict | None:
     more = " …" if len(strays) > SHOWN else ""
     pulls = ", ".join(f"#{number}" for number in now.reviewed.pulls)
     where = f"not as reviewed in {pulls}" if pulls else "not reviewed by a pull request"
-    return Verdict(code="unreviewed", reason=f"{where}: {names}{more}")
+    return GateViolation(code="unreviewed", reason=f"{where}: {names}{more}")
 
 
-def check_suspended(plan: Plan, now: Circumstances) -> Verdict | None:
+def check_suspended(plan: Plan, now: GateContext) -> GateViolation | None:
     """Refuse to change an infra that is suspended."""
     if now.suspended is None or not plan.changes:
         return None
-    return Verdict(
+    return GateViolation(
         code="suspended",
         reason=f"{plan.infra} is {describe_suspension(now.suspended)}; "
         f"`provisioning resume {plan.infra}` ends it",
     )
 
 
-def check_window(plan: Plan, now: Circumstances) -> Verdict | None:
+def check_window(plan: Plan, now: GateContext) -> GateViolation | None:
     """Refuse to change something while the infra is frozen, or outside of its windows."""
     if not now.windows or not plan.changes:
         return None
     from provisioning.core.policy.windows import describe_closure
 
     reason = describe_closure(now.windows, now.time)
-    return Verdict(code="window", reason=reason, digest=plan.digest) if reason else None
+    return GateViolation(code="window", reason=reason, digest=plan.digest) if reason else None
 
 
-def check_budget(plan: Plan, now: Circumstances) -> Verdict | None:
+def check_budget(plan: Plan, now: GateContext) -> GateViolation | None:
     """Refuse to delete more than the infra's budget; what is emptied has its own gate."""
     reason = describe_overdraft(plan, now.recorded, now.budget) if now.desired else None
-    return Verdict(code="budget", reason=reason, digest=plan.digest) if reason else None
+    return GateViolation(code="budget", reason=reason, digest=plan.digest) if reason else None
 
 
-def check_stateful(plan: Plan, now: Circumstances) -> Verdict | None:
+def check_stateful(plan: Plan, now: GateContext) -> GateViolation | None:
     """Refuse to delete or replace what holds data."""
     names = list_stateful(plan, now.kinds)
     if not names:
         return None
     reason = f"they hold data, which would be gone: {', '.join(names[:SHOWN])}"
     more = f", and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return Verdict(code="stateful", reason=reason + more, digest=plan.digest)
+    return GateViolation(code="stateful", reason=reason + more, digest=plan.digest)
 
 
-def check_relied(plan: Plan, now: Circumstances) -> Verdict | None:
+def check_relied(plan: Plan, now: GateContext) -> GateViolation | None:
     """Refuse to replace what many others depend on."""
     limit = now.budget.dependants
     if limit is None:
@@ -164,7 +166,7 @@ def check_relied(plan: Plan, now: Circumstances) -> Verdict | None:
     if not found:
         return None
     told = ", ".join(f"{name} ({count})" for name, count in sorted(found.items()))
-    return Verdict(
+    return GateViolation(
         code="relied",
         reason=f"replaced, and relied on by more than {limit} (budget.dependants): {told}",
         digest=plan.digest,
@@ -194,16 +196,16 @@ GATES: tuple[Gate, ...] = (
 )
 
 
-def compute_verdicts(
-    plan: Plan, now: Circumstances, allowed: Collection[str] = ()
-) -> tuple[Verdict, ...]:
+def compute_violations(
+    plan: Plan, now: GateContext, allowed: Collection[str] = ()
+) -> tuple[GateViolation, ...]:
     """Return every gate's "no" that *allowed* has no yes to: `CODE`, or `CODE@DIGEST`."""
-    verdicts = [each for each in (gate(plan, now) for gate in GATES) if each]
-    if not verdicts or not allowed:
-        return tuple(verdicts)
+    violations = [each for each in (gate(plan, now) for gate in GATES) if each]
+    if not violations or not allowed:
+        return tuple(violations)
     digest = plan.digest
     return tuple(
         each
-        for each in verdicts
+        for each in violations
         if not is_allowed(each.code, digest, allowed, bound=each.digest is not None)
     )

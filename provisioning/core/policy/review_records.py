@@ -42,7 +42,7 @@ class Approval(msgspec.Struct, frozen=True, kw_only=True):
     comment: int
 
 
-class Waiting(msgspec.Struct, frozen=True, kw_only=True):
+class PendingApproval(msgspec.Struct, frozen=True, kw_only=True):
     """A plan that waits for a yes; a yes counts if its comment came *after* it was shown."""
 
     infra: str
@@ -62,7 +62,7 @@ class ReviewRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     pull: int
     head: CommitId
     plans: tuple[ReviewedPlan, ...] = ()
-    waiting: tuple[Waiting, ...] = ()
+    waiting: tuple[PendingApproval, ...] = ()
     approvals: tuple[Approval, ...] = ()
     lifted: CommitId | None = None
     answered: int = 0

@@ -9,7 +9,7 @@ import msgspec
 from provisioning.core.model.ids import ResourceId
 from provisioning.core.model.records import Suspension, Suspensions
 from provisioning.core.plan.plan import BlockedResource, Plan
-from provisioning.core.policy.blocking import hold_changes
+from provisioning.core.policy.blocking import block_changes
 
 
 def get_suspension(suspensions: Suspensions, now: str) -> Suspension | None:
@@ -46,7 +46,7 @@ def hold_back(plan: Plan, suspensions: Suspensions, now: str) -> Plan:
         for each in plan.changes
         if each.id in suspended
     }
-    return hold_changes(plan, held, "it waits for something suspended")
+    return block_changes(plan, held, "it waits for something suspended")
 
 
 def with_suspension(

@@ -15,7 +15,7 @@ from provisioning.core.plan.operations import compute_operations
 from provisioning.core.plan.plan import Plan
 
 
-def narrow_plan(plan: Plan, targets: Sequence[str] = (), excludes: Sequence[str] = ()) -> Plan:
+def target_plan(plan: Plan, targets: Sequence[str] = (), excludes: Sequence[str] = ()) -> Plan:
     """Return *plan* with only the changes to *targets*, and without those to *excludes*.
 
     Patterns are ids, `*` and `?` allowed. What a targeted change waits for is kept with it,

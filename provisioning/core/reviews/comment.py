@@ -149,8 +149,8 @@ def _list_blocks(review: InfraReview) -> Iterator[str]:
     """Yield what is to be told of an infra, a block of lines for each resource."""
     if review.error is not None:
         yield from _list_problems(review.error)
-    for verdict in review.verdicts:
-        yield f"- {verdict.code}: {verdict.reason}"
+    for violation in review.violations:
+        yield f"- {violation.code}: {violation.reason}"
     if review.run is not None:
         yield from _list_failures(review.run)
     elif review.strays:

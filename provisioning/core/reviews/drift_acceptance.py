@@ -21,7 +21,7 @@ from yaml.events import (
 )
 
 from provisioning.core.expressions.interpolation import find_templated
-from provisioning.core.formats.documents import Document
+from provisioning.core.formats.documents import ManifestDocument
 from provisioning.core.formats.yaml import parse_yaml
 from provisioning.core.model.errors import ProvisioningError
 from provisioning.core.model.resources import Resource
@@ -124,7 +124,7 @@ def _reads_as(old: str, new: str, resource: Resource, wanted: dict[str, Tree]) -
     return is_equal(trees, [each.tree for each in after])
 
 
-def _is_of(document: Document, resource: Resource) -> bool:
+def _is_of(document: ManifestDocument, resource: Resource) -> bool:
     tree = document.tree
     return (
         isinstance(tree, dict)

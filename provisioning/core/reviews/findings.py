@@ -9,9 +9,9 @@ from provisioning.core.model.records import Result, Run
 from provisioning.core.plan.operations import Step, compute_operations
 from provisioning.core.plan.plan import Plan, PlannedChange, Risk
 from provisioning.core.plan.text import describe_work
-from provisioning.core.policy.gates import Verdict
+from provisioning.core.policy.gates import GateViolation
 from provisioning.core.reviews.drift_pulls import DriftPlace
-from provisioning.core.reviews.forge import PullRequest, State, Status
+from provisioning.core.reviews.forge import CommitStatus, PullRequest, State
 from provisioning.core.reviews.manifest_changes import ManifestChange
 
 CONTEXT = "provisioning"
@@ -26,7 +26,7 @@ class InfraReview(msgspec.Struct, frozen=True, kw_only=True):
     Args:
         infra: Its name.
         plan: What would be done; None where nothing could be planned, or may not be.
-        verdicts: The gates that stand in the way.
+        violations: The gates that stand in the way.
         error: Why there is no plan.
         manifest_changes: What differs in the manifests; of an untrusted author only.
         strays: What would be applied and was not reviewed, after the merge.
@@ -35,7 +35,7 @@ class InfraReview(msgspec.Struct, frozen=True, kw_only=True):
 
     infra: str
     plan: Plan | None = None
-    verdicts: tuple[Verdict, ...] = ()
+    violations: tuple[GateViolation, ...] = ()
     error: ProvisioningError | None = None
     manifest_changes: tuple[ManifestChange, ...] | None = None
     strays: tuple[PlannedChange, ...] = ()
@@ -68,7 +68,7 @@ class InfraReview(msgspec.Struct, frozen=True, kw_only=True):
             return State.SUCCESS if self.run.result is Result.DONE else State.FAILURE
         if self.strays:
             return State.PENDING
-        if self.verdicts or (self.plan and self.plan.blocked):
+        if self.violations or (self.plan and self.plan.blocked):
             return State.FAILURE
         return State.SUCCESS
 
@@ -98,12 +98,12 @@ class InfraReview(msgspec.Struct, frozen=True, kw_only=True):
             return "nothing to do"
         told = [describe_work(self.plan) or "nothing to do"]
         told += [f"{len(self.plan.blocked)} blocked"] if self.plan.blocked else []
-        told += [f"stopped by {each.code}" for each in self.verdicts]
+        told += [f"stopped by {each.code}" for each in self.violations]
         return ", ".join(told)
 
-    def build_status(self, url: str) -> Status:
+    def build_status(self, url: str) -> CommitStatus:
         """Return the infra's commit status; *url* is where more is told."""
-        return Status(
+        return CommitStatus(
             context=f"{CONTEXT}/{self.infra}",
             state=self.state,
             description=self.headline,
@@ -159,7 +159,7 @@ class PullReview(msgspec.Struct, frozen=True, kw_only=True):
         return tuple(
             each.infra
             for each in self.infras
-            if each.plan and each.plan.changes and not each.strays and not each.verdicts
+            if each.plan and each.plan.changes and not each.strays and not each.violations
         )
 
     @property
@@ -189,9 +189,9 @@ class PullReview(msgspec.Struct, frozen=True, kw_only=True):
             return f"not ready: {', '.join(bad[:3])}{' …' if len(bad) > 3 else ''}"  # noqa: PLR2004
         return f"{len(self.infras)} infra{'s' * (len(self.infras) != 1)} ready"
 
-    def build_statuses(self, url: str) -> tuple[Status, ...]:
+    def build_statuses(self, url: str) -> tuple[CommitStatus, ...]:
         """Return the commit statuses: the whole, and each infra."""
-        whole = Status(context=CONTEXT, state=self.state, description=self.headline, url=url)
+        whole = CommitStatus(context=CONTEXT, state=self.state, description=self.headline, url=url)
         return (whole, *(each.build_status(url) for each in self.infras))
 
 

@@ -14,7 +14,7 @@ Token: TypeAlias = Callable[[], str]
 """Reads the token by which a forge knows us, as it is now."""
 
 
-class Operation(StrEnum):
+class FileOperation(StrEnum):
     """What is done with a file."""
 
     CREATE = "create"
@@ -25,7 +25,7 @@ class Operation(StrEnum):
 class FileWrite(msgspec.Struct, frozen=True):
     """One file of a commit; *blob* is the id of what it was, "" if there was nothing."""
 
-    operation: Operation
+    operation: FileOperation
     path: str
     content: bytes | None = None
     blob: str = ""
@@ -86,7 +86,7 @@ class PullRequest(msgspec.Struct, frozen=True, kw_only=True):
         return not self.is_open and self.merged is None
 
 
-class Comment(msgspec.Struct, frozen=True, kw_only=True):
+class PullComment(msgspec.Struct, frozen=True, kw_only=True):
     """One comment of a pull request. Ids rise, and are shared with pushes: see `Push`."""
 
     id: int
@@ -111,7 +111,7 @@ class State(StrEnum):
     ERROR = "error"
 
 
-class Status(msgspec.Struct, frozen=True, kw_only=True):
+class CommitStatus(msgspec.Struct, frozen=True, kw_only=True):
     """One status of a commit; the newest of a *context* counts."""
 
     context: str
@@ -152,7 +152,7 @@ class Forge(Protocol):
     def close_pull(self, number: int) -> None:
         """Close a pull request without merging it."""
 
-    def list_comments(self, number: int) -> list[Comment]:
+    def list_comments(self, number: int) -> list[PullComment]:
         """Return the comments of a pull request, oldest first."""
 
     def list_pushes(self, number: int) -> list[Push]:
@@ -162,7 +162,7 @@ class Forge(Protocol):
         said meanwhile, and never older.
         """
 
-    def create_comment(self, number: int, body: str) -> Comment:
+    def create_comment(self, number: int, body: str) -> PullComment:
         """Comment on a pull request."""
 
     def update_comment(self, comment: int, body: str) -> None:
@@ -171,10 +171,10 @@ class Forge(Protocol):
     def delete_comment(self, comment: int) -> None:
         """Delete a comment."""
 
-    def list_statuses(self, commit: CommitId) -> dict[str, Status]:
+    def list_statuses(self, commit: CommitId) -> dict[str, CommitStatus]:
         """Return the newest status of each context."""
 
-    def set_status(self, commit: CommitId, status: Status) -> None:
+    def set_status(self, commit: CommitId, status: CommitStatus) -> None:
         """Set a status of a commit."""
 
     def read_permission(self, login: str) -> Permission:

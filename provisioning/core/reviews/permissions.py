@@ -9,7 +9,7 @@ from provisioning.core.reviews.commands import Verb
 from provisioning.core.reviews.markdown import render_code
 
 
-class Speakers(StrEnum):
+class Permissions(StrEnum):
     """Those who may, of the people who may write to the repository."""
 
     WRITERS = "writers"
@@ -25,36 +25,36 @@ class Speakers(StrEnum):
 
 
 CALLED = {
-    Speakers.WRITERS: "who may write",
-    Speakers.OWNERS: "an owner who may write",
-    Speakers.OTHERS: "an owner who may write, but for the author",
-    Speakers.NOBODY: "nobody",
+    Permissions.WRITERS: "who may write",
+    Permissions.OWNERS: "an owner who may write",
+    Permissions.OTHERS: "an owner who may write, but for the author",
+    Permissions.NOBODY: "nobody",
 }
 """What each is called, for people."""
 
 
-def exclude_author(speakers: Speakers) -> Speakers:
-    """Return those of *speakers* who are not the author."""
-    return max(speakers, Speakers.OTHERS, key=list(Speakers).index)
+def exclude_author(permissions: Permissions) -> Permissions:
+    """Return those of *permissions* who are not the author."""
+    return max(permissions, Permissions.OTHERS, key=list(Permissions).index)
 
 
 def find_refusal(
-    verb: Verb, speakers: Speakers, *, by: str, author: str, owners: Collection[str]
+    verb: Verb, permissions: Permissions, *, by: str, author: str, owners: Collection[str]
 ) -> str:
     """Say why *by*, who may write, may not say *verb*; "" if it may be said.
 
     Args:
         verb: What was said.
-        speakers: Who may say it.
+        permissions: Who may say it.
         by: Who said it.
         author: Who opened the pull request.
         owners: Whom `CODEOWNERS` names: people, and teams as `organisation/team`.
     """
-    if speakers is Speakers.NOBODY:
+    if permissions is Permissions.NOBODY:
         return f"nobody may say that here, by the setting `commands.{verb}`"
-    if speakers is Speakers.WRITERS:
+    if permissions is Permissions.WRITERS:
         return ""
-    if speakers is Speakers.OTHERS and by == author:
+    if permissions is Permissions.OTHERS and by == author:
         return "somebody else than the author must say that"
     people = {each for each in owners if "/" not in each}
     if owners and not people:

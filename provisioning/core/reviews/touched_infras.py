@@ -12,14 +12,14 @@ _FOREIGN = frozenset({"docs", ".gitea", ".github", ".git", ".gitignore", ".gitat
 _PROSE = (".md", ".rst", ".adoc", "LICENSE", "NOTICE")
 
 
-class Touched(msgspec.Struct, frozen=True):
+class TouchedInfras(msgspec.Struct, frozen=True):
     """Infras with a changed file of their own, and those that a shared one may have touched."""
 
     directly: frozenset[str]
     perhaps: frozenset[str]
 
 
-def find_touched(paths: Iterable[str], infras: Collection[str]) -> Touched:
+def find_touched(paths: Iterable[str], infras: Collection[str]) -> TouchedInfras:
     """Sort *infras* by what the files at *paths* can mean to them.
 
     Settings, secrets and files outside of `infra/` may be named by any infra; prose is by none.
@@ -33,7 +33,7 @@ def find_touched(paths: Iterable[str], infras: Collection[str]) -> Touched:
         elif not _is_foreign(path):
             is_shared = True
     perhaps = set(infras) - directly if is_shared else set()
-    return Touched(frozenset(directly), frozenset(perhaps))
+    return TouchedInfras(frozenset(directly), frozenset(perhaps))
 
 
 def _is_foreign(path: str) -> bool:

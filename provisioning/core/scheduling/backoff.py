@@ -24,7 +24,7 @@ LOCK_MARGIN = 0.5
 """Seconds after a lock's end at which it is looked at again."""
 
 
-class Bucket(msgspec.Struct, frozen=True):
+class TokenBucket(msgspec.Struct, frozen=True):
     """How often something may still be done at once: a token bucket as it was at a moment.
 
     Args:
@@ -39,7 +39,7 @@ class Bucket(msgspec.Struct, frozen=True):
     left: float
     at: float = 0.0
 
-    def spend(self, now: float) -> Bucket:
+    def spend(self, now: float) -> TokenBucket:
         """Return what is left after one more."""
         left = min(self.burst, self.left + (now - self.at) / self.refill)
         return replace(self, left=max(left - 1.0, 0.0), at=now)
@@ -50,11 +50,11 @@ class Bucket(msgspec.Struct, frozen=True):
         return now + max(missing, 0.0) * self.refill
 
 
-HEALINGS = Bucket(burst=5, refill=30.0, left=5)
+HEALINGS = TokenBucket(burst=5, refill=30.0, left=5)
 """How often drift of an infra is healed: a process that ends as soon as it is started, or somebody
 who edits in a loop, does not fill the state log."""
 
-LOOKS = Bucket(burst=10, refill=1.0, left=10)
+LOOKS = TokenBucket(burst=10, refill=1.0, left=10)
 """How often an infra is looked at because something changed there that is not to be healed."""
 
 

@@ -49,7 +49,7 @@ class Key(NamedTuple):
         return f"{self.workspace}/{self.topic}"
 
 
-class Standing(StrEnum):
+class QueueStatus(StrEnum):
     """Where a key of the queue stands."""
 
     READY = "ready"
@@ -69,7 +69,7 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
     urgency: Urgency
     since: float
     reason: str
-    standing: Standing
+    standing: QueueStatus
     failures: int = 0
     due: float = 0.0
     waits_for: Key | None = None
@@ -96,7 +96,7 @@ class _Entry:
     urgency: Urgency
     since: float
     reason: str
-    standing: Standing = Standing.READY
+    standing: QueueStatus = QueueStatus.READY
     due: float = 0.0
     waits_for: Key | None = None
     again: _Entry | None = None
@@ -134,7 +134,7 @@ class WorkQueue:
             entry = self._entries[key] = _Entry(urgency, now, reason, due=due or 0.0)
             self._start(key, entry, now)
             return
-        if entry.standing is Standing.RUNNING:
+        if entry.standing is QueueStatus.RUNNING:
             again = entry.again
             if again is None or urgency < again.urgency:
                 since = again.since if again else now
@@ -142,9 +142,9 @@ class WorkQueue:
             return
         if urgency < entry.urgency:
             entry.urgency, entry.reason = urgency, reason
-            if entry.standing is Standing.READY:
+            if entry.standing is QueueStatus.READY:
                 self._line_up(key, urgency)
-        if entry.standing is Standing.DELAYED and urgency <= Urgency.PUSH:
+        if entry.standing is QueueStatus.DELAYED and urgency <= Urgency.PUSH:
             self._failures.pop(key, None)
             entry.due = now
             self._make_ready(key, entry)
@@ -162,7 +162,7 @@ class WorkQueue:
         """Drop *keys*, which are no more; what is being worked on ends as it does."""
         for key in keys:
             entry = self._entries.get(key)
-            if entry is not None and entry.standing is not Standing.RUNNING:
+            if entry is not None and entry.standing is not QueueStatus.RUNNING:
                 del self._entries[key]
             self._failures.pop(key, None)
             self._bad.discard(key)
@@ -175,7 +175,7 @@ class WorkQueue:
         while self._delayed and self._delayed[0][0] <= now:
             due, key = heapq.heappop(self._delayed)
             entry = self._entries.get(key)
-            if entry is not None and entry.standing is Standing.DELAYED and entry.due == due:
+            if entry is not None and entry.standing is QueueStatus.DELAYED and entry.due == due:
                 self._make_ready(key, entry)
         if self.is_paused:
             return None
@@ -183,7 +183,7 @@ class WorkQueue:
             found = self._pull(urgency)
             if found is not None:
                 entry = self._entries[found]
-                entry.standing = Standing.RUNNING
+                entry.standing = QueueStatus.RUNNING
                 return self._build_work(found, entry)
         return None
 
@@ -233,7 +233,7 @@ class WorkQueue:
         self._paused -= ended
         for each in ended:
             entry = self._entries.get(each)
-            if entry is not None and entry.standing is Standing.PAUSED:
+            if entry is not None and entry.standing is QueueStatus.PAUSED:
                 self._make_ready(each, entry)
 
     @property
@@ -267,7 +267,7 @@ class WorkQueue:
             self._make_ready(key, entry)
 
     def _delay(self, key: Key, entry: _Entry, due: float) -> None:
-        entry.standing, entry.due = Standing.DELAYED, due
+        entry.standing, entry.due = QueueStatus.DELAYED, due
         heapq.heappush(self._delayed, (due, key))
 
     # Lanes: for each urgency, and in it for each workspace, who comes next
@@ -276,7 +276,7 @@ class WorkQueue:
         self._lanes[urgency].setdefault(key.workspace, deque()).append(key)
 
     def _make_ready(self, key: Key, entry: _Entry) -> None:
-        entry.standing, entry.waits_for = Standing.READY, None
+        entry.standing, entry.waits_for = QueueStatus.READY, None
         self._line_up(key, entry.urgency)
 
     def _pull(self, urgency: Urgency) -> Key | None:
@@ -294,14 +294,14 @@ class WorkQueue:
 
     def _is_next(self, key: Key, urgency: Urgency) -> bool:
         entry = self._entries.get(key)
-        if entry is None or entry.standing is not Standing.READY or entry.urgency != urgency:
+        if entry is None or entry.standing is not QueueStatus.READY or entry.urgency != urgency:
             return False
         if key in self._paused:
-            entry.standing = Standing.PAUSED
+            entry.standing = QueueStatus.PAUSED
             return False
         entry.waits_for = next(self._list_obstacles(key), None)
         if entry.waits_for is not None:
-            entry.standing = Standing.WAITING
+            entry.standing = QueueStatus.WAITING
             self._waiting.add(key)
             self._hurry(entry.waits_for, urgency)
             return False
@@ -318,14 +318,14 @@ class WorkQueue:
         if entry is None or entry.urgency <= urgency:
             return
         entry.urgency = urgency
-        if entry.standing is Standing.READY:
+        if entry.standing is QueueStatus.READY:
             self._line_up(key, urgency)
 
     def _wake_waiting(self, ended: Key | None = None) -> None:
         """Let those try again that waited for *ended*, or for anything."""
         for key in list(self._waiting):
             entry = self._entries.get(key)
-            if entry is None or entry.standing is not Standing.WAITING:
+            if entry is None or entry.standing is not QueueStatus.WAITING:
                 self._waiting.discard(key)
             elif ended in {None, entry.waits_for}:
                 self._waiting.discard(key)

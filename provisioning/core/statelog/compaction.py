@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from provisioning.core.model.ids import CommitId, RunId
-from provisioning.core.model.records import Result, Snapshot
+from provisioning.core.model.records import LogSnapshot, Result
 from provisioning.core.statelog.fsck import LogCommit
 from provisioning.core.statelog.transitions import RUN, LogView
 
@@ -76,10 +76,10 @@ class Survey:
             and (view.run is None or view.run.result is Result.DONE)
         )
 
-    def build_snapshot(self, *, until: str, made_at: str, by: str) -> Snapshot:
+    def build_snapshot(self, *, until: str, made_at: str, by: str) -> LogSnapshot:
         """Return the snapshot that stands for the cut and all before it; times are RFC 3339."""
         assert self.cut is not None  # noqa: S101  the caller has looked
-        return Snapshot(
+        return LogSnapshot(
             of=self.cut.id,
             entries=self.entries,
             fence=self.cut.view.fence,

@@ -52,7 +52,7 @@ class LogCommit(msgspec.Struct, frozen=True, kw_only=True):
     damage: str = ""
 
 
-class Finding(msgspec.Struct, frozen=True):
+class LogFinding(msgspec.Struct, frozen=True):
     """One broken rule, and the commit that breaks it."""
 
     commit: CommitId
@@ -63,7 +63,7 @@ class Proof(msgspec.Struct, frozen=True):
     """What a look at a whole log came to: how many entries it has, and what is wrong with it."""
 
     entries: int
-    findings: tuple[Finding, ...]
+    findings: tuple[LogFinding, ...]
 
 
 def prove(commits: Iterable[LogCommit]) -> Proof:
@@ -74,12 +74,12 @@ def prove(commits: Iterable[LogCommit]) -> Proof:
     return Proof(next(counted), findings[::-1])
 
 
-def compute_findings(commits: Iterable[LogCommit]) -> Iterator[Finding]:
+def compute_findings(commits: Iterable[LogCommit]) -> Iterator[LogFinding]:
     """Check *commits*, newest first, each against the one before it; two are held at a time."""
     for commit, before in pairwise(chain(commits, [None])):
         if commit is not None:
             for message in _check(before.view if before else LogView(), commit):
-                yield Finding(commit.id, message)
+                yield LogFinding(commit.id, message)
 
 
 def _check(before: LogView, commit: LogCommit) -> Iterator[str]:

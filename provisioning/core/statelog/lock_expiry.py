@@ -9,7 +9,7 @@ import msgspec
 from provisioning.core.model.records import Lock
 
 
-class Standing(StrEnum):
+class LockState(StrEnum):
     """What an observer may conclude about a lock."""
 
     HELD = "held"
@@ -19,19 +19,19 @@ class Standing(StrEnum):
     """Its holder ran on this machine, in this boot, and is gone."""
 
 
-class Judgement(msgspec.Struct, frozen=True):
+class LockStatus(msgspec.Struct, frozen=True):
     """A lock's standing, and how many seconds remain until it expires (None: never)."""
 
-    standing: Standing
+    standing: LockState
     remaining: float | None
 
     @property
     def is_held(self) -> bool:
         """Whether nobody else may take it."""
-        return self.standing is Standing.HELD
+        return self.standing is LockState.HELD
 
 
-def judge_lock(lock: Lock, *, is_gone: bool, seen_for: float) -> Judgement:
+def compute_lock_status(lock: Lock, *, is_gone: bool, seen_for: float) -> LockStatus:
     """Judge *lock*.
 
     Wall clocks of two machines are never compared: *seen_for* is how many seconds, by the
@@ -43,10 +43,10 @@ def judge_lock(lock: Lock, *, is_gone: bool, seen_for: float) -> Judgement:
         seen_for: Seconds since the observer first saw this very record.
     """
     if is_gone:
-        return Judgement(Standing.ORPHANED, 0.0)
+        return LockStatus(LockState.ORPHANED, 0.0)
     if not lock.ttl:
-        return Judgement(Standing.HELD, None)
+        return LockStatus(LockState.HELD, None)
     remaining = lock.ttl - seen_for
     if remaining <= 0:
-        return Judgement(Standing.EXPIRED, 0.0)
-    return Judgement(Standing.HELD, remaining)
+        return LockStatus(LockState.EXPIRED, 0.0)
+    return LockStatus(LockState.HELD, remaining)

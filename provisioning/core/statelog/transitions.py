@@ -29,7 +29,15 @@ import msgspec
 
 from provisioning.core.model.errors import StateLogDamaged
 from provisioning.core.model.ids import CommitId, RunId, get_number
-from provisioning.core.model.records import FORMAT, Begin, Lock, Result, Run, Snapshot, Suspensions
+from provisioning.core.model.records import (
+    FORMAT,
+    Begin,
+    Lock,
+    LogSnapshot,
+    Result,
+    Run,
+    Suspensions,
+)
 from provisioning.core.model.values import UNDECODABLE
 
 LOCK, BEGIN, FENCE, RUN, RESOURCES = "lock.json", "begin.json", "fence", "run.json", "resources"
@@ -70,7 +78,7 @@ class LogView(msgspec.Struct, frozen=True, kw_only=True):
     begin: Begin | None = None
     run: Run | None = None
     suspended: Suspensions = NOTHING_SUSPENDED
-    snapshot: Snapshot | None = None
+    snapshot: LogSnapshot | None = None
 
     @property
     def is_cut_off(self) -> bool:
@@ -83,7 +91,7 @@ class LogView(msgspec.Struct, frozen=True, kw_only=True):
         return self.begin is None or not self.begin.intents
 
 
-class Entry(msgspec.Struct, frozen=True, kw_only=True):
+class LogEntry(msgspec.Struct, frozen=True, kw_only=True):
     """One commit to append: the files it writes (None removes), and its message."""
 
     kind: EntryKind
@@ -103,7 +111,7 @@ def get_ref(infra: str) -> str:
     return OURS + infra
 
 
-def compute_begin(view: LogView, lock: Lock | None, begin: Begin) -> Entry:
+def compute_begin(view: LogView, lock: Lock | None, begin: Begin) -> LogEntry:
     """Begin a run on top of *view*: from a free lock, or by stealing one judged dead.
 
     *lock* is None for the backend that keeps none.
@@ -113,7 +121,7 @@ def compute_begin(view: LogView, lock: Lock | None, begin: Begin) -> Entry:
     subject = f"begin run {number}: {count} change{'s' * (count != 1)} by {begin.actor}"
     if view.lock is not None:
         subject += f", taking over from {_name_holder(view.lock)}"
-    return Entry(
+    return LogEntry(
         kind=EntryKind.STEAL if view.lock else EntryKind.BEGIN,
         subject=subject,
         trailers={
@@ -131,10 +139,10 @@ def compute_begin(view: LogView, lock: Lock | None, begin: Begin) -> Entry:
     )
 
 
-def compute_renewal(lock: Lock | None, begin: Begin, *, extended: bool) -> Entry:
+def compute_renewal(lock: Lock | None, begin: Begin, *, extended: bool) -> LogEntry:
     """Prolong a run's lock, if it has one; *extended* if it intends more than before."""
     number = begin.run.partition("-")[0]
-    return Entry(
+    return LogEntry(
         kind=EntryKind.RENEW,
         subject=f"renew run {number}",
         trailers={"Run-Id": begin.run, "Fencing-Token": number, "Actor": begin.actor},
@@ -143,12 +151,12 @@ def compute_renewal(lock: Lock | None, begin: Begin, *, extended: bool) -> Entry
     )
 
 
-def compute_record(view: LogView, run: Run, resources: Mapping[str, bytes | None]) -> Entry:
+def compute_record(view: LogView, run: Run, resources: Mapping[str, bytes | None]) -> LogEntry:
     """Record what became of a run, and release its lock."""
     counts = Counter(change.outcome for change in run.changes)
     story = ", ".join(f"{count} {outcome}" for outcome, count in counts.items()) or "no changes"
     gone = {LOCK: None, BEGIN: None} if view.lock else {BEGIN: None}
-    return Entry(
+    return LogEntry(
         kind=EntryKind.RECORD,
         subject=f"{run.result} run {run.number}: {story}",
         trailers={
@@ -163,11 +171,11 @@ def compute_record(view: LogView, run: Run, resources: Mapping[str, bytes | None
     )
 
 
-def compute_hold(view: LogView, lock: Lock) -> Entry:
+def compute_hold(view: LogView, lock: Lock) -> LogEntry:
     """Give the lock to a person: from free, or by stealing it."""
     stolen = f" from {_name_holder(view.lock)}" if view.lock else ""
     kind = EntryKind.STEAL if view.lock else EntryKind.HOLD
-    return Entry(
+    return LogEntry(
         kind=kind,
         subject=f"{kind} {lock.token} by {lock.holder.user}{stolen}: {_one_line(lock.reason)}",
         trailers={"Fencing-Token": str(lock.token), "Actor": lock.holder.user},
@@ -175,9 +183,9 @@ def compute_hold(view: LogView, lock: Lock) -> Entry:
     )
 
 
-def compute_release(view: LogView, actor: str) -> Entry:
+def compute_release(view: LogView, actor: str) -> LogEntry:
     """Release a person's lock."""
-    return Entry(
+    return LogEntry(
         kind=EntryKind.RELEASE,
         subject=f"release {view.fence} by {actor}",
         trailers={"Fencing-Token": str(view.fence), "Actor": actor},
@@ -187,14 +195,14 @@ def compute_release(view: LogView, actor: str) -> Entry:
 
 def compute_suspension(
     view: LogView, suspensions: Suspensions, kind: EntryKind, story: str, actor: str
-) -> Entry:
+) -> LogEntry:
     """Let *suspensions* hold from now on; *story* tells in a few words what changed.
 
     The fence is raised, so that no run goes on that was planned before it.
     """
     token = next_token(view)
     is_any = suspensions != NOTHING_SUSPENDED
-    return Entry(
+    return LogEntry(
         kind=kind,
         subject=f"{kind} {token} by {actor}: {_one_line(story)}",
         trailers={"Fencing-Token": str(token), "Actor": actor},
@@ -206,9 +214,9 @@ def compute_suspension(
     )
 
 
-def compute_snapshot(view: LogView, snapshot: Snapshot) -> Entry:
+def compute_snapshot(view: LogView, snapshot: LogSnapshot) -> LogEntry:
     """Let *snapshot*, a first entry, stand for *view* and all that came before it."""
-    return Entry(
+    return LogEntry(
         kind=EntryKind.SNAPSHOT,
         subject=f"{EntryKind.SNAPSHOT} {snapshot.fence} by {snapshot.by}: {snapshot.story}",
         trailers={
@@ -222,13 +230,13 @@ def compute_snapshot(view: LogView, snapshot: Snapshot) -> Entry:
     )
 
 
-def compute_compaction(view: LogView, snapshot: Snapshot) -> Entry:
+def compute_compaction(view: LogView, snapshot: LogSnapshot) -> LogEntry:
     """Tell, on top of the newest entry, that *snapshot* stands for the oldest ones from now on.
 
     The fence is raised, so that no run goes on that was planned before it.
     """
     token = next_token(view)
-    return Entry(
+    return LogEntry(
         kind=EntryKind.COMPACT,
         subject=f"{EntryKind.COMPACT} {token} by {snapshot.by}: {snapshot.story}",
         trailers={"Fencing-Token": str(token), "Actor": snapshot.by},
@@ -274,7 +282,7 @@ def parse_view(head: CommitId | None, files: Mapping[str, bytes | None]) -> LogV
         begin=_parse(Begin, BEGIN, files),
         run=_parse(Run, RUN, files),
         suspended=_parse(Suspensions, SUSPENDED, files) or NOTHING_SUSPENDED,
-        snapshot=_parse(Snapshot, SNAPSHOT, files),
+        snapshot=_parse(LogSnapshot, SNAPSHOT, files),
     )
 
 

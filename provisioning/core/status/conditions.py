@@ -10,9 +10,9 @@ import msgspec
 
 from provisioning.core.model.ids import CommitId, ResourceId
 from provisioning.core.model.records import Lock, Record, Result, Run, Suspension
-from provisioning.core.policy.conflicts import Fight
+from provisioning.core.policy.conflicts import FieldConflict
 from provisioning.core.policy.suspensions import describe_suspension, get_suspension, list_suspended
-from provisioning.core.statelog.lock_expiry import Judgement, Standing
+from provisioning.core.statelog.lock_expiry import LockState, LockStatus
 from provisioning.core.statelog.transitions import LogView
 
 
@@ -73,27 +73,27 @@ def compute_status(
     commit: CommitId,
     view: LogView,
     records: Iterable[Record],
-    judgement: Judgement | None,
+    lock_status: LockStatus | None,
     now: str = "",
-    fights: Mapping[ResourceId, Fight] = MappingProxyType({}),
+    conflicts: Mapping[ResourceId, FieldConflict] = MappingProxyType({}),
 ) -> InfraStatus:
     """Roll up what the state log says of *infra*, whose desired state is at *commit*.
 
-    A suspension that has ended at *now* (RFC 3339, UTC) does not count any more. *fights* are
+    A suspension that has ended at *now* (RFC 3339, UTC) does not count any more. *conflicts* are
     the resources that something else changes, too.
     """
     suspended = list_suspended(view.suspended, now)
     found = (
-        _compute_resource(each, suspended.get(each.id), fights.get(each.id)) for each in records
+        _compute_resource(each, suspended.get(each.id), conflicts.get(each.id)) for each in records
     )
     resources = tuple(sorted(found, key=lambda each: each.id))
     return InfraStatus(
         infra=infra,
         conditions=(
             _compute_ready(commit, view, resources),
-            _compute_reconciling(view, judgement),
+            _compute_reconciling(view, lock_status),
             _compute_stalled(view),
-            _compute_blocked(view, judgement, get_suspension(view.suspended, now)),
+            _compute_blocked(view, lock_status, get_suspension(view.suspended, now)),
         ),
         lock=view.lock,
         head=view.head,
@@ -104,13 +104,13 @@ def compute_status(
 
 
 def _compute_resource(
-    record: Record, suspension: Suspension | None, fight: Fight | None
+    record: Record, suspension: Suspension | None, conflict: FieldConflict | None
 ) -> ResourceStatus:
     if suspension is not None:
         message = describe_suspension(suspension)
         return ResourceStatus(id=record.id, condition=Condition.BLOCKED, message=message)
-    if fight is not None:
-        return ResourceStatus(id=record.id, condition=Condition.CONTESTED, message=str(fight))
+    if conflict is not None:
+        return ResourceStatus(id=record.id, condition=Condition.CONTESTED, message=str(conflict))
     condition = Condition.STALLED if record.error else Condition.READY
     return ResourceStatus(id=record.id, condition=condition, message=record.error or "applied")
 
@@ -137,8 +137,8 @@ def _name_failed(run: Run) -> str:
     return ", ".join(change.id for change in run.changes if change.error) or "see its log"
 
 
-def _compute_reconciling(view: LogView, judgement: Judgement | None) -> ConditionStatus:
-    if view.lock and view.lock.run and judgement and judgement.is_held:
+def _compute_reconciling(view: LogView, lock_status: LockStatus | None) -> ConditionStatus:
+    if view.lock and view.lock.run and lock_status and lock_status.is_held:
         message = f"run {view.lock.token} by {view.lock.holder}"
         return _holds(Condition.RECONCILING, "running", message)
     return _lacks(Condition.RECONCILING, "idle", "no run is under way")
@@ -154,15 +154,15 @@ def _compute_stalled(view: LogView) -> ConditionStatus:
 
 
 def _compute_blocked(
-    view: LogView, judgement: Judgement | None, suspension: Suspension | None
+    view: LogView, lock_status: LockStatus | None, suspension: Suspension | None
 ) -> ConditionStatus:
     lock = view.lock
     if suspension is not None:
         return _holds(Condition.BLOCKED, "suspended", describe_suspension(suspension))
-    if lock and not lock.run and judgement and judgement.is_held:
+    if lock and not lock.run and lock_status and lock_status.is_held:
         return _holds(Condition.BLOCKED, "held", f"held by {lock.holder}: {lock.reason}")
-    if lock and judgement and judgement.standing is not Standing.HELD:
-        return _lacks(Condition.BLOCKED, judgement.standing, "the next run takes over")
+    if lock and lock_status and lock_status.standing is not LockState.HELD:
+        return _lacks(Condition.BLOCKED, lock_status.standing, "the next run takes over")
     return _lacks(Condition.BLOCKED, "free", "nobody holds it")
 
 

@@ -9,7 +9,7 @@ import msgspec
 from msgspec.structs import replace
 
 from provisioning.core.expressions.interpolation import Reference, parse_text
-from provisioning.core.model.graph import has_ring, open_rings
+from provisioning.core.model.graph import has_cycle, open_cycles
 from provisioning.core.model.ids import ResourceId, get_number
 from provisioning.core.model.records import Record
 from provisioning.core.model.resources import Resource
@@ -42,7 +42,7 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     suspended: Mapping[ResourceId, str] = msgspec.field(default_factory=dict)
 
 
-def compute_picture(views: Mapping[str, View]) -> Picture:
+def compute_dependency_graph(views: Mapping[str, View]) -> Picture:
     """Return what depends on what in all *views*, references across infras included.
 
     What is no longer desired is there as long as it is recorded; what an infra names in
@@ -67,11 +67,11 @@ def compute_picture(views: Mapping[str, View]) -> Picture:
 def _open_leaving(nodes: Mapping[Name, Node], views: Mapping[str, View]) -> Picture:
     """Take from what is leaving the needs that close a ring: records are of different runs."""
     needs = {name: node.needs for name, node in nodes.items()}
-    if not has_ring(needs):
+    if not has_cycle(needs):
         return nodes
     leaving = [name for name in nodes if _is_leaving(name, views)]
     leaving.sort(key=lambda name: (-get_number(views[name[0]].records[name[1]].run), name))
-    opened = open_rings(needs, [*sorted(nodes.keys() - leaving), *leaving])
+    opened = open_cycles(needs, [*sorted(nodes.keys() - leaving), *leaving])
     return {**nodes, **{name: replace(nodes[name], needs=opened[name]) for name in leaving}}
 
 
@@ -80,11 +80,11 @@ def _is_leaving(name: Name, views: Mapping[str, View]) -> bool:
     return infra in views and resource in views[infra].records.keys() - views[infra].desired.keys()
 
 
-def focus_picture(picture: Picture, infra: str) -> Picture:
+def focus_graph(graph: Picture, infra: str) -> Picture:
     """Return the nodes of *infra*, and those of others that they need, without what these need."""
-    own = {name: node for name, node in picture.items() if name[0] == infra}
+    own = {name: node for name, node in graph.items() if name[0] == infra}
     needed = {need for node in own.values() for need in node.needs} - own.keys()
-    others = {name: replace(picture[name], needs=()) for name in needed}
+    others = {name: replace(graph[name], needs=()) for name in needed}
     return dict(sorted({**own, **others}.items()))
 
 

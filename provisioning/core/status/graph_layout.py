@@ -114,9 +114,9 @@ def _order(
     """Sort each layer by the mean place of its neighbours, to and fro."""
     place = {node: index for layer in layers for index, node in enumerate(layer)}
     for sweep in range(SWEEPS):
-        neighbours = above if sweep % 2 else below
+        cross_infra = above if sweep % 2 else below
         for layer in reversed(layers) if sweep % 2 else layers:
-            keys = {node: _mean(neighbours.get(node, ()), place, place[node]) for node in layer}
+            keys = {node: _mean(cross_infra.get(node, ()), place, place[node]) for node in layer}
             layer.sort(key=lambda node: (keys[node], place[node]))
             place.update({node: index for index, node in enumerate(layer)})
 
@@ -131,9 +131,9 @@ def _place(
     step = HEIGHT + GAP
     places = {node: index * step for layer in layers for index, node in enumerate(layer)}
     for sweep in range(SWEEPS):
-        neighbours = above if sweep % 2 else below
+        cross_infra = above if sweep % 2 else below
         for layer in reversed(layers) if sweep % 2 else layers:
-            wanted = [_mean(neighbours.get(node, ()), places, places[node]) for node in layer]
+            wanted = [_mean(cross_infra.get(node, ()), places, places[node]) for node in layer]
             fitted = _fit([want - index * step for index, want in enumerate(wanted)])
             places |= {node: fitted[index] + index * step for index, node in enumerate(layer)}
     top = min(places.values(), default=0.0)

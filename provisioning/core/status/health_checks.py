@@ -20,7 +20,7 @@ class Health(StrEnum):
     """Runs will fail."""
 
 
-class Answer(msgspec.Struct, frozen=True):
+class CheckResult(msgspec.Struct, frozen=True):
     """What a check says: a few words, and what to do if all is not well."""
 
     message: str
@@ -33,10 +33,10 @@ class Check(msgspec.Struct, frozen=True):
 
     area: str
     name: str
-    answer: Callable[[], Answer]
+    answer: Callable[[], CheckResult]
 
 
-class Checkup(msgspec.Struct, frozen=True, kw_only=True):
+class HealthReport(msgspec.Struct, frozen=True, kw_only=True):
     """One check and its answer."""
 
     area: str
@@ -46,7 +46,7 @@ class Checkup(msgspec.Struct, frozen=True, kw_only=True):
     remedy: str | None
 
 
-def check_up(checks: Iterable[Check]) -> Iterator[Checkup]:
+def run_checks(checks: Iterable[Check]) -> Iterator[HealthReport]:
     """Answer every check, in order; one that fails does not keep the others from being made."""
     for check in checks:
         try:
@@ -54,8 +54,8 @@ def check_up(checks: Iterable[Check]) -> Iterator[Checkup]:
         except ProvisioningError as exc:
             first = exc.problems[0] if isinstance(exc, InvalidWorkspace) else exc
             message = f"{exc.message}: {first}" if first is not exc else str(exc)
-            answer = Answer(message, Health.BAD, first.hint)
-        yield Checkup(
+            answer = CheckResult(message, Health.BAD, first.hint)
+        yield HealthReport(
             area=check.area,
             name=check.name,
             health=answer.health,

@@ -24,7 +24,7 @@ class Impact(msgspec.Struct, frozen=True, kw_only=True):
     via: Name | None = None
 
 
-class Touched(msgspec.Struct, frozen=True, kw_only=True):
+class ImpactSource(msgspec.Struct, frozen=True, kw_only=True):
     """What changed, each joined to the file that is its cause; an infra of "" means every one.
 
     A key of the settings touches what refers to it, to a map that it lies in, or to something
@@ -38,9 +38,9 @@ class Touched(msgspec.Struct, frozen=True, kw_only=True):
     ignored: list[str] = msgspec.field(default_factory=list)
 
 
-def compute_impacts(
+def compute_impact(
     desired: Mapping[str, Collection[Resource]],
-    touched: Touched,
+    touched: ImpactSource,
     kinds: Mapping[str, Kind],
     settings: Mapping[str, Settings],
 ) -> tuple[Impact, ...]:
@@ -80,7 +80,7 @@ def compute_impacts(
 def _find_direct(
     name: Name,
     resource: Resource,
-    touched: Touched,
+    touched: ImpactSource,
     kinds: Mapping[str, Kind],
     settings: Mapping[str, Settings],
 ) -> Impact | None:
@@ -97,7 +97,7 @@ def _find_direct(
     return None
 
 
-def _find_cause(infra: str, read: str, touched: Touched) -> str | None:
+def _find_cause(infra: str, read: str, touched: ImpactSource) -> str | None:
     namespace, _, rest = read.partition(".")
     if namespace == "secrets":
         name = rest.partition(".")[0]

@@ -46,7 +46,7 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True):
     is_newer: bool
 
 
-class Usages(msgspec.Struct, frozen=True, kw_only=True):
+class SecretUsage(msgspec.Struct, frozen=True, kw_only=True):
     """The answer: the files that hold *secret*, the settings that name it, and who uses it."""
 
     secret: str

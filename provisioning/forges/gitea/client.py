@@ -19,7 +19,7 @@ from provisioning.core.model.errors import (
     RemoteUnreachable,
 )
 from provisioning.core.model.ids import CommitId
-from provisioning.core.reviews.forge import Author, FileWrite, Operation
+from provisioning.core.reviews.forge import Author, FileOperation, FileWrite
 from provisioning.transport.http import Api
 
 _REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+")
@@ -97,6 +97,6 @@ def _shape(write: FileWrite) -> dict[str, str]:
     shape = {"operation": str(write.operation), "path": write.path}
     if write.content is not None:
         shape["content"] = base64.b64encode(write.content).decode()
-    if write.operation is not Operation.CREATE:
+    if write.operation is not FileOperation.CREATE:
         shape["sha"] = write.blob
     return shape

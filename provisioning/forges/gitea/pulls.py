@@ -13,7 +13,14 @@ from urllib.parse import quote
 
 from provisioning.core.model.errors import HeadMoved, RemoteRefused
 from provisioning.core.model.ids import CommitId
-from provisioning.core.reviews.forge import Comment, Permission, PullRequest, Push, State, Status
+from provisioning.core.reviews.forge import (
+    CommitStatus,
+    Permission,
+    PullComment,
+    PullRequest,
+    Push,
+    State,
+)
 from provisioning.transport.http import Api
 
 RECENT = 50
@@ -90,15 +97,15 @@ class GiteaPulls:
     def count_approvals(self, number: int, head: CommitId) -> int:
         """See `Forge.count_approvals`."""
         found = self._api.read_all(f"{self._path}/pulls/{number}/reviews")
-        verdicts: dict[str, bool] = {}
+        violations: dict[str, bool] = {}
         for each in sorted(found, key=lambda each: int(each["id"])):
             if not each.get("official"):  # of somebody who may not write
                 continue
             if each["state"] in {"APPROVED", "REQUEST_CHANGES"} and each.get("user"):
                 is_valid = not each.get("dismissed") and not each.get("stale")
                 is_approval = each["state"] == "APPROVED" and each["commit_id"] == head
-                verdicts[each["user"]["login"]] = is_approval and is_valid
-        return sum(verdicts.values())
+                violations[each["user"]["login"]] = is_approval and is_valid
+        return sum(violations.values())
 
     def merge_pull(self, number: int, head: CommitId) -> None:
         """See `Forge.merge_pull`."""
@@ -135,12 +142,12 @@ class GiteaPulls:
 
     # Comments
 
-    def list_comments(self, number: int) -> list[Comment]:
+    def list_comments(self, number: int) -> list[PullComment]:
         """See `Forge.list_comments`; this list comes whole, and knows no pages."""
         found = self._api.read(f"{self._path}/issues/{number}/comments").data
         return sorted((_parse_comment(each) for each in found), key=lambda each: each.id)
 
-    def create_comment(self, number: int, body: str) -> Comment:
+    def create_comment(self, number: int, body: str) -> PullComment:
         """See `Forge.create_comment`."""
         path = f"{self._path}/issues/{number}/comments"
         return _parse_comment(self._api.send("POST", path, {"body": body}).data)
@@ -156,13 +163,13 @@ class GiteaPulls:
 
     # Statuses and labels
 
-    def list_statuses(self, commit: CommitId) -> dict[str, Status]:
+    def list_statuses(self, commit: CommitId) -> dict[str, CommitStatus]:
         """See `Forge.list_statuses`."""
         found = self._api.read_all(f"{self._path}/commits/{commit}/statuses")
         newest_last = sorted(found, key=lambda each: int(each["id"]))
         return {each["context"]: _parse_status(each) for each in newest_last}
 
-    def set_status(self, commit: CommitId, status: Status) -> None:
+    def set_status(self, commit: CommitId, status: CommitStatus) -> None:
         """See `Forge.set_status`."""
         body = {
             "context": status.context,
@@ -219,8 +226,8 @@ def parse_pull(data: Mapping[str, Any]) -> PullRequest:
     )
 
 
-def _parse_comment(data: Mapping[str, Any]) -> Comment:
-    return Comment(
+def _parse_comment(data: Mapping[str, Any]) -> PullComment:
+    return PullComment(
         id=int(data["id"]),
         author=str((data["user"] or {}).get("login", "")),
         body=str(data["body"]),
@@ -228,9 +235,9 @@ def _parse_comment(data: Mapping[str, Any]) -> Comment:
     )
 
 
-def _parse_status(data: Mapping[str, Any]) -> Status:
+def _parse_status(data: Mapping[str, Any]) -> CommitStatus:
     known = set(State)
-    return Status(
+    return CommitStatus(
         context=str(data["context"]),
         state=State(data["status"]) if data["status"] in known else State.ERROR,
         description=str(data["description"]),

@@ -10,13 +10,13 @@ from collections.abc import Iterable, Iterator
 from provisioning.core.reviews.forge import Permission
 from provisioning.forges.setup.facts import EVENTS, SCOPES, Facts, Hook, Wanted
 from provisioning.forges.setup.findings import (
-    Action,
     AddLabel,
-    Finding,
     Protect,
     SetHook,
-    Standing,
-    Step,
+    SetupAction,
+    SetupFinding,
+    SetupState,
+    SetupStep,
     SwitchOn,
 )
 from provisioning.forges.setup.protections import (
@@ -34,18 +34,18 @@ SKEW = 60.0
 UNSEEN = "only an administrator of the repository sees it"
 
 
-def compute_findings(wanted: Wanted, facts: Facts) -> tuple[Finding, ...]:
+def compute_findings(wanted: Wanted, facts: Facts) -> tuple[SetupFinding, ...]:
     """Return what is to be said of each thing, in the order in which it matters."""
     return tuple(_list_findings(wanted, facts))
 
 
-def list_obstacles(findings: Iterable[Finding]) -> list[Finding]:
+def list_obstacles(findings: Iterable[SetupFinding]) -> list[SetupFinding]:
     """Return what must be put right by people before any step can be done."""
-    wrong = [each for each in findings if each.standing is Standing.WRONG and each.step is None]
+    wrong = [each for each in findings if each.standing is SetupState.WRONG and each.step is None]
     return [each for each in wrong if each.subject != "clock"]
 
 
-def _list_findings(wanted: Wanted, facts: Facts) -> Iterator[Finding]:
+def _list_findings(wanted: Wanted, facts: Facts) -> Iterator[SetupFinding]:
     if facts.version is not None:
         yield _judge_version(wanted, facts.version)
         yield _judge_clock(facts.skew)
@@ -60,15 +60,15 @@ def _list_findings(wanted: Wanted, facts: Facts) -> Iterator[Finding]:
         yield from _judge_rest(wanted, facts, facts.login)
 
 
-def _ok(subject: str, told: str) -> Finding:
-    return Finding(subject=subject, standing=Standing.OK, told=told)
+def _ok(subject: str, told: str) -> SetupFinding:
+    return SetupFinding(subject=subject, standing=SetupState.OK, told=told)
 
 
-def _wrong(subject: str, told: str, hint: str) -> Finding:
-    return Finding(subject=subject, standing=Standing.WRONG, told=told, hint=hint)
+def _wrong(subject: str, told: str, hint: str) -> SetupFinding:
+    return SetupFinding(subject=subject, standing=SetupState.WRONG, told=told, hint=hint)
 
 
-def _judge_version(wanted: Wanted, version: str) -> Finding:
+def _judge_version(wanted: Wanted, version: str) -> SetupFinding:
     parts = version.partition("+")[0].split(".")[:2]
     known = tuple(int(each) for each in parts if each.isdecimal())
     told = f"Gitea {version} at {wanted.url}"
@@ -78,7 +78,7 @@ def _judge_version(wanted: Wanted, version: str) -> Finding:
     return _ok("forge", told)
 
 
-def _judge_clock(skew: float) -> Finding:
+def _judge_clock(skew: float) -> SetupFinding:
     if abs(skew) > SKEW:
         way = "ahead of" if skew > 0 else "behind"
         return _wrong(
@@ -89,7 +89,7 @@ def _judge_clock(skew: float) -> Finding:
     return _ok("clock", "the forge's and this machine's agree")
 
 
-def _judge_scopes(facts: Facts, wanted: Wanted) -> Finding:
+def _judge_scopes(facts: Facts, wanted: Wanted) -> SetupFinding:
     if facts.missing_scopes:
         return _wrong(
             "scopes",
@@ -100,7 +100,7 @@ def _judge_scopes(facts: Facts, wanted: Wanted) -> Finding:
     return _ok("scopes", ", ".join(SCOPES))
 
 
-def _judge_repository(wanted: Wanted, facts: Facts) -> Iterator[Finding]:
+def _judge_repository(wanted: Wanted, facts: Facts) -> Iterator[SetupFinding]:
     hosting, name = facts.hosting, wanted.repository
     if hosting is None:
         raise AssertionError  # the caller has asked
@@ -114,9 +114,9 @@ def _judge_repository(wanted: Wanted, facts: Facts) -> Iterator[Finding]:
     else:
         yield _ok("repository", name)
     if hosting.is_empty or not hosting.has_branch:
-        yield Finding(
+        yield SetupFinding(
             subject="branch",
-            standing=Standing.MISSING,
+            standing=SetupState.MISSING,
             told=f"{name} is empty" if hosting.is_empty else f"{name} has no {wanted.branch}",
             hint=f"push the workspace: git push {wanted.url}/{name}.git {wanted.branch}",
         )
@@ -126,7 +126,7 @@ def _judge_repository(wanted: Wanted, facts: Facts) -> Iterator[Finding]:
     yield from _judge_switches(wanted, facts)
 
 
-def _judge_rights(wanted: Wanted, facts: Facts, permission: Permission) -> Finding:
+def _judge_rights(wanted: Wanted, facts: Facts, permission: Permission) -> SetupFinding:
     """Gitea tells what people may do with a repository to its administrators only."""
     if permission >= Permission.ADMIN:
         return _ok("rights", f"{facts.login} is an administrator of the repository")
@@ -143,19 +143,19 @@ def _judge_rights(wanted: Wanted, facts: Facts, permission: Permission) -> Findi
     )
 
 
-def _judge_switches(wanted: Wanted, facts: Facts) -> Iterator[Finding]:
+def _judge_switches(wanted: Wanted, facts: Facts) -> Iterator[SetupFinding]:
     switches = facts.hosting.switches if facts.hosting else {}
     off = tuple(name for name in wanted.switches if not switches.get(name))
     if not off:
         yield _ok("settings", "; ".join(wanted.switches.values()))
         return
     details = tuple(wanted.switches[name] for name in off)
-    step = Step(Action.UPDATE, "settings of the repository", details, SwitchOn(off))
-    yield _fixable("settings", Standing.WRONG, f"off: {', '.join(off)}", step)
+    step = SetupStep(SetupAction.UPDATE, "settings of the repository", details, SwitchOn(off))
+    yield _fixable("settings", SetupState.WRONG, f"off: {', '.join(off)}", step)
 
 
-def _fixable(subject: str, standing: Standing, told: str, step: Step) -> Finding:
-    return Finding(
+def _fixable(subject: str, standing: SetupState, told: str, step: SetupStep) -> SetupFinding:
+    return SetupFinding(
         subject=subject,
         standing=standing,
         told=told,
@@ -164,25 +164,25 @@ def _fixable(subject: str, standing: Standing, told: str, step: Step) -> Finding
     )
 
 
-def _judge_rest(wanted: Wanted, facts: Facts, login: str) -> Iterator[Finding]:
+def _judge_rest(wanted: Wanted, facts: Facts, login: str) -> Iterator[SetupFinding]:
     labels = facts.labels or frozenset()
     for label in wanted.labels:
         subject = f"label {label.name}"
         if label.name in labels:
             yield _ok(subject, label.description)
         else:
-            step = Step(Action.CREATE, subject, (label.description,), AddLabel(label))
-            yield _fixable(subject, Standing.MISSING, label.description, step)
+            step = SetupStep(SetupAction.CREATE, subject, (label.description,), AddLabel(label))
+            yield _fixable(subject, SetupState.MISSING, label.description, step)
     yield from _judge_protections(wanted, facts, login)
     if wanted.hook is not None:
         yield _judge_hook(wanted, wanted.hook, facts.hooks)
 
 
-def _judge_protections(wanted: Wanted, facts: Facts, login: str) -> Iterator[Finding]:
+def _judge_protections(wanted: Wanted, facts: Facts, login: str) -> Iterator[SetupFinding]:
     for target in list_targets(wanted, login):
         subject = f"protection of {target.pattern}"
         if facts.protections is None:
-            yield Finding(subject=subject, standing=Standing.UNKNOWN, told=UNSEEN)
+            yield SetupFinding(subject=subject, standing=SetupState.UNKNOWN, told=UNSEEN)
             continue
         old, new = compute_protection(target, facts.protections)
         if old == new:
@@ -190,16 +190,18 @@ def _judge_protections(wanted: Wanted, facts: Facts, login: str) -> Iterator[Fin
             continue
         details = describe_protection(target, old, new, facts.protections)
         action, standing = (
-            (Action.UPDATE, Standing.WRONG) if old else (Action.CREATE, Standing.MISSING)
+            (SetupAction.UPDATE, SetupState.WRONG)
+            if old
+            else (SetupAction.CREATE, SetupState.MISSING)
         )
-        step = Step(action, subject, details, Protect(old, new))
+        step = SetupStep(action, subject, details, Protect(old, new))
         yield _fixable(subject, standing, f"it must be so: {'; '.join(details)}", step)
 
 
-def _judge_hook(wanted: Wanted, url: str, hooks: tuple[Hook, ...] | None) -> Finding:
+def _judge_hook(wanted: Wanted, url: str, hooks: tuple[Hook, ...] | None) -> SetupFinding:
     subject = f"webhook {url}"
     if hooks is None:
-        return Finding(subject=subject, standing=Standing.UNKNOWN, told=UNSEEN)
+        return SetupFinding(subject=subject, standing=SetupState.UNKNOWN, told=UNSEEN)
     same = [each for each in hooks if each.url == url]
     faults = [fault for each in same for fault in _list_faults(wanted, each)]
     if len(same) == 1 and not faults:
@@ -209,12 +211,12 @@ def _judge_hook(wanted: Wanted, url: str, hooks: tuple[Hook, ...] | None) -> Fin
         f"signed with the secret in {wanted.secret_file}",
     )
     if not same:
-        step = Step(Action.CREATE, subject, details, SetHook(url, ()))
-        return _fixable(subject, Standing.MISSING, "; ".join(details), step)
+        step = SetupStep(SetupAction.CREATE, subject, details, SetHook(url, ()))
+        return _fixable(subject, SetupState.MISSING, "; ".join(details), step)
     told = faults[0] if len(same) == 1 else f"there are {len(same)} for the same address"
     change = SetHook(url, tuple(each.id for each in same))
-    step = Step(Action.REPLACE, subject, (told, *details), change)
-    return _fixable(subject, Standing.WRONG, told, step)
+    step = SetupStep(SetupAction.REPLACE, subject, (told, *details), change)
+    return _fixable(subject, SetupState.WRONG, told, step)
 
 
 def _list_faults(wanted: Wanted, hook: Hook) -> Iterator[str]:

@@ -10,7 +10,7 @@ import msgspec
 from provisioning.forges.setup.facts import Label, Protection
 
 
-class Standing(StrEnum):
+class SetupState(StrEnum):
     """How a thing is."""
 
     OK = "ok"
@@ -19,7 +19,7 @@ class Standing(StrEnum):
     UNKNOWN = "unknown"
 
 
-class Action(StrEnum):
+class SetupAction(StrEnum):
     """What a step does."""
 
     CREATE = "create"
@@ -56,20 +56,20 @@ class SetHook(msgspec.Struct, frozen=True):
 Change: TypeAlias = AddLabel | SwitchOn | Protect | SetHook
 
 
-class Step(msgspec.Struct, frozen=True):
+class SetupStep(msgspec.Struct, frozen=True):
     """One change of the forge, and what it comes to."""
 
-    action: Action
+    action: SetupAction
     subject: str
     details: tuple[str, ...]
     change: Change
 
 
-class Finding(msgspec.Struct, frozen=True, kw_only=True):
+class SetupFinding(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that was looked at: how it is, what to do, and the step that does it."""
 
     subject: str
-    standing: Standing
+    standing: SetupState
     told: str
     hint: str = ""
-    step: Step | None = None
+    step: SetupStep | None = None

@@ -20,7 +20,7 @@ from provisioning.forges.setup.facts import Protection, Wanted
 _HEADS = "refs/heads/"
 
 
-class Target(msgspec.Struct, frozen=True):
+class ProtectionTarget(msgspec.Struct, frozen=True):
     """Branches to protect: by which *pattern*, some that it must hold for, and how."""
 
     pattern: str
@@ -28,17 +28,19 @@ class Target(msgspec.Struct, frozen=True):
     tighten: Callable[[Protection], Protection]
 
 
-def list_targets(wanted: Wanted, login: str) -> tuple[Target, ...]:
+def list_targets(wanted: Wanted, login: str) -> tuple[ProtectionTarget, ...]:
     """Return what is to be protected so that only *login* writes what is the product's."""
     logs, reviews = (each.removeprefix(_HEADS) for each in (OURS, REVIEWS))
     return (
-        Target(wanted.branch, (wanted.branch,), lambda old: _tighten_branch(old, wanted, login)),
-        Target(
+        ProtectionTarget(
+            wanted.branch, (wanted.branch,), lambda old: _tighten_branch(old, wanted, login)
+        ),
+        ProtectionTarget(
             f"{logs}**",
             tuple(f"{logs}{infra}" for infra in wanted.infras or ("infra",)),
             lambda old: _tighten_log(old, login),
         ),
-        Target(f"{reviews}**", (f"{reviews}1",), lambda old: _tighten_log(old, login)),
+        ProtectionTarget(f"{reviews}**", (f"{reviews}1",), lambda old: _tighten_log(old, login)),
     )
 
 
@@ -77,7 +79,7 @@ def find_effective(rules: Sequence[Protection], branch: str) -> Protection | Non
 
 
 def compute_protection(
-    target: Target, rules: Sequence[Protection]
+    target: ProtectionTarget, rules: Sequence[Protection]
 ) -> tuple[Protection | None, Protection]:
     """Return the rule of *target* as it is, None if there is none, and as it must be."""
     old = next((each for each in rules if each.pattern == target.pattern), None)
@@ -87,7 +89,7 @@ def compute_protection(
     return old, new
 
 
-def _list_shadowing(target: Target, rules: Sequence[Protection]) -> list[Protection]:
+def _list_shadowing(target: ProtectionTarget, rules: Sequence[Protection]) -> list[Protection]:
     """Return others' rules that count for a branch of *target*, and are too lax or stop us."""
     found = [find_effective(rules, each) for each in target.samples]
     foreign = [each for each in found if each and each.pattern != target.pattern]
@@ -95,7 +97,7 @@ def _list_shadowing(target: Target, rules: Sequence[Protection]) -> list[Protect
 
 
 def describe_protection(
-    target: Target, old: Protection | None, new: Protection, rules: Sequence[Protection]
+    target: ProtectionTarget, old: Protection | None, new: Protection, rules: Sequence[Protection]
 ) -> tuple[str, ...]:
     """Say what changes from *old* to *new*."""
     return tuple(_describe(old, new, _list_shadowing(target, rules)))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from provisioning.gitstore.objects.object_files import TreeEntry
 
 if TYPE_CHECKING:
-    from provisioning.gitstore.objects.object_store import Store
+    from provisioning.gitstore.objects.object_store import ObjectStore
     from provisioning.gitstore.objects.object_writer import NewObjects
 
 FILE, FOLDER = 0o100644, 0o040000
@@ -17,7 +17,7 @@ FILE, FOLDER = 0o100644, 0o040000
 
 
 def add_tree(
-    store: Store, new: NewObjects, base: str | None, changes: Mapping[str, bytes | None]
+    store: ObjectStore, new: NewObjects, base: str | None, changes: Mapping[str, bytes | None]
 ) -> str:
     """Add the tree *base* (None: an empty one) with *changes* to *new*; return its id.
 
@@ -35,7 +35,7 @@ def add_tree(
 
 
 def _change(
-    store: Store, new: NewObjects, base: str | None, changes: Mapping[str, bytes | None]
+    store: ObjectStore, new: NewObjects, base: str | None, changes: Mapping[str, bytes | None]
 ) -> list[TreeEntry]:
     entries = {each.name: each for each in store.read_tree(base)} if base else {}
     folders: dict[str, dict[str, bytes | None]] = {}

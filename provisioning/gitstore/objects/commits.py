@@ -25,7 +25,7 @@ class Commit(msgspec.Struct, frozen=True, kw_only=True):
     time: int
 
 
-class Entry(msgspec.Struct, frozen=True):
+class FolderEntry(msgspec.Struct, frozen=True):
     """One entry of a folder."""
 
     name: str
@@ -34,7 +34,7 @@ class Entry(msgspec.Struct, frozen=True):
     is_file: bool = False
 
 
-class File(msgspec.Struct, frozen=True):
+class TreeFile(msgspec.Struct, frozen=True):
     """One file below a folder, by its path from there."""
 
     path: str

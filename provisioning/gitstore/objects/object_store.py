@@ -19,7 +19,7 @@ from provisioning.gitstore.objects.object_files import (
 )
 
 
-class Store:
+class ObjectStore:
     """The objects below *folder*; *load* gives libgit2's repository for the asking thread."""
 
     def __init__(self, folder: Path, load: Callable[[], Any]) -> None:

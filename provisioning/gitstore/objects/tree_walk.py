@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 
 from provisioning.core.model.errors import InvalidManifest, Source
 from provisioning.core.model.ids import BlobId
-from provisioning.gitstore.objects.commits import File, FileChange
+from provisioning.gitstore.objects.commits import FileChange, TreeFile
 from provisioning.gitstore.objects.object_files import TreeEntry
 
 if TYPE_CHECKING:
-    from provisioning.gitstore.objects.object_store import Store
+    from provisioning.gitstore.objects.object_store import ObjectStore
 
 MAX_DEPTH = 100
 """Folders below each other that are followed."""
@@ -25,7 +25,7 @@ FOLDER, LINK, SUBMODULE = 0o040000, 0o120000, 0o160000
 FILES = frozenset({0o100644, 0o100664, 0o100755})
 
 
-def walk_files(store: Store, tree: str) -> Iterator[File]:
+def walk_files(store: ObjectStore, tree: str) -> Iterator[TreeFile]:
     """Yield every file below *tree*, a tree's id.
 
     Raises:
@@ -33,10 +33,10 @@ def walk_files(store: Store, tree: str) -> Iterator[File]:
     """
     for change in walk_changes(store, None, tree):
         if change.after:
-            yield File(change.path, change.after)
+            yield TreeFile(change.path, change.after)
 
 
-def walk_changes(store: Store, before: str | None, after: str | None) -> Iterator[FileChange]:
+def walk_changes(store: ObjectStore, before: str | None, after: str | None) -> Iterator[FileChange]:
     """Yield every path whose file differs, without reading subtrees with equal ids.
 
     Raises:
@@ -67,7 +67,7 @@ def _get_key(entry: TreeEntry | None) -> tuple[str, int] | None:
     return None if entry is None else (entry.id, entry.mode)
 
 
-def _read(store: Store, tree: str | None, prefix: str) -> dict[str, TreeEntry]:
+def _read(store: ObjectStore, tree: str | None, prefix: str) -> dict[str, TreeEntry]:
     return {each.name: each for each in store.read_tree(tree, prefix)} if tree else {}
 
 

@@ -57,7 +57,7 @@ USAGE = 129
 PASSWORD = re.compile(r"(?<=://)[^/\s]+@")
 
 
-class Answer(msgspec.Struct, frozen=True):
+class GitResult(msgspec.Struct, frozen=True):
     """What the git program answered: its exit status, and its two outputs as text."""
 
     status: int
@@ -72,7 +72,7 @@ def run_git(
     inherits: tuple[int, ...] = (),
     environ: Mapping[str, str] = NOTHING,
     source: IO[bytes] | None = None,
-) -> Answer:
+) -> GitResult:
     """Run git on the repository at *folder* (its `.git`, or a bare one).
 
     It runs in a session of its own: a Ctrl-C meant for us does not cut it off, and no program
@@ -106,7 +106,7 @@ def run_git(
     return answer
 
 
-def _wait(process: subprocess.Popen[bytes], timeout: float | None) -> Answer:
+def _wait(process: subprocess.Popen[bytes], timeout: float | None) -> GitResult:
     """Wait by ourselves: GitPython's own time-out needs `ps`, and hangs where there is none."""
     import signal
     import subprocess
@@ -119,7 +119,7 @@ def _wait(process: subprocess.Popen[bytes], timeout: float | None) -> Answer:
         output, error = process.communicate()
         late = f"it did not answer within {timeout:g} s\n"
     told = (late + error.decode(errors="replace")).strip()
-    return Answer(process.returncode, output.decode(errors="replace"), mask_password(told))
+    return GitResult(process.returncode, output.decode(errors="replace"), mask_password(told))
 
 
 def _forget_caller() -> list[str]:

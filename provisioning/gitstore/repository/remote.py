@@ -24,7 +24,7 @@ from provisioning.core.policy.review_records import REVIEWS
 from provisioning.core.reviews.drift_pulls import DRIFTS
 from provisioning.core.reviews.forge import Token
 from provisioning.core.statelog.transitions import OURS
-from provisioning.gitstore.repository.git_program import Answer, mask_password, run_git
+from provisioning.gitstore.repository.git_program import GitResult, mask_password, run_git
 from provisioning.gitstore.repository.ref_locks import LockWatch
 from provisioning.gitstore.repository.repository import Repository
 
@@ -146,7 +146,7 @@ class Remote:
             if attempts == 0 or not BUSY.search(answer.error):
                 raise self._describe("fetched from", answer)
 
-    def _fetch_once(self, refs: list[str]) -> Answer:
+    def _fetch_once(self, refs: list[str]) -> GitResult:
         options = ("--quiet", "--prune", "--no-tags", "--no-write-fetch-head")
         return self._ask(
             "fetch",
@@ -191,11 +191,11 @@ class Remote:
         """
         answer = self._ask("push", "--porcelain", "--", self.url, f"{new}:{ref}")
         if answer.status:
-            verdict = parse_verdict(answer.output)
-            if is_lost_race(verdict or "", answer.error):
+            violation = parse_verdict(answer.output)
+            if is_lost_race(violation or "", answer.error):
                 raise HeadMoved(f"{ref} of {self.shown} has moved on", hint="try again")
-            if verdict:
-                raise self._refuse("pushed to", f"{verdict}; {_join(answer.error)}")
+            if violation:
+                raise self._refuse("pushed to", f"{violation}; {_join(answer.error)}")
             raise self._describe("pushed to", answer)
         self.mirror.follow(ref, new)
 
@@ -223,10 +223,12 @@ class Remote:
         if old and is_history and not self.mirror.is_ancestor(old, new):
             raise AssertionError(f"{new} does not follow {old}")
 
-    def _look_up(self, ref: str, new: CommitId | None, old: CommitId | None, push: Answer) -> None:
+    def _look_up(
+        self, ref: str, new: CommitId | None, old: CommitId | None, push: GitResult
+    ) -> None:
         """Find out what became of a push whose answer was not a yes."""
-        verdict = parse_verdict(push.output)
-        if verdict is None and REFUSED.search(push.error):
+        violation = parse_verdict(push.output)
+        if violation is None and REFUSED.search(push.error):
             raise self._describe("pushed to", push)
         try:
             there = self._read_ref(ref)
@@ -237,12 +239,12 @@ class Remote:
             ) from exc
         if there == new:
             return
-        if there == old and NOT_FORCED in (verdict or ""):
+        if there == old and NOT_FORCED in (violation or ""):
             raise self._refuse("pushed to", f"it takes no forced push of {ref}")
-        if there != old or is_lost_race(verdict or "", push.error):
+        if there != old or is_lost_race(violation or "", push.error):
             raise HeadMoved(f"{ref} of {self.shown} is no longer at {(old or 'nothing')[:10]}")
-        if verdict:
-            raise self._refuse("pushed to", f"{verdict}; {_join(push.error)}")
+        if violation:
+            raise self._refuse("pushed to", f"{violation}; {_join(push.error)}")
         raise self._describe("pushed to", push)
 
     def _read_ref(self, ref: str) -> CommitId | None:
@@ -252,7 +254,7 @@ class Remote:
         rows = (line.split("\t") for line in answer.output.splitlines())
         return next((CommitId(row[0]) for row in rows if row[1:] == [ref]), None)
 
-    def _ask(self, *arguments: str) -> Answer:
+    def _ask(self, *arguments: str) -> GitResult:
         token = self._token if isinstance(self._token, str) else self._token()
         environ = authorise(self.url, token) if token else {}
         began = time.monotonic()
@@ -261,7 +263,7 @@ class Remote:
         self._listener(Exchange(arguments[0], seconds, is_done=answer.status == 0))
         return answer
 
-    def _describe(self, what: str, answer: Answer) -> ProvisioningError:
+    def _describe(self, what: str, answer: GitResult) -> ProvisioningError:
         if REFUSED.search(answer.error):
             return self._refuse(what, _join(answer.error))
         return RemoteUnreachable(
@@ -313,15 +315,15 @@ def parse_verdict(output: str) -> str | None:
     return next((row[-1] for row in rows if "[remote failure]" not in row[-1]), None)
 
 
-def is_lost_race(verdict: str, error: str) -> bool:
+def is_lost_race(violation: str, error: str) -> bool:
     """Tell whether a push was turned down because somebody else was writing the same ref.
 
     With `--atomic` the verdict does not say which lock was taken; the server's own words do.
     """
     if "exists; cannot create" in error:  # a branch stands where ours needs a folder
         return False
-    is_locked = "atomic transaction failed" in verdict and "cannot lock ref" in error
-    return is_locked or bool(STALE.search(verdict))
+    is_locked = "atomic transaction failed" in violation and "cannot lock ref" in error
+    return is_locked or bool(STALE.search(violation))
 
 
 def _join(told: str) -> str:

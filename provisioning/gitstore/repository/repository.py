@@ -24,9 +24,9 @@ from provisioning.gitstore.objects.changed_trees import FOLDER, add_tree
 from provisioning.gitstore.objects.commits import (
     EMAIL,
     Commit,
-    Entry,
-    File,
     FileChange,
+    FolderEntry,
+    TreeFile,
     clean_name,
     parse_message,
     render_commit,
@@ -39,9 +39,9 @@ from provisioning.gitstore.objects.loose_refs import (
     write_plain_ref,
 )
 from provisioning.gitstore.objects.object_files import TreeEntry
-from provisioning.gitstore.objects.object_store import Store, read_object
+from provisioning.gitstore.objects.object_store import ObjectStore, read_object
 from provisioning.gitstore.objects.object_writer import NewObjects
-from provisioning.gitstore.repository.git_program import Answer, run_git
+from provisioning.gitstore.repository.git_program import GitResult, run_git
 from provisioning.gitstore.repository.libgit2 import describe_unusable, open_git
 from provisioning.gitstore.repository.merge import Merge, merge_commits
 from provisioning.gitstore.repository.ref_locks import LockWatch, claim, find_shared
@@ -67,7 +67,7 @@ class Repository:
         self._shared = find_shared(folder)
         self._work_tree = work_tree
         self._local = threading.local()
-        self._store = Store(self._shared, lambda: self._git)
+        self._store = ObjectStore(self._shared, lambda: self._git)
 
     @property
     def _git(self) -> Any:
@@ -200,17 +200,17 @@ class Repository:
             found = below
         return found
 
-    def read_folder(self, commit: CommitId, path: str) -> list[Entry]:
+    def read_folder(self, commit: CommitId, path: str) -> list[FolderEntry]:
         """Return the entries of the folder at *path* ("" for the root); none if it is none."""
         found = self._find(commit, path)
         if found is None or found.mode != FOLDER:
             return []
         return self.read_tree(found.id, path)
 
-    def read_tree(self, tree: str, path: str = "") -> list[Entry]:
+    def read_tree(self, tree: str, path: str = "") -> list[FolderEntry]:
         """Return the entries of the tree with the id *tree*; *path* is for the error."""
         return [
-            Entry(each.name, each.id, each.mode == FOLDER, each.mode in tree_walk.FILES)
+            FolderEntry(each.name, each.id, each.mode == FOLDER, each.mode in tree_walk.FILES)
             for each in self._store.read_tree(tree, path)
         ]
 
@@ -245,7 +245,7 @@ class Repository:
             return None
         return self.read_blob(found.id, path)
 
-    def walk_files(self, tree: str) -> Iterator[File]:
+    def walk_files(self, tree: str) -> Iterator[TreeFile]:
         """Yield every file below the tree with the id *tree*; see `tree_walk.walk_files`."""
         return tree_walk.walk_files(self._store, tree)
 
@@ -364,7 +364,7 @@ class Repository:
         with suppress(KeyError, pygit2.GitError, OSError):
             self._git.references.delete(name)
 
-    def _write_ref(self, name: str, new: str, old: str) -> Answer:
+    def _write_ref(self, name: str, new: str, old: str) -> GitResult:
         """Write it, and once more if a git that was killed left its lock in the way."""
         watch = LockWatch(self._shared / OURS)
         with claim(self._shared) as handle:

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Protocol
 
 from provisioning.core.model.errors import HeadMoved
 from provisioning.core.model.ids import CommitId, ResourceId
-from provisioning.core.model.records import Record, Snapshot
+from provisioning.core.model.records import LogSnapshot, Record
 from provisioning.core.statelog.fsck import LogCommit
 from provisioning.core.statelog.transitions import (
     RESOURCES,
-    Entry,
+    LogEntry,
     LogView,
     compute_compaction,
     compute_snapshot,
@@ -58,7 +58,10 @@ class StateLog(Protocol):
         """Return what is recorded at *view*, to be read as it is needed."""
 
     def append(
-        self, view: LogView, entry: Entry, records: Mapping[ResourceId, Record | None] | None = None
+        self,
+        view: LogView,
+        entry: LogEntry,
+        records: Mapping[ResourceId, Record | None] | None = None,
     ) -> LogView:
         """Append *entry* on top of *view*, with the new *records* (None: gone).
 
@@ -126,7 +129,10 @@ class GitStateLog:
         return {f"{RESOURCES}/{file.path}": file.blob for file in files}
 
     def append(
-        self, view: LogView, entry: Entry, records: Mapping[ResourceId, Record | None] | None = None
+        self,
+        view: LogView,
+        entry: LogEntry,
+        records: Mapping[ResourceId, Record | None] | None = None,
     ) -> LogView:
         """See `StateLog.append`."""
         self._fetch_missing(view)
@@ -146,14 +152,14 @@ class GitStateLog:
         return read_view(self._repository, commit)
 
     def _publish(
-        self, remote: Remote, view: LogView, commit: CommitId, entry: Entry, moment: float
+        self, remote: Remote, view: LogView, commit: CommitId, entry: LogEntry, moment: float
     ) -> CommitId:
         """Make *commit*, which holds *entry*, the head of the branch on *remote*."""
         del entry, moment
         remote.push(self._ref, commit, view.head)
         return commit
 
-    def compact(self, view: LogView, survey: Survey, snapshot: Snapshot) -> LogView:
+    def compact(self, view: LogView, survey: Survey, snapshot: LogSnapshot) -> LogView:
         """Let *snapshot* stand for all entries up to *survey*'s cut; those after it stay.
 
         Raises:

@@ -9,12 +9,12 @@ from provisioning.core.model.errors import StateLogDamaged
 from provisioning.core.model.ids import CommitId
 from provisioning.core.statelog.fsck import LogCommit
 from provisioning.core.statelog.transitions import FILES, LogView, parse_view
-from provisioning.gitstore.objects.commits import Entry
+from provisioning.gitstore.objects.commits import FolderEntry
 
 if TYPE_CHECKING:
     from provisioning.gitstore.repository.repository import Repository
 
-Top = Mapping[str, Entry]
+Top = Mapping[str, FolderEntry]
 """The entries at the top of one commit, by name."""
 
 

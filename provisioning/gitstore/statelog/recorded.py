@@ -14,7 +14,7 @@ from provisioning.core.statelog.transitions import RESOURCES
 from provisioning.gitstore.statelog.shards import LEAF_SUFFIX, get_digits, parse_leaf
 
 if TYPE_CHECKING:
-    from provisioning.gitstore.objects.commits import Entry
+    from provisioning.gitstore.objects.commits import FolderEntry
     from provisioning.gitstore.repository.repository import Repository
 
 
@@ -53,7 +53,7 @@ class GitRecords:
     repository: Repository
     head: CommitId | None
     id: str
-    _trees: dict[str, dict[str, Entry]] = field(default_factory=dict)
+    _trees: dict[str, dict[str, FolderEntry]] = field(default_factory=dict)
     _leaves: dict[str, dict[ResourceId, Record]] = field(default_factory=dict)
 
     def get(self, name: ResourceId) -> Record | None:
@@ -92,7 +92,7 @@ class GitRecords:
             growth += len(after) - len(before)
         return RecordChanges(frozenset(names), growth)
 
-    def _read_tree(self, tree: str) -> dict[str, Entry]:
+    def _read_tree(self, tree: str) -> dict[str, FolderEntry]:
         if tree not in self._trees:
             self._trees[tree] = {each.name: each for each in self.repository.read_tree(tree)}
         return self._trees[tree]

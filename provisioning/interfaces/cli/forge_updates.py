@@ -9,7 +9,7 @@ import click
 
 if TYPE_CHECKING:
     from provisioning.bootstrap import Workspace
-    from provisioning.reconciler.planning.plan_result import Prospect, Report
+    from provisioning.reconciler.planning.plan_result import PlanResult, Report
 
 
 def tell_forge(workspace: Workspace, reports: Sequence[Report], *, narrowed: bool) -> None:
@@ -21,9 +21,9 @@ def tell_forge(workspace: Workspace, reports: Sequence[Report], *, narrowed: boo
         return
     from provisioning.bootstrap.reviews import is_drift_told
 
-    looks = [] if narrowed else [each.prospect for each in reports]
+    looks = [] if narrowed else [each.plan_result for each in reports]
     looks = [each for each in looks if is_drift_told(workspace, each.plan)]
-    is_news = any(each.run or each.prospect.verdicts for each in reports)
+    is_news = any(each.run or each.plan_result.violations for each in reports)
     if not looks and not is_news:
         return
     from provisioning.core.model.errors import ProvisioningError
@@ -35,7 +35,7 @@ def tell_forge(workspace: Workspace, reports: Sequence[Report], *, narrowed: boo
         click.echo(click.style(note, fg="yellow"), err=True)
 
 
-def _tell(workspace: Workspace, looks: Sequence[Prospect], *, is_news: bool) -> None:
+def _tell(workspace: Workspace, looks: Sequence[PlanResult], *, is_news: bool) -> None:
     from provisioning.bootstrap.reviews import build_reviewer
     from provisioning.reconciler.reviews.drift_pulls import build_found
 

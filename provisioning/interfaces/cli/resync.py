@@ -12,12 +12,12 @@ from provisioning.interfaces.cli.session import print_shape
 if TYPE_CHECKING:
     from provisioning.bootstrap import Workspace
     from provisioning.reconciler.events import Event
-    from provisioning.reconciler.planning.plan_result import Report, Request
-    from provisioning.reconciler.resync import Swept
+    from provisioning.reconciler.planning.plan_result import Report, RunRequest
+    from provisioning.reconciler.resync import ResyncResult
 
 
-def sweep_workspace(
-    workspace: Workspace, names: Sequence[str], request: Request, output: str
+def resync_workspace(
+    workspace: Workspace, names: Sequence[str], request: RunRequest, output: str
 ) -> tuple[list[int], list[Report]]:
     """Reconcile *names*, and show each as it ends.
 
@@ -25,14 +25,14 @@ def sweep_workspace(
         The exit codes, and what became of each infra that could be looked at.
     """
     from provisioning.interfaces.cli.render.progress import Progress
-    from provisioning.reconciler.execution.cancellation import Stop, stopping_on_signals
+    from provisioning.reconciler.execution.cancellation import Cancellation, stopping_on_signals
     from provisioning.reconciler.resync import sweep
 
     needs = workspace.read_needs(request.commit, names)
     progress = Progress()
     codes, shapes = [0], []
     reports: list[Report] = []
-    with stopping_on_signals(Stop()) as stop:
+    with stopping_on_signals(Cancellation()) as stop:
 
         def run(infra: str) -> Report:
             listener = _name_infra(progress, infra)
@@ -41,14 +41,14 @@ def sweep_workspace(
             )
             return reconciler.reconcile(request)
 
-        for swept in sweep(
-            needs, run, parallelism=workspace.sweep_width, is_stopped=lambda: stop.is_requested
+        for resynced in sweep(
+            needs, run, parallelism=workspace.resync_width, is_stopped=lambda: stop.is_requested
         ):
-            codes.append(_get_code(swept))
-            reports += [swept.report] if swept.report else []
+            codes.append(_get_code(resynced))
+            reports += [resynced.report] if resynced.report else []
             if output == "text":
-                _show(swept)
-            shapes.append(_shape(swept))
+                _show(resynced)
+            shapes.append(_shape(resynced))
         if stop.is_requested:
             codes.append(130)
     if output != "text":
@@ -66,37 +66,39 @@ def _name_infra(progress: Callable[[Event], None], infra: str) -> Callable[[Even
     return tell
 
 
-def _get_code(swept: Swept) -> int:
+def _get_code(resynced: ResyncResult) -> int:
     from provisioning.interfaces.cli.runs.plan import BLOCKED, CODES
 
-    if swept.report:
-        return CODES[swept.report.conclusion]
-    return swept.error.exit_code if swept.error else BLOCKED
+    if resynced.report:
+        return CODES[resynced.report.conclusion]
+    return resynced.error.exit_code if resynced.error else BLOCKED
 
 
-def _show(swept: Swept) -> None:
+def _show(resynced: ResyncResult) -> None:
     from provisioning.interfaces.cli.render.errors import render_error
     from provisioning.interfaces.cli.render.plans import render_plan, render_run
 
-    if swept.report:
-        prospect = swept.report.prospect
-        click.echo(render_plan(prospect.plan, prospect.verdicts))
-        if swept.report.run:
-            click.echo("\n" + render_run(swept.report.run))
+    if resynced.report:
+        plan_result = resynced.report.plan_result
+        click.echo(render_plan(plan_result.plan, plan_result.violations))
+        if resynced.report.run:
+            click.echo("\n" + render_run(resynced.report.run))
         click.echo()
-    elif swept.error:
-        click.echo(click.style(swept.infra, bold=True), err=True)
-        click.echo(render_error(swept.error) + "\n", err=True)
+    elif resynced.error:
+        click.echo(click.style(resynced.infra, bold=True), err=True)
+        click.echo(render_error(resynced.error) + "\n", err=True)
     else:
-        click.echo(f"{swept.infra}: left alone, because {swept.waits_for} did not come out well\n")
+        click.echo(
+            f"{resynced.infra}: left alone, because {resynced.waits_for} did not come out well\n"
+        )
 
 
-def _shape(swept: Swept) -> dict[str, Any]:
+def _shape(resynced: ResyncResult) -> dict[str, Any]:
     from provisioning.interfaces.schema.results import shape_error, shape_result
 
-    if swept.report:
-        report = swept.report
-        return shape_result(report.prospect.plan, report.conclusion, report.run)
-    if swept.error:
-        return {"infra": swept.infra, "result": "failed", "error": shape_error(swept.error)}
-    return {"infra": swept.infra, "result": "skipped", "waitsFor": swept.waits_for}
+    if resynced.report:
+        report = resynced.report
+        return shape_result(report.plan_result.plan, report.conclusion, report.run)
+    if resynced.error:
+        return {"infra": resynced.infra, "result": "failed", "error": shape_error(resynced.error)}
+    return {"infra": resynced.infra, "result": "skipped", "waitsFor": resynced.waits_for}

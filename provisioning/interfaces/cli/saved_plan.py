@@ -10,7 +10,7 @@ from provisioning.core.model.errors import InvalidArgument, StorageFailed
 from provisioning.core.model.ids import CommitId
 from provisioning.core.model.values import UNDECODABLE, Digest
 from provisioning.interfaces.schema.results import shape_plan
-from provisioning.reconciler.planning.plan_result import Prospect, Request
+from provisioning.reconciler.planning.plan_result import PlanResult, RunRequest
 
 
 class SavedPlan(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,13 +26,13 @@ class SavedPlan(msgspec.Struct, frozen=True, kw_only=True):
     format: int = 1
 
 
-def save_plan(path: Path, prospect: Prospect, request: Request) -> None:
-    """Write the plan of *prospect* to *path*.
+def save_plan(path: Path, plan_result: PlanResult, request: RunRequest) -> None:
+    """Write the plan of *plan_result* to *path*.
 
     Raises:
         StorageFailed: If it cannot be written.
     """
-    plan = prospect.plan
+    plan = plan_result.plan
     saved = SavedPlan(
         infra=plan.infra,
         commit=plan.commit,

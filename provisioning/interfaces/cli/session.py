@@ -36,11 +36,14 @@ class Session:
 
             self._workspace = open_workspace(self.folder, self.flags)
             redact = self._workspace.redactor.redact
-            sys.stdout, sys.stderr = _Guarded(sys.stdout, redact), _Guarded(sys.stderr, redact)
+            sys.stdout, sys.stderr = (
+                _RedactedStream(sys.stdout, redact),
+                _RedactedStream(sys.stderr, redact),
+            )
         return self._workspace
 
 
-class _Guarded:
+class _RedactedStream:
     """A text stream that writes no secret, and nothing that moves the cursor or hides text.
 
     It has no way around that, such as `buffer`.

@@ -12,7 +12,7 @@ import msgspec
 
 from provisioning.core.model.errors import InvalidWorkspace, ProvisioningError, Source
 from provisioning.core.model.ids import ResourceId
-from provisioning.core.model.records import Change, Record, Run, Snapshot
+from provisioning.core.model.records import Change, LogSnapshot, Record, Run
 from provisioning.core.model.values import as_json
 from provisioning.core.plan.diff import FieldChange
 from provisioning.core.plan.plan import Plan, PlannedChange
@@ -24,7 +24,7 @@ from provisioning.core.status.provenance import Link, Why
 
 if TYPE_CHECKING:
     from provisioning.core.statelog.fsck import Proof
-    from provisioning.core.status.secret_usage import Usages
+    from provisioning.core.status.secret_usage import SecretUsage
 
 Shape = dict[str, Any]
 
@@ -136,7 +136,7 @@ def shape_status(status: InfraStatus) -> Shape:
     }
 
 
-def shape_picture(picture: Picture) -> list[Shape]:
+def shape_picture(graph: Picture) -> list[Shape]:
     """Return every resource with its condition and what it needs."""
     return [
         {
@@ -146,7 +146,7 @@ def shape_picture(picture: Picture) -> list[Shape]:
             "message": node.message,
             "needs": [{"infra": need[0], "id": need[1]} for need in node.needs],
         }
-        for (infra, name), node in picture.items()
+        for (infra, name), node in graph.items()
     ]
 
 
@@ -187,10 +187,10 @@ def shape_link(link: Link) -> Shape:
     }
 
 
-def shape_usages(usages: Usages) -> Shape:
+def shape_usages(secret_usage: SecretUsage) -> Shape:
     """Return where a secret is kept, what names it, and who uses it."""
     return {
-        "secret": usages.secret,
+        "secret": secret_usage.secret,
         "kept": [
             {
                 "file": each.file,
@@ -200,9 +200,9 @@ def shape_usages(usages: Usages) -> Shape:
                 "created": each.created or None,
                 "by": msgspec.to_builtins(each.by) if each.by else None,
             }
-            for each in usages.kept
+            for each in secret_usage.kept
         ],
-        "settings": [shape_link(each) for each in usages.settings],
+        "settings": [shape_link(each) for each in secret_usage.settings],
         "used": [
             {
                 "infra": each.infra,
@@ -215,7 +215,7 @@ def shape_usages(usages: Usages) -> Shape:
                 "newer": each.is_newer,
                 "applied": msgspec.to_builtins(each.applied) if each.applied else None,
             }
-            for each in usages.used
+            for each in secret_usage.used
         ],
     }
 
@@ -258,7 +258,7 @@ def _shape_infra_review(review: InfraReview) -> Shape:
         "state": review.state,
         "message": review.headline,
         "plan": shape_plan(review.plan) if review.plan else None,
-        "verdicts": [{"code": each.code, "reason": each.reason} for each in review.verdicts],
+        "verdicts": [{"code": each.code, "reason": each.reason} for each in review.violations],
         "error": shape_error(review.error) if review.error else None,
         "waiting": [each.id for each in review.strays],
         "run": review.run.run if review.run else None,
@@ -278,7 +278,7 @@ def shape_diff(
     }
 
 
-def shape_proof(infra: str, proof: Proof, snapshot: Snapshot | None) -> Shape:
+def shape_proof(infra: str, proof: Proof, snapshot: LogSnapshot | None) -> Shape:
     """Return what is wrong with a state log, and what its first entry stands for."""
     return {
         "infra": infra,
@@ -288,6 +288,6 @@ def shape_proof(infra: str, proof: Proof, snapshot: Snapshot | None) -> Shape:
     }
 
 
-def shape_compaction(infra: str, snapshot: Snapshot, archive: str | None) -> Shape:
+def shape_compaction(infra: str, snapshot: LogSnapshot, archive: str | None) -> Shape:
     """Return what became of a state log, and where all of it is kept."""
     return {"infra": infra, "snapshot": msgspec.to_builtins(snapshot), "archive": archive}

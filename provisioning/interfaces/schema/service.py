@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from functools import singledispatch
 
-from provisioning.controller.controller import Service
+from provisioning.controller.controller import Controller
 from provisioning.controller.events import (
     ConfigurationKept,
     CycleBegun,
@@ -17,25 +17,25 @@ from provisioning.controller.events import (
     FetchFailed,
     ForgeUntold,
     News,
-    Reviewed,
+    PullsReviewed,
     WatchFailed,
     WorkerHung,
     describe_cycle,
 )
-from provisioning.controller.workspace_controller import Keeper
+from provisioning.controller.workspace_controller import WorkspaceController
 from provisioning.controller.workspace_state import Last
 from provisioning.core.model.errors import ProvisioningError
-from provisioning.core.scheduling.workqueue import Key, Standing, Work
+from provisioning.core.scheduling.workqueue import Key, QueueStatus, Work
 from provisioning.interfaces.service.event_bus import Shape
 
 
-def shape_service(service: Service) -> Shape:
+def shape_service(service: Controller) -> Shape:
     """Return how the service and every infra of it stand."""
-    now = service.crew.now()
-    with service.crew.open_queue() as queue:
+    now = service.worker_pool.now()
+    with service.worker_pool.open_queue() as queue:
         work = queue.list_work()
         is_paused, paused = queue.is_paused, sorted(str(each) for each in queue.paused)
-    running = [each for each in work if each.standing is Standing.RUNNING]
+    running = [each for each in work if each.standing is QueueStatus.RUNNING]
     return {
         "ready": not service.list_troubles(),
         "troubles": service.list_troubles(),
@@ -43,25 +43,31 @@ def shape_service(service: Service) -> Shape:
         "pausedInfras": paused,
         "running": [shape_work(each, now) for each in running],
         "queued": len(work) - len(running),
-        "workspaces": [_shape_keeper(each, service, now) for each in service.keepers.values()],
+        "workspaces": [
+            _shape_keeper(each, service, now) for each in service.workspace_controllers.values()
+        ],
     }
 
 
-def _shape_keeper(keeper: Keeper, service: Service, now: float) -> Shape:
-    last = dict(keeper.kept.last)
-    read_at = keeper.kept.read_at
+def _shape_keeper(
+    workspace_controller: WorkspaceController, service: Controller, now: float
+) -> Shape:
+    last = dict(workspace_controller.kept.last)
+    read_at = workspace_controller.kept.read_at
     return {
-        "workspace": keeper.kept.name,
-        "commit": keeper.kept.commit,
+        "workspace": workspace_controller.kept.name,
+        "commit": workspace_controller.kept.commit,
         "readSecondsAgo": None if read_at is None else round(now - read_at, 1),
-        "error": str(keeper.kept.error) if keeper.kept.error else None,
+        "error": str(workspace_controller.kept.error) if workspace_controller.kept.error else None,
         "infras": [
             {
                 "infra": infra,
                 **_shape_last(last.get(infra), now),
-                "nextSweep": _write(service.schedule.get_next(keeper.kept.get_key(infra))),
+                "nextSweep": _write(
+                    service.schedule.get_next(workspace_controller.kept.get_key(infra))
+                ),
             }
-            for infra in keeper.kept.infras
+            for infra in workspace_controller.kept.infras
         ],
     }
 
@@ -93,7 +99,7 @@ def shape_work(work: Work, now: float) -> Shape:
         "seconds": round(now - work.since, 1),
         "failures": work.failures,
         "dueInSeconds": round(max(work.due - now, 0.0), 1)
-        if work.standing is Standing.DELAYED
+        if work.standing is QueueStatus.DELAYED
         else None,
         "waitsFor": str(work.waits_for) if work.waits_for else None,
     }
@@ -200,7 +206,7 @@ def _(news: CycleEnded) -> Shape:
 
 
 @shape_news.register
-def _(news: Reviewed) -> Shape:
+def _(news: PullsReviewed) -> Shape:
     return {
         "action": "reviewed",
         **_shape_key(news.work.key),

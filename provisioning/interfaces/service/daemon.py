@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from provisioning.bootstrap.service import build_service
-from provisioning.controller.controller import Service
+from provisioning.controller.controller import Controller
 from provisioning.controller.events import News
 from provisioning.core.model.redaction import Redactor
 from provisioning.interfaces.schema.service import shape_news
@@ -91,7 +91,7 @@ def serve(options: Options) -> int:
     public = bind_public(options.listen) if options.listen else None
     control = bind_control(options.socket)
     redact = redactor.redact
-    hooks = Hooks(service.keepers)
+    hooks = Hooks(service.workspace_controllers)
     doors = Doors(bus.attach)
     doors.add(build_control(service, bus, metrics.render, redact), control)
     if public:
@@ -107,7 +107,7 @@ class _Process:
     """Signals, systemd, and the main thread, which only waits."""
 
     def __init__(
-        self, service: Service, doors: Doors, log: Any, redact: Callable[[str], str]
+        self, service: Controller, doors: Doors, log: Any, redact: Callable[[str], str]
     ) -> None:
         self._service = service
         self._doors = doors

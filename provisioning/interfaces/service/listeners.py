@@ -27,7 +27,7 @@ LONGEST_PATH = 107
 """Bytes of a Unix socket's path: unix(7)."""
 
 
-class _Guarded(H11Protocol):
+class _BoundedHttpProtocol(H11Protocol):
     """HTTP/1.1 in which a connection that asks for nothing is closed, however slowly it talks."""
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
@@ -63,7 +63,7 @@ class Doors:
 
     def add_public(self, app: Any, sock: socket.socket) -> None:
         """Serve *app* at *sock*, for anybody."""
-        self._servers.append((_build_server(app, _Guarded, CONNECTIONS), sock))
+        self._servers.append((_build_server(app, _BoundedHttpProtocol, CONNECTIONS), sock))
 
     def open(self) -> None:
         """Begin to listen; returns when both doors are open."""

@@ -22,7 +22,7 @@ from provisioning.controller.events import (
     FetchFailed,
     ForgeUntold,
     News,
-    Reviewed,
+    PullsReviewed,
     WatchFailed,
     WorkerHung,
     describe_cycle,
@@ -150,7 +150,7 @@ def _(news: CycleEnded) -> tuple[int, str]:
 
 
 @_judge.register
-def _(news: Reviewed) -> tuple[int, str]:
+def _(news: PullsReviewed) -> tuple[int, str]:
     if news.error:
         return logging.WARNING, f"{news.work.key} was not reviewed"
     return logging.INFO, f"{news.work.key} was reviewed"

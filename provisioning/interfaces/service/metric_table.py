@@ -8,7 +8,7 @@ from enum import StrEnum
 import msgspec
 
 
-class Form(StrEnum):
+class MetricType(StrEnum):
     """What a metric is to Prometheus."""
 
     COUNTER = "counter"
@@ -20,7 +20,7 @@ class Measure(msgspec.Struct, frozen=True):
     """One metric: its name without `provisioning_`, its form, a sentence, and its labels."""
 
     stem: str
-    form: Form
+    form: MetricType
     told: str
     labels: tuple[str, ...] = ()
 
@@ -32,19 +32,19 @@ class Measure(msgspec.Struct, frozen=True):
     @property
     def shown(self) -> str:
         """The name as it is queried; a histogram's gets `_bucket`, `_sum` or `_count`."""
-        return f"{self.name}_total" if self.form is Form.COUNTER else self.name
+        return f"{self.name}_total" if self.form is MetricType.COUNTER else self.name
 
 
 def _count(stem: str, told: str, *labels: str) -> Measure:
-    return Measure(stem, Form.COUNTER, told, labels)
+    return Measure(stem, MetricType.COUNTER, told, labels)
 
 
 def _gauge(stem: str, told: str, *labels: str) -> Measure:
-    return Measure(stem, Form.GAUGE, told, labels)
+    return Measure(stem, MetricType.GAUGE, told, labels)
 
 
 def _time(stem: str, told: str, *labels: str) -> Measure:
-    return Measure(f"{stem}_seconds", Form.HISTOGRAM, told, labels)
+    return Measure(f"{stem}_seconds", MetricType.HISTOGRAM, told, labels)
 
 
 # Counted from the events

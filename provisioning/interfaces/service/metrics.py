@@ -13,7 +13,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector
 
 from provisioning import __version__
-from provisioning.controller.controller import Service
+from provisioning.controller.controller import Controller
 from provisioning.controller.events import (
     CycleEnded,
     CycleTold,
@@ -26,7 +26,7 @@ from provisioning.controller.events import (
     WorkerHung,
 )
 from provisioning.core.model.errors import Fenced, LockHeld
-from provisioning.core.scheduling.workqueue import Key, Standing, Urgency
+from provisioning.core.scheduling.workqueue import Key, QueueStatus, Urgency
 from provisioning.interfaces.service.metric_table import (
     BUILD,
     CYCLE_SECONDS,
@@ -56,8 +56,8 @@ from provisioning.interfaces.service.metric_table import (
     WORKERS,
     WORKERS_BUSY,
     WORKSPACE_READ,
-    Form,
     Measure,
+    MetricType,
 )
 from provisioning.interfaces.service.webhooks import HookReply
 from provisioning.reconciler.events import EventKind
@@ -74,14 +74,14 @@ class Metrics:
         self._counters = {
             each: Counter(each.name, each.told, each.labels, registry=self.registry)
             for each in MEASURES
-            if each.form is Form.COUNTER
+            if each.form is MetricType.COUNTER
         }
         self._histograms = {
             each: Histogram(
                 each.name, each.told, each.labels, buckets=SECONDS, registry=self.registry
             )
             for each in MEASURES
-            if each.form is Form.HISTOGRAM
+            if each.form is MetricType.HISTOGRAM
         }
         self._open = Gauge(OPEN.name, OPEN.told, registry=self.registry)
         Gauge(BUILD.name, BUILD.told, BUILD.labels, registry=self.registry).labels(__version__).set(
@@ -100,7 +100,7 @@ class Metrics:
         histogram = self._histograms[measure]
         (histogram.labels(*labels) if labels else histogram).observe(seconds)
 
-    def watch(self, service: Service) -> None:
+    def watch(self, service: Controller) -> None:
         """Look up the queue and the infras of *service* whenever Prometheus asks."""
         self.registry.register(_Standings(service))
 
@@ -191,7 +191,7 @@ class Metrics:
 class _Standings(Collector):
     """What stands at the moment: queue, workers, infras."""
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: Controller) -> None:
         self._service = service
 
     def collect(self) -> Iterable[Metric]:
@@ -201,36 +201,44 @@ class _Standings(Collector):
         yield from self._collect_infras()
 
     def _collect_queue(self) -> Iterator[Metric]:
-        crew = self._service.crew
-        with crew.open_queue() as queue:
+        worker_pool = self._service.worker_pool
+        with worker_pool.open_queue() as queue:
             work = queue.list_work()
-        now = crew.now()
+        now = worker_pool.now()
         depth = _build_gauge(QUEUE_DEPTH)
         counts: dict[tuple[str, str], int] = {
-            (urgency.name.lower(), str(standing)): 0 for urgency in Urgency for standing in Standing
+            (urgency.name.lower(), str(standing)): 0
+            for urgency in Urgency
+            for standing in QueueStatus
         }
         for each in work:
             counts[each.urgency.name.lower(), str(each.standing)] += 1
         for labels, count in counts.items():
             depth.add_metric(list(labels), count)
         yield depth
-        ready = [now - each.ready_since for each in work if each.standing is Standing.READY]
+        ready = [now - each.ready_since for each in work if each.standing is QueueStatus.READY]
         yield _build_gauge(QUEUE_OLDEST, max(ready, default=0.0))
-        yield _build_gauge(WORKERS_BUSY, sum(each.standing is Standing.RUNNING for each in work))
-        yield _build_gauge(WORKERS, crew.size)
+        yield _build_gauge(WORKERS_BUSY, sum(each.standing is QueueStatus.RUNNING for each in work))
+        yield _build_gauge(WORKERS, worker_pool.size)
 
     def _collect_infras(self) -> Iterator[Metric]:
         ready, success = _build_gauge(INFRA_READY), _build_gauge(INFRA_SUCCESS)
         read, kept = _build_gauge(WORKSPACE_READ), _build_gauge(INFRAS)
-        offset = time.time() - self._service.crew.now()
-        for keeper in self._service.keepers.values():
-            kept.add_metric([keeper.kept.name], len(keeper.kept.infras))
-            if keeper.kept.read_at is not None:
-                read.add_metric([keeper.kept.name], keeper.kept.read_at + offset)
-            for infra, last in dict(keeper.kept.last).items():
-                ready.add_metric([keeper.kept.name, infra], float(last.good_at == last.at))
+        offset = time.time() - self._service.worker_pool.now()
+        for workspace_controller in self._service.workspace_controllers.values():
+            kept.add_metric([workspace_controller.kept.name], len(workspace_controller.kept.infras))
+            if workspace_controller.kept.read_at is not None:
+                read.add_metric(
+                    [workspace_controller.kept.name], workspace_controller.kept.read_at + offset
+                )
+            for infra, last in dict(workspace_controller.kept.last).items():
+                ready.add_metric(
+                    [workspace_controller.kept.name, infra], float(last.good_at == last.at)
+                )
                 if last.good_at is not None:
-                    success.add_metric([keeper.kept.name, infra], last.good_at + offset)
+                    success.add_metric(
+                        [workspace_controller.kept.name, infra], last.good_at + offset
+                    )
         yield from (ready, success, read, kept)
 
 

@@ -17,7 +17,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from provisioning.controller.controller import Service
+from provisioning.controller.controller import Controller
 from provisioning.core.model.errors import InvalidArgument, ProvisioningError
 from provisioning.core.scheduling.workqueue import Key
 from provisioning.interfaces.schema.results import shape_error
@@ -36,7 +36,7 @@ class _TooLarge(Exception):
 
 
 def build_public(
-    service: Service,
+    service: Controller,
     hooks: Hooks,
     render_metrics: Callable[[], tuple[bytes, str]],
     note_hook: Callable[[str, HookReply], None],
@@ -81,7 +81,7 @@ async def _read_body(request: Request) -> bytes:
 
 
 def build_control(
-    service: Service,
+    service: Controller,
     bus: Bus,
     render_metrics: Callable[[], tuple[bytes, str]],
     redact: Redact,
@@ -103,7 +103,7 @@ def build_control(
 class _Control:
     """What the control door answers; each method is the route of its name."""
 
-    def __init__(self, service: Service, bus: Bus, redact: Redact) -> None:
+    def __init__(self, service: Controller, bus: Bus, redact: Redact) -> None:
         self._service = service
         self._bus = bus
         self._redact = redact
@@ -114,9 +114,9 @@ class _Control:
 
     async def queue(self, request: Request) -> Response:
         del request
-        with self._service.crew.open_queue() as found:
+        with self._service.worker_pool.open_queue() as found:
             work = found.list_work()
-        now = self._service.crew.now()
+        now = self._service.worker_pool.now()
         return self._answer({"queue": [shape_work(each, now) for each in work]})
 
     async def events(self, request: Request) -> Response:
@@ -125,13 +125,13 @@ class _Control:
 
     async def pause(self, request: Request) -> Response:
         key = self._find(request)
-        with self._service.crew.open_queue() as found:
+        with self._service.worker_pool.open_queue() as found:
             found.pause(key)
         return self._answer({"paused": str(key) if key else "all"})
 
     async def resume(self, request: Request) -> Response:
         key = self._find(request)
-        with self._service.crew.open_queue() as found:
+        with self._service.worker_pool.open_queue() as found:
             found.resume(key)
         return self._answer({"resumed": str(key) if key else "all"})
 
@@ -173,7 +173,7 @@ class _Control:
         return StreamingResponse(lines(), media_type="application/x-ndjson")
 
 
-async def _follow(bus: Bus, service: Service, key: Key) -> AsyncIterator[Shape]:
+async def _follow(bus: Bus, service: Controller, key: Key) -> AsyncIterator[Shape]:
     """Yield what happens to *key* from asking for it to the end of the cycle."""
 
     def is_about(shape: Shape) -> bool:
@@ -189,7 +189,7 @@ async def _follow(bus: Bus, service: Service, key: Key) -> AsyncIterator[Shape]:
 
 
 def _build_health(
-    service: Service, render_metrics: Callable[[], tuple[bytes, str]], redact: Redact
+    service: Controller, render_metrics: Callable[[], tuple[bytes, str]], redact: Redact
 ) -> list[Route]:
     async def healthz(_: Request) -> Response:
         if service.is_alive:

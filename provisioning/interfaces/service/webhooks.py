@@ -13,7 +13,7 @@ from http import HTTPStatus
 
 import msgspec
 
-from provisioning.controller.workspace_controller import Keeper
+from provisioning.controller.workspace_controller import WorkspaceController
 from provisioning.core.model.errors import ProvisioningError
 from provisioning.forges.gitea.webhooks import PullHint, PushHint, UnreadableHook, parse_hook
 
@@ -39,7 +39,7 @@ _UNSIGNED = HookReply(HTTPStatus.FORBIDDEN, "the signature is not by the secret 
 class Hooks:
     """The webhooks of every workspace, by its name."""
 
-    keepers: Mapping[str, Keeper]
+    workspace_controllers: Mapping[str, WorkspaceController]
     _seen: OrderedDict[str, None] = field(default_factory=OrderedDict)
     _mutex: threading.Lock = field(default_factory=threading.Lock)
 
@@ -47,9 +47,9 @@ class Hooks:
         """Take in one delivery to the workspace *name*."""
         if refusal := self.look(name, headers):
             return refusal
-        keeper = self.keepers[name]
+        workspace_controller = self.workspace_controllers[name]
         try:
-            secret = keeper.read_hook_secret()
+            secret = workspace_controller.read_hook_secret()
         except ProvisioningError as exc:
             return HookReply(HTTPStatus.SERVICE_UNAVAILABLE, f"{name}: {exc.code}")
         if not is_signed(body, headers.get("x-gitea-signature", ""), secret):
@@ -62,16 +62,16 @@ class Hooks:
         except UnreadableHook as exc:
             return HookReply(HTTPStatus.BAD_REQUEST, str(exc))
         match hint:
-            case PushHint(branch) if keeper.hear(branch):
+            case PushHint(branch) if workspace_controller.hear(branch):
                 return HookReply(HTTPStatus.ACCEPTED, f"looking at {branch}")
             case PullHint(number):
-                keeper.review(number)
+                workspace_controller.review(number)
                 return HookReply(HTTPStatus.ACCEPTED, f"looking at #{number}")
         return HookReply(HTTPStatus.OK, "nothing to do")
 
     def look(self, name: str, headers: Mapping[str, str]) -> HookReply | None:
         """Return why a delivery is refused by its head alone; None if its body is to be read."""
-        if name not in self.keepers:
+        if name not in self.workspace_controllers:
             return HookReply(HTTPStatus.NOT_FOUND, f"no workspace {name!r} is kept here")
         if not _SIGNATURE.fullmatch(headers.get("x-gitea-signature", "")):
             return _UNSIGNED

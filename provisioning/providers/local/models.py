@@ -48,11 +48,11 @@ LEFT_OUT: Any = None
 """The default of a field that may be left out, but not be null."""
 
 
-class _Spec(BaseModel):
+class _LocalSpec(BaseModel):
     model_config = ConfigDict(extra="forbid", regex_engine="python-re")
 
 
-class File(_Spec):
+class File(_LocalSpec):
     """A file, with exactly one of `content`, `template` and `source`."""
 
     path: Path
@@ -74,7 +74,7 @@ class File(_Spec):
         return self
 
 
-class Directory(_Spec):
+class Directory(_LocalSpec):
     """A directory. It is deleted only when it is empty."""
 
     path: Path
@@ -83,14 +83,14 @@ class Directory(_Spec):
     group: Account = LEFT_OUT
 
 
-class Stop(_Spec):
+class Stop(_LocalSpec):
     """How a process is stopped: by `signal`, and after `grace` seconds by force."""
 
     signal: Literal["TERM", "INT", "HUP", "QUIT", "USR1", "USR2", "KILL"] = "TERM"
     grace: float = Field(default=10, ge=0)
 
 
-class Ready(_Spec):
+class Ready(_LocalSpec):
     """How to tell that a process serves: exactly one of the three."""
 
     tcp: int = Field(default=LEFT_OUT, ge=1, le=65535, description="A port of this machine.")
@@ -108,7 +108,7 @@ class Ready(_Spec):
         return self
 
 
-class Process(_Spec):
+class Process(_LocalSpec):
     """A process that survives the run that started it."""
 
     command: list[Text] = Field(min_length=1)
@@ -126,7 +126,7 @@ class Process(_Spec):
         return self
 
 
-class Value(_Spec):
+class Value(_LocalSpec):
     """A value to pass on: `output` is `input`. A changed trigger makes a new one."""
 
     input: Any = None

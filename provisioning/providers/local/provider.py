@@ -15,13 +15,13 @@ from provisioning.core.model.kinds import Kind
 from provisioning.core.model.providers import (
     Absent,
     Call,
-    Found,
+    FoundResource,
     Observation,
+    ObservationTarget,
     Observed,
     Present,
-    Ready,
-    Target,
-    Waiting,
+    ProbeReady,
+    ProbeWaiting,
 )
 from provisioning.core.model.values import Tree
 from provisioning.providers.local.kinds import (
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 class Served(Protocol):
     """What serves one kind."""
 
-    def observe(self, owner: str, targets: Sequence[Target]) -> Observed:
+    def observe(self, owner: str, targets: Sequence[ObservationTarget]) -> Observed:
         """See `Provider.observe`."""
 
     def create(self, call: Call) -> Mapping[str, Tree]:
@@ -89,7 +89,7 @@ class LocalProvider:
     def _load(self) -> _Parts:
         from provisioning.providers.local.files.directory import DirectoryForm
         from provisioning.providers.local.files.file import FileForm
-        from provisioning.providers.local.files.path_resource import Placed
+        from provisioning.providers.local.files.path_resource import PathResource
         from provisioning.providers.local.files.roots import Roots
         from provisioning.providers.local.processes.process import Processes
         from provisioning.providers.local.values import Values
@@ -97,8 +97,8 @@ class LocalProvider:
         roots, making = Roots(self._root, self._allow), threading.Lock()
         processes = Processes(roots, self._home)
         served: Mapping[str, Served] = {
-            FILE.name: Placed(roots, FileForm(), making),
-            DIRECTORY.name: Placed(roots, DirectoryForm(making), making),
+            FILE.name: PathResource(roots, FileForm(), making),
+            DIRECTORY.name: PathResource(roots, DirectoryForm(making), making),
             PROCESS.name: processes,
             VALUE.name: Values(),
         }
@@ -108,7 +108,7 @@ class LocalProvider:
         """Return the four kinds."""
         return KINDS
 
-    def observe(self, owner: str, targets: Sequence[Target]) -> Observed:
+    def observe(self, owner: str, targets: Sequence[ObservationTarget]) -> Observed:
         """Look at *targets*, kind by kind; strays are processes, for only they can be listed."""
         answers: list[Observation] = [Absent()] * len(targets)
         strays: dict[ResourceId, Present] = {}
@@ -120,10 +120,12 @@ class LocalProvider:
                 answers[place] = answer
         return Observed(answers=answers, strays=strays)
 
-    def survey(self, owner: str) -> list[Found]:
+    def survey(self, owner: str) -> list[FoundResource]:
         """Return every process, file and directory below the roots that bears a mark of *owner*."""
         found = [
-            Found(id=name, kind=PROCESS.name, place=f"process {seen.attributes['pid']}", seen=seen)
+            FoundResource(
+                id=name, kind=PROCESS.name, place=f"process {seen.attributes['pid']}", seen=seen
+            )
             for name, seen in self._parts.processes.observe(owner, []).strays.items()
         ]
         from provisioning.providers.local.files.discovery import find_marked
@@ -133,10 +135,14 @@ class LocalProvider:
             served = self._parts.served.get(kind)
             if served is None:
                 continue
-            target = Target(id=place.mark.resource, kind=kind, attributes={"path": place.path})
+            target = ObservationTarget(
+                id=place.mark.resource, kind=kind, attributes={"path": place.path}
+            )
             (seen,) = served.observe(owner, [target]).answers
             if isinstance(seen, Present) and seen.mark == place.mark:
-                found.append(Found(id=place.mark.resource, kind=kind, place=place.path, seen=seen))
+                found.append(
+                    FoundResource(id=place.mark.resource, kind=kind, place=place.path, seen=seen)
+                )
         return found
 
     def diagnose(self) -> list[tuple[str, str]]:
@@ -161,9 +167,9 @@ class LocalProvider:
     def close(self) -> None:
         """Let go of nothing: processes go on, and nothing is held open between calls."""
 
-    def probe(self, kind: str, attributes: Mapping[str, Tree]) -> Ready | Waiting:
+    def probe(self, kind: str, attributes: Mapping[str, Tree]) -> ProbeReady | ProbeWaiting:
         """Tell whether a process serves; anything else does as soon as it is there."""
-        return self._parts.processes.probe(attributes) if kind == PROCESS.name else Ready()
+        return self._parts.processes.probe(attributes) if kind == PROCESS.name else ProbeReady()
 
     def get_probe_timeout(self, kind: str, attributes: Mapping[str, Tree]) -> float:
         """Return the `timeout` of a process that has a `ready`."""

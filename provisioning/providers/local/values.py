@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from provisioning.core.model.providers import Absent, Call, Observed, Present, Target
+from provisioning.core.model.providers import Absent, Call, ObservationTarget, Observed, Present
 from provisioning.core.model.values import Tree
 
 
 class Values:
     """Serves `Value`: it passes its input on as its output."""
 
-    def observe(self, owner: str, targets: Sequence[Target]) -> Observed:
+    def observe(self, owner: str, targets: Sequence[ObservationTarget]) -> Observed:
         """Answer what was recorded: whoever has an output was made."""
         del owner
         recorded = [target.attributes for target in targets]

@@ -22,7 +22,7 @@ import msgspec
 from inotify_simple import INotify, flags
 
 from provisioning.core.model.errors import ProviderError
-from provisioning.core.model.providers import Target
+from provisioning.core.model.providers import ObservationTarget
 from provisioning.providers.local.files.roots import Roots
 from provisioning.providers.local.kinds import PROCESS
 from provisioning.providers.local.processes.procfs import read_seen
@@ -82,7 +82,7 @@ class LocalWatch:
                 hint="raise fs.inotify.max_user_instances by sysctl, or the limit of open files",
             ) from exc
 
-    def follow(self, owner: str, targets: Sequence[Target]) -> None:
+    def follow(self, owner: str, targets: Sequence[ObservationTarget]) -> None:
         """See `Watch.follow`."""
         wanted = _Followed(
             frozenset(self._list_places(targets)), frozenset(_list_processes(targets))
@@ -121,7 +121,7 @@ class LocalWatch:
 
     # What is to be watched
 
-    def _list_places(self, targets: Iterable[Target]) -> Iterable[tuple[str, str]]:
+    def _list_places(self, targets: Iterable[ObservationTarget]) -> Iterable[tuple[str, str]]:
         for target in targets:
             if target.kind == PROCESS.name or "path" not in target.attributes:
                 continue
@@ -243,7 +243,7 @@ def _list_steps(root: Path, names: Sequence[str]) -> Iterable[tuple[str, str]]:
     return ((str(root.joinpath(*names[:depth])), name) for depth, name in enumerate(names))
 
 
-def _list_processes(targets: Iterable[Target]) -> Iterable[tuple[int, int]]:
+def _list_processes(targets: Iterable[ObservationTarget]) -> Iterable[tuple[int, int]]:
     for target in targets:
         pid, started = target.attributes.get("pid"), target.attributes.get("started")
         if target.kind == PROCESS.name and isinstance(pid, int) and isinstance(started, int):

@@ -13,7 +13,7 @@ from types import FrameType
 INTERRUPTED = 130
 
 
-class Stop:
+class Cancellation:
     """A request to stop that many threads can see; `wait` is a sleep that it ends."""
 
     def __init__(self) -> None:
@@ -34,7 +34,7 @@ class Stop:
 
 
 @contextmanager
-def stopping_on_signals(stop: Stop) -> Iterator[Stop]:
+def stopping_on_signals(stop: Cancellation) -> Iterator[Cancellation]:
     """Let SIGINT and SIGTERM request *stop*; a second one ends the process at once.
 
     Ending at once loses nothing: the journal and the state log hold what the next run needs.

@@ -17,15 +17,20 @@ from provisioning.core.model.errors import (
     ProvisioningError,
     StorageFailed,
 )
-from provisioning.core.model.providers import Probes, Ready, Waiting
+from provisioning.core.model.providers import ProbeReady, Probes, ProbeWaiting
 from provisioning.core.model.records import DONE, Action, Outcome
 from provisioning.core.plan.operations import Operation, Step
 from provisioning.core.scheduling.rate_limits import Limits, Pace
 from provisioning.reconciler.events import Event, EventKind, Listener
-from provisioning.reconciler.execution.cancellation import Stop
+from provisioning.reconciler.execution.cancellation import Cancellation
 from provisioning.reconciler.execution.lease import Clocks
-from provisioning.reconciler.execution.operation_runner import Hands, Made
-from provisioning.reconciler.execution.outcomes import BAD, Ended, Execution, compute_execution
+from provisioning.reconciler.execution.operation_runner import Made, OperationRunner
+from provisioning.reconciler.execution.outcomes import (
+    BAD,
+    Execution,
+    OperationOutcome,
+    compute_execution,
+)
 from provisioning.reconciler.execution.worker_pool import Finished, Workers
 
 LOOK_UP = 0.25
@@ -56,21 +61,21 @@ class Executor:
 
     def __init__(
         self,
-        hands: Hands,
+        runner: OperationRunner,
         operations: Sequence[Operation],
         *,
         limits: Limits,
-        stop: Stop,
+        stop: Cancellation,
         is_superseded: Callable[[], bool],
         listener: Listener,
         clocks: Clocks,
     ) -> None:
-        self._hands = hands
+        self._hands = runner
         self._operations = {each.number: each for each in operations}
         self._limits = limits
         self._probes = {
             name: provider
-            for name, provider in hands.providers.items()
+            for name, provider in runner.providers.items()
             if isinstance(provider, Probes)
         }
         self._stop = stop
@@ -78,7 +83,7 @@ class Executor:
         self._listener = listener
         self._now = clocks.monotonic
         self._workers: Workers[tuple[int, int], object] = Workers(limits.parallelism)
-        self._ended: dict[int, Ended] = {}
+        self._ended: dict[int, OperationOutcome] = {}
         self._earlier = {each.number for each in operations if not each.is_last}
         self._waits = {each.number: len(each.needs) for each in operations}
         self._followers: dict[int, list[int]] = {}
@@ -134,12 +139,12 @@ class Executor:
         self._delayed.clear()
         for number in self._operations:
             if number not in self._ended and not self._is_active(number):
-                self._end(self._operations[number], Ended(Outcome.SKIPPED, reason=why))
+                self._end(self._operations[number], OperationOutcome(Outcome.SKIPPED, reason=why))
         self._ready.clear()
 
     def _end_waiting(self, task: _Task, why: str) -> None:
         if task.made is None:
-            self._end(task.operation, Ended(Outcome.SKIPPED, reason=why))
+            self._end(task.operation, OperationOutcome(Outcome.SKIPPED, reason=why))
         else:
             self._end_unready(task, f"not seen ready, because {why}")
 
@@ -198,11 +203,11 @@ class Executor:
         match finished.error, finished.answer:
             case None, Made() as made:
                 self._take_made(task, made)
-            case None, Ready():
+            case None, ProbeReady():
                 self._end_well(task)
-            case None, Waiting(reason):
+            case None, ProbeWaiting(reason):
                 self._wait_on(task, reason)
-            case None, Ended() as ended:
+            case None, OperationOutcome() as ended:
                 self._end(task.operation, ended)
             case BaseException() as error, _:
                 self._take_error(task, error)
@@ -216,7 +221,7 @@ class Executor:
             case Fenced() | StorageFailed():
                 self._take_obstacle(task, error)
             case ProvisioningError():
-                self._end(task.operation, Ended(Outcome.FAILED, error=error))
+                self._end(task.operation, OperationOutcome(Outcome.FAILED, error=error))
             case _:
                 raise error
 
@@ -241,7 +246,7 @@ class Executor:
             return 0.0
         return provider.get_probe_timeout(operation.change.kind, _merge(made))
 
-    def _probe(self, task: _Task) -> Ready | Waiting:
+    def _probe(self, task: _Task) -> ProbeReady | ProbeWaiting:
         provider = self._probes[task.operation.change.provider]
         assert task.made is not None  # noqa: S101  only what was made is probed
         return provider.probe(task.operation.change.kind, _merge(task.made))
@@ -272,16 +277,16 @@ class Executor:
             return
         outcome = Outcome.UNCERTAIN if isinstance(error, ProviderTransient) else Outcome.FAILED
         if task.operation.step is not Step.CREATE:
-            self._end(task.operation, Ended(outcome, error=error))
+            self._end(task.operation, OperationOutcome(outcome, error=error))
             return
-        self._salvage(task, Ended(outcome, error=error))
+        self._salvage(task, OperationOutcome(outcome, error=error))
 
-    def _salvage(self, task: _Task, ended: Ended) -> None:
+    def _salvage(self, task: _Task, ended: OperationOutcome) -> None:
         """Look, in a worker, what the failed creation has left, so that it stays ours."""
 
-        def look() -> Ended:
+        def look() -> OperationOutcome:
             record = self._hands.salvage(task.operation, str(ended.error))
-            return Ended(ended.outcome, error=ended.error, record=record)
+            return OperationOutcome(ended.outcome, error=ended.error, record=record)
 
         self._tickets += 1
         key = (task.operation.number, self._tickets)
@@ -290,7 +295,7 @@ class Executor:
         self._workers.submit(key, look)
 
     def _take_obstacle(self, task: _Task, error: Fenced | StorageFailed) -> None:
-        self._end(task.operation, Ended(Outcome.FAILED, error=error))
+        self._end(task.operation, OperationOutcome(Outcome.FAILED, error=error))
         if isinstance(error, Fenced):
             self._fenced = error
         if not self._halted:
@@ -312,7 +317,7 @@ class Executor:
             )
             self._end(
                 task.operation,
-                Ended(
+                OperationOutcome(
                     Outcome.UNCERTAIN,
                     error=error,
                     record=self._hands.build_provisional(task.operation, str(error)),
@@ -326,7 +331,7 @@ class Executor:
         assert made is not None  # noqa: S101  that is what well means
         settled = made.unchanged and task.operation.change.action is Action.UPDATE
         outcome = Outcome.UNCHANGED if settled else DONE[task.operation.change.action]
-        self._end(task.operation, Ended(outcome, made, record=made.record), task)
+        self._end(task.operation, OperationOutcome(outcome, made, record=made.record), task)
 
     def _end_unready(self, task: _Task, why: str) -> None:
         made = task.made
@@ -336,9 +341,13 @@ class Executor:
         error = ProviderError(
             why, hint="`provisioning log` and the resource's own output tell more"
         )
-        self._end(task.operation, Ended(Outcome.FAILED, made, error=error, record=record), task)
+        self._end(
+            task.operation, OperationOutcome(Outcome.FAILED, made, error=error, record=record), task
+        )
 
-    def _end(self, operation: Operation, ended: Ended, task: _Task | None = None) -> None:
+    def _end(
+        self, operation: Operation, ended: OperationOutcome, task: _Task | None = None
+    ) -> None:
         seconds = self._now() - task.began if task else 0.0
         self._ended[operation.number] = replace(ended, seconds=seconds)
         self._earlier.discard(operation.number)
@@ -350,7 +359,9 @@ class Executor:
                 continue
             if ended.outcome in BAD:
                 reason = f"{operation.change.id} {ended.outcome}"
-                self._end(self._operations[number], Ended(Outcome.SKIPPED, reason=reason))
+                self._end(
+                    self._operations[number], OperationOutcome(Outcome.SKIPPED, reason=reason)
+                )
                 continue
             self._waits[number] -= 1
             if not self._waits[number]:

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 import msgspec
 
 from provisioning.core.expressions.interpolation import Reference
-from provisioning.core.expressions.references import Outlook, expand_spec, resolve_spec
+from provisioning.core.expressions.references import KnownValues, expand_spec, resolve_spec
 from provisioning.core.formats.documents import MAX_DEPTH, TOO_DEEP
 from provisioning.core.model.errors import Fenced, ProviderError, Source
 from provisioning.core.model.ids import Mark, ResourceId, RunId, build_owner
 from provisioning.core.model.kinds import Kind
-from provisioning.core.model.providers import Call, Present, Provider, Target, Unreadable
+from provisioning.core.model.providers import Call, ObservationTarget, Present, Provider, Unreadable
 from provisioning.core.model.records import Action, Intent, Record
 from provisioning.core.model.redaction import Redactor
 from provisioning.core.model.resources import Timeouts
@@ -44,7 +44,7 @@ class Made(msgspec.Struct, frozen=True):
 
 
 @dataclass(slots=True, kw_only=True)
-class Hands:
+class OperationRunner:
     """Everything an attempt needs; one for each run, shared by its threads.
 
     `known` gives the attributes of every resource that stands: from the plan's outlook, and
@@ -136,7 +136,7 @@ class Hands:
             return self.desired.secrets[str(reference)]
         name = ResourceId(reference.steps[0])
         values = self.known[name]
-        return Outlook(name, values).get(reference.steps[1:], reference, source)
+        return KnownValues(name, values).get(reference.steps[1:], reference, source)
 
     def _is_settled(self, operation: Operation, spec: Mapping[str, Tree]) -> bool:
         """Tell whether all that was unknown came out as it already is."""
@@ -248,7 +248,7 @@ class Hands:
             record = self.build_provisional(operation, error)
         except ProviderError:
             return None  # its spec came out wrong, so that it was never sent
-        target = Target(id=change.id, kind=change.kind, attributes=record.attributes)
+        target = ObservationTarget(id=change.id, kind=change.kind, attributes=record.attributes)
         owner = f"{self.workspace}/{self.desired.infra}"
         seen = observe_targets(self.providers[change.provider], owner, [target])[0]
         match seen:

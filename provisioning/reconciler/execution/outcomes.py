@@ -18,7 +18,7 @@ BAD = frozenset({Outcome.FAILED, Outcome.UNCERTAIN, Outcome.SKIPPED})
 """The outcomes after which nothing that depends on it may go on."""
 
 
-class Ended(msgspec.Struct, frozen=True):
+class OperationOutcome(msgspec.Struct, frozen=True):
     """How one operation ended.
 
     `record` is what the state log must keep of it, also when it failed; None for nothing.
@@ -57,13 +57,13 @@ class Execution(msgspec.Struct, frozen=True, kw_only=True):
 
 def compute_execution(
     operations: Sequence[Operation],
-    ended: Mapping[int, Ended],
+    ended: Mapping[int, OperationOutcome],
     *,
     fenced: Fenced | None,
     interrupted: bool,
 ) -> Execution:
     """Join the endings of *operations* into one change for each planned one."""
-    parts: dict[tuple[ResourceId, int], dict[Step, Ended]] = {}
+    parts: dict[tuple[ResourceId, int], dict[Step, OperationOutcome]] = {}
     planned: dict[tuple[ResourceId, int], PlannedChange] = {}
     for operation in operations:
         key = (operation.change.id, operation.change.leftover)
@@ -89,7 +89,7 @@ def compute_execution(
     )
 
 
-def _compute_change(change: PlannedChange, parts: Mapping[Step, Ended]) -> Change:
+def _compute_change(change: PlannedChange, parts: Mapping[Step, OperationOutcome]) -> Change:
     worst = next((each for each in parts.values() if each.error), None)
     worst = worst or next((each for each in parts.values() if not each.is_good), None)
     last = parts.get(Step.CREATE) or next(iter(parts.values()))
@@ -107,7 +107,7 @@ def _compute_change(change: PlannedChange, parts: Mapping[Step, Ended]) -> Chang
 
 
 def _compute_records(
-    change: PlannedChange, parts: Mapping[Step, Ended]
+    change: PlannedChange, parts: Mapping[Step, OperationOutcome]
 ) -> dict[ResourceId, Record | None]:
     if change.action is Action.REPLACE:
         return _compute_replacement(change, parts[Step.DELETE], parts[Step.CREATE])
@@ -121,7 +121,7 @@ def _compute_records(
 
 
 def _compute_replacement(
-    change: PlannedChange, removed: Ended, made: Ended
+    change: PlannedChange, removed: OperationOutcome, made: OperationOutcome
 ) -> dict[ResourceId, Record | None]:
     if removed.is_good:
         origin: dict[ResourceId, Record | None] = {}

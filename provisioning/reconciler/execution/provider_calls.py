@@ -12,9 +12,9 @@ from provisioning.core.model.kinds import Kind
 from provisioning.core.model.providers import (
     Absent,
     Observation,
+    ObservationTarget,
     Present,
     Provider,
-    Target,
     Unreadable,
 )
 from provisioning.core.model.values import Tree, find_strange, is_deeper
@@ -45,7 +45,7 @@ def blame(provider: Provider, what: str) -> ProviderMisbehaved:
 
 
 def observe_targets(
-    provider: Provider, owner: str, targets: Sequence[Target]
+    provider: Provider, owner: str, targets: Sequence[ObservationTarget]
 ) -> Sequence[Observation]:
     """Look at *targets*; a provider that fails leaves each of them unreadable, never absent."""
     try:

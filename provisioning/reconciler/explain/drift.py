@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from provisioning.core.model.ids import ResourceId
-from provisioning.core.model.providers import Absent, Present, Target
+from provisioning.core.model.providers import Absent, ObservationTarget, Present
 from provisioning.core.model.records import Record
 from provisioning.core.model.values import Omitted, Sensitive
 from provisioning.core.plan.diff import FieldChange, compute_diff
@@ -14,7 +14,7 @@ from provisioning.reconciler.cycle import Reconciler
 from provisioning.reconciler.planning.observation import observe_live
 
 
-class Differences(msgspec.Struct, frozen=True):
+class DriftReport(msgspec.Struct, frozen=True):
     """What is live and not as recorded, what is gone, and what could not be read and why."""
 
     changed: dict[ResourceId, tuple[FieldChange, ...]]
@@ -22,12 +22,12 @@ class Differences(msgspec.Struct, frozen=True):
     unreadable: dict[ResourceId, str]
 
 
-def read_differences(reconciler: Reconciler) -> Differences:
+def read_differences(reconciler: Reconciler) -> DriftReport:
     """Observe everything recorded, and compare."""
     records = reconciler.log.read_records(reconciler.log.read())
     places = Places(
         current={
-            each.id: Target(id=each.id, kind=each.kind, attributes=each.attributes)
+            each.id: ObservationTarget(id=each.id, kind=each.kind, attributes=each.attributes)
             for each in records.values()
         }
     )
@@ -44,7 +44,7 @@ def read_differences(reconciler: Reconciler) -> Differences:
                 missing.append(name)
             case other:
                 unreadable[name] = other.reason if other else "no provider serves it"
-    return Differences(changed, missing, unreadable)
+    return DriftReport(changed, missing, unreadable)
 
 
 def _compare(reconciler: Reconciler, record: Record, seen: Present) -> tuple[FieldChange, ...]:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from provisioning.core.model.ids import CommitId
 from provisioning.core.model.providers import Diagnoses, Provider
 from provisioning.core.model.records import Lock
-from provisioning.core.statelog.lock_expiry import Judgement
-from provisioning.core.status.health_checks import Answer, Health
+from provisioning.core.statelog.lock_expiry import LockStatus
+from provisioning.core.status.health_checks import CheckResult, Health
 from provisioning.gitstore.repository.git_program import run_git
 from provisioning.reconciler.cycle import Reconciler
 from provisioning.reconciler.execution.provider_calls import call_provider
@@ -32,112 +32,114 @@ ROOM = 200 * 2**20
 SHOWN = 3
 
 
-def check_git() -> Answer:
+def check_git() -> CheckResult:
     """Tell whether there is a git program that is new enough."""
     if shutil.which("git") is None:
-        return Answer("there is no git program", Health.BAD, "apt-get install git")
+        return CheckResult("there is no git program", Health.BAD, "apt-get install git")
     done = subprocess.run(["git", "--version"], capture_output=True, text=True, check=False)
     match = re.search(r"(\d+)\.(\d+)(\.\d+)?", done.stdout)
     if match is None or (int(match[1]), int(match[2])) < OLDEST_GIT:
-        return Answer(f"{done.stdout.strip()} is too old", Health.BAD, "install git 2.30 or newer")
-    return Answer(match[0])
+        return CheckResult(
+            f"{done.stdout.strip()} is too old", Health.BAD, "install git 2.30 or newer"
+        )
+    return CheckResult(match[0])
 
 
-def check_folder(folder: Path, move: str) -> Answer:
+def check_folder(folder: Path, move: str) -> CheckResult:
     """Tell whether *folder* can be written, and has room; *move* says how to use another one."""
     there = next(each for each in (folder, *folder.parents) if each.exists())
     try:
         with tempfile.NamedTemporaryFile(dir=there):
             free = shutil.disk_usage(there).free
     except OSError as exc:
-        return Answer(f"{folder} cannot be written: {exc.strerror}", Health.BAD, move)
+        return CheckResult(f"{folder} cannot be written: {exc.strerror}", Health.BAD, move)
     if free < ROOM:
         told = f"{folder} has {free // 2**20} MiB left"
-        return Answer(told, Health.DOUBTFUL, "make room")
-    return Answer(f"{folder}, {free / 2**30:.1f} GiB free")
+        return CheckResult(told, Health.DOUBTFUL, "make room")
+    return CheckResult(f"{folder}, {free / 2**30:.1f} GiB free")
 
 
-def check_branch(repository: Repository, branch: str, commit: CommitId) -> Answer:
+def check_branch(repository: Repository, branch: str, commit: CommitId) -> CheckResult:
     """Tell what the branch is at, and whether its history is whole."""
     if run_git(repository.folder, "rev-parse", "--is-shallow-repository").output.strip() == "true":
-        return Answer("the clone is shallow", Health.DOUBTFUL, "git fetch --unshallow")
-    return Answer(f"{branch} is at {commit[:10]}")
+        return CheckResult("the clone is shallow", Health.DOUBTFUL, "git fetch --unshallow")
+    return CheckResult(f"{branch} is at {commit[:10]}")
 
 
-def check_work_tree(repository: Repository, root: Path) -> Answer:
+def check_work_tree(repository: Repository, root: Path) -> CheckResult:
     """Tell what of the desired state is not committed, and so not seen by any run."""
     changed = repository.list_uncommitted(root, ("infra", "config", "secrets"))
     if not changed:
-        return Answer("everything is committed")
+        return CheckResult("everything is committed")
     names = ", ".join(changed[:SHOWN]) + (" …" if len(changed) > SHOWN else "")
-    return Answer(f"not committed, so no run sees it: {names}", Health.DOUBTFUL, "git commit")
+    return CheckResult(f"not committed, so no run sees it: {names}", Health.DOUBTFUL, "git commit")
 
 
-def check_identity(repository: Repository) -> Answer:
+def check_identity(repository: Repository) -> CheckResult:
     """Tell whether Git knows who commits."""
     answer = run_git(repository.folder, "var", "GIT_COMMITTER_IDENT")
     if answer.status:
         remedy = "git config user.name YOU; git config user.email YOU@…"
-        return Answer("Git does not know who you are", Health.DOUBTFUL, remedy)
-    return Answer(answer.output.rpartition(">")[0] + ">")
+        return CheckResult("Git does not know who you are", Health.DOUBTFUL, remedy)
+    return CheckResult(answer.output.rpartition(">")[0] + ">")
 
 
-def check_log(log: GitStateLog, judge: Callable[[Lock], Judgement]) -> Answer:
+def check_log(log: GitStateLog, judge: Callable[[Lock], LockStatus]) -> CheckResult:
     """Tell whether the state log can be read, who holds it, and whether a run was cut off."""
     infra, view = log.infra, log.read_local()
     count = len(log.read_records(view))
     if view.lock:
-        judgement = judge(view.lock)
+        lock_status = judge(view.lock)
         what = "a run" if view.lock.run else "a hold"
-        told = f"{judgement.standing} by {view.lock.holder} for {what}: {view.lock.reason}"
+        told = f"{lock_status.standing} by {view.lock.holder} for {what}: {view.lock.reason}"
         remedy = f"provisioning lock explain {infra}"
-        is_normal = judgement.is_held and view.lock.run
-        return Answer(told, Health.GOOD if is_normal else Health.DOUBTFUL, remedy)
+        is_normal = lock_status.is_held and view.lock.run
+        return CheckResult(told, Health.GOOD if is_normal else Health.DOUBTFUL, remedy)
     if view.is_cut_off:
         told = "a run was cut off"
-        return Answer(told, Health.DOUBTFUL, f"provisioning reconcile {infra}")
+        return CheckResult(told, Health.DOUBTFUL, f"provisioning reconcile {infra}")
     if view.suspended.infra:
-        return Answer("it is suspended", Health.DOUBTFUL, f"provisioning resume {infra}")
-    return Answer(f"{count} resources recorded" if view.head else "nothing was applied yet")
+        return CheckResult("it is suspended", Health.DOUBTFUL, f"provisioning resume {infra}")
+    return CheckResult(f"{count} resources recorded" if view.head else "nothing was applied yet")
 
 
-def check_manifests(reconciler: Reconciler, commit: CommitId) -> Answer:
+def check_manifests(reconciler: Reconciler, commit: CommitId) -> CheckResult:
     """Tell whether the desired state can be read, secrets included."""
-    return Answer(f"{len(reconciler.read_desired(commit).resources)} resources are valid")
+    return CheckResult(f"{len(reconciler.read_desired(commit).resources)} resources are valid")
 
 
-def check_key(read: Callable[[], bytes]) -> Answer:
+def check_key(read: Callable[[], bytes]) -> CheckResult:
     """Tell whether the key of fingerprints is there."""
     read()
-    return Answer("sensitive values can be compared")
+    return CheckResult("sensitive values can be compared")
 
 
-def check_secret(path: str, data: bytes, keyring: Keyring) -> Answer:
+def check_secret(path: str, data: bytes, keyring: Keyring) -> CheckResult:
     """Tell whether a SOPS file can be opened with the keys at hand."""
     from provisioning.secrets.values import open_secrets
 
     open_secrets(data, path, keyring)
-    return Answer("it can be decrypted")
+    return CheckResult("it can be decrypted")
 
 
-def check_provider(provider: Provider) -> Answer:
+def check_provider(provider: Provider) -> CheckResult:
     """Tell what the provider says of itself, and of what it works on."""
     kinds = ", ".join(kind.name for kind in call_provider(provider, provider.describe))
     if isinstance(provider, Diagnoses):
         for message, remedy in call_provider(provider, provider.diagnose):
-            return Answer(message, Health.DOUBTFUL, remedy)
-    return Answer(f"serves {kinds}")
+            return CheckResult(message, Health.DOUBTFUL, remedy)
+    return CheckResult(f"serves {kinds}")
 
 
-def check_live(reconciler: Reconciler) -> Answer:
+def check_live(reconciler: Reconciler) -> CheckResult:
     """Tell whether everything recorded can be looked at, and is as it was recorded."""
     found, infra = read_differences(reconciler), reconciler.infra
     if found.unreadable:
         name, reason = next(iter(found.unreadable.items()))
         more = f", and {len(found.unreadable) - 1} more" if len(found.unreadable) > 1 else ""
         told = f"{name} cannot be looked at: {reason}{more}"
-        return Answer(told, Health.BAD, f"provisioning plan {infra}")
+        return CheckResult(told, Health.BAD, f"provisioning plan {infra}")
     if found.changed or found.missing:
         told = f"{len(found.changed)} drifted, {len(found.missing)} gone"
-        return Answer(told, Health.DOUBTFUL, f"provisioning diff {infra}")
-    return Answer("as it was recorded")
+        return CheckResult(told, Health.DOUBTFUL, f"provisioning diff {infra}")
+    return CheckResult("as it was recorded")

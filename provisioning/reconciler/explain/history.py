@@ -16,7 +16,7 @@ from provisioning.core.model.ids import CommitId
 from provisioning.core.model.records import Begin, Run
 from provisioning.core.statelog.transitions import BEGIN, RUN, EntryKind
 from provisioning.gitstore.statelog.entries import EntryHead, walk_entries
-from provisioning.localstore.journal import Begun, list_journals, read_entries
+from provisioning.localstore.journal import BegunOperation, list_journals, read_entries
 
 if TYPE_CHECKING:
     from provisioning.gitstore.repository.repository import Repository
@@ -37,7 +37,7 @@ EVERYTHING = 2**31
 _PREFIX = re.compile(r"\A(run )?\d+:? ?")
 
 
-class Happening(msgspec.Struct, frozen=True, kw_only=True):
+class HistoryEvent(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that happened: when (RFC 3339, UTC), where, in which run, to what, and what."""
 
     time: str
@@ -48,14 +48,14 @@ class Happening(msgspec.Struct, frozen=True, kw_only=True):
     text: str
 
 
-def list_happenings(
+def list_history(
     repository: Repository, infra: str, head: CommitId | None, since: CommitId | None, limit: int
-) -> list[Happening]:
+) -> list[HistoryEvent]:
     """Return what the entries after *since* tell, oldest first; of them the newest *limit*.
 
     Where the log was compacted meanwhile, *since* has another id, and says the same.
     """
-    found: list[Happening] = []
+    found: list[HistoryEvent] = []
     known = repository.read_commit(since) if since else None
     for entry in walk_entries(repository, head):
         if known and (entry.subject, entry.time) == (known.subject, known.time):
@@ -66,7 +66,7 @@ def list_happenings(
     return found[:limit][::-1]
 
 
-def _read_entry(repository: Repository, infra: str, entry: EntryHead) -> Iterator[Happening]:
+def _read_entry(repository: Repository, infra: str, entry: EntryHead) -> Iterator[HistoryEvent]:
     word, _, rest = entry.subject.partition(" ")
     run = entry.trailers.get("Run-Id", "").partition("-")[0]
     time = datetime.fromtimestamp(entry.time, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -77,7 +77,7 @@ def _read_entry(repository: Repository, infra: str, entry: EntryHead) -> Iterato
         changes = msgspec.json.decode(data, type=Run).changes if data else ()
         for each in changes:
             text = each.error or each.reason
-            yield Happening(
+            yield HistoryEvent(
                 time=time, infra=infra, run=run, id=each.id, what=each.outcome, text=text
             )
     if "Plan-Digest" in entry.trailers and not entry.is_record:
@@ -86,7 +86,7 @@ def _read_entry(repository: Repository, infra: str, entry: EntryHead) -> Iterato
         rest += f" ({begin.reason}) of {begin.commit[:10]}" if begin else ""
     text = _PREFIX.sub("", rest)
     word = PAST.get(word, word)
-    yield Happening(time=time, infra=infra, run=run, id="", what=word, text=text)
+    yield HistoryEvent(time=time, infra=infra, run=run, id="", what=word, text=text)
 
 
 @dataclass(slots=True)
@@ -100,22 +100,22 @@ class Follower:
     _head: CommitId | None = None
     _known: dict[Path, int] = field(default_factory=dict)
 
-    def read(self, head: CommitId | None, now: str) -> list[Happening]:
+    def read(self, head: CommitId | None, now: str) -> list[HistoryEvent]:
         """Return what is new, oldest first.
 
         Args:
             head: The state log's head as it was just read.
             now: The time, for what a journal tells, which has none.
         """
-        told = list_happenings(self.repository, self.infra, head, self._head, self.limit)
+        told = list_history(self.repository, self.infra, head, self._head, self.limit)
         self._head, self.limit = head, EVERYTHING
         return [*told, *self._read_journals(now)]
 
-    def _read_journals(self, now: str) -> Iterator[Happening]:
+    def _read_journals(self, now: str) -> Iterator[HistoryEvent]:
         for path in list_journals(self.journals):
             begun = [each.intent for each in _read_begun(path)]
             for intent in islice(begun, self._known.get(path, 0), None):
-                yield Happening(
+                yield HistoryEvent(
                     time=now,
                     infra=self.infra,
                     run=intent.run.partition("-")[0],
@@ -126,8 +126,8 @@ class Follower:
             self._known[path] = len(begun)
 
 
-def _read_begun(path: Path) -> list[Begun]:
+def _read_begun(path: Path) -> list[BegunOperation]:
     try:
-        return [each for each in read_entries(path) if isinstance(each, Begun)]
+        return [each for each in read_entries(path) if isinstance(each, BegunOperation)]
     except FileNotFoundError:  # the run was recorded just now
         return []

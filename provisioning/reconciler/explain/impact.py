@@ -10,7 +10,7 @@ from provisioning.config.provenance import list_leaves
 from provisioning.core.model.errors import ProvisioningError
 from provisioning.core.model.resources import Resource
 from provisioning.core.model.values import is_equal
-from provisioning.core.status.impact import Impact, Touched, compute_impacts
+from provisioning.core.status.impact import Impact, ImpactSource, compute_impact
 from provisioning.reconciler.explain.checkout import Checkout
 from provisioning.reconciler.operations.undo import find_changed
 from provisioning.reconciler.planning.compiler import is_manifest
@@ -18,17 +18,17 @@ from provisioning.reconciler.planning.compiler import is_manifest
 Read = Callable[[str], bytes | None]
 
 
-def read_impacts(checkout: Checkout, touched: Touched) -> tuple[Impact, ...]:
+def read_impacts(checkout: Checkout, touched: ImpactSource) -> tuple[Impact, ...]:
     """Return every resource at *checkout* that *touched* can affect."""
     infras = checkout.list_infras()
     desired = {infra: checkout.read_resources(infra).values() for infra in infras}
     settings = {infra: checkout.load_layers(infra).list_references() for infra in infras}
-    return compute_impacts(desired, touched, checkout.kinds, settings)
+    return compute_impact(desired, touched, checkout.kinds, settings)
 
 
-def read_touched_files(checkout: Checkout, paths: Iterable[str], read: Read) -> Touched:
+def read_touched_files(checkout: Checkout, paths: Iterable[str], read: Read) -> ImpactSource:
     """Return everything that the files at *paths* define, as committed or as *read* finds them."""
-    touched = Touched()
+    touched = ImpactSource()
     for path in paths:
         for infra, resource in _read_manifest(checkout, path, checkout.read_file):
             touched.resources[infra, resource.id] = path
@@ -40,9 +40,9 @@ def read_touched_files(checkout: Checkout, paths: Iterable[str], read: Read) -> 
     return touched
 
 
-def read_touched_commits(old: Checkout, new: Checkout, paths: Iterable[str]) -> Touched:
+def read_touched_commits(old: Checkout, new: Checkout, paths: Iterable[str]) -> ImpactSource:
     """Return what differs between two commits, whose changed files are *paths*."""
-    touched = Touched()
+    touched = ImpactSource()
     for infra in sorted({*old.list_infras(), *new.list_infras()}):
         one, other = old.read_resources(infra), new.read_resources(infra)
         for name in find_changed(one, other):
@@ -91,7 +91,7 @@ def _pick(checkout: Checkout) -> str:
     return next(iter(checkout.list_infras()), "none")
 
 
-def _touch_other(checkout: Checkout, touched: Touched, path: str, *, is_known: bool) -> None:
+def _touch_other(checkout: Checkout, touched: ImpactSource, path: str, *, is_known: bool) -> None:
     parts = PurePosixPath(path).parts
     secret = PurePosixPath(path).name.partition(".enc")
     if secret[1] and parts[0] in {"infra", "secrets"}:

@@ -21,9 +21,9 @@ from provisioning.core.plan.compute import compute_plan
 from provisioning.core.plan.observation_targets import compute_places
 from provisioning.core.plan.plan import Plan
 from provisioning.core.plan.replay import find_changed_reads, restore_live
-from provisioning.core.policy.conflicts import REACH, hold_contested
+from provisioning.core.policy.conflicts import REACH, hold_conflicting
 from provisioning.core.policy.suspensions import hold_back
-from provisioning.core.policy.targeting import narrow_plan
+from provisioning.core.policy.targeting import target_plan
 from provisioning.gitstore.statelog.entries import EntryHead, walk_entries
 from provisioning.reconciler.execution.recovery import compute_unfinished
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from provisioning.reconciler.cycle import Reconciler
 
 
-class Begun(msgspec.Struct, frozen=True, kw_only=True):
+class BegunRun(msgspec.Struct, frozen=True, kw_only=True):
     """How a run began: its intention, and the head of the state log before it."""
 
     begin: Begin
@@ -61,7 +61,7 @@ class Replay(msgspec.Struct, frozen=True, kw_only=True):
         return self.digest == self.begin.digest
 
 
-def find_run(repository: Repository, log: StateLog, text: str) -> Begun:
+def find_run(repository: Repository, log: StateLog, text: str) -> BegunRun:
     """Return how the run that *text* names, by its number or its id, began.
 
     Raises:
@@ -89,10 +89,10 @@ def find_run(repository: Repository, log: StateLog, text: str) -> Begun:
         )
     begin = log.read_at(found.id).begin
     assert begin is not None  # noqa: S101  that is what such an entry writes
-    return Begun(begin=begin, before=found.parent)
+    return BegunRun(begin=begin, before=found.parent)
 
 
-def replay_run(reconciler: Reconciler, log: StateLog, begun: Begun) -> Replay:
+def replay_run(reconciler: Reconciler, log: StateLog, begun: BegunRun) -> Replay:
     """Compute the plan of *begun* again; nothing is looked at but Git.
 
     Args:
@@ -129,10 +129,10 @@ def replay_run(reconciler: Reconciler, log: StateLog, begun: Begun) -> Replay:
             key=reconciler.key,
         )
         if begin.inputs.targets or begin.inputs.excludes:
-            plan = narrow_plan(plan, begin.inputs.targets, begin.inputs.excludes)
+            plan = target_plan(plan, begin.inputs.targets, begin.inputs.excludes)
         plan = hold_back(plan, view.suspended, begin.started_at)
         history = dropwhile(lambda each: each.id != begun.before, log.read_history())
-        plan = hold_contested(plan, islice(history, REACH), view.suspended)
+        plan = hold_conflicting(plan, islice(history, REACH), view.suspended)
     except ProvisioningError as exc:
         return Replay(begin=begin, plan=None, reasons=(*reasons, str(exc)))
     if plan.digest == begin.digest:

@@ -14,7 +14,7 @@ from provisioning.core.model.resources import Resource
 from provisioning.core.model.values import Path, Tree, find_nearest, read_at
 from provisioning.core.statelog.transitions import LogView
 from provisioning.core.status.provenance import Authorship, Link
-from provisioning.core.status.secret_usage import Keeping, Usage, Usages, find_readers
+from provisioning.core.status.secret_usage import Keeping, SecretUsage, Usage, find_readers
 from provisioning.gitstore.statelog.applications import find_application
 from provisioning.reconciler.explain.checkout import Checkout
 from provisioning.reconciler.explain.provenance import link_manifest, link_setting
@@ -25,7 +25,7 @@ from sops_python.errors import SopsError
 from sops_python.files import choose_format, load_encrypted, open_store
 
 
-def read_usages(checkout: Checkout, views: Mapping[str, LogView], name: str) -> Usages:
+def read_usages(checkout: Checkout, views: Mapping[str, LogView], name: str) -> SecretUsage:
     """Tell where the secret *name* is kept and who uses it, in the infras of *views*.
 
     Args:
@@ -46,7 +46,7 @@ def read_usages(checkout: Checkout, views: Mapping[str, LogView], name: str) -> 
     used = tuple(each for infra, view in views.items() for each in finder.find_used(infra, view))
     if not settings and not used and not any(each.is_there for each in kept):
         raise finder.describe_stranger(views.keys())
-    return Usages(secret=name, kept=kept, settings=settings, used=used)
+    return SecretUsage(secret=name, kept=kept, settings=settings, used=used)
 
 
 @dataclass(slots=True)

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping
 import msgspec
 
 from provisioning.core.expressions.interpolation import Reference
-from provisioning.core.expressions.references import Outlook, expand_spec, resolve_spec
+from provisioning.core.expressions.references import KnownValues, expand_spec, resolve_spec
 from provisioning.core.model.errors import Blocked, ProviderError, ProvisioningError, Source
 from provisioning.core.model.ids import CommitId, ResourceId
-from provisioning.core.model.providers import Found, Surveys
+from provisioning.core.model.providers import FoundResource, Surveys
 from provisioning.core.model.records import Action, Record, Run
 from provisioning.core.model.resources import Lifecycle, Resource
 from provisioning.core.model.sensitive import has_secret, mark_secrets
@@ -26,7 +26,7 @@ from provisioning.reconciler.operations.state_only_run import check_settled, rec
 NOWHERE = Source("", 0)
 
 
-class Adoption(msgspec.Struct, frozen=True):
+class AdoptPlan(msgspec.Struct, frozen=True):
     """The plan, the records that it writes, and the log it was computed from."""
 
     plan: Plan
@@ -34,7 +34,7 @@ class Adoption(msgspec.Struct, frozen=True):
     view: LogView
 
 
-def plan_adoption(reconciler: Reconciler, commit: CommitId, *, everything: bool) -> Adoption:
+def plan_adopt(reconciler: Reconciler, commit: CommitId, *, everything: bool) -> AdoptPlan:
     """Plan to record what bears a mark of the infra and is not recorded.
 
     Nothing in the world is changed by it; what is not as Git asks for, the next run puts right.
@@ -62,16 +62,18 @@ def plan_adoption(reconciler: Reconciler, commit: CommitId, *, everything: bool)
         changes=tuple(_plan_change(each, desired) for _, each in sorted(made.items())),
         blocked=tuple(_leave(each, found[name]) for name, each in sorted(left.items())),
     )
-    return Adoption(plan, made, view)
+    return AdoptPlan(plan, made, view)
 
 
-def adopt(reconciler: Reconciler, adoption: Adoption, reason: str) -> Run:
-    """Do what *adoption* plans."""
-    return record_directly(reconciler, adoption.view, adoption.plan, dict(adoption.records), reason)
+def adopt(reconciler: Reconciler, adopt_plan: AdoptPlan, reason: str) -> Run:
+    """Do what *adopt_plan* plans."""
+    return record_directly(
+        reconciler, adopt_plan.view, adopt_plan.plan, dict(adopt_plan.records), reason
+    )
 
 
-def _survey(reconciler: Reconciler) -> dict[ResourceId, Found]:
-    seen: dict[ResourceId, list[Found]] = {}
+def _survey(reconciler: Reconciler) -> dict[ResourceId, FoundResource]:
+    seen: dict[ResourceId, list[FoundResource]] = {}
     for provider in reconciler.providers.values():
         if isinstance(provider, Surveys):
             for each in call_provider(
@@ -93,18 +95,18 @@ def _survey(reconciler: Reconciler) -> dict[ResourceId, Found]:
 
 
 def _resolve(
-    reconciler: Reconciler, desired: DesiredState, found: Mapping[ResourceId, Found]
-) -> Iterator[tuple[ResourceId, Found, dict[str, Tree]]]:
+    reconciler: Reconciler, desired: DesiredState, found: Mapping[ResourceId, FoundResource]
+) -> Iterator[tuple[ResourceId, FoundResource, dict[str, Tree]]]:
     """Yield what was found with its desired spec, as far as that is known without a run."""
-    known: dict[ResourceId, Outlook] = {}
+    known: dict[ResourceId, KnownValues] = {}
 
     def look_up(reference: Reference, source: Source) -> Tree:
         if reference.resource is None:
             return desired.secrets[str(reference)]
-        outlook = known.get(reference.resource)
-        if outlook is None:
+        known_values = known.get(reference.resource)
+        if known_values is None:
             return Unknown(str(reference))
-        return outlook.get(reference.steps[1:], reference, source)
+        return known_values.get(reference.steps[1:], reference, source)
 
     for name in desired.order:
         resource = desired.resources[name]
@@ -117,14 +119,17 @@ def _resolve(
             spec = {}
         if name in found:
             live = found[name].seen.attributes
-            known[name] = Outlook(name, {**spec, **mark_secrets(kind, live, spec)})
+            known[name] = KnownValues(name, {**spec, **mark_secrets(kind, live, spec)})
             yield name, found[name], spec
     for name in sorted(found.keys() - desired.resources.keys()):
         yield name, found[name], {}
 
 
 def _build_record(
-    reconciler: Reconciler, found: Found, resource: Resource | None, spec: Mapping[str, Tree]
+    reconciler: Reconciler,
+    found: FoundResource,
+    resource: Resource | None,
+    spec: Mapping[str, Tree],
 ) -> Record:
     kind = reconciler.kinds[found.kind]
     mark = found.seen.mark
@@ -150,7 +155,7 @@ def _asks(desired: DesiredState, record: Record) -> bool:
     return record.id in desired.resources
 
 
-def _leave(record: Record, found: Found) -> BlockedResource:
+def _leave(record: Record, found: FoundResource) -> BlockedResource:
     return BlockedResource(
         id=record.id,
         reason=f"{found.place} bears our mark, of run {record.run}, and Git does not ask for it",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from provisioning.core.model.errors import Blocked, HeadMoved, StateLogDamaged
-from provisioning.core.model.records import Lock, Snapshot
+from provisioning.core.model.records import Lock, LogSnapshot
 from provisioning.core.statelog.compaction import Survey
 from provisioning.core.statelog.fsck import compute_findings
 from provisioning.core.statelog.transitions import LogView
@@ -18,7 +18,7 @@ from provisioning.reconciler.refusals import describe_held
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from provisioning.core.statelog.lock_expiry import Judgement
+    from provisioning.core.statelog.lock_expiry import LockStatus
     from provisioning.gitstore.statelog.git_statelog import GitStateLog
 
 
@@ -28,7 +28,7 @@ class Compaction(msgspec.Struct, frozen=True, kw_only=True):
     log: GitStateLog
     view: LogView
     survey: Survey
-    snapshot: Snapshot
+    snapshot: LogSnapshot
 
     @property
     def kept(self) -> int:
@@ -48,7 +48,7 @@ def plan_compaction(
     before: float,
     now: float,
     by: str,
-    judge: Callable[[Lock], Judgement],
+    judge: Callable[[Lock], LockStatus],
 ) -> Compaction | None:
     """Return how *log* can be compacted; None if nothing is old enough.
 
@@ -65,8 +65,8 @@ def plan_compaction(
         StateLogDamaged: If it is not sound: a snapshot would hide that.
     """
     view, survey = log.read(), Survey(before)
-    if view.lock and (judgement := judge(view.lock)).is_held:
-        raise describe_held(log.infra, view.lock, judgement)
+    if view.lock and (lock_status := judge(view.lock)).is_held:
+        raise describe_held(log.infra, view.lock, lock_status)
     if view.begin or view.lock:
         raise Blocked(
             f"a run or a hold of {log.infra} has begun and not ended",

@@ -15,16 +15,16 @@ from provisioning.reconciler.cycle import Reconciler
 from provisioning.reconciler.operations.state_only_run import check_settled, record_directly
 
 
-class Forgetting(msgspec.Struct, frozen=True):
+class ForgetPlan(msgspec.Struct, frozen=True):
     """The plan, and the log it was computed from."""
 
     plan: Plan
     view: LogView
 
 
-def plan_forgetting(
+def plan_forget(
     reconciler: Reconciler, commit: CommitId, name: ResourceId, desired: Resource | None
-) -> Forgetting:
+) -> ForgetPlan:
     """Plan to forget *name*, which Git must not ask for any more: *desired* is None then.
 
     Raises:
@@ -61,11 +61,11 @@ def plan_forgetting(
         warning="it stays where it is, and nobody manages it",
     )
     applied = view.run.commit if view.run else commit
-    return Forgetting(Plan(infra=reconciler.infra, commit=applied, changes=(change,)), view)
+    return ForgetPlan(Plan(infra=reconciler.infra, commit=applied, changes=(change,)), view)
 
 
-def forget(reconciler: Reconciler, forgetting: Forgetting, reason: str) -> Run:
-    """Do what *forgetting* plans."""
-    names = [each.id for each in forgetting.plan.changes]
+def forget(reconciler: Reconciler, forget_plan: ForgetPlan, reason: str) -> Run:
+    """Do what *forget_plan* plans."""
+    names = [each.id for each in forget_plan.plan.changes]
     records = dict.fromkeys(names, None)
-    return record_directly(reconciler, forgetting.view, forgetting.plan, records, reason)
+    return record_directly(reconciler, forget_plan.view, forget_plan.plan, records, reason)

@@ -13,8 +13,8 @@ from provisioning.core.model.providers import (
     Absent,
     Finds,
     Observation,
+    ObservationTarget,
     Present,
-    Target,
     Unreadable,
 )
 from provisioning.core.model.records import Action
@@ -23,13 +23,15 @@ from provisioning.core.model.values import Tree
 from provisioning.core.plan.compute import compute_plan
 from provisioning.core.plan.observation_targets import compute_places
 from provisioning.core.plan.plan import Plan, PlannedChange
-from provisioning.core.policy.targeting import narrow_plan
+from provisioning.core.policy.targeting import target_plan
 from provisioning.reconciler.cycle import Reconciler
 from provisioning.reconciler.execution.provider_calls import call_provider, observe_targets
-from provisioning.reconciler.planning.plan_result import Prospect, Request
+from provisioning.reconciler.planning.plan_result import PlanResult, RunRequest
 
 
-def plan_import(reconciler: Reconciler, request: Request, name: ResourceId, place: str) -> Prospect:
+def plan_import(
+    reconciler: Reconciler, request: RunRequest, name: ResourceId, place: str
+) -> PlanResult:
     """Plan to take over, as *name*, what is known as *place*; `Reconciler.act` does it.
 
     Args:
@@ -43,23 +45,23 @@ def plan_import(reconciler: Reconciler, request: Request, name: ResourceId, plac
         Blocked: If another owner has it, or it cannot become what is asked for in place.
         ProviderError: If it is not there, or cannot be looked at.
     """
-    prospect = reconciler.look(request)
-    resource = prospect.desired.resources.get(name)
+    plan_result = reconciler.look(request)
+    resource = plan_result.desired.resources.get(name)
     if resource is None:
         raise _describe_undesired(reconciler, name, place)
-    if name in prospect.recorded.records:
+    if name in plan_result.recorded.records:
         raise InvalidArgument(
             f"{name} is managed already",
             hint=f"`provisioning get {reconciler.infra} {name} -o yaml` shows it",
         )
     kind = reconciler.kinds[resource.kind]
-    seen = _look(reconciler, prospect, kind, name, place)
+    seen = _look(reconciler, plan_result, kind, name, place)
     live = _check_free(reconciler, name, place, seen)
-    return replace(prospect, plan=_plan(reconciler, prospect, name, live))
+    return replace(plan_result, plan=_plan(reconciler, plan_result, name, live))
 
 
 def _look(
-    reconciler: Reconciler, prospect: Prospect, kind: Kind, name: ResourceId, place: str
+    reconciler: Reconciler, plan_result: PlanResult, kind: Kind, name: ResourceId, place: str
 ) -> Observation:
     if kind.recorded_only:
         raise InvalidArgument(
@@ -67,16 +69,16 @@ def _look(
         )
     if not kind.identity:
         return _find(reconciler, kind, place)
-    places = compute_places(prospect.desired, prospect.recorded, reconciler.kinds)
+    places = compute_places(plan_result.desired, plan_result.recorded, reconciler.kinds)
     wanted = places.current[name].attributes
     said = " ".join(str(wanted.get(each)) for each in kind.identity)
     if said != place:
         raise InvalidArgument(
             f"{name} is asked for at {said}, not at {place}",
             hint=f"write {place} into its manifest, and commit it",
-            source=prospect.desired.resources[name].source,
+            source=plan_result.desired.resources[name].source,
         )
-    return prospect.live.current[name]
+    return plan_result.live.current[name]
 
 
 def _find(reconciler: Reconciler, kind: Kind, place: str) -> Observation:
@@ -110,21 +112,23 @@ def _check_free(reconciler: Reconciler, name: ResourceId, place: str, seen: Obse
     raise Blocked(f"{place} belongs to {owner}", hint=hint)
 
 
-def _plan(reconciler: Reconciler, prospect: Prospect, name: ResourceId, live: Present) -> Plan:
+def _plan(reconciler: Reconciler, plan_result: PlanResult, name: ResourceId, live: Present) -> Plan:
     """Plan as if it were ours already; the run then marks what it takes over."""
     mark = Mark(build_owner(reconciler.workspace, reconciler.infra, name), RunId("0-import"), 0)
-    current = {**prospect.live.current, name: Present(live.attributes, mark)}
+    current = {**plan_result.live.current, name: Present(live.attributes, mark)}
     plan = compute_plan(
-        prospect.desired,
-        prospect.recorded,
+        plan_result.desired,
+        plan_result.recorded,
         LiveState(
-            current=current, elsewhere=prospect.live.elsewhere, leftovers=prospect.live.leftovers
+            current=current,
+            elsewhere=plan_result.live.elsewhere,
+            leftovers=plan_result.live.leftovers,
         ),
         kinds=reconciler.kinds,
         workspace=reconciler.workspace,
         key=reconciler.key,
     )
-    plan = narrow_plan(plan, [name])
+    plan = target_plan(plan, [name])
     return replace(plan, changes=tuple(_turn(each, name, live) for each in plan.changes))
 
 
@@ -148,7 +152,7 @@ def _describe_undesired(reconciler: Reconciler, name: ResourceId, place: str) ->
         )
     seen: Observation = Absent()
     if kind.identity:
-        target = Target(id=name, kind=kind.name, attributes={kind.identity[0]: place})
+        target = ObservationTarget(id=name, kind=kind.name, attributes={kind.identity[0]: place})
         provider = reconciler.providers[kind.provider]
         seen = observe_targets(provider, reconciler.owner, [target])[0]
     elif not kind.recorded_only:

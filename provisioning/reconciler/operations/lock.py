@@ -8,7 +8,7 @@ import msgspec
 
 from provisioning.core.model.errors import HeadMoved, InvalidArgument
 from provisioning.core.model.records import Lock
-from provisioning.core.statelog.lock_expiry import Judgement
+from provisioning.core.statelog.lock_expiry import LockStatus
 from provisioning.core.statelog.transitions import (
     LogView,
     compute_hold,
@@ -22,7 +22,7 @@ ATTEMPTS = 8
 
 
 def hold_lock(
-    log: StateLog, hold: Lock, *, judge: Callable[[Lock], Judgement], steals: bool
+    log: StateLog, hold: Lock, *, judge: Callable[[Lock], LockStatus], steals: bool
 ) -> LogView:
     """Take the lock of *log* for a person; return the log as it is then.
 
@@ -33,9 +33,9 @@ def hold_lock(
     for attempt in range(ATTEMPTS):
         view = log.read()
         if view.lock and not steals:
-            judgement = judge(view.lock)
-            if judgement.is_held:
-                raise describe_held(log.infra, view.lock, judgement)
+            lock_status = judge(view.lock)
+            if lock_status.is_held:
+                raise describe_held(log.infra, view.lock, lock_status)
         lock = msgspec.structs.replace(hold, token=next_token(view))
         try:
             return log.append(view, compute_hold(view, lock))

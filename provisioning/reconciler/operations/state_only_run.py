@@ -25,8 +25,8 @@ def check_settled(reconciler: Reconciler, view: LogView) -> None:
         LockHeld: If a run is under way, or somebody holds the lock.
         InvalidArgument: If what a run did must be found out first.
     """
-    if view.lock and (judgement := reconciler.judge(view.lock)).is_held:
-        raise describe_held(reconciler.infra, view.lock, judgement)
+    if view.lock and (lock_status := reconciler.judge(view.lock)).is_held:
+        raise describe_held(reconciler.infra, view.lock, lock_status)
     if not view.is_settled or list_journals(reconciler.journals):
         raise InvalidArgument(
             f"a run of {reconciler.infra} was cut off, and what it did is not recorded yet",

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from provisioning.core.model.errors import HeadMoved, InvalidArgument
 from provisioning.core.model.ids import ResourceId
 from provisioning.core.model.records import Lock, Suspension, Suspensions
-from provisioning.core.policy.conflicts import REACH, find_fights
+from provisioning.core.policy.conflicts import REACH, find_conflicts
 from provisioning.core.policy.suspensions import with_resumption, with_suspension
-from provisioning.core.statelog.lock_expiry import Judgement
+from provisioning.core.statelog.lock_expiry import LockStatus
 from provisioning.core.statelog.transitions import (
     EntryKind,
     LogView,
@@ -27,7 +27,7 @@ def suspend(
     name: ResourceId | None,
     suspension: Suspension,
     *,
-    judge: Callable[[Lock], Judgement],
+    judge: Callable[[Lock], LockStatus],
 ) -> LogView:
     """Suspend *name*, or the whole infra; one that is suspended already gets the new terms.
 
@@ -44,7 +44,7 @@ def suspend(
 
 
 def resume(
-    log: StateLog, name: ResourceId | None, actor: str, *, judge: Callable[[Lock], Judgement]
+    log: StateLog, name: ResourceId | None, actor: str, *, judge: Callable[[Lock], LockStatus]
 ) -> LogView:
     """End the suspension of *name*, or of the whole infra.
 
@@ -55,15 +55,15 @@ def resume(
         LockHeld: If a run is under way, or somebody holds the lock.
     """
     suspended = log.read().suspended
-    fights = find_fights(log.read_history(REACH), suspended, [name]) if name else {}
-    if not fights and ((name not in suspended.resources) if name else (suspended.infra is None)):
+    conflicts = find_conflicts(log.read_history(REACH), suspended, [name]) if name else {}
+    if not conflicts and ((name not in suspended.resources) if name else (suspended.infra is None)):
         raise InvalidArgument(
             f"{name or log.infra} is not suspended", hint="`provisioning status` tells what is"
         )
 
     def change(view: LogView) -> Suspensions:
         ended = with_suspension(view.suspended, name, None)
-        return with_resumption(ended, fights, next_token(view)) if fights else ended
+        return with_resumption(ended, conflicts, next_token(view)) if conflicts else ended
 
     return _write(log, change, EntryKind.RESUME, name or log.infra, actor, judge)
 
@@ -74,12 +74,12 @@ def _write(
     kind: EntryKind,
     story: str,
     actor: str,
-    judge: Callable[[Lock], Judgement],
+    judge: Callable[[Lock], LockStatus],
 ) -> LogView:
     for attempt in range(ATTEMPTS):
         view = log.read()
-        if view.lock and (judgement := judge(view.lock)).is_held:
-            raise describe_held(log.infra, view.lock, judgement)
+        if view.lock and (lock_status := judge(view.lock)).is_held:
+            raise describe_held(log.infra, view.lock, lock_status)
         try:
             return log.append(view, compute_suspension(view, change(view), kind, story, actor))
         except HeadMoved:

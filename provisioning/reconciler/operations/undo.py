@@ -18,7 +18,7 @@ from provisioning.gitstore.repository.revert import (
 )
 from provisioning.gitstore.statelog.entries import walk_entries
 from provisioning.reconciler.explain.checkout import Checkout
-from provisioning.reconciler.explain.replay import Begun
+from provisioning.reconciler.explain.replay import BegunRun
 
 SHARED = ("config/", "secrets/", "extensions/")
 """Folders of the workspace that are a part of every infra's desired state."""
@@ -26,7 +26,7 @@ SHARED = ("config/", "secrets/", "extensions/")
 NOWHERE = Source("", 0)
 
 
-class Undoing(msgspec.Struct, frozen=True, kw_only=True):
+class UndoPlan(msgspec.Struct, frozen=True, kw_only=True):
     """The commit that undoes a run, which no branch has yet.
 
     `paths` are the files it brings back; `shared` those of them that other infras read too;
@@ -46,8 +46,14 @@ class Undoing(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def prepare_undo(
-    infra: str, begun: Begun, previous: Run | None, *, then: Checkout, old: Checkout, now: Checkout
-) -> Undoing:
+    infra: str,
+    begun: BegunRun,
+    previous: Run | None,
+    *,
+    then: Checkout,
+    old: Checkout,
+    now: Checkout,
+) -> UndoPlan:
     """Write the commit that brings back the desired state of *infra* before *begun*.
 
     Args:
@@ -98,7 +104,7 @@ def prepare_undo(
         f"Undo run {number} of {infra}: {subject}\n\n"
         f"Brings back what was desired at {old.commit[:10]}.\n\n{trailer}\n"
     )
-    return Undoing(
+    return UndoPlan(
         commit=write_revert(now.repository, reverted.tree, now.commit, message),
         before=old.commit,
         paths=tuple(paths),
@@ -123,7 +129,7 @@ def _list_named(checkout: Checkout, infra: str) -> Iterator[str]:
 
 
 def _check_resources(
-    infra: str, number: str, begun: Begun, *, then: Checkout, old: Checkout, now: Checkout
+    infra: str, number: str, begun: BegunRun, *, then: Checkout, old: Checkout, now: Checkout
 ) -> None:
     """Refuse if what the run changed is asked for otherwise by now."""
     changed = set(find_changed(old.read_resources(infra), then.read_resources(infra)))
@@ -164,7 +170,7 @@ def _tell_change(name: ResourceId, infra: str, now: Checkout) -> str:
     return f"{name} ({by.commit[:10]} {by.author}: {by.subject})" if by else str(name)
 
 
-def _find_later(infra: str, begun: Begun, names: Sequence[str], now: Checkout) -> str | None:
+def _find_later(infra: str, begun: BegunRun, names: Sequence[str], now: Checkout) -> str | None:
     """Return the number of the newest run that changed one of *names* for another commit."""
     head = now.repository.read_ref(f"refs/heads/provisioning/{infra}")
     for entry in walk_entries(now.repository, head):

@@ -27,7 +27,7 @@ from provisioning.core.model.states import DesiredState
 from provisioning.core.model.values import Digest, Tree, compute_digest, find_nearest
 from provisioning.localstore.manifest_cache import (
     CompiledFile,
-    Snapshot,
+    ManifestSnapshot,
     load_snapshot,
     pack_file,
     save_snapshot,
@@ -45,7 +45,7 @@ NOT_MANIFESTS = frozenset({"files", "templates"})
 """Folders of an infra whose files are material for resources, not manifests."""
 
 
-class Manifest(msgspec.Struct, frozen=True):
+class CompiledManifest(msgspec.Struct, frozen=True):
     """One manifest of an infra, by its path there; its resources are read when asked for."""
 
     path: str
@@ -119,7 +119,7 @@ class Compiler:
         claiming = (each.read() for each in manifests if each.file.claims)
         return [resource for found in claiming for resource in found if resource.moved_infra]
 
-    def read_manifests(self, commit: CommitId, infra: str) -> dict[str, Manifest]:
+    def read_manifests(self, commit: CommitId, infra: str) -> dict[str, CompiledManifest]:
         """Compile the manifests of *infra* at *commit* that are new; return all, by path.
 
         Raises:
@@ -134,8 +134,10 @@ class Compiler:
         stale = {name: each.blob for name, each in files.items() if _is_stale(each, lookup)}
         if tree != old.tree or stale:
             files = self._compile_changes(old, tree, stale, infra, lookup)
-            save_snapshot(path, Snapshot(self._version, tree or "", files))
-        return {name: Manifest(name, file, infra, self, lookup) for name, file in files.items()}
+            save_snapshot(path, ManifestSnapshot(self._version, tree or "", files))
+        return {
+            name: CompiledManifest(name, file, infra, self, lookup) for name, file in files.items()
+        }
 
     def check_infra(self, commit: CommitId, infra: str) -> None:
         """Make sure that *infra* exists at *commit*.
@@ -155,7 +157,12 @@ class Compiler:
         )
 
     def _compile_changes(
-        self, old: Snapshot, tree: str | None, stale: dict[str, BlobId], infra: str, lookup: Lookup
+        self,
+        old: ManifestSnapshot,
+        tree: str | None,
+        stale: dict[str, BlobId],
+        infra: str,
+        lookup: Lookup,
     ) -> dict[str, CompiledFile]:
         files, blobs = dict(old.files), dict(stale)
         for change in self._walk_changes(old.tree or None, tree, infra):

@@ -7,7 +7,7 @@ from typing import Protocol
 
 import msgspec
 
-from provisioning.core.model.cross_infra_moves import Handover, Origin
+from provisioning.core.model.cross_infra_moves import CrossInfraMove, MoveOrigin
 from provisioning.core.model.errors import InvalidManifest, ProvisioningError
 from provisioning.core.model.ids import CommitId, ResourceId
 from provisioning.core.model.resources import Resource
@@ -15,17 +15,17 @@ from provisioning.core.model.values import find_nearest
 from provisioning.gitstore.statelog.git_statelog import StateLog
 
 
-class Neighbours(Protocol):
+class CrossInfraReader(Protocol):
     """Tells of the other infras."""
 
     def find_origins(
         self, commit: CommitId, resources: Iterable[Resource]
-    ) -> Mapping[ResourceId, Origin]:
+    ) -> Mapping[ResourceId, MoveOrigin]:
         """Return, for those of *resources* that come from another infra, what that recorded."""
 
     def find_handovers(
         self, commit: CommitId, names: Collection[ResourceId]
-    ) -> Mapping[ResourceId, Handover]:
+    ) -> Mapping[ResourceId, CrossInfraMove]:
         """Return, for those of *names* that another infra asks for at *commit*, how that stands."""
 
 
@@ -42,7 +42,7 @@ class Claims(Protocol):
         """Return what *infra* asks for at *commit* that comes from another one."""
 
 
-class Neighbourhood(msgspec.Struct, frozen=True, kw_only=True):
+class CrossInfra(msgspec.Struct, frozen=True, kw_only=True):
     """The other infras, by their manifests and state logs."""
 
     infra: str
@@ -51,9 +51,9 @@ class Neighbourhood(msgspec.Struct, frozen=True, kw_only=True):
 
     def find_origins(
         self, commit: CommitId, resources: Iterable[Resource]
-    ) -> Mapping[ResourceId, Origin]:
+    ) -> Mapping[ResourceId, MoveOrigin]:
         """See `Neighbours.find_origins`."""
-        found: dict[ResourceId, Origin] = {}
+        found: dict[ResourceId, MoveOrigin] = {}
         for resource in resources:
             if resource.moved_infra is None or resource.moved_from is None:
                 continue
@@ -72,7 +72,7 @@ class Neighbourhood(msgspec.Struct, frozen=True, kw_only=True):
             elif there := self._find_defined(commit, infra, resource.moved_from):
                 trouble = f"{infra} still defines {resource.moved_from} at {there.source}"
                 hint = "remove `moved`, or the old definition"
-            found[resource.id] = Origin(infra=infra, record=record, trouble=trouble, hint=hint)
+            found[resource.id] = MoveOrigin(infra=infra, record=record, trouble=trouble, hint=hint)
         return found
 
     def _check_infra(self, commit: CommitId, resource: Resource) -> None:
@@ -95,23 +95,23 @@ class Neighbourhood(msgspec.Struct, frozen=True, kw_only=True):
 
     def find_handovers(
         self, commit: CommitId, names: Collection[ResourceId]
-    ) -> Mapping[ResourceId, Handover]:
+    ) -> Mapping[ResourceId, CrossInfraMove]:
         """See `Neighbours.find_handovers`; where an infra cannot be read, it may ask for any."""
-        found: dict[ResourceId, Handover] = {}
+        found: dict[ResourceId, CrossInfraMove] = {}
         for infra in self.claims.list_infras(commit) if names else ():
             if infra == self.infra:
                 continue
             try:
                 claims = self.claims.list_claims(commit, infra)
             except ProvisioningError:  # its own run tells what is wrong with it
-                unknown = Handover(infra=infra, name=None, is_taken=False)
+                unknown = CrossInfraMove(infra=infra, name=None, is_taken=False)
                 found = {**dict.fromkeys(names, unknown), **found}
                 continue
             wanted = [each for each in claims if each.moved_infra == self.infra]
             for claim in (each for each in wanted if each.moved_from in names):
                 log = self.open_log(infra)
                 record = log.open_records(log.read_local()).get(claim.id)
-                found[ResourceId(str(claim.moved_from))] = Handover(
+                found[ResourceId(str(claim.moved_from))] = CrossInfraMove(
                     infra=infra,
                     name=claim.id,
                     is_taken=record is not None,

@@ -7,12 +7,18 @@ from typing import Any
 
 from provisioning.core.model.ids import ResourceId
 from provisioning.core.model.kinds import Kind
-from provisioning.core.model.providers import Absent, Observation, Present, Provider, Target
+from provisioning.core.model.providers import (
+    Absent,
+    Observation,
+    ObservationTarget,
+    Present,
+    Provider,
+)
 from provisioning.core.model.states import LiveState
 from provisioning.core.plan.observation_targets import Places
 from provisioning.reconciler.execution.provider_calls import observe_targets
 
-Question = tuple[int, ResourceId | int, Target]
+Question = tuple[int, ResourceId | int, ObservationTarget]
 """Which of the three maps of `Places` it is from, under which key, and the target."""
 
 
@@ -27,7 +33,7 @@ def observe_live(
     questions: dict[tuple[str, str], list[Question]] = {}
     workspace = owner.partition("/")[0]
     maps: tuple[dict[Any, Observation], ...] = ({}, {}, {})
-    all_places: tuple[Mapping[Any, Target], ...] = (
+    all_places: tuple[Mapping[Any, ObservationTarget], ...] = (
         places.current,
         places.elsewhere,
         places.leftovers,

@@ -14,18 +14,18 @@ from provisioning.core.model.records import Record
 from provisioning.core.model.resources import Resource
 from provisioning.core.model.states import RecordedState
 from provisioning.core.plan.plan import Plan
-from provisioning.core.plan.plan_cache import Settlement, compute_settlement
+from provisioning.core.plan.plan_cache import PlanCache, compute_plan_cache
 from provisioning.gitstore.statelog.recorded import Records
-from provisioning.localstore.plan_cache import save_settlement
+from provisioning.localstore.plan_cache import save_plan_cache
 
 
-class Settling(msgspec.Struct, frozen=True, kw_only=True):
+class CacheUpdate(msgspec.Struct, frozen=True, kw_only=True):
     """What a look saw, of which some is settled: see `core.plan.plan_cache.compute_settlement`.
 
     `path` is the file that keeps it; it may vanish at any time.
     """
 
-    base: Settlement
+    base: PlanCache
     seen: Collection[ResourceId]
     resources: Collection[Resource]
     kinds: Mapping[str, Kind]
@@ -33,7 +33,7 @@ class Settling(msgspec.Struct, frozen=True, kw_only=True):
 
     def keep(self, recorded: RecordedState, plan: Plan) -> None:
         """Keep what *plan*, computed from *recorded*, leaves alone."""
-        settlement = compute_settlement(
+        plan_cache = compute_plan_cache(
             self.base,
             self.seen,
             resources=self.resources,
@@ -41,8 +41,8 @@ class Settling(msgspec.Struct, frozen=True, kw_only=True):
             plan=plan,
             kinds=self.kinds,
         )
-        if is_worthwhile(settlement, len(settlement.unsettled)):
-            save_settlement(self.path, settlement)
+        if is_worthwhile(plan_cache, len(plan_cache.unsettled)):
+            save_plan_cache(self.path, plan_cache)
 
     def keep_after(
         self,
@@ -71,6 +71,6 @@ class Settling(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-def is_worthwhile(settlement: Settlement, unsettled: int) -> bool:
+def is_worthwhile(plan_cache: PlanCache, unsettled: int) -> bool:
     """Tell whether leaving out what is settled spares more than it costs."""
-    return unsettled < len(settlement.settled)
+    return unsettled < len(plan_cache.settled)

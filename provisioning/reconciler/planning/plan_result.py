@@ -14,19 +14,19 @@ from provisioning.core.model.records import Result, Run
 from provisioning.core.model.states import DesiredState, LiveState, RecordedState
 from provisioning.core.model.values import Digest
 from provisioning.core.plan.plan import Plan
-from provisioning.core.policy.approvals import Reviewed
+from provisioning.core.policy.approvals import ReviewedEffects
 from provisioning.core.policy.budgets import UNLIMITED, Budget
-from provisioning.core.policy.gates import Verdict
+from provisioning.core.policy.gates import GateViolation
 from provisioning.core.scheduling.rate_limits import Limits
-from provisioning.core.statelog.lock_expiry import Judgement
+from provisioning.core.statelog.lock_expiry import LockStatus
 from provisioning.core.statelog.transitions import LogView
-from provisioning.reconciler.planning.plan_cache import Settling
+from provisioning.reconciler.planning.plan_cache import CacheUpdate
 
 if TYPE_CHECKING:
     from provisioning.core.policy.windows import Window
 
 
-class Request(msgspec.Struct, frozen=True, kw_only=True):
+class RunRequest(msgspec.Struct, frozen=True, kw_only=True):
     """What is asked of a cycle.
 
     `digest` is the plan that was approved; another plan is not applied. `allow` are the
@@ -45,29 +45,29 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     corrects: frozenset[ResourceId] = frozenset()
 
 
-class Prospect(msgspec.Struct, frozen=True, kw_only=True):
+class PlanResult(msgspec.Struct, frozen=True, kw_only=True):
     """Everything a look at the three states gave; nothing has been changed by it.
 
     The states hold what the plan changes and what this depends on: see `looking.Sight`, also
-    for `settling`.
+    for `cache_update`.
     """
 
     plan: Plan
-    verdicts: tuple[Verdict, ...]
+    violations: tuple[GateViolation, ...]
     desired: DesiredState
     recorded: RecordedState
     live: LiveState
     view: LogView
-    judgement: Judgement | None
-    reviewed: Reviewed | None = None
+    lock_status: LockStatus | None
+    reviewed: ReviewedEffects | None = None
     journals: list[Path] = msgspec.field(default_factory=list)
-    settling: Settling | None = None
+    cache_update: CacheUpdate | None = None
 
     @property
     def has_work(self) -> bool:
         """Whether there is anything to apply, or to put straight in the state log."""
         return bool(self.plan.changes) or (
-            self._is_log_behind and not (self.judgement and self.judgement.is_held)
+            self._is_log_behind and not (self.lock_status and self.lock_status.is_held)
         )
 
     @property
@@ -92,7 +92,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     """What a cycle found and did; `run` is None if it wrote nothing."""
 
     conclusion: Conclusion
-    prospect: Prospect
+    plan_result: PlanResult
     run: Run | None = None
 
 

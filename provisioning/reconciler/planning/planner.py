@@ -16,7 +16,7 @@ from provisioning.core.manifests.desired_state import compute_desired
 from provisioning.core.model.errors import ProvisioningError
 from provisioning.core.model.ids import BlobId, CommitId, ResourceId
 from provisioning.core.model.kinds import Kind
-from provisioning.core.model.masked import Opaque
+from provisioning.core.model.masked import Masked
 from provisioning.core.model.providers import Provider
 from provisioning.core.model.records import Begin, Record
 from provisioning.core.model.resources import Resource
@@ -25,13 +25,13 @@ from provisioning.core.model.values import compute_digest, compute_fingerprint
 from provisioning.core.plan.compute import compute_plan
 from provisioning.core.plan.observation_targets import compute_places
 from provisioning.core.plan.plan import Plan
-from provisioning.core.plan.plan_cache import SettledFile, Settlement, count_desired, settle_file
+from provisioning.core.plan.plan_cache import CachedFile, PlanCache, count_desired, settle_file
 from provisioning.gitstore.statelog.recorded import Records
-from provisioning.localstore.plan_cache import load_settlement
+from provisioning.localstore.plan_cache import load_plan_cache
 from provisioning.reconciler.execution.recovery import compute_unfinished
-from provisioning.reconciler.planning.cross_infra import Neighbours
+from provisioning.reconciler.planning.cross_infra import CrossInfraReader
 from provisioning.reconciler.planning.observation import observe_live
-from provisioning.reconciler.planning.plan_cache import Settling, is_worthwhile
+from provisioning.reconciler.planning.plan_cache import CacheUpdate, is_worthwhile
 
 
 class Manifest(Protocol):
@@ -55,18 +55,18 @@ class Manifests(Protocol):
         """Return the workspace files that the specs of *desired* name."""
 
 
-class History(Protocol):
+class CommitHistory(Protocol):
     """Knows the commits of the workspace."""
 
     def is_ancestor(self, old: CommitId, new: CommitId) -> bool:
         """Tell whether *new* is *old* or follows it."""
 
 
-class Sight(msgspec.Struct, frozen=True, kw_only=True):
+class PlanningState(msgspec.Struct, frozen=True, kw_only=True):
     """What one look saw, and the plan that follows from it.
 
     The three states hold all that the plan changes, and all that this depends on; what is
-    settled may be missing. The two counts are of everything there is. `settling` keeps what is
+    settled may be missing. The two counts are of everything there is. `cache_update` keeps what is
     settled once the plan is done; None if the next look finds out as easily by itself.
     """
 
@@ -76,10 +76,10 @@ class Sight(msgspec.Struct, frozen=True, kw_only=True):
     live: LiveState
     desired_count: int
     recorded_count: int
-    settling: Settling | None = None
+    cache_update: CacheUpdate | None = None
 
 
-class Eyes(Opaque, frozen=True, kw_only=True):
+class Planner(Masked, frozen=True, kw_only=True):
     """Looks for one infra.
 
     Args:
@@ -90,8 +90,8 @@ class Eyes(Opaque, frozen=True, kw_only=True):
         providers: By name.
         lookup: Answers interpolations that are not about resources.
         key: The key of fingerprints.
-        settlement: The file that keeps what is settled; it may vanish at any time.
-        neighbours: Tells of the other infras.
+        plan_cache: The file that keeps what is settled; it may vanish at any time.
+        cross_infra: Tells of the other infras.
         corrects: The resources whose drift is corrected, whatever their manifests say.
     """
 
@@ -102,8 +102,8 @@ class Eyes(Opaque, frozen=True, kw_only=True):
     providers: Mapping[str, Provider]
     lookup: Lookup
     key: bytes
-    settlement: Path
-    neighbours: Neighbours
+    plan_cache: Path
+    cross_infra: CrossInfraReader
     corrects: frozenset[ResourceId] = frozenset()
 
     def look(
@@ -112,7 +112,7 @@ class Eyes(Opaque, frozen=True, kw_only=True):
         records: Records,
         begin: Begin | None,
         journalled: Iterable[Record],
-    ) -> Sight:
+    ) -> PlanningState:
         """Plan *commit* from *records* and a look at the world.
 
         Args:
@@ -125,7 +125,7 @@ class Eyes(Opaque, frozen=True, kw_only=True):
             InvalidManifest: If the desired state makes no sense.
         """
         manifests = self.compiler.read_manifests(commit, self.infra)
-        known = load_settlement(self.settlement, self._compute_version())
+        known = load_plan_cache(self.plan_cache, self._compute_version())
         cut_off = tuple(journalled)
         if begin is None and not cut_off:
             sight = self._look_at_changes(commit, manifests, records, known)
@@ -158,8 +158,8 @@ class Eyes(Opaque, frozen=True, kw_only=True):
             return recorded
         return replace(
             recorded,
-            origins=self.neighbours.find_origins(desired.commit, coming),
-            handovers=self.neighbours.find_handovers(desired.commit, going),
+            origins=self.cross_infra.find_origins(desired.commit, coming),
+            cross_infra_moves=self.cross_infra.find_handovers(desired.commit, going),
         )
 
     def _observe(self, desired: DesiredState, recorded: RecordedState) -> tuple[LiveState, Plan]:
@@ -186,7 +186,7 @@ class Eyes(Opaque, frozen=True, kw_only=True):
         records: Records,
         begin: Begin | None,
         journalled: Iterable[Record],
-    ) -> Sight:
+    ) -> PlanningState:
         files = {path: tuple(each.read()) for path, each in manifests.items()}
         resources = [resource for found in files.values() for resource in found]
         every = records.read_all()
@@ -195,7 +195,7 @@ class Eyes(Opaque, frozen=True, kw_only=True):
         desired = self._compute_desired(commit, resources)
         recorded = self.meet(desired, recorded)
         live, plan = self._observe(desired, recorded)
-        sight = Sight(
+        sight = PlanningState(
             plan=plan,
             desired=desired,
             recorded=recorded,
@@ -204,7 +204,7 @@ class Eyes(Opaque, frozen=True, kw_only=True):
             recorded_count=len(every),
         )
         if begin is None and not unfinished:
-            base = Settlement(
+            base = PlanCache(
                 version=self._compute_version(),
                 records=records.id,
                 recorded=len(every),
@@ -212,16 +212,16 @@ class Eyes(Opaque, frozen=True, kw_only=True):
                     path: settle_file(manifests[path].blob, found) for path, found in files.items()
                 },
             )
-            settling = self._settle(base, {*desired.resources, *every}, resources)
-            settling.keep(recorded, plan)
-            return replace(sight, settling=settling)
+            cache_update = self._settle(base, {*desired.resources, *every}, resources)
+            cache_update.keep(recorded, plan)
+            return replace(sight, cache_update=cache_update)
         return sight
 
     def _settle(
-        self, base: Settlement, seen: Collection[ResourceId], resources: Iterable[Resource]
-    ) -> Settling:
-        return Settling(
-            base=base, seen=seen, resources=tuple(resources), kinds=self.kinds, path=self.settlement
+        self, base: PlanCache, seen: Collection[ResourceId], resources: Iterable[Resource]
+    ) -> CacheUpdate:
+        return CacheUpdate(
+            base=base, seen=seen, resources=tuple(resources), kinds=self.kinds, path=self.plan_cache
         )
 
     # Only what may have changed
@@ -231,8 +231,8 @@ class Eyes(Opaque, frozen=True, kw_only=True):
         commit: CommitId,
         manifests: Mapping[str, Manifest],
         records: Records,
-        known: Settlement,
-    ) -> Sight | None:
+        known: PlanCache,
+    ) -> PlanningState | None:
         """Look at what may have changed since *known*; None if only a whole look can tell."""
         if not known.settled:
             return None
@@ -275,7 +275,7 @@ class Eyes(Opaque, frozen=True, kw_only=True):
         scope: Mapping[ResourceId, Resource],
         touched: Iterable[ResourceId],
         records: Records,
-    ) -> Sight:
+    ) -> PlanningState:
         origins = (each.moved_from for each in scope.values() if each.moved_from)
         found = {name: records.get(name) for name in {*scope, *touched, *origins}}
         kept = {name: record for name, record in found.items() if record is not None}
@@ -284,7 +284,7 @@ class Eyes(Opaque, frozen=True, kw_only=True):
         desired = self._compute_desired(commit, scope.values())
         recorded = self.meet(desired, recorded)
         live, plan = self._observe(desired, recorded)
-        return Sight(
+        return PlanningState(
             plan=plan,
             desired=desired,
             recorded=recorded,
@@ -301,14 +301,14 @@ def _list_resources(manifests: Iterable[Manifest]) -> Iterator[Resource]:
 class _News(msgspec.Struct, frozen=True):
     """Which manifests are not those that were settled, and what is in them."""
 
-    files: dict[str, SettledFile]
+    files: dict[str, CachedFile]
     gone: set[ResourceId]
     found: dict[ResourceId, Resource]
     count: int
 
     @classmethod
-    def read(cls, manifests: Mapping[str, Manifest], known: Settlement) -> _News:
-        files: dict[str, SettledFile] = {}
+    def read(cls, manifests: Mapping[str, Manifest], known: PlanCache) -> _News:
+        files: dict[str, CachedFile] = {}
         found: dict[ResourceId, Resource] = {}
         gone: set[ResourceId] = set()
         count = 0
@@ -326,7 +326,7 @@ class _News(msgspec.Struct, frozen=True):
             gone.update(known.files[path].ids)
         return cls(files, gone, found, count)
 
-    def has_twins(self, known: Settlement) -> bool:
+    def has_twins(self, known: PlanCache) -> bool:
         """Tell whether anything is defined twice."""
         if self.count != len(self.found):
             return True
@@ -344,7 +344,7 @@ class _Scope:
     """Chooses the resources without which those that are touched cannot be planned."""
 
     manifests: Mapping[str, Manifest]
-    known: Settlement
+    known: PlanCache
     news: _News
     _paths: dict[ResourceId, str] = field(default_factory=dict)
     _read: dict[ResourceId, Resource] = field(default_factory=dict)

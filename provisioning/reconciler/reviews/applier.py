@@ -15,7 +15,7 @@ from provisioning.core.reviews.findings import InfraReview, PullReview
 from provisioning.core.reviews.forge import Forge, State
 from provisioning.gitstore.repository.merge import Merge
 from provisioning.reconciler.cycle import Reconciler
-from provisioning.reconciler.planning.plan_result import Conclusion, Report, Request
+from provisioning.reconciler.planning.plan_result import Conclusion, Report, RunRequest
 
 GOOD = frozenset({Conclusion.APPLIED, Conclusion.UNCHANGED})
 
@@ -53,7 +53,7 @@ class Applier(msgspec.Struct, frozen=True, kw_only=True):
             return [self._put_back(review.drift, number)]
         if review.pull.merged:
             commit = self.read_base()
-            request = Request(commit=commit, reason=f"pull request #{number}")
+            request = RunRequest(commit=commit, reason=f"pull request #{number}")
             return [self.build_reconciler(each, commit).reconcile(request) for each in infras]
         if not review.applies_first:
             raise Blocked(
@@ -66,7 +66,7 @@ class Applier(msgspec.Struct, frozen=True, kw_only=True):
     def _put_back(self, drift: DriftPlace, number: int) -> Report:
         """Apply what the branch asks for to the one resource; nothing of the pull request is."""
         commit = self.read_base()
-        request = Request(
+        request = RunRequest(
             commit=commit,
             reason=f"drift, pull request #{number}",
             targets=(drift.id,),
@@ -103,7 +103,7 @@ class Applier(msgspec.Struct, frozen=True, kw_only=True):
             raise Blocked(f"#{pull.number} conflicts with its base", hint="rebase it")
         reports = [
             self.build_early(each.infra, merge.commit).reconcile(
-                Request(
+                RunRequest(
                     commit=merge.commit,
                     base=base,
                     reason=f"pull request #{pull.number}",

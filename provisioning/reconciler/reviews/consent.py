@@ -9,7 +9,7 @@ import msgspec
 
 from provisioning.core.model.ids import CommitId
 from provisioning.core.model.records import Result, Run
-from provisioning.core.policy.approvals import Reviewed, compute_reviewed
+from provisioning.core.policy.approvals import ReviewedEffects, compute_reviewed
 from provisioning.core.policy.review_records import ReviewRecord
 from provisioning.core.reviews.forge import Forge, PullRequest
 from provisioning.core.statelog.transitions import LogView
@@ -20,7 +20,7 @@ REMEMBERED = 100
 """Entries of a state log in which the last run that succeeded is looked for."""
 
 
-class History(Protocol):
+class ReviewHistory(Protocol):
     """Knows the commits of the workspace."""
 
     def has_object(self, name: str) -> bool:
@@ -43,11 +43,13 @@ class Consent(msgspec.Struct, frozen=True, kw_only=True):
 
     forge: Forge
     reviews: ReviewLog
-    history: History
+    history: ReviewHistory
     branch: str
     is_required: bool
 
-    def read_reviewed(self, log: StateLog, view: LogView, commit: CommitId) -> Reviewed | None:
+    def read_reviewed(
+        self, log: StateLog, view: LogView, commit: CommitId
+    ) -> ReviewedEffects | None:
         """Return what was read of the way from the commit applied last to *commit*.
 
         None means that nothing of it came by a pull request, and need not.

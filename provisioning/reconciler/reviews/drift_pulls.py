@@ -29,13 +29,13 @@ from provisioning.core.reviews.forge import Forge, PullRequest
 from provisioning.gitstore.branches.drift_branches import DriftBranch, DriftBranches
 from provisioning.gitstore.repository.repository import Repository
 from provisioning.reconciler.execution.lease import render_time
-from provisioning.reconciler.planning.plan_result import Prospect
+from provisioning.reconciler.planning.plan_result import PlanResult
 
 ATTEMPTS = 5
 """How often it is begun anew because somebody else did the same."""
 
 
-class Found(msgspec.Struct, frozen=True, kw_only=True):
+class FoundDrifts(msgspec.Struct, frozen=True, kw_only=True):
     """What a look at an infra found: its drifts, and what can still have one."""
 
     infra: str
@@ -71,7 +71,7 @@ class Drifter(msgspec.Struct, frozen=True, kw_only=True):
     branch: str
     list_infras: Callable[[CommitId], list[str]]
     compile: Callable[[CommitId, str], Sequence[Resource]]
-    look: Callable[[str, CommitId], Prospect]
+    look: Callable[[str, CommitId], PlanResult]
     expose: Callable[[str, bytes], Iterable[Exposure]]
     redact: Callable[[str], str]
 
@@ -84,7 +84,7 @@ class Drifter(msgspec.Struct, frozen=True, kw_only=True):
         commit, problems = self._fetch(), []
         known = self.list_infras(commit)
         gone = {each.infra for each in self.branches.list_places()} - {*known}
-        found = [Found(infra=each, commit=commit, resources={}) for each in sorted(gone)]
+        found = [FoundDrifts(infra=each, commit=commit, resources={}) for each in sorted(gone)]
         for infra in known:
             try:
                 if self._can_drift(infra, commit):
@@ -98,7 +98,7 @@ class Drifter(msgspec.Struct, frozen=True, kw_only=True):
         """Look at *infra* anew, and keep what it needs."""
         self.keep([build_found(self.look(infra, self._fetch()))])
 
-    def keep(self, found: Sequence[Found]) -> None:
+    def keep(self, found: Sequence[FoundDrifts]) -> None:
         """Let the open pull requests be those that *found* asks for.
 
         Raises:
@@ -125,7 +125,7 @@ class Drifter(msgspec.Struct, frozen=True, kw_only=True):
         resources = () if has_branch else self.compile(commit, infra)
         return has_branch or any(each.lifecycle.drift is DriftPolicy.PR for each in resources)
 
-    def _keep(self, found: Sequence[Found]) -> None:
+    def _keep(self, found: Sequence[FoundDrifts]) -> None:
         there = self.branches.list_places()
         if not there and not any(each.drifted for each in found):
             return
@@ -147,7 +147,7 @@ class Drifter(msgspec.Struct, frozen=True, kw_only=True):
     # One that is wanted
 
     def _keep_open(
-        self, place: DriftPlace, found: Found, drifted: Drifted, pull: PullRequest | None
+        self, place: DriftPlace, found: FoundDrifts, drifted: Drifted, pull: PullRequest | None
     ) -> None:
         since, accepting = self._keep_branch(place, found, drifted)
         body = self.redact(render_body(place, drifted, since, accepting))
@@ -157,7 +157,7 @@ class Drifter(msgspec.Struct, frozen=True, kw_only=True):
             self.forge.update_pull(pull.number, body)
 
     def _keep_branch(
-        self, place: DriftPlace, found: Found, drifted: Drifted
+        self, place: DriftPlace, found: FoundDrifts, drifted: Drifted
     ) -> tuple[str, Accepting]:
         """Let the branch hold what accepts the drift; return since when that is seen, and how."""
         old = self.branches.read(place)
@@ -177,7 +177,7 @@ class Drifter(msgspec.Struct, frozen=True, kw_only=True):
                 self.branches.write(place, new, old.head if old else None)
         return since, Accepting.EDITED if files else Accepting.EMPTY
 
-    def _edit(self, found: Found, drifted: Drifted) -> dict[str, bytes]:
+    def _edit(self, found: FoundDrifts, drifted: Drifted) -> dict[str, bytes]:
         """Return the edited manifest by its path; nothing where it cannot be, or tells a secret."""
         resource = found.resources[drifted.id]
         path = resource.source.file
@@ -225,15 +225,15 @@ class Drifter(msgspec.Struct, frozen=True, kw_only=True):
             self.branches.delete(place, old.head)
 
 
-def build_found(prospect: Prospect) -> Found:
+def build_found(plan_result: PlanResult) -> FoundDrifts:
     """Return what a look at a whole infra found; a narrowed plan would hide drifts."""
-    plan = prospect.plan
-    return Found(
+    plan = plan_result.plan
+    return FoundDrifts(
         infra=plan.infra,
         commit=plan.commit,
         drifted=tuple(each for each in plan.drifted if each.policy is DriftPolicy.PR),
         blocked=frozenset(each.id for each in plan.blocked),
-        resources=prospect.desired.resources,
+        resources=plan_result.desired.resources,
     )
 
 

@@ -22,13 +22,13 @@ from provisioning.core.reviews.renames import find_renamed
 from provisioning.core.reviews.touched_infras import find_touched
 from provisioning.core.statelog.transitions import LogView
 from provisioning.gitstore.branches.review_log import ReviewLog
-from provisioning.reconciler.planning.plan_result import Prospect
+from provisioning.reconciler.planning.plan_result import PlanResult
 
 if TYPE_CHECKING:
     from provisioning.gitstore.objects.commits import FileChange
     from provisioning.gitstore.repository.repository import Repository
 
-Look = Callable[[str, CommitId], Prospect]
+Look = Callable[[str, CommitId], PlanResult]
 """Plans an infra at a commit, on top of the state log as it was fetched."""
 
 
@@ -136,10 +136,10 @@ class Inspector(msgspec.Struct, frozen=True, kw_only=True):
 
     def _review_planned(self, infra: str, _: CommitId, merge: CommitId) -> InfraReview:
         try:
-            prospect = self.look(infra, merge)
+            plan_result = self.look(infra, merge)
         except ProvisioningError as exc:
             return InfraReview(infra=infra, error=exc)
-        return InfraReview(infra=infra, plan=prospect.plan, verdicts=prospect.verdicts)
+        return InfraReview(infra=infra, plan=plan_result.plan, violations=plan_result.violations)
 
     def _review_static(self, infra: str, base: CommitId, merge: CommitId) -> InfraReview:
         try:
@@ -197,15 +197,15 @@ class Inspector(msgspec.Struct, frozen=True, kw_only=True):
         if run is not None and run.result is Result.DONE:
             return InfraReview(infra=infra, run=run)
         try:
-            prospect = self.look_after(infra, main)
+            plan_result = self.look_after(infra, main)
         except ProvisioningError as exc:
             return InfraReview(infra=infra, error=exc)
-        plan, reviewed = prospect.plan, prospect.reviewed
+        plan, reviewed = plan_result.plan, plan_result.reviewed
         strays = find_strays(plan, reviewed) if reviewed else ()
-        if run is not None and not strays and prospect.has_work:
+        if run is not None and not strays and plan_result.has_work:
             return InfraReview(infra=infra, run=run)
-        verdicts = prospect.verdicts
-        return InfraReview(infra=infra, plan=plan, verdicts=verdicts, strays=strays)
+        violations = plan_result.violations
+        return InfraReview(infra=infra, plan=plan, violations=violations, strays=strays)
 
     def _holds(self, run: Run, pull: PullRequest) -> bool:
         """Tell whether what *pull* brought is in the commit that *run* applied."""

@@ -15,14 +15,14 @@ from provisioning.core.model.ids import CommitId
 from provisioning.core.plan.plan import Risk
 from provisioning.core.policy.review_records import (
     PLANS,
+    PendingApproval,
     ReviewRecord,
-    Waiting,
     build_reviewed_plan,
     get_review_ref,
 )
 from provisioning.core.reviews.comment import MARKER, render_comment, render_whole_plan
 from provisioning.core.reviews.findings import CONTEXT, PullReview
-from provisioning.core.reviews.forge import Comment, Forge, State, Status
+from provisioning.core.reviews.forge import CommitStatus, Forge, PullComment, State
 from provisioning.gitstore.branches.review_log import ReviewLog
 
 WAITING, DESTRUCTIVE = "provisioning/waiting", "provisioning/destructive"
@@ -71,10 +71,10 @@ class Publisher(msgspec.Struct, frozen=True, kw_only=True):
             self.reviews.append(new, texts, f"{subject}: {review.headline}")
         return new
 
-    def _is_ours(self, comment: Comment) -> bool:
+    def _is_ours(self, comment: PullComment) -> bool:
         return comment.body.startswith(MARKER) and comment.author == self.forge.read_login()
 
-    def _write_comment(self, review: PullReview, own: Sequence[Comment]) -> str:
+    def _write_comment(self, review: PullReview, own: Sequence[PullComment]) -> str:
         """Write the one comment; what a race left beside it goes."""
         body = self.redact(render_comment(review, self._build_finder(review)))
         if not own:
@@ -96,7 +96,7 @@ class Publisher(msgspec.Struct, frozen=True, kw_only=True):
         there = self.forge.list_statuses(commit)
         for context in there.keys() - wanted.keys():
             if context.startswith(f"{CONTEXT}/"):
-                wanted[context] = Status(
+                wanted[context] = CommitStatus(
                     context=context,
                     state=State.SUCCESS,
                     description="not touched any more",
@@ -127,7 +127,7 @@ def build_record(review: PullReview, old: ReviewRecord | None, last: int) -> Rev
     record = old or ReviewRecord(pull=pull.number, head=pull.head)
     if pull.merged or not pull.is_open:
         waiting = tuple(
-            Waiting(infra=each.infra, digest=each.plan.digest, after=last)
+            PendingApproval(infra=each.infra, digest=each.plan.digest, after=last)
             for each in review.infras
             if each.strays and each.plan
         )

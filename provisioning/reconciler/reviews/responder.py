@@ -19,9 +19,9 @@ from provisioning.core.reviews.commands import (
 )
 from provisioning.core.reviews.comment import MARKER
 from provisioning.core.reviews.findings import PullReview
-from provisioning.core.reviews.forge import Comment, Forge, Permission, PullRequest
+from provisioning.core.reviews.forge import Forge, Permission, PullComment, PullRequest
 from provisioning.core.reviews.markdown import render_block, render_code
-from provisioning.core.reviews.permissions import CALLED, Speakers, find_refusal
+from provisioning.core.reviews.permissions import CALLED, Permissions, find_refusal
 from provisioning.gitstore.branches.review_log import ReviewLog
 from provisioning.reconciler.planning.plan_result import Report
 from provisioning.reconciler.reviews.applier import GOOD
@@ -38,7 +38,7 @@ class Said(msgspec.Struct, frozen=True):
     comment: int
 
 
-class Answer(msgspec.Struct, frozen=True):
+class CommandReply(msgspec.Struct, frozen=True):
     """What became of a command, and what is remembered from now on."""
 
     text: str
@@ -55,7 +55,7 @@ class Responder(msgspec.Struct, frozen=True, kw_only=True):
         apply: Applies infras of a pull request.
         hold: Holds an infra for somebody.
         release: Releases somebody's hold of an infra.
-        speakers: Who may say what.
+        permissions: Who may say what.
         redact: Removes secrets from texts.
     """
 
@@ -65,7 +65,7 @@ class Responder(msgspec.Struct, frozen=True, kw_only=True):
     apply: Callable[[PullReview, ReviewRecord | None, Sequence[str]], list[Report]]
     hold: Callable[[str, str, int], str]
     release: Callable[[str, str], str]
-    speakers: Mapping[Verb, Speakers]
+    permissions: Mapping[Verb, Permissions]
     redact: Callable[[str], str]
 
     def respond(
@@ -103,7 +103,7 @@ class Responder(msgspec.Struct, frozen=True, kw_only=True):
 
     def _list_spoken(
         self, pull: int, record: ReviewRecord | None
-    ) -> Iterator[tuple[Comment, tuple[Command | Misread, ...]]]:
+    ) -> Iterator[tuple[PullComment, tuple[Command | Misread, ...]]]:
         """Yield what was said since the last time, with the commands in it."""
         since = record.answered if record else 0
         for comment in self.forge.list_comments(pull):
@@ -112,7 +112,7 @@ class Responder(msgspec.Struct, frozen=True, kw_only=True):
             if commands:
                 yield comment, commands
 
-    def _is_ours(self, comment: Comment) -> bool:
+    def _is_ours(self, comment: PullComment) -> bool:
         return comment.body.startswith((MARKER, ANSWER))
 
     def _answer(
@@ -120,21 +120,21 @@ class Responder(msgspec.Struct, frozen=True, kw_only=True):
         pull: PullRequest,
         review: PullReview,
         record: ReviewRecord,
-        comment: Comment,
+        comment: PullComment,
         command: Command | Misread,
-    ) -> Answer:
+    ) -> CommandReply:
         if isinstance(command, Misread):
-            return Answer(f"❌ {command.reason}", record)
+            return CommandReply(f"❌ {command.reason}", record)
         if command.verb is Verb.HELP:
-            return Answer(render_help(self.speakers), record)
+            return CommandReply(render_help(self.permissions), record)
         said = Said(command, comment.author, comment.id)
         if refusal := self._refuse(pull, review, said):
-            return Answer(f"❌ {refusal}", record)
+            return CommandReply(f"❌ {refusal}", record)
         try:
             return self._do(pull, review, record, said)
         except ProvisioningError as exc:
             hint = f"\n\n{render_block(exc.hint)}" if exc.hint else ""
-            return Answer(f"❌ {exc.code}\n\n{render_block(str(exc))}{hint}", record)
+            return CommandReply(f"❌ {exc.code}\n\n{render_block(str(exc))}{hint}", record)
 
     def _refuse(self, pull: PullRequest, review: PullReview, said: Said) -> str:
         """Say why *said* may not be done; "" if it may."""
@@ -146,12 +146,12 @@ class Responder(msgspec.Struct, frozen=True, kw_only=True):
         if said.command.infra is not None and said.command.infra not in known:
             names = ", ".join(render_code(each) for each in sorted(known)) or "none"
             return f"this pull request touches no such infra; it touches: {names}"
-        speakers = self.speakers[said.command.verb]
-        if review.drift and speakers is not Speakers.NOBODY:
-            speakers = Speakers.WRITERS  # it is about what Git asks for, which had its yes
+        permissions = self.permissions[said.command.verb]
+        if review.drift and permissions is not Permissions.NOBODY:
+            permissions = Permissions.WRITERS  # it is about what Git asks for, which had its yes
         return find_refusal(
             said.command.verb,
-            speakers,
+            permissions,
             by=said.by,
             author=pull.author,
             owners=find_owners(self.rules(), _list_paths(review, said.command.infra)),
@@ -159,7 +159,7 @@ class Responder(msgspec.Struct, frozen=True, kw_only=True):
 
     def _do(
         self, pull: PullRequest, review: PullReview, record: ReviewRecord, said: Said
-    ) -> Answer:
+    ) -> CommandReply:
         infra = said.command.infra
         names = [infra] if infra else review.names
         match said.command.verb:
@@ -168,50 +168,52 @@ class Responder(msgspec.Struct, frozen=True, kw_only=True):
             case Verb.APPROVE:
                 return self._approve(pull, record, said, names)
             case Verb.APPLY:
-                return Answer(_describe(self.apply(review, record, names)), record)
+                return CommandReply(_describe(self.apply(review, record, names)), record)
             case Verb.HOLD:
                 texts = [self.hold(name, said.by, pull.number) for name in names]
             case _:
                 texts = [self.release(name, said.by) for name in names]
-        return Answer("\n".join(texts) or "no infra is touched", record)
+        return CommandReply("\n".join(texts) or "no infra is touched", record)
 
     def _plan(
         self, pull: PullRequest, review: PullReview, record: ReviewRecord, said: Said
-    ) -> Answer:
+    ) -> CommandReply:
         if review.is_trusted:
-            return Answer("✅ planned again, see above", record)
+            return CommandReply("✅ planned again, see above", record)
         before = [each for each in self.forge.list_pushes(pull.number) if each.id < said.comment]
         if not before or before[-1].head != pull.head:
-            return Answer("❌ a newer commit has come: look at it, and say it again", record)
+            return CommandReply("❌ a newer commit has come: look at it, and say it again", record)
         text = f"✅ {render_code(pull.head[:10])} is planned in full, and no other commit"
-        return Answer(text, msgspec.structs.replace(record, lifted=pull.head))
+        return CommandReply(text, msgspec.structs.replace(record, lifted=pull.head))
 
     def _approve(
         self, pull: PullRequest, record: ReviewRecord, said: Said, names: Collection[str]
-    ) -> Answer:
+    ) -> CommandReply:
         if not pull.merged:
-            return Answer("❌ approve the pull request itself, by a review", record)
+            return CommandReply("❌ approve the pull request itself, by a review", record)
         shown = [each for each in record.waiting if each.infra in names]
         if not shown:
-            return Answer("❌ nothing waits for a yes", record)
+            return CommandReply("❌ nothing waits for a yes", record)
         stale = [each.infra for each in shown if each.after > said.comment]
         if stale:
-            return Answer("❌ the plan has changed since: look at it, and say it again", record)
+            return CommandReply(
+                "❌ the plan has changed since: look at it, and say it again", record
+            )
         approvals = [
             Approval(infra=each.infra, digest=each.digest, by=said.by, comment=said.comment)
             for each in shown
         ]
         new = msgspec.structs.replace(record, approvals=(*record.approvals, *approvals))
         done = ", ".join(render_code(each.infra) for each in shown)
-        return Answer(f"✅ {done}: exactly the plan that is shown may be applied", new)
+        return CommandReply(f"✅ {done}: exactly the plan that is shown may be applied", new)
 
 
 def _describe(reports: Sequence[Report]) -> str:
     lines = [
-        f"{'✅' if each.conclusion in GOOD else '❌'} {render_code(each.prospect.plan.infra)}: "
+        f"{'✅' if each.conclusion in GOOD else '❌'} {render_code(each.plan_result.plan.infra)}: "
         + str(each.conclusion)
         + (f" in run {each.run.number}" if each.run else "")
-        + "".join(f", stopped by {verdict.code}" for verdict in each.prospect.verdicts)
+        + "".join(f", stopped by {violation.code}" for violation in each.plan_result.violations)
         for each in reports
     ]
     return "\n".join(lines) or "no infra is touched"
@@ -224,17 +226,17 @@ def _list_paths(review: PullReview, infra: str | None) -> list[str]:
     return sorted({change.source.file for plan in plans for change in plan.changes})
 
 
-def _join(comment: Comment, texts: Sequence[str]) -> str:
+def _join(comment: PullComment, texts: Sequence[str]) -> str:
     lines = [line for line in comment.body.splitlines() if line.strip().lower().startswith(WORD)]
     quoted = "\n".join(f"> {render_code(line[:100])}" for line in lines[: len(texts)])
     return "\n\n".join([ANSWER, f"{quoted}", *texts])
 
 
-def render_help(speakers: Mapping[Verb, Speakers]) -> str:
+def render_help(permissions: Mapping[Verb, Permissions]) -> str:
     """Return the list of what can be said, and by whom."""
     rows = [
         f"| `{WORD} {verb}` | {MEANINGS[verb]} | {CALLED[each]} |"
-        for verb, each in speakers.items()
+        for verb, each in permissions.items()
     ]
     return "\n".join(
         [

@@ -14,7 +14,14 @@ from msgspec.structs import replace
 from provisioning.core.expressions.references import expand_spec
 from provisioning.core.model.ids import Mark, ResourceId, RunId, build_resource_id
 from provisioning.core.model.kinds import Kind
-from provisioning.core.model.providers import Absent, Call, Observation, Present, Provider, Target
+from provisioning.core.model.providers import (
+    Absent,
+    Call,
+    Observation,
+    ObservationTarget,
+    Present,
+    Provider,
+)
 from provisioning.core.model.values import Tree, is_equal
 from provisioning.core.plan.diff import compute_diff
 
@@ -128,10 +135,10 @@ class Trial:
             raise AssertionError(f"{self.case.id} is to be seen; got {seen}")  # noqa: TRY004 - the provider is wrong, not a type
         return seen
 
-    def build_target(self, spec: Mapping[str, Tree] | None = None) -> Target:
+    def build_target(self, spec: Mapping[str, Tree] | None = None) -> ObservationTarget:
         """Build what the engine asks for before the first apply."""
         attributes = expand(self.case.kind, self.case.spec if spec is None else spec)
-        return Target(id=self.case.id, kind=self.case.kind.name, attributes=attributes)
+        return ObservationTarget(id=self.case.id, kind=self.case.kind.name, attributes=attributes)
 
     def clear(self) -> None:
         """Delete what the trial made, as far as it is still there and still its own."""
@@ -141,7 +148,7 @@ class Trial:
                 self.provider.delete(self.build_call({}, seen))
 
     def _observe(self, attributes: Mapping[str, Tree]) -> Observation:
-        target = Target(id=self.case.id, kind=self.case.kind.name, attributes=attributes)
+        target = ObservationTarget(id=self.case.id, kind=self.case.kind.name, attributes=attributes)
         return self.provider.observe(self.owner, [target]).answers[0]
 
 

@@ -7,7 +7,14 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from provisioning.core.model.providers import Absent, Present, Probes, Ready, Unreadable, Waiting
+from provisioning.core.model.providers import (
+    Absent,
+    Present,
+    ProbeReady,
+    Probes,
+    ProbeWaiting,
+    Unreadable,
+)
 from provisioning.testing.suites.cases import OTHER_OWNER, OWNER, Case, expect, expect_absent
 from provisioning.testing.suites.stage import Stage
 
@@ -77,7 +84,7 @@ class LookingTruths(Stage):
         expect(not asked.strays, "what was asked for is no stray", asked.strays)
 
     def test_probe_tells_when_it_serves(self, tmp_path: Path, case: Case) -> None:
-        """29. A probe looks once, says what it waits for, and in its time-out becomes `Ready`."""
+        """29. A probe looks once, says what it waits for, and in its time-out becomes `ProbeReady`."""
         trial = self.start(tmp_path, case)
         provider = trial.provider
         trial.create()
@@ -91,10 +98,10 @@ class LookingTruths(Stage):
         expect(trial.look().attributes == attributes, "probing changes nothing")
 
 
-def _wait_until_ready(probe: Callable[[], Ready | Waiting], timeout: float) -> None:
+def _wait_until_ready(probe: Callable[[], ProbeReady | ProbeWaiting], timeout: float) -> None:
     deadline = time.monotonic() + timeout
-    while isinstance(answer := probe(), Waiting):
+    while isinstance(answer := probe(), ProbeWaiting):
         expect(answer.reason, "a probe says what it waits for")
         expect(time.monotonic() < deadline, f"it is ready within {timeout} s", answer.reason)
         threading.Event().wait(POLL_SECONDS)
-    expect(isinstance(answer, Ready), "a probe answers Ready or Waiting", answer)
+    expect(isinstance(answer, ProbeReady), "a probe answers Ready or Waiting", answer)

@@ -64,7 +64,7 @@ def load_documents(text: str) -> list[Branch]:
         SopsError: If a number has more than 64 bits.
     """
     try:
-        return _Reader(text).read()
+        return _YamlReader(text).read()
     except yaml.MarkedYAMLError as exc:
         mark = exc.problem_mark or exc.context_mark
         where = f"line {mark.line + 1}: " if mark else ""
@@ -77,7 +77,7 @@ def load_documents(text: str) -> list[Branch]:
         ) from exc
 
 
-class _Reader:
+class _YamlReader:
     def __init__(self, text: str) -> None:
         self._text = text
         self._has_notes = "#" in text

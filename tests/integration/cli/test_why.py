@@ -179,32 +179,32 @@ def keep_password(shop, password):
     shop.run("sops", "-e", "-i", "secrets/db.enc.json")
 
 
-def tell_used(usages):
+def tell_used(secret_usage):
     return {
         each["what"]: {read["secret"]: read["through"] for read in each["reads"]}
-        for each in usages["used"]
+        for each in secret_usage["used"]
     }
 
 
 def test_of_a_secret_it_tells_where_it_is_kept_and_who_uses_it(safe):
     """A field that names it, and one that reads a map of settings in which one leads to it."""
-    usages = ask(safe, "secrets.db.password")
-    (kept,) = usages["kept"]
+    secret_usage = ask(safe, "secrets.db.password")
+    (kept,) = secret_usage["kept"]
     assert (kept["file"], kept["key"], kept["there"]) == ("secrets/db.enc.json", "password", True)
     assert kept["by"]["author"] == "Ana"
     way = ["config.values.db.url", "config.values.login"]
-    assert tell_used(usages) == {
+    assert tell_used(secret_usage) == {
         "web File/conf .spec.content": {"secrets.db.password": []},
         "web File/far .spec.vars.all[0]": {"secrets.db.password": way},
     }
-    conf, far = usages["used"]
+    conf, far = secret_usage["used"]
     assert (str_source(conf), str_source(far)) == (
         "infra/web/example.yaml:6",
         "infra/web/example.yaml:12",
     )
     assert conf["applied"]["run"].startswith("1-")
     lines = (safe.folder / "config/provisioning.yaml").read_text().splitlines()
-    assert [(each["what"], str_source(each)) for each in usages["settings"]] == [
+    assert [(each["what"], str_source(each)) for each in secret_usage["settings"]] == [
         ("config.values.login", f"config/provisioning.yaml:{len(lines)}")
     ]
 
@@ -217,9 +217,9 @@ def test_a_whole_file_of_secrets_is_asked_for_at_once(safe):
 
 def test_a_token_that_was_replaced_is_found_in_use(safe):
     """Its fingerprint is told, and who still reads the previous one."""
-    usages = ask(safe, "secrets.deploy")
-    assert usages["kept"][0]["fingerprint"].startswith("token:")
-    assert tell_used(usages) == {
+    secret_usage = ask(safe, "secrets.deploy")
+    assert secret_usage["kept"][0]["fingerprint"].startswith("token:")
+    assert tell_used(secret_usage) == {
         "web File/deploy .spec.content": {"secrets.deploy.previous.value": []}
     }
     assert ask(safe, "secrets.deploy.value")["used"] == []
@@ -240,9 +240,9 @@ def test_each_user_tells_the_run_that_gave_it_the_newest_value(safe):
     safe.commit()
     assert [each["newer"] for each in ask(safe, "secrets.db.password")["used"]] == [True, True]
     safe.run("apply", "--yes")
-    usages = ask(safe, "secrets.db.password")
-    assert [each["applied"]["run"][:2] for each in usages["used"]] == ["2-", "2-"]
-    assert not any(each["newer"] for each in usages["used"])
+    secret_usage = ask(safe, "secrets.db.password")
+    assert [each["applied"]["run"][:2] for each in secret_usage["used"]] == ["2-", "2-"]
+    assert not any(each["newer"] for each in secret_usage["used"])
     assert ask(safe, "secrets.deploy")["used"][0]["applied"]["run"].startswith("1-")
 
 
@@ -252,12 +252,12 @@ def test_an_infra_s_own_file_comes_first(safe):
     (safe.folder / "secrets/db.enc.json").rename(safe.folder / "infra/app/db.enc.json")
     keep_password(safe, PASSWORD)
     safe.commit(USERS.split("---\n", 1)[0], "infra/app/app.yaml")
-    usages = ask(safe, "secrets.db.password")
-    assert [each["file"] for each in usages["kept"]] == [
+    secret_usage = ask(safe, "secrets.db.password")
+    assert [each["file"] for each in secret_usage["kept"]] == [
         "infra/app/db.enc.json",
         "secrets/db.enc.json",
     ]
-    assert [(each["infra"], each["file"]) for each in usages["used"]][:2] == [
+    assert [(each["infra"], each["file"]) for each in secret_usage["used"]][:2] == [
         ("app", "infra/app/db.enc.json"),
         ("web", "secrets/db.enc.json"),
     ]

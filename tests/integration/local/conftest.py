@@ -12,7 +12,7 @@ import pytest
 
 from provisioning.core.expressions.references import expand_spec
 from provisioning.core.model.ids import Mark, ResourceId, RunId
-from provisioning.core.model.providers import Absent, Call, Present, Target
+from provisioning.core.model.providers import Absent, Call, ObservationTarget, Present
 from provisioning.providers.local import LocalProvider
 from provisioning.providers.local.kinds import KINDS
 from provisioning.providers.local.processes.procfs import find_group, find_members
@@ -65,7 +65,7 @@ class Bench:
 
     def observe(self, name: str, place: dict | None = None) -> Any:
         kind = name.partition("/")[0]
-        target = Target(id=ResourceId(name), kind=kind, attributes=place or {})
+        target = ObservationTarget(id=ResourceId(name), kind=kind, attributes=place or {})
         return self.provider.observe(self.infra, [target]).answers[0]
 
     def look(self, name: str, place: dict | None = None) -> Present:

@@ -6,7 +6,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 
 from provisioning.core.model.errors import ProviderError
-from provisioning.core.model.providers import Ready, Waiting
+from provisioning.core.model.providers import ProbeReady, ProbeWaiting
 from provisioning.providers.local.processes import probes
 
 P = "Process/web"
@@ -49,41 +49,46 @@ def test_port(probe, bench):
     """A port that answers is ready; one that does not is waited for, by its number."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-        assert probe({"tcp": port}) == Ready()
+        assert probe({"tcp": port}) == ProbeReady()
     attributes = bench.look(P).attributes
-    assert bench.provider.probe("Process", attributes) == Waiting(
+    assert bench.provider.probe("Process", attributes) == ProbeWaiting(
         f"port {port}: connection refused"
     )
 
 
 @pytest.mark.parametrize(
     ("path", "expected"),
-    [("/200", Ready()), ("/302?x=", Ready()), ("/404", "answers 404"), ("/500", "answers 500")],
+    [
+        ("/200", ProbeReady()),
+        ("/302?x=", ProbeReady()),
+        ("/404", "answers 404"),
+        ("/500", "answers 500"),
+    ],
 )
 def test_page(probe, page, path, expected):
     """A page is ready with 2xx or 3xx, which is not followed."""
     got = probe({"http": page + path})
-    assert got == expected if isinstance(expected, Ready) else expected in got.reason
+    assert got == expected if isinstance(expected, ProbeReady) else expected in got.reason
 
 
 def test_page_not_served(probe):
     """A server that is not there yet is waited for."""
-    assert isinstance(probe({"http": "http://127.0.0.1:1/"}), Waiting)
+    assert isinstance(probe({"http": "http://127.0.0.1:1/"}), ProbeWaiting)
 
 
 def test_page_ignores_proxies(probe, page, monkeypatch):
     """A proxy of ours has nothing to do with a server on this machine."""
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
-    assert probe({"http": f"{page}/200"}) == Ready()
+    assert probe({"http": f"{page}/200"}) == ProbeReady()
 
 
 def test_command(probe, bench):
     """A command is ready when it exits with 0; it runs where and as the process does."""
     bench.root.mkdir()
     script = 'test "$A" = 1 && test "$PWD" = ' + str(bench.root)
-    assert probe({"exec": ["sh", "-c", script]}, env={"A": "1"}) == Ready()
+    assert probe({"exec": ["sh", "-c", script]}, env={"A": "1"}) == ProbeReady()
     bench.delete(P)
-    assert probe({"exec": ["sh", "-c", "exit 4"]}) == Waiting("sh ends with 4")
+    assert probe({"exec": ["sh", "-c", "exit 4"]}) == ProbeWaiting("sh ends with 4")
 
 
 def test_slow_command(probe, monkeypatch):
@@ -95,7 +100,7 @@ def test_slow_command(probe, monkeypatch):
 def test_command_bears_no_mark(probe):
     """What probes a process is not a part of it."""
     script = 'test -z "$PROVISIONING_MARK"'
-    assert probe({"exec": ["sh", "-c", script]}) == Ready()
+    assert probe({"exec": ["sh", "-c", script]}) == ProbeReady()
 
 
 def test_ended_never_becomes_ready(bench, wait_until):
@@ -115,8 +120,8 @@ def test_ended_well_is_ready(bench, wait_until):
     spec = {"command": ["true"], "restart": "never", "ready": {"tcp": 1}}
     attributes = bench.create(P, spec)
     wait_until(lambda: bench.look(P).attributes["exit_code"] == 0)
-    assert bench.provider.probe("Process", attributes) == Ready()
-    assert bench.provider.probe("Process", bench.look(P).attributes) == Ready()
+    assert bench.provider.probe("Process", attributes) == ProbeReady()
+    assert bench.provider.probe("Process", bench.look(P).attributes) == ProbeReady()
 
 
 def test_reused_pid_is_not_it(bench):
@@ -130,4 +135,4 @@ def test_others_are_ready_at_once(bench):
     """What is no process, or has no probe, is not probed."""
     assert bench.provider.get_probe_timeout("File", {}) == 0
     assert bench.provider.get_probe_timeout("Process", SLEEP) == 0
-    assert bench.provider.probe("File", {}) == Ready()
+    assert bench.provider.probe("File", {}) == ProbeReady()

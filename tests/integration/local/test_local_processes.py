@@ -10,7 +10,7 @@ from provisioning.core.model.errors import ProviderConflict, ProviderError
 from provisioning.core.model.providers import Absent
 from provisioning.providers.local.processes import notes
 from provisioning.providers.local.processes.launch import start
-from provisioning.providers.local.processes.notes import find_papers
+from provisioning.providers.local.processes.notes import find_process_files
 from provisioning.providers.local.processes.procfs import find_members, read_seen
 
 P = "Process/web"
@@ -140,8 +140,8 @@ def test_changed_probe_is_not_written_down(bench):
     assert "ready" not in bench.look(P).attributes
     bench.update(P, {**SLEEP, "timeout": 5})
     assert "ready" not in bench.look(P).attributes
-    papers = (bench.home / "services" / "state").iterdir()
-    assert not any("hunter2" in path.read_text() for path in papers)
+    process_files = (bench.home / "services" / "state").iterdir()
+    assert not any("hunter2" in path.read_text() for path in process_files)
 
 
 def test_lost_home_loses_little(bench):
@@ -193,7 +193,7 @@ def test_what_a_sleeper_starts_on_waking_is_cleared_away(bench):
     """P3: of two runs that started it the one with the higher token counts, the other's goes."""
     wanted = bench.create(P, SLEEP, run="7-abcdef")
     late = bench.call(P, SLEEP, run="6-fedcba")
-    stale = start(late, bench.root, find_papers(bench.home, late.mark.owner))
+    stale = start(late, bench.root, find_process_files(bench.home, late.mark.owner))
     seen = bench.look(P)
     assert (seen.attributes["pid"], seen.is_littered) == (wanted["pid"], True)
     assert bench.update(P, SLEEP, run="8-abcdef")["pid"] == wanted["pid"]
@@ -207,7 +207,7 @@ def test_a_delete_clears_away_both(bench):
     """Nothing of it is left, whoever started it."""
     bench.create(P, SLEEP, run="7-abcdef")
     late = bench.call(P, SLEEP, run="6-fedcba")
-    start(late, bench.root, find_papers(bench.home, late.mark.owner))
+    start(late, bench.root, find_process_files(bench.home, late.mark.owner))
     bench.delete(P)
     assert list_live(bench) == []
 
@@ -281,7 +281,7 @@ def test_delete_forgets_the_exit_code(bench, wait_until):
 def test_corrupt_note_is_as_none(bench):
     """A note that cannot be read changes nothing of what the world says."""
     bench.create(P, SLEEP)
-    notes.find_papers(bench.home, f"{bench.infra}/{P}").note.write_bytes(b"\x00")
+    notes.find_process_files(bench.home, f"{bench.infra}/{P}").note.write_bytes(b"\x00")
     assert bench.look(P).attributes["command"] == ["sleep", "600"]
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from provisioning.core.model.errors import ProviderError
-from provisioning.core.model.providers import Target, Watches
+from provisioning.core.model.providers import ObservationTarget, Watches
 from provisioning.providers.local.processes.procfs import read_seen
 from provisioning.providers.local.provider import LocalProvider
 
@@ -31,7 +31,7 @@ def watch(tmp_path, told):
 
 
 def file(path):
-    return Target(id=f"File/{path}", kind="File", attributes={"path": path})
+    return ObservationTarget(id=f"File/{path}", kind="File", attributes={"path": path})
 
 
 def hear(told):
@@ -234,9 +234,13 @@ def test_the_end_of_a_process_is_told(watch, told):
     try:
         seen = read_seen(child.pid)
         spec = {"pid": child.pid, "started": seen.started}
-        watch.follow("shop/web", [Target(id="Process/p", kind="Process", attributes=spec)])
+        watch.follow(
+            "shop/web", [ObservationTarget(id="Process/p", kind="Process", attributes=spec)]
+        )
         other = {"pid": os.getpid(), "started": 1}
-        watch.follow("shop/api", [Target(id="Process/p", kind="Process", attributes=other)])
+        watch.follow(
+            "shop/api", [ObservationTarget(id="Process/p", kind="Process", attributes=other)]
+        )
         assert is_silent(told)
         child.kill()
         assert hear(told) == "shop/web"

@@ -27,7 +27,7 @@ from provisioning.core.model.records import (
     Run,
 )
 from provisioning.core.model.values import Digest
-from provisioning.core.statelog.lock_expiry import Judgement, judge_lock
+from provisioning.core.statelog.lock_expiry import LockStatus, compute_lock_status
 from provisioning.core.statelog.transitions import LogView, build_run_id, next_token
 from provisioning.reconciler.execution.lease import Clocks, Lease, render_time
 from provisioning.reconciler.operations.lock import hold_lock, release_lock
@@ -123,14 +123,14 @@ class Actor:
             run=run,
         )
 
-    def judge(self, lock: Lock) -> Judgement:
+    def judge(self, lock: Lock) -> LockStatus:
         """Judge *lock* by how long this process has seen it unchanged."""
         known, since = self._seen
         now = self._machine.read_monotonic()
         if known != lock:
             self._seen = (lock, now)
             since = now
-        return judge_lock(lock, is_gone=False, seen_for=now - since)
+        return compute_lock_status(lock, is_gone=False, seen_for=now - since)
 
     def _affect(self, lease: Lease, number: int) -> None:
         """Guard one call as `reconciler.execution.operation_runner` does, and make it."""

@@ -12,11 +12,11 @@ from provisioning.core.model.errors import HeadMoved
 from provisioning.core.model.ids import CommitId, ResourceId
 from provisioning.core.model.records import Record
 from provisioning.core.statelog.fsck import compute_findings
-from provisioning.core.statelog.transitions import Entry, LogView
+from provisioning.core.statelog.transitions import LogEntry, LogView
 from provisioning.gitstore.repository.git_program import run_git
 from provisioning.gitstore.repository.repository import Repository
 from provisioning.gitstore.statelog.git_statelog import GitStateLog
-from provisioning.testing.statelogs import Branch, MemoryStateLog
+from provisioning.testing.statelogs import MemoryStateLog, SharedBranch
 
 
 class Differs(AssertionError):
@@ -26,7 +26,7 @@ class Differs(AssertionError):
 class LogBesideGit(MemoryStateLog):
     """Answers from memory; every entry is appended to a repository, too, from the same view."""
 
-    def __init__(self, infra: str, branch: Branch) -> None:
+    def __init__(self, infra: str, branch: SharedBranch) -> None:
         super().__init__(infra, branch)
         self._folder = tempfile.TemporaryDirectory()
         folder = Path(self._folder.name)
@@ -43,7 +43,10 @@ class LogBesideGit(MemoryStateLog):
         return view
 
     def append(
-        self, view: LogView, entry: Entry, records: Mapping[ResourceId, Record | None] | None = None
+        self,
+        view: LogView,
+        entry: LogEntry,
+        records: Mapping[ResourceId, Record | None] | None = None,
     ) -> LogView:
         """See `StateLog.append`."""
         there = replace(view, head=self._heads[view.head])
@@ -57,7 +60,7 @@ class LogBesideGit(MemoryStateLog):
         self._compare(new, made)
         return new
 
-    def _check_refused(self, view: LogView, entry: Entry) -> None:
+    def _check_refused(self, view: LogView, entry: LogEntry) -> None:
         try:
             self._git.append(view, entry)
         except HeadMoved:

@@ -9,8 +9,8 @@ from unittest import mock
 import actors
 
 from provisioning.core.model.records import Lock
-from provisioning.core.statelog.lock_expiry import Judgement
-from provisioning.core.statelog.transitions import Entry, LogView
+from provisioning.core.statelog.lock_expiry import LockStatus
+from provisioning.core.statelog.transitions import LogEntry, LogView
 from provisioning.reconciler.execution import lease
 from provisioning.testing.statelogs import MemoryStateLog
 
@@ -19,7 +19,9 @@ def force_pushes() -> AbstractContextManager[object]:
     """Let the server take every push, whatever the head: no fencing."""
     append = MemoryStateLog.append
 
-    def force(log: MemoryStateLog, view: LogView, entry: Entry, records: object = None) -> LogView:
+    def force(
+        log: MemoryStateLog, view: LogView, entry: LogEntry, records: object = None
+    ) -> LogView:
         del view
         return append(log, log.read(), entry, records)
 
@@ -33,11 +35,11 @@ def ask_no_owner() -> AbstractContextManager[object]:
 
 def compare_wall_clocks() -> AbstractContextManager[object]:
     """Judge a lock by the time that another machine wrote into it."""
-    judge_lock = actors.judge_lock
+    compute_lock_status = actors.compute_lock_status
 
-    def judge(lock: Lock, *, is_gone: bool, seen_for: float) -> Judgement:
+    def judge(lock: Lock, *, is_gone: bool, seen_for: float) -> LockStatus:
         skewed = float(sum(map(ord, lock.renewed_at)) % 60)
-        return judge_lock(lock, is_gone=is_gone, seen_for=seen_for + skewed)
+        return compute_lock_status(lock, is_gone=is_gone, seen_for=seen_for + skewed)
 
     return mock.patch.object(actors, "judge_lock", judge)
 

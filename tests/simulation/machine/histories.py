@@ -14,7 +14,7 @@ from server import Server
 from provisioning.core.model.errors import ProvisioningError
 from provisioning.core.statelog.fsck import LogCommit, compute_findings
 from provisioning.reconciler.execution import lease
-from provisioning.testing.statelogs import Branch, MemoryStateLog
+from provisioning.testing.statelogs import MemoryStateLog, SharedBranch
 
 DRIFT = 0.005
 """By which share of a second a second a monotonic clock may be wrong; real ones reach 0.0002."""
@@ -32,7 +32,9 @@ class History:
     trace: tuple[str, ...]
 
 
-def simulate(seed: int, log: Callable[[str, Branch], MemoryStateLog] = MemoryStateLog) -> History:
+def simulate(
+    seed: int, log: Callable[[str, SharedBranch], MemoryStateLog] = MemoryStateLog
+) -> History:
     """Play the history of *seed*; the same seed is the same history."""
     world = World(seed)
     chance = world.chance

@@ -21,7 +21,7 @@ from beside_git import LogBesideGit
 from breakages import BREAKAGES
 from histories import History, simulate
 
-from provisioning.testing.statelogs import Branch
+from provisioning.testing.statelogs import SharedBranch
 
 CHUNK = 250
 SHOWN = 5
@@ -55,7 +55,9 @@ def play_beside_git(seeds: list[int]) -> bool:
     for seed in seeds:
         logs: list[LogBesideGit] = []
 
-        def build(infra: str, branch: Branch, logs: list[LogBesideGit] = logs) -> LogBesideGit:
+        def build(
+            infra: str, branch: SharedBranch, logs: list[LogBesideGit] = logs
+        ) -> LogBesideGit:
             logs.append(LogBesideGit(infra, branch))
             return logs[-1]
 

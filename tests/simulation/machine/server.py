@@ -11,8 +11,8 @@ from provisioning.core.model.errors import HeadMoved, RemoteUnreachable
 from provisioning.core.model.ids import ResourceId
 from provisioning.core.model.records import Record
 from provisioning.core.statelog.fsck import LogCommit
-from provisioning.core.statelog.transitions import Entry, LogView
-from provisioning.testing.statelogs import Branch, MemoryRecords, MemoryStateLog
+from provisioning.core.statelog.transitions import LogEntry, LogView
+from provisioning.testing.statelogs import MemoryRecords, MemoryStateLog, SharedBranch
 
 TIMEOUT = 5.0
 """Seconds after which a client no longer waits for an answer."""
@@ -30,11 +30,11 @@ class Server:
     """
 
     def __init__(
-        self, world: World, trouble: int, log: Callable[[str, Branch], MemoryStateLog]
+        self, world: World, trouble: int, log: Callable[[str, SharedBranch], MemoryStateLog]
     ) -> None:
         self.world = world
         self.trouble = trouble
-        self.branch = Branch()
+        self.branch = SharedBranch()
         self.log = log("web", self.branch)
         self.down_until = 0.0
         self.counts: Counter[str] = Counter()
@@ -51,7 +51,7 @@ class Server:
         """Tell whether it has crashed and is not back yet."""
         return self.world.now < self.down_until
 
-    def has_written(self, view: LogView, entry: Entry, there: LogView) -> bool:
+    def has_written(self, view: LogView, entry: LogEntry, there: LogView) -> bool:
         """Tell whether the head of *there* is *entry* on top of *view*: the very same commit."""
         seen = (each for each in reversed(self.branch.entries) if each.commit.id == there.head)
         last = next(seen, None)
@@ -62,7 +62,7 @@ class Server:
             and all(last.files.get(name) == text for name, text in entry.files.items())
         )
 
-    def apply(self, who: str, view: LogView, entry: Entry, records: Records) -> LogView:
+    def apply(self, who: str, view: LogView, entry: LogEntry, records: Records) -> LogView:
         """Move the branch by compare-and-swap; on return it is on the server's disk."""
         new = self.log.append(view, entry, records)
         self.landed.append((self.world.now, who, new))
@@ -96,7 +96,7 @@ class Client:
         """See `StateLog.open_records`."""
         return self._server.log.open_records(view)
 
-    def append(self, view: LogView, entry: Entry, records: Records = None) -> LogView:
+    def append(self, view: LogView, entry: LogEntry, records: Records = None) -> LogView:
         """See `StateLog.append`: an answer that was lost is looked up, as `Remote.push` does."""
         try:
             new = self._push(view, entry, records)
@@ -105,7 +105,7 @@ class Client:
         self._server.acknowledged.append(new)
         return new
 
-    def _push(self, view: LogView, entry: Entry, records: Records) -> LogView:
+    def _push(self, view: LogView, entry: LogEntry, records: Records) -> LogView:
         server, who = self._server, self._machine.name
         self._travel()
         if server.is_down() or server.has_trouble("push lost"):
@@ -124,7 +124,7 @@ class Client:
         self._travel()
         return new
 
-    def _deliver(self, view: LogView, entry: Entry, records: Records, delay: float) -> None:
+    def _deliver(self, view: LogView, entry: LogEntry, records: Records, delay: float) -> None:
         """Let a push arrive when nobody waits for it any more, whatever became of its sender."""
         network = Machine(self._server.world, "network", rate=1.0, offset=0.0, skew=0.0)
 
@@ -137,7 +137,7 @@ class Client:
 
         network.spawn(arrive)
 
-    def _look_up(self, view: LogView, entry: Entry) -> LogView:
+    def _look_up(self, view: LogView, entry: LogEntry) -> LogView:
         try:
             there = self.read()
         except RemoteUnreachable as exc:

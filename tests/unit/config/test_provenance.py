@@ -6,7 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from provisioning.config.provenance import Origin, Value, as_plain, list_leaves, merge_branches
+from provisioning.config.provenance import (
+    Origin,
+    SettingValue,
+    as_plain,
+    list_leaves,
+    merge_branches,
+)
 from provisioning.config.setting import Layer
 from provisioning.core.model.errors import InvalidConfiguration
 
@@ -67,7 +73,7 @@ def test_group_is_no_single_value(load):
 
 
 _NAMES = st.sampled_from("abc")
-_LEAVES = st.builds(Value, st.integers(), st.just(Origin(layer=Layer.USER)))
+_LEAVES = st.builds(SettingValue, st.integers(), st.just(Origin(layer=Layer.USER)))
 _BRANCHES = st.dictionaries(
     _NAMES, st.recursive(_LEAVES, lambda below: st.dictionaries(_NAMES, below, max_size=3))
 )

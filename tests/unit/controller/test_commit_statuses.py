@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from provisioning.controller import commit_statuses as module
-from provisioning.controller.commit_statuses import CONTEXT, Statuses
+from provisioning.controller.commit_statuses import CONTEXT, CommitStatuses
 from provisioning.controller.events import CycleEnded, ForgeUntold
 from provisioning.core.model.errors import (
     InvalidManifest,
@@ -15,8 +15,8 @@ from provisioning.core.model.errors import (
     RemoteUnreachable,
     Source,
 )
-from provisioning.core.reviews.forge import State, Status
-from provisioning.core.scheduling.workqueue import Key, Standing, Topic, Urgency, Work
+from provisioning.core.reviews.forge import CommitStatus, State
+from provisioning.core.scheduling.workqueue import Key, QueueStatus, Topic, Urgency, Work
 
 
 class Forge:
@@ -45,7 +45,7 @@ class Forge:
 
 def ended(infra="web", commit="c1", error=None):
     work = Work(key=Key("shop", Topic.INFRA, infra), urgency=Urgency.PUSH, since=0, reason="",
-                standing=Standing.RUNNING)  # fmt: skip
+                standing=QueueStatus.RUNNING)  # fmt: skip
     return CycleEnded(work=work, commit=commit, looked=0, seconds=0, since_asked=0, retry=None,
                       error=error)  # fmt: skip
 
@@ -54,7 +54,7 @@ def ended(infra="web", commit="c1", error=None):
 def setting(monkeypatch):
     monkeypatch.setattr(module, "AGAIN", 0.01)
     forge, told = Forge(), []
-    statuses = Statuses("shop", lambda: forge, lambda text: text.replace("s3cret", "***"),
+    statuses = CommitStatuses("shop", lambda: forge, lambda text: text.replace("s3cret", "***"),
                         told.append)  # fmt: skip
     statuses.start()
     yield SimpleNamespace(forge=forge, told=told, statuses=statuses)
@@ -94,7 +94,7 @@ def test_a_forge_that_was_away_is_told_later(setting):
 
 def test_what_is_there_already_is_not_told_again(setting):
     """A restart writes nothing where nothing is new."""
-    status = Status(
+    status = CommitStatus(
         context=f"{CONTEXT}/web",
         state=State.FAILURE,
         description="web: no",

@@ -6,7 +6,7 @@ from queue import Queue
 import pytest
 
 from provisioning.controller.events import WorkerHung
-from provisioning.controller.worker_pool import Crew
+from provisioning.controller.worker_pool import WorkerPool
 from provisioning.core.scheduling.workqueue import Ending, Key, Topic, Urgency
 
 
@@ -28,7 +28,7 @@ def told():
 
 
 @pytest.fixture
-def crew(clock, told):
+def worker_pool(clock, told):
     """One that has taken up work, which ends when the test does, and was closed then."""
     began, may_end = threading.Event(), threading.Event()
 
@@ -37,43 +37,43 @@ def crew(clock, told):
         may_end.wait(60)
         return Ending(is_good=True)
 
-    crew = Crew(size=1, patience=60, tell=told.put, now=clock)
-    crew.start(work)
-    crew.add(Key("shop", Topic.INFRA, "web"), Urgency.PUSH, "test")
+    worker_pool = WorkerPool(size=1, patience=60, tell=told.put, now=clock)
+    worker_pool.start(work)
+    worker_pool.add(Key("shop", Topic.INFRA, "web"), Urgency.PUSH, "test")
     assert began.wait(30)
-    crew.close()
-    yield crew
+    worker_pool.close()
+    yield worker_pool
     may_end.set()
 
 
-def test_a_worker_that_hangs_while_all_is_drained_keeps_nobody_waiting(crew, clock, told):
+def test_a_worker_that_hangs_while_all_is_drained_keeps_nobody_waiting(worker_pool, clock, told):
     """Else a drain would never come to its end."""
     clock.time = 61.0
-    assert crew.join(30)
+    assert worker_pool.join(30)
     assert isinstance(told.get(timeout=30), WorkerHung)
 
 
-def test_a_worker_that_goes_on_while_all_is_drained_is_looked_after(crew, clock, told):
+def test_a_worker_that_goes_on_while_all_is_drained_is_looked_after(worker_pool, clock, told):
     """That it hung once is no reason to leave it alone: the watchdog would end it in mid-call."""
     clock.time = 61.0
     assert isinstance(told.get(timeout=30), WorkerHung)
-    crew.sign(Key("shop", Topic.INFRA, "web"))
-    assert not crew.join(0.05)
+    worker_pool.sign(Key("shop", Topic.INFRA, "web"))
+    assert not worker_pool.join(0.05)
     clock.time = 62.0
     until = threading.Event()
     for _ in range(100):
-        if crew.beat == clock.time:
+        if worker_pool.beat == clock.time:
             break
         until.wait(0.1)
-    assert crew.beat == clock.time
+    assert worker_pool.beat == clock.time
 
 
-def test_a_long_drain_is_alive(crew, clock):
+def test_a_long_drain_is_alive(worker_pool, clock):
     """Its supervisor beats on, so that no watchdog ends it within a run."""
     for clock.time in (20.0, 40.0):
         until = threading.Event()
         for _ in range(100):
-            if crew.beat == clock.time:
+            if worker_pool.beat == clock.time:
                 break
             until.wait(0.1)
-        assert crew.beat == clock.time
+        assert worker_pool.beat == clock.time

@@ -7,7 +7,7 @@ import pytest
 from apscheduler.schedulers import base
 
 from provisioning.controller import schedule as module
-from provisioning.controller.schedule import Rhythm, Schedule, build_trigger
+from provisioning.controller.schedule import DriftSchedule, Schedule, build_trigger
 from provisioning.core.model.errors import InvalidConfiguration, Source
 from provisioning.core.scheduling.workqueue import Key, Topic
 
@@ -30,44 +30,50 @@ def test_the_ticks_of_an_interval_are_spread_evenly():
     """A thousand infras do not all come at once: each tenth of the interval gets its share."""
     counts = [0] * 10
     for number in range(1000):
-        trigger = build_trigger(key(f"i{number}"), Rhythm(interval=600), NOW)
+        trigger = build_trigger(key(f"i{number}"), DriftSchedule(interval=600), NOW)
         counts[int((trigger.start_date - NOW).total_seconds() // 60)] += 1
     assert min(counts) > 60
 
 
 def test_a_calendar_counts_in_its_own_time_zone():
     """Two at night in Berlin is another moment of UTC when summer time has begun."""
-    trigger = build_trigger(key(), Rhythm(interval=1, cron="30 4 * * *", zone="Europe/Berlin"), NOW)
+    trigger = build_trigger(
+        key(), DriftSchedule(interval=1, cron="30 4 * * *", zone="Europe/Berlin"), NOW
+    )
     assert [each.astimezone(UTC).hour for each in next_times(trigger, 2)] == [2, 2]
     before = build_trigger(
-        key(), Rhythm(interval=1, cron="30 4 * * *", zone="Europe/Berlin"), NOW - timedelta(days=2)
+        key(),
+        DriftSchedule(interval=1, cron="30 4 * * *", zone="Europe/Berlin"),
+        NOW - timedelta(days=2),
     )
     (moment,) = next_times(before, 1, NOW - timedelta(days=2))
     assert moment.astimezone(UTC).hour == 3
 
 
 @pytest.mark.parametrize(
-    ("rhythm", "told"),
+    ("drift_schedule", "told"),
     [
-        (Rhythm(interval=1, cron="61 * * * *"), "serve.cron is '61"),
-        (Rhythm(interval=1, cron="* * *"), "serve.cron is"),
-        (Rhythm(interval=1, cron="nonsense"), "serve.cron is"),
-        (Rhythm(interval=1, cron="* * * * *", zone="Mars/Olympus"), "no such time zone"),
-        (Rhythm(interval=1, cron="* * * * *", zone="../../etc/passwd"), "no such time zone"),
-        (Rhythm(interval=1, cron="* * * * *", zone=""), "no such time zone"),
+        (DriftSchedule(interval=1, cron="61 * * * *"), "serve.cron is '61"),
+        (DriftSchedule(interval=1, cron="* * *"), "serve.cron is"),
+        (DriftSchedule(interval=1, cron="nonsense"), "serve.cron is"),
+        (DriftSchedule(interval=1, cron="* * * * *", zone="Mars/Olympus"), "no such time zone"),
+        (DriftSchedule(interval=1, cron="* * * * *", zone="../../etc/passwd"), "no such time zone"),
+        (DriftSchedule(interval=1, cron="* * * * *", zone=""), "no such time zone"),
     ],
 )
-def test_what_is_no_calendar_is_told_with_its_place(rhythm, told):
+def test_what_is_no_calendar_is_told_with_its_place(drift_schedule, told):
     """One clear error, with the file and line that set it."""
     place = Source("config/provisioning.yaml", 7)
-    bad = Rhythm(interval=1, cron=rhythm.cron, zone=rhythm.zone, source=place)
+    bad = DriftSchedule(
+        interval=1, cron=drift_schedule.cron, zone=drift_schedule.zone, source=place
+    )
     with pytest.raises(InvalidConfiguration, match=told) as error:
         build_trigger(key(), bad, NOW)
     assert error.value.source == place
 
 
 def list_ticks(cron, now, count, zone="UTC"):
-    trigger = build_trigger(key(), Rhythm(interval=1, cron=cron, zone=zone), now)
+    trigger = build_trigger(key(), DriftSchedule(interval=1, cron=cron, zone=zone), now)
     return [f"{each:%a %d %H:%M%z}" for each in next_times(trigger, count, now)]
 
 
@@ -102,7 +108,7 @@ def test_each_day_has_its_tick_when_the_clocks_change(now, ticks):
 
 def test_what_was_missed_is_not_made_up_for():
     """A machine that slept for a week looks once, and computes no thousands of ticks."""
-    trigger = build_trigger(key(), Rhythm(interval=1, cron="* * * * *"), NOW)
+    trigger = build_trigger(key(), DriftSchedule(interval=1, cron="* * * * *"), NOW)
     week = NOW + timedelta(days=7)
     assert trigger.get_next_fire_time(NOW, week) == week + timedelta(minutes=1)
 
@@ -117,22 +123,22 @@ def schedule():
 
 def test_a_plan_replaces_what_was_planned(schedule):
     """Infras that are gone tick no more, new ones do, and what stays keeps its moment."""
-    schedule.plan("shop", {"a": Rhythm(interval=600), "b": Rhythm(interval=600)})
-    schedule.plan("other", {"a": Rhythm(interval=600)})
+    schedule.plan("shop", {"a": DriftSchedule(interval=600), "b": DriftSchedule(interval=600)})
+    schedule.plan("other", {"a": DriftSchedule(interval=600)})
     before = schedule.get_next(key("a"))
-    schedule.plan("shop", {"a": Rhythm(interval=600), "c": Rhythm(interval=60)})
+    schedule.plan("shop", {"a": DriftSchedule(interval=600), "c": DriftSchedule(interval=60)})
     assert schedule.get_next(key("a")) == before
     assert schedule.get_next(key("b")) is None
     assert schedule.get_next(key("c")) is not None
     assert schedule.get_next(Key("other", Topic.INFRA, "a")) is not None
 
 
-BAD = Rhythm(interval=600, cron="61 * * * *", source=Source("infra/b/config.toml", 2))
+BAD = DriftSchedule(interval=600, cron="61 * * * *", source=Source("infra/b/config.toml", 2))
 
 
 def test_a_broken_calendar_costs_only_its_own_infra(schedule):
     """The others are planned, and it is told, by each plan anew; it is looked at all the same."""
-    good = Rhythm(interval=600)
+    good = DriftSchedule(interval=600)
     for _ in range(2):
         with pytest.raises(InvalidConfiguration, match="is '61") as error:
             schedule.plan("shop", {"a": good, "b": BAD, "c": good})
@@ -142,14 +148,14 @@ def test_a_broken_calendar_costs_only_its_own_infra(schedule):
 
 def test_a_calendar_that_breaks_leaves_the_last_good_one(schedule):
     """Until it is mended; and infras that are gone are gone."""
-    yearly = Rhythm(interval=600, cron="0 0 1 1 *")
+    yearly = DriftSchedule(interval=600, cron="0 0 1 1 *")
     schedule.plan("shop", {"a": yearly, "b": yearly})
     before = schedule.get_next(key("b"))
     with pytest.raises(InvalidConfiguration):
         schedule.plan("shop", {"b": BAD})
     assert schedule.get_next(key("b")) == before
     assert schedule.get_next(key("a")) is None
-    schedule.plan("shop", {"b": Rhythm(interval=600)})
+    schedule.plan("shop", {"b": DriftSchedule(interval=600)})
     assert schedule.get_next(key("b")) < datetime.now(UTC) + timedelta(seconds=700)
     schedule.plan("shop", {})
     assert schedule.get_next(key("b")) is None
@@ -157,7 +163,7 @@ def test_a_calendar_that_breaks_leaves_the_last_good_one(schedule):
 
 def test_all_that_is_broken_is_told_at_once(schedule):
     """Each once, with its place, however many infras it holds for."""
-    other = Rhythm(interval=1, cron="* * *", source=Source("config/provisioning.yaml", 7))
+    other = DriftSchedule(interval=1, cron="* * *", source=Source("config/provisioning.yaml", 7))
     with pytest.raises(InvalidConfiguration) as error:
         schedule.plan("shop", {"a": other, "b": BAD, "c": other})
     first, second = str(error.value).split("; ")
@@ -167,14 +173,14 @@ def test_all_that_is_broken_is_told_at_once(schedule):
 
 def test_plans_of_several_threads_do_not_meet(schedule):
     """Each workspace plans by itself, while the clock is set: what was taken away stays away."""
-    every = {f"i{number}": Rhythm(interval=600) for number in range(50)}
+    every = {f"i{number}": DriftSchedule(interval=600) for number in range(50)}
     failures = []
 
     def plan(workspace):
         try:
             for _ in range(20):
                 schedule.plan(workspace, every)
-                schedule.plan(workspace, {"i0": Rhythm(interval=600)})
+                schedule.plan(workspace, {"i0": DriftSchedule(interval=600)})
                 schedule.plan_anew()
         except Exception as exc:  # noqa: BLE001  a thread's error is the test's
             failures.append(exc)
@@ -194,7 +200,7 @@ def test_a_closed_schedule_plans_nothing():
     """A keeper that is still reading when the service ends meets no error."""
     made = Schedule(lambda _: None)
     made.start()
-    made.plan("shop", {"a": Rhythm(interval=600)})
+    made.plan("shop", {"a": DriftSchedule(interval=600)})
     made.close()
     made.plan("shop", {})
     made.plan_anew()
@@ -202,7 +208,7 @@ def test_a_closed_schedule_plans_nothing():
 
 def test_a_clock_that_was_set_back_costs_no_tick(schedule, monkeypatch):
     """An hour back would be an hour without a look: every tick is computed anew."""
-    schedule.plan("shop", {"a": Rhythm(interval=100)})
+    schedule.plan("shop", {"a": DriftSchedule(interval=100)})
     planned = schedule.get_next(key("a"))
     earlier = planned - timedelta(hours=1)
 

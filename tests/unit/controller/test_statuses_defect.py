@@ -3,10 +3,10 @@
 from queue import Queue
 
 from provisioning.controller import commit_statuses as module
-from provisioning.controller.commit_statuses import Statuses
+from provisioning.controller.commit_statuses import CommitStatuses
 from provisioning.controller.events import CycleEnded, Defect, ForgeUntold
 from provisioning.core.model.errors import InvalidManifest, RemoteUnreachable
-from provisioning.core.scheduling.workqueue import Key, Standing, Topic, Urgency, Work
+from provisioning.core.scheduling.workqueue import Key, QueueStatus, Topic, Urgency, Work
 
 
 def test_a_defect_does_not_silence_it(monkeypatch):
@@ -17,13 +17,13 @@ def test_a_defect_does_not_silence_it(monkeypatch):
     def open_forge():
         raise slips.pop() if slips else RemoteUnreachable("away")
 
-    statuses = Statuses("shop", open_forge, str, told.put)
+    statuses = CommitStatuses("shop", open_forge, str, told.put)
     work = Work(
         key=Key("shop", Topic.INFRA, "web"),
         urgency=Urgency.PUSH,
         since=0,
         reason="",
-        standing=Standing.RUNNING,
+        standing=QueueStatus.RUNNING,
     )
     error = InvalidManifest("no")
     ended = CycleEnded(

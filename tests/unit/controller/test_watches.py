@@ -6,12 +6,12 @@ from types import SimpleNamespace
 import pytest
 
 from provisioning.controller.events import WatchFailed
-from provisioning.controller.watches import Watching
-from provisioning.controller.worker_pool import Crew
-from provisioning.controller.workspace_state import Kept
+from provisioning.controller.watches import WatchRegistry
+from provisioning.controller.worker_pool import WorkerPool
+from provisioning.controller.workspace_state import WorkspaceState
 from provisioning.core.model.errors import ProviderError
 from provisioning.core.model.records import Record
-from provisioning.core.scheduling.workqueue import Key, Standing, Topic, Urgency, Work
+from provisioning.core.scheduling.workqueue import Key, QueueStatus, Topic, Urgency, Work
 
 KEY = Key("shop", Topic.INFRA, "web")
 
@@ -35,7 +35,7 @@ class Provider:
 @pytest.fixture
 def setting():
     told, now = Queue(), [1000.0]
-    crew = Crew(size=1, patience=60, tell=told.put, now=lambda: now[0])
+    worker_pool = WorkerPool(size=1, patience=60, tell=told.put, now=lambda: now[0])
     record = Record(
         id="File/a", kind="File", provider="local", spec={}, attributes={"path": "a"}, run="1-a",
         operation=1, source=None,
@@ -51,15 +51,15 @@ def setting():
     reconciler = SimpleNamespace(
         infra="web", owner="id-1/web", log=log, providers={"local": provider}
     )
-    watching = Watching(Kept("shop"), crew, told.put)
+    watching = WatchRegistry(WorkspaceState("shop"), worker_pool, told.put)
     return SimpleNamespace(
-        watching=watching, reconciler=reconciler, provider=provider, told=told, crew=crew,
+        watching=watching, reconciler=reconciler, provider=provider, told=told, worker_pool=worker_pool,
         now=now, log=log,
     )  # fmt: skip
 
 
 def list_queued(setting):
-    with setting.crew.open_queue() as queue:
+    with setting.worker_pool.open_queue() as queue:
         return [(each.key, each.standing) for each in queue.list_work()]
 
 
@@ -91,11 +91,11 @@ def test_a_watch_that_cannot_be_opened_is_told_once(setting):
 def test_what_happens_all_the_time_is_looked_at_now_and_then(setting, has_run, at_once):
     """A healing in a loop, and drift that is not to be healed: neither takes a worker for good."""
     setting.watching.follow(setting.reconciler, None)
-    work = Work(key=KEY, urgency=Urgency.DRIFT, since=0, reason="", standing=Standing.RUNNING)
+    work = Work(key=KEY, urgency=Urgency.DRIFT, since=0, reason="", standing=QueueStatus.RUNNING)
     for _ in range(at_once):
         setting.watching.count(work, has_run=has_run)
     setting.provider.notify("id-1/web")
-    assert list_queued(setting) == [(KEY, Standing.DELAYED)]
+    assert list_queued(setting) == [(KEY, QueueStatus.DELAYED)]
     setting.now[0] += 31
-    with setting.crew.open_queue() as queue:
+    with setting.worker_pool.open_queue() as queue:
         assert queue.take(setting.now[0]).key == KEY

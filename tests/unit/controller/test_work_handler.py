@@ -6,17 +6,17 @@ from types import SimpleNamespace
 import pytest
 from msgspec.structs import replace
 
-from provisioning.controller.work_handler import Cycles
-from provisioning.controller.worker_pool import Crew
-from provisioning.controller.workspace_state import Kept, Towards
+from provisioning.controller.work_handler import WorkHandler
+from provisioning.controller.worker_pool import WorkerPool
+from provisioning.controller.workspace_state import CommitProgress, WorkspaceState
 from provisioning.core.model.errors import RemoteUnreachable, Source
 from provisioning.core.model.records import Action
 from provisioning.core.plan.plan import Plan, PlannedChange, Risk
-from provisioning.core.policy.gates import Verdict
+from provisioning.core.policy.gates import GateViolation
 from provisioning.core.reviews.findings import InfraReview, PullReview
 from provisioning.core.reviews.forge import PullRequest
-from provisioning.core.scheduling.workqueue import Key, Standing, Topic, Urgency, Work
-from provisioning.reconciler.execution.cancellation import Stop
+from provisioning.core.scheduling.workqueue import Key, QueueStatus, Topic, Urgency, Work
+from provisioning.reconciler.execution.cancellation import Cancellation
 
 CHANGE = PlannedChange(
     id="File/motd",
@@ -44,23 +44,29 @@ PULL = PullRequest(
 def review(found):
     """Return what is queued once the review of #7 found *found*."""
     told = Queue()
-    crew = Crew(size=1, patience=60, tell=told.put)
-    kept = Kept("shop")
+    worker_pool = WorkerPool(size=1, patience=60, tell=told.put)
+    kept = WorkspaceState("shop")
     reviewer = SimpleNamespace(review=lambda _: found, review_closed=lambda: [found])
     workspace = SimpleNamespace(build_reviewer=lambda: reviewer)
-    kept.towards = Towards(workspace, "c" * 40, frozenset({"web"}))
-    cycles = Cycles(
-        kept=kept, crew=crew, watching=None, statuses=None, hint=None, tell=told.put, stop=Stop()
+    kept.towards = CommitProgress(workspace, "c" * 40, frozenset({"web"}))
+    cycles = WorkHandler(
+        kept=kept,
+        worker_pool=worker_pool,
+        watching=None,
+        statuses=None,
+        hint=None,
+        tell=told.put,
+        stop=Cancellation(),
     )
     work = Work(
         key=Key("shop", Topic.PULL, "7"),
         urgency=Urgency.REVIEW,
         since=0.0,
         reason="webhook",
-        standing=Standing.RUNNING,
+        standing=QueueStatus.RUNNING,
     )
     assert cycles.work(work).is_good
-    with crew.open_queue() as queue:
+    with worker_pool.open_queue() as queue:
         return [(each.key.name, each.urgency) for each in queue.list_work()]
 
 
@@ -74,7 +80,9 @@ def test_what_a_review_completes_is_applied():
     [
         PullReview(pull=replace(PULL, merged=None, is_open=True), infras=(WEB,)),
         PullReview(pull=PULL, infras=(replace(WEB, strays=(CHANGE,)),)),
-        PullReview(pull=PULL, infras=(replace(WEB, verdicts=(Verdict(code="x", reason=""),)),)),
+        PullReview(
+            pull=PULL, infras=(replace(WEB, violations=(GateViolation(code="x", reason=""),)),)
+        ),
         PullReview(pull=PULL, infras=(replace(WEB, plan=Plan(infra="web", commit="c" * 40)),)),
     ],
     ids=["open", "waits for a yes", "stopped by a gate", "nothing to do"],
@@ -100,28 +108,28 @@ class Broken:
 def test_after_an_error_the_mirror_is_not_trusted():
     """What was written may have arrived, and a fetch that began before may have hidden it."""
     told, broken = Queue(), Broken()
-    crew = Crew(size=1, patience=60, tell=told.put)
-    kept = Kept("shop")
+    worker_pool = WorkerPool(size=1, patience=60, tell=told.put)
+    kept = WorkspaceState("shop")
     workspace = SimpleNamespace(
         build_reconciler=lambda infra, commit, stop, listener: broken, is_at_forge=False
     )
-    kept.towards = Towards(workspace, "c" * 40, frozenset({"web"}))
+    kept.towards = CommitProgress(workspace, "c" * 40, frozenset({"web"}))
     watching = SimpleNamespace(follow=lambda *_: None, count=lambda *_, **__: None)
-    cycles = Cycles(
+    cycles = WorkHandler(
         kept=kept,
-        crew=crew,
+        worker_pool=worker_pool,
         watching=watching,
         statuses=None,
         hint=None,
         tell=told.put,
-        stop=Stop(),
+        stop=Cancellation(),
     )
     work = Work(
         key=kept.get_key("web"),
         urgency=Urgency.SWEEP,
         since=0.0,
         reason="sweep",
-        standing=Standing.RUNNING,
+        standing=QueueStatus.RUNNING,
     )
     for _ in range(2):
         assert cycles.work(work).retry is not None

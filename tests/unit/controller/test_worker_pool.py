@@ -7,7 +7,7 @@ import pytest
 
 from provisioning.controller import worker_pool as module
 from provisioning.controller.events import Defect, WorkerHung
-from provisioning.controller.worker_pool import Crew
+from provisioning.controller.worker_pool import WorkerPool
 from provisioning.core.scheduling.workqueue import Ending, Key, Topic, Urgency
 
 GOOD = Ending(is_good=True)
@@ -28,14 +28,14 @@ def build(told, monkeypatch):
     made = []
 
     def build_crew(do, size=2, patience=1000.0):
-        crew = Crew(size=size, patience=patience, tell=told.append)
-        made.append(crew)
-        crew.start(do)
-        return crew
+        worker_pool = WorkerPool(size=size, patience=patience, tell=told.append)
+        made.append(worker_pool)
+        worker_pool.start(do)
+        return worker_pool
 
     yield build_crew
-    for crew in made:
-        crew.close()
+    for worker_pool in made:
+        worker_pool.close()
 
 
 def test_as_many_at_once_as_there_are_workers(build):
@@ -49,12 +49,12 @@ def test_as_many_at_once_as_there_are_workers(build):
             both.wait(20)
         return GOOD
 
-    crew = build(do)
+    worker_pool = build(do)
     for name in "abc":
-        crew.add(key(name), Urgency.PUSH, "")
+        worker_pool.add(key(name), Urgency.PUSH, "")
     both.wait(20)
     assert third.wait(20)
-    assert crew.join(20)
+    assert worker_pool.join(20)
 
 
 def test_a_defect_costs_nobody_a_worker(build, told):
@@ -67,14 +67,14 @@ def test_a_defect_costs_nobody_a_worker(build, told):
         done.set()
         return GOOD
 
-    crew = build(do, size=1)
-    crew.add(key("bad"), Urgency.REVIEW, "")
-    crew.add(key("good"), Urgency.PUSH, "")
+    worker_pool = build(do, size=1)
+    worker_pool.add(key("bad"), Urgency.REVIEW, "")
+    worker_pool.add(key("good"), Urgency.PUSH, "")
     assert done.wait(20)
     (defect,) = told
     assert isinstance(defect, Defect)
     assert "ZeroDivisionError" in defect.trace
-    with crew.open_queue() as queue:
+    with worker_pool.open_queue() as queue:
         assert queue.get_failures(key("bad")) == 1
         assert queue.get_wake() is not None
 
@@ -91,22 +91,22 @@ def test_a_worker_that_hangs_is_replaced(build, told):
             done.set()
         return GOOD
 
-    crew = build(do, size=1, patience=0.05)
-    crew.add(key("slow"), Urgency.PUSH, "")
+    worker_pool = build(do, size=1, patience=0.05)
+    worker_pool.add(key("slow"), Urgency.PUSH, "")
     while not told:
         threading.Event().wait(0.01)
     assert isinstance(told[0], WorkerHung)
-    crew.add(key("slow"), Urgency.PUSH, "")
-    crew.add(key("other"), Urgency.SWEEP, "")
+    worker_pool.add(key("slow"), Urgency.PUSH, "")
+    worker_pool.add(key("other"), Urgency.SWEEP, "")
     assert done.wait(20)
     assert len(runs) == 1
-    assert [each.key for each in crew.list_hung()] == [key("slow")]
-    assert crew.join(20), "what hangs holds up no end"
-    assert not crew.join_all(0.05), "but it is not done"
+    assert [each.key for each in worker_pool.list_hung()] == [key("slow")]
+    assert worker_pool.join(20), "what hangs holds up no end"
+    assert not worker_pool.join_all(0.05), "but it is not done"
     gate.set()
     while len(runs) < 2:
         threading.Event().wait(0.01)
-    assert crew.list_hung() == []
+    assert worker_pool.list_hung() == []
 
 
 def test_who_goes_on_after_a_silence_hangs_no_more(build, told):
@@ -117,25 +117,25 @@ def test_who_goes_on_after_a_silence_hangs_no_more(build, told):
         if work.key.name == "slow":
             goes_on.wait(20)
             while not gate.wait(0.01):
-                crew.sign(work.key)
+                worker_pool.sign(work.key)
         else:
             began.set()
         return GOOD
 
-    crew = build(do, size=1, patience=1.0)
-    crew.add(key("slow"), Urgency.PUSH, "")
+    worker_pool = build(do, size=1, patience=1.0)
+    worker_pool.add(key("slow"), Urgency.PUSH, "")
     while not told:
         threading.Event().wait(0.01)
-    assert [each.key for each in crew.list_hung()] == [key("slow")]
+    assert [each.key for each in worker_pool.list_hung()] == [key("slow")]
     goes_on.set()
-    while crew.list_hung():
+    while worker_pool.list_hung():
         threading.Event().wait(0.01)
-    crew.add(key("other"), Urgency.PUSH, "")
+    worker_pool.add(key("other"), Urgency.PUSH, "")
     assert began.wait(20), "its place is taken all the same"
-    crew.close()
-    assert not crew.join(0.05)
+    worker_pool.close()
+    assert not worker_pool.join(0.05)
     gate.set()
-    assert crew.join(20)
+    assert worker_pool.join(20)
     assert len(told) == 1
 
 
@@ -145,14 +145,14 @@ def test_a_sign_of_life_is_one(build, told):
 
     def do(work):
         while not gate.wait(0.01):
-            crew.sign(work.key)
+            worker_pool.sign(work.key)
         return GOOD
 
-    crew = build(do, size=1, patience=0.2)
-    crew.add(key("busy"), Urgency.PUSH, "")
+    worker_pool = build(do, size=1, patience=0.2)
+    worker_pool.add(key("busy"), Urgency.PUSH, "")
     threading.Event().wait(0.6)
     gate.set()
-    assert crew.join(20)
+    assert worker_pool.join(20)
     assert told == []
 
 
@@ -166,14 +166,14 @@ def test_closed_it_takes_nothing_more(build):
         gate.wait(20)
         return GOOD
 
-    crew = build(do, size=1)
-    crew.add(key("a"), Urgency.PUSH, "")
-    crew.add(key("b"), Urgency.PUSH, "")
+    worker_pool = build(do, size=1)
+    worker_pool.add(key("a"), Urgency.PUSH, "")
+    worker_pool.add(key("b"), Urgency.PUSH, "")
     assert began.wait(20)
-    crew.close()
-    assert not crew.join(0.05)
+    worker_pool.close()
+    assert not worker_pool.join(0.05)
     gate.set()
-    assert crew.join(20)
+    assert worker_pool.join(20)
     assert runs == ["a"]
 
 
@@ -185,8 +185,8 @@ def test_what_is_asked_for_together_goes_in_the_order_of_its_needs(build):
         taken.put(work.key)
         return GOOD
 
-    crew = build(do, size=4)
-    with crew.open_queue() as queue:
+    worker_pool = build(do, size=4)
+    with worker_pool.open_queue() as queue:
         queue.set_needs("shop", {key("api"): [key("zoo")]})
-    crew.add_all([key("api"), key("zoo")], Urgency.PUSH, "commit")
+    worker_pool.add_all([key("api"), key("zoo")], Urgency.PUSH, "commit")
     assert [taken.get(timeout=20) for _ in range(2)] == [key("zoo"), key("api")]

@@ -13,12 +13,12 @@ from provisioning.controller.events import (
     ForgeUntold,
 )
 from provisioning.controller.schedule import Schedule
-from provisioning.controller.worker_pool import Crew
-from provisioning.controller.workspace_controller import Keeper
-from provisioning.controller.workspace_state import Last, Touched
+from provisioning.controller.worker_pool import WorkerPool
+from provisioning.controller.workspace_controller import WorkspaceController
+from provisioning.controller.workspace_state import ChangedInfras, Last
 from provisioning.core.model.errors import InvalidConfiguration, RemoteUnreachable
 from provisioning.core.scheduling.workqueue import Key, Topic
-from provisioning.reconciler.execution.cancellation import Stop
+from provisioning.reconciler.execution.cancellation import Cancellation
 
 
 class BrokenWorkspace:
@@ -34,21 +34,23 @@ class BrokenWorkspace:
 def test_a_defect_does_not_end_the_looking():
     """It is told and logged with its trace, the service is not ready, and it looks again."""
     told = Queue()
-    crew = Crew(size=1, patience=60, tell=told.put)
-    schedule, stop = Schedule(lambda _: None), Stop()
+    worker_pool = WorkerPool(size=1, patience=60, tell=told.put)
+    schedule, stop = Schedule(lambda _: None), Cancellation()
     workspace = BrokenWorkspace()
-    keeper = Keeper("shop", lambda: workspace, crew, schedule, told.put, stop)
-    assert not keeper.has_looked
-    keeper.start()
+    workspace_controller = WorkspaceController(
+        "shop", lambda: workspace, worker_pool, schedule, told.put, stop
+    )
+    assert not workspace_controller.has_looked
+    workspace_controller.start()
     defect = told.get(timeout=30)
     assert isinstance(defect, Defect)
     assert "ZeroDivisionError: a slip" in defect.trace
-    assert "a slip" in str(keeper.kept.error)
-    keeper.hint()
+    assert "a slip" in str(workspace_controller.kept.error)
+    workspace_controller.hint()
     failed = told.get(timeout=30)
     assert isinstance(failed, FetchFailed)
     stop.request()
-    keeper.close()
+    workspace_controller.close()
 
 
 class Workspace:
@@ -76,7 +78,7 @@ class Workspace:
         return self._answer("choose_infras", ["api", "web"])
 
     def find_touched(self, old, new):
-        return Touched(frozenset({"web"}), is_shared=False)
+        return ChangedInfras(frozenset({"web"}), is_shared=False)
 
     def read_needs(self, commit, infras):
         return self._answer("read_needs", {})
@@ -93,10 +95,12 @@ class World:
 
     def __init__(self):
         self.commit, self.errors, self.is_at_forge, self.opened = "c1", {}, False, 0
-        self.told, self.stop = Queue(), Stop()
-        self.crew = Crew(size=1, patience=60, tell=self.told.put)
+        self.told, self.stop = Queue(), Cancellation()
+        self.worker_pool = WorkerPool(size=1, patience=60, tell=self.told.put)
         schedule = Schedule(lambda _: None)
-        self.keeper = Keeper("shop", self.open, self.crew, schedule, self.told.put, self.stop)
+        self.workspace_controller = WorkspaceController(
+            "shop", self.open, self.worker_pool, schedule, self.told.put, self.stop
+        )
 
     def open(self):
         self.opened += 1
@@ -112,25 +116,25 @@ class World:
                 return news
 
     def list_queued(self):
-        with self.crew.open_queue() as queue:
+        with self.worker_pool.open_queue() as queue:
             return {each.key.name: each.urgency.name for each in queue.list_work()}
 
 
 @pytest.fixture
 def world():
     made = World()
-    made.keeper.start()
+    made.workspace_controller.start()
     made.wait_for(Fetched)
     yield made
     made.stop.request()
-    made.keeper.close()
+    made.workspace_controller.close()
 
 
 def test_a_commit_asks_for_what_it_touched(world):
     """At the start everything is looked at; then what changed, before it."""
     assert world.list_queued() == {"api": "SWEEP", "web": "SWEEP"}
     world.commit = "c2"
-    world.keeper.hint()
+    world.workspace_controller.hint()
     news = world.wait_for(Fetched)
     assert (news.commit, news.touched) == ("c2", 1)
     assert world.list_queued() == {"api": "SWEEP", "web": "PUSH"}
@@ -140,10 +144,10 @@ def test_a_commit_asks_for_what_it_touched(world):
 def test_a_commit_is_taken_in_whole_or_not_at_all(world, name):
     """What fails in between is told, and the next look takes the commit in."""
     world.commit, world.errors = "c2", {name: ZeroDivisionError("a slip")}
-    world.keeper.hint()
+    world.workspace_controller.hint()
     world.wait_for(Defect)
-    assert world.keeper.kept.commit == "c1"
-    world.keeper.hint()
+    assert world.workspace_controller.kept.commit == "c1"
+    world.workspace_controller.hint()
     assert world.wait_for(Fetched).commit == "c2"
     assert world.list_queued()["web"] == "PUSH"
 
@@ -151,54 +155,54 @@ def test_a_commit_is_taken_in_whole_or_not_at_all(world, name):
 def test_a_reload_outlives_a_look_that_fails(world):
     """The settings are read again as soon as the remote answers."""
     world.errors = {"read_commit": RemoteUnreachable("away")}
-    world.keeper.reload()
+    world.workspace_controller.reload()
     world.wait_for(FetchFailed)
-    assert world.keeper.has_looked
-    world.keeper.hint()
+    assert world.workspace_controller.has_looked
+    world.workspace_controller.hint()
     assert not world.wait_for(Fetched).is_new
 
 
 def test_broken_settings_keep_the_last_good_ones(world):
     """They are told, and the workspace goes on as it was opened last."""
     world.errors = {"open": InvalidConfiguration("broken")}
-    world.keeper.reload()
+    world.workspace_controller.reload()
     world.wait_for(ConfigurationKept)
-    assert world.keeper.kept.settings_error is not None
-    world.keeper.reload()
+    assert world.workspace_controller.kept.settings_error is not None
+    world.workspace_controller.reload()
     world.wait_for(Fetched)
-    assert world.keeper.kept.settings_error is None
+    assert world.workspace_controller.kept.settings_error is None
 
 
 def test_a_forge_that_fails_does_not_slow_the_look_at_git(world):
     """Git is the truth; who answers for pull requests is asked again later."""
     world.is_at_forge, world.errors = True, {"find_reviews": RemoteUnreachable("away")}
-    world.keeper.hint()
+    world.workspace_controller.hint()
     world.wait_for(ForgeUntold)
     world.commit = "c2"
-    world.keeper.hint()
+    world.workspace_controller.hint()
     assert world.wait_for(Fetched).commit == "c2"
-    assert world.keeper.kept.error is None
+    assert world.workspace_controller.kept.error is None
     wait_until(lambda: "7" in world.list_queued())
 
 
 def test_what_is_asked_for_is_looked_at_after_the_news(world):
     """Who has just pushed and asks, sees what was pushed."""
     world.commit = "c2"
-    world.keeper.ask("api")
+    world.workspace_controller.ask("api")
     assert world.wait_for(Fetched).commit == "c2"
     wait_until(lambda: world.list_queued()["api"] == "PUSH")
 
 
 def test_a_push_to_a_log_is_heard_where_its_lock_is_waited_for(world):
     """Somebody let go of it; other logs say nothing new."""
-    assert world.keeper.hear("main")
-    assert not world.keeper.hear("provisioning/web")
-    assert not world.keeper.hear("topic")
-    world.keeper.kept.last["web"] = Last(
+    assert world.workspace_controller.hear("main")
+    assert not world.workspace_controller.hear("provisioning/web")
+    assert not world.workspace_controller.hear("topic")
+    world.workspace_controller.kept.last["web"] = Last(
         at=0, commit="c1", result="lock-held", sentence="", is_known=False, due=None, good_at=None
     )
-    assert world.keeper.hear("provisioning/web")
-    assert not world.keeper.hear("provisioning/api")
+    assert world.workspace_controller.hear("provisioning/web")
+    assert not world.workspace_controller.hear("provisioning/api")
     wait_until(lambda: world.list_queued()["web"] == "PUSH")
 
 
@@ -213,4 +217,4 @@ def wait_until(is_so):
 
 def test_keys_are_named_after_the_workspace(world):
     """Two workspaces may have an infra of the same name."""
-    assert world.keeper.kept.get_key("web") == Key("shop", Topic.INFRA, "web")
+    assert world.workspace_controller.kept.get_key("web") == Key("shop", Topic.INFRA, "web")

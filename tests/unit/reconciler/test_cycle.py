@@ -6,7 +6,7 @@ from provisioning.core.model.records import Lock, Outcome
 from provisioning.core.model.resources import DeletePolicy, DriftPolicy, Lifecycle
 from provisioning.core.statelog.fsck import compute_findings
 from provisioning.core.statelog.transitions import compute_hold
-from provisioning.reconciler.planning.plan_result import Conclusion, Request
+from provisioning.reconciler.planning.plan_result import Conclusion, RunRequest
 from provisioning.testing.sandboxes import INFRA, WORKSPACE, Sandbox, build_resource
 
 
@@ -99,10 +99,10 @@ def test_drift_that_is_not_to_be_corrected_is_left(box, policy, drifted):
     box.reconcile(commit)
     (name,) = box.world.snapshot()
     box.world.change(name, {"size": 9})
-    prospect = box.look(commit)
-    assert not prospect.plan.changes
-    assert [each.id for each in prospect.plan.drifted] == drifted
-    assert {each.policy for each in prospect.plan.drifted} <= {policy}
+    plan_result = box.look(commit)
+    assert not plan_result.plan.changes
+    assert [each.id for each in plan_result.plan.drifted] == drifted
+    assert {each.policy for each in plan_result.plan.drifted} <= {policy}
 
 
 @pytest.mark.parametrize("policy", [DriftPolicy.DETECT, DriftPolicy.PR, DriftPolicy.IGNORE])
@@ -120,9 +120,11 @@ def test_drift_is_corrected_where_a_request_says_so(box, policy, is_gone):
             box.world.remove(name)
         else:
             box.world.change(name, {"size": 9})
-    request = Request(commit=commit, reason="test", corrects=frozenset({"Thing/a"}))
+    request = RunRequest(commit=commit, reason="test", corrects=frozenset({"Thing/a"}))
     report = box.build_reconciler().reconcile(request)
-    assert [(each.id, each.heals) for each in report.prospect.plan.changes] == [("Thing/a", True)]
+    assert [(each.id, each.heals) for each in report.plan_result.plan.changes] == [
+        ("Thing/a", True)
+    ]
     sizes = {name: each["size"] for name, each in live(box).items()}
     assert sizes == {"Thing/a": 1} | ({} if is_gone else {"Thing/b": 9})
 
@@ -153,7 +155,7 @@ def test_an_emptied_desired_state_is_blocked_until_allowed(box):
     empty = box.commits.commit()
     report = box.reconcile(empty)
     assert report.conclusion is Conclusion.BLOCKED
-    assert [each.code for each in report.prospect.verdicts] == ["emptied"]
+    assert [each.code for each in report.plan_result.violations] == ["emptied"]
     assert set(live(box)) == {"Thing/a"}
     assert outcomes(box.reconcile(empty, allow=["emptied"])) == {"Thing/a": "deleted"}
 
@@ -163,7 +165,7 @@ def test_a_desired_state_that_does_not_follow_the_applied_one_is_blocked(box):
     old = box.commits.commit(build_resource("Thing/a", {"size": 1}))
     new = box.commits.commit(build_resource("Thing/a", {"size": 2}))
     box.reconcile(new)
-    assert [each.code for each in box.reconcile(old).prospect.verdicts] == ["rewound"]
+    assert [each.code for each in box.reconcile(old).plan_result.violations] == ["rewound"]
     assert outcomes(box.reconcile(old, allow=["rewound"])) == {"Thing/a": "updated"}
 
 
@@ -174,7 +176,7 @@ def test_the_protected_is_not_removed(box):
         box.commits.commit(build_resource("Thing/a", lifecycle=protect), build_resource("Thing/b"))
     )
     report = box.reconcile(box.commits.commit(build_resource("Thing/b")))
-    assert [each.code for each in report.prospect.verdicts] == ["protected"]
+    assert [each.code for each in report.plan_result.violations] == ["protected"]
 
 
 def test_an_immutable_change_replaces_old_first(box):
@@ -211,7 +213,7 @@ def test_a_foreign_thing_in_the_way_blocks_and_is_not_touched(box):
     box.world.add("Slot", {"place": "p1", "value": "theirs"})
     report = box.reconcile(box.commits.commit(build_resource("Slot/s", {"place": "p1"})))
     assert report.conclusion is Conclusion.BLOCKED
-    assert "was not made by us" in report.prospect.plan.blocked[0].reason
+    assert "was not made by us" in report.plan_result.plan.blocked[0].reason
     assert [each.attributes["value"] for each in box.world.snapshot().values()] == ["theirs"]
 
 
@@ -238,7 +240,7 @@ def test_an_unreadable_resource_blocks_itself_and_its_dependants_only(box):
     box.world.unreadable[ResourceId("Thing/a")] = "403"
     report = box.reconcile(commit)
     assert report.conclusion is Conclusion.BLOCKED
-    assert [each.id for each in report.prospect.plan.blocked] == ["Thing/a", "Thing/b"]
+    assert [each.id for each in report.plan_result.plan.blocked] == ["Thing/a", "Thing/b"]
     assert outcomes(report) == {"Thing/c": "created"}
 
 
@@ -253,7 +255,7 @@ def test_what_something_unreadable_was_built_on_is_not_deleted(box):
     )
     box.world.unreadable[ResourceId("Thing/top")] = "timeout"
     report = box.reconcile(box.commits.commit(build_resource("Thing/x")))
-    assert [each.id for each in report.prospect.plan.blocked] == ["Thing/base", "Thing/top"]
+    assert [each.id for each in report.plan_result.plan.blocked] == ["Thing/base", "Thing/top"]
     assert "Thing/base" in live(box)
 
 
@@ -295,9 +297,9 @@ def test_what_was_approved_is_what_is_applied(box):
     digest = box.look(commit).plan.digest
     other = box.commits.commit(build_resource("Thing/a", {"size": 2}))
     with pytest.raises(PlanChanged):
-        box.build_reconciler().reconcile(Request(commit=other, reason="x", digest=digest))
+        box.build_reconciler().reconcile(RunRequest(commit=other, reason="x", digest=digest))
     assert not box.world.snapshot()
-    report = box.build_reconciler().reconcile(Request(commit=commit, reason="x", digest=digest))
+    report = box.build_reconciler().reconcile(RunRequest(commit=commit, reason="x", digest=digest))
     assert report.conclusion is Conclusion.APPLIED
 
 
@@ -316,7 +318,7 @@ def test_something_of_another_workspace_is_left_alone(box):
     theirs = Mark(f"other/{INFRA}/Slot/s", RunId("1-aaaaaa"), 1)
     box.world.add("Slot", {"place": "p1"}, theirs)
     report = box.reconcile(box.commits.commit(build_resource("Slot/s", {"place": "p1"})))
-    assert f"other/{INFRA}/Slot/s" in report.prospect.plan.blocked[0].reason
+    assert f"other/{INFRA}/Slot/s" in report.plan_result.plan.blocked[0].reason
     assert WORKSPACE not in str(box.world.snapshot())
 
 

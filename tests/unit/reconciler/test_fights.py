@@ -6,13 +6,13 @@ import pytest
 
 from provisioning.core.model.errors import InvalidArgument
 from provisioning.core.model.resources import DeletePolicy, DriftPolicy, Lifecycle
-from provisioning.core.policy.conflicts import REACH, find_fights
+from provisioning.core.policy.conflicts import REACH, find_conflicts
 from provisioning.core.statelog.fsck import compute_findings
 from provisioning.core.status.conditions import Condition, compute_status
 from provisioning.reconciler.execution.lease import Clocks
-from provisioning.reconciler.explain.replay import Begun, replay_run
+from provisioning.reconciler.explain.replay import BegunRun, replay_run
 from provisioning.reconciler.operations.suspend import resume
-from provisioning.reconciler.planning.plan_result import Conclusion, Request
+from provisioning.reconciler.planning.plan_result import Conclusion, RunRequest
 from provisioning.testing.sandboxes import Sandbox, build_resource
 
 A, B = "Thing/a", "Thing/b"
@@ -42,25 +42,25 @@ def change(box, name=A, **attributes):
     box.world.change(get(box, name).id, attributes)
 
 
-def fight(box, commit, rounds, **attributes):
+def conflict(box, commit, rounds, **attributes):
     for _ in range(rounds):
         change(box, **attributes or {"size": 7})
         assert box.reconcile(commit).conclusion is Conclusion.APPLIED
 
 
 def read_fights(box):
-    return find_fights(box.log.read_history(REACH), box.log.read().suspended)
+    return find_conflicts(box.log.read_history(REACH), box.log.read().suspended)
 
 
 def test_after_three_rounds_it_is_told_and_left(box):
     """The plan says what is changed and by which runs it was put back; nothing is written."""
     commit = start(box)
-    fight(box, commit, 3)
+    conflict(box, commit, 3)
     change(box, size=7)
     head = box.log.read().head
     report = box.reconcile(commit)
     assert report.conclusion is Conclusion.BLOCKED
-    blocked = {each.id: each for each in report.prospect.plan.blocked}
+    blocked = {each.id: each for each in report.plan_result.plan.blocked}
     assert "runs 2, 3 and 4 put size back" in blocked[A].reason
     assert "ignoreFields: [size]" in blocked[A].hint
     assert box.log.read().head == head
@@ -70,9 +70,9 @@ def test_after_three_rounds_it_is_told_and_left(box):
 def test_it_is_a_condition(box):
     """Status tells it from the state log alone, by the third round."""
     commit = start(box)
-    fight(box, commit, 2)
+    conflict(box, commit, 2)
     assert read_fights(box) == {}
-    fight(box, commit, 1)
+    conflict(box, commit, 1)
     view = box.log.read()
     records = box.read_records().values()
     status = compute_status("web", commit, view, records, None, "", read_fights(box))
@@ -85,7 +85,7 @@ def test_it_is_a_condition(box):
 def test_everything_else_goes_on(box):
     """Another resource is put back, and so is another field of the same one."""
     commit = start(box)
-    fight(box, commit, 3)
+    conflict(box, commit, 3)
     change(box, size=7)
     change(box, B, size=9)
     run = box.reconcile(commit).run
@@ -97,20 +97,20 @@ def test_everything_else_goes_on(box):
 def test_what_git_asks_for_goes_on(box):
     """A new commit is a new word: it is applied, and rounds count from there."""
     commit = start(box)
-    fight(box, commit, 3)
+    conflict(box, commit, 3)
     change(box, size=7)
     other = box.commits.commit(
         build_resource(A, {"size": 1, "tags": ["new"]}), build_resource(B, {"size": 1})
     )
     assert box.reconcile(other).conclusion is Conclusion.APPLIED
     assert get(box).attributes["size"] == 1
-    fight(box, other, 2)
+    conflict(box, other, 2)
 
 
 def test_a_field_that_git_leaves_to_the_other_is_fought_over_no_more(box):
     """`ignoreFields` settles it by itself: it is recorded, nothing is touched, nothing is told."""
     commit = start(box)
-    fight(box, commit, 3)
+    conflict(box, commit, 3)
     change(box, size=7)
     ignoring = box.commits.commit(
         build_resource(A, {"size": 1, "tags": ["a"]}, lifecycle=Lifecycle(ignore_fields=("size",))),
@@ -132,7 +132,7 @@ def test_a_field_that_git_leaves_to_the_other_is_fought_over_no_more(box):
 def test_what_git_asks_for_beside_the_fields_is_recorded_during_a_fight(box, more):
     """Or what is to be retained would be deleted, once it is gone from Git."""
     commit = start(box)
-    fight(box, commit, 3)
+    conflict(box, commit, 3)
     change(box, size=7)
     asked = start(box, **more)
     record, wanted = box.read_records()[A], build_resource(A, **more)
@@ -145,9 +145,9 @@ def test_what_git_asks_for_beside_the_fields_is_recorded_during_a_fight(box, mor
 def test_a_request_to_put_it_back_is_followed(box):
     """Who asks for just that gets it."""
     commit = start(box)
-    fight(box, commit, 3)
+    conflict(box, commit, 3)
     change(box, size=7)
-    request = Request(commit=commit, reason="test", corrects=frozenset({A}))
+    request = RunRequest(commit=commit, reason="test", corrects=frozenset({A}))
     assert box.build_reconciler().reconcile(request).conclusion is Conclusion.APPLIED
 
 
@@ -156,11 +156,11 @@ def test_resumed_it_is_put_back_for_three_more_rounds(box):
     commit = start(box)
     with pytest.raises(InvalidArgument, match="not suspended"):
         resume(box.log, A, "ana", judge=box.judge)
-    fight(box, commit, 3)
+    conflict(box, commit, 3)
     change(box, size=7)
     resume(box.log, A, "ana", judge=box.judge)
     assert read_fights(box) == {}
-    fight(box, commit, 3)
+    conflict(box, commit, 3)
     change(box, size=7)
     assert box.reconcile(commit).conclusion is Conclusion.BLOCKED
     assert list(compute_findings(box.log.read_history())) == []
@@ -168,20 +168,20 @@ def test_resumed_it_is_put_back_for_three_more_rounds(box):
 
 def test_only_what_is_asked_for_is_told(box):
     """Who asks for one resource is not told of another's fight."""
-    fight(box, start(box), 3)
+    conflict(box, start(box), 3)
     view = box.log.read()
-    assert list(find_fights(box.log.read_history(REACH), view.suspended, [A])) == [A]
-    assert find_fights(box.log.read_history(REACH), view.suspended, [B]) == {}
+    assert list(find_conflicts(box.log.read_history(REACH), view.suspended, [A])) == [A]
+    assert find_conflicts(box.log.read_history(REACH), view.suspended, [B]) == {}
 
 
 @pytest.mark.parametrize("is_resumed", [False, True])
 def test_the_log_is_read_no_further_than_it_tells_something(box, is_resumed):
     """Three rounds are enough, and so is what was before somebody resumed it."""
-    fight(box, start(box), 3)
+    conflict(box, start(box), 3)
     if is_resumed:
         resume(box.log, A, "ana", judge=box.judge)
     history = iter(list(box.log.read_history(REACH)))
-    found = find_fights(history, box.log.read().suspended, [A])
+    found = find_conflicts(history, box.log.read().suspended, [A])
     assert bool(found) is not is_resumed
     assert list(history)
 
@@ -189,9 +189,9 @@ def test_the_log_is_read_no_further_than_it_tells_something(box, is_resumed):
 def test_different_fields_are_no_fight(box):
     """Three rounds of which none is of the same field are three hotfixes."""
     commit = start(box)
-    fight(box, commit, 2)
-    fight(box, commit, 1, tags=["b"])
-    fight(box, commit, 2)
+    conflict(box, commit, 2)
+    conflict(box, commit, 1, tags=["b"])
+    conflict(box, commit, 2)
 
 
 def test_a_detected_drift_is_no_round(box):
@@ -212,7 +212,7 @@ def test_what_is_changed_now_and_then_is_no_fight(box, days, is_fight):
     for number in range(3):
         at = (now + timedelta(days=days * number)).timestamp()
         box.clocks = Clocks(wall=lambda at=at: at)
-        fight(box, commit, 1)
+        conflict(box, commit, 1)
     change(box, size=7)
     assert (box.reconcile(commit).conclusion is Conclusion.BLOCKED) is is_fight
 
@@ -220,7 +220,7 @@ def test_what_is_changed_now_and_then_is_no_fight(box, days, is_fight):
 def test_a_run_beside_a_fight_is_replayed_to_the_same_plan(box):
     """A replay leaves alone what the run left alone, though the log has gone on since."""
     commit = start(box)
-    fight(box, commit, 3)
+    conflict(box, commit, 3)
     change(box, size=7)
     change(box, B, size=9)
     before = box.log.read().head
@@ -231,5 +231,5 @@ def test_a_run_beside_a_fight_is_replayed_to_the_same_plan(box):
         if each.parents == (before,) and each.view.begin
     ]
     resume(box.log, A, "ana", judge=box.judge)
-    found = replay_run(box.build_reconciler(), box.log, Begun(begin=begin, before=before))
+    found = replay_run(box.build_reconciler(), box.log, BegunRun(begin=begin, before=before))
     assert found.plan.digest == begin.digest

@@ -7,7 +7,7 @@ from provisioning.core.infras.order import compute_needs, order_infras
 from provisioning.core.model.errors import InvalidManifest
 from provisioning.core.model.records import Action
 from provisioning.core.statelog.fsck import compute_findings
-from provisioning.reconciler.planning.plan_result import Conclusion, Request
+from provisioning.reconciler.planning.plan_result import Conclusion, RunRequest
 from provisioning.testing.effects import PatchPoint, cut_at
 from provisioning.testing.memory import MemoryProvider
 from provisioning.testing.sandboxes import Sandbox, build_resource
@@ -40,7 +40,7 @@ class Pair:
 
     def join(self):
         for each in (self.web, self.shop):
-            each.neighbours.update(web=self.web, shop=self.shop)
+            each.cross_infra.update(web=self.web, shop=self.shop)
 
     def restart(self):
         """Everything that ran has died, and is there again."""
@@ -104,7 +104,7 @@ def test_who_gives_waits_for_who_takes(pair, kind):
     moved = pair.start(kind)
     report = pair.web.reconcile(pair.left)
     assert report.conclusion is Conclusion.UNCHANGED
-    (blocked,) = report.prospect.plan.blocked
+    (blocked,) = report.plan_result.plan.blocked
     assert f"it is to be {moved} of shop, which has not taken it yet" in blocked.reason
     assert blocked.hint == "`provisioning reconcile shop` takes it"
     pair.shop.reconcile(pair.wanted)
@@ -153,7 +153,7 @@ def test_a_stale_run_cannot_take_it_back(pair):
     """The provider leaves alone what bears another infra's mark by now; both logs agree again."""
     moved = pair.start("Slot")
     stale = pair.web.commits.commit(build_resource("Slot/a", {"place": "here", "value": 2}), KEEP)
-    reconciler, request = pair.web.build_reconciler(), Request(commit=stale, reason="stale")
+    reconciler, request = pair.web.build_reconciler(), RunRequest(commit=stale, reason="stale")
     seen = reconciler.look(request)
     pair.left = pair.web.commits.commit(KEEP)
     pair.shop.reconcile(pair.wanted)

@@ -6,15 +6,15 @@ from provisioning.core.model.errors import Blocked, InvalidArgument, LockHeld, P
 from provisioning.core.model.ids import Mark, ResourceId, RunId
 from provisioning.core.model.records import Suspension
 from provisioning.core.statelog.fsck import compute_findings
-from provisioning.reconciler.operations.adopt import adopt, plan_adoption
-from provisioning.reconciler.operations.forget import forget, plan_forgetting
+from provisioning.reconciler.operations.adopt import adopt, plan_adopt
+from provisioning.reconciler.operations.forget import forget, plan_forget
 from provisioning.reconciler.operations.import_resource import plan_import
 from provisioning.reconciler.operations.suspend import resume, suspend
-from provisioning.reconciler.planning.plan_result import Conclusion, Request
+from provisioning.reconciler.planning.plan_result import Conclusion, RunRequest
 from provisioning.testing.effects import PatchPoint, cut_at
 from provisioning.testing.memory import MemoryProvider
 from provisioning.testing.sandboxes import WORKSPACE, Sandbox, build_resource
-from provisioning.testing.statelogs import Branch
+from provisioning.testing.statelogs import SharedBranch
 
 A = ResourceId("Thing/a")
 
@@ -31,7 +31,7 @@ def add(box, attributes):
 
 
 def take_over(box, commit, place, name=A):
-    request = Request(commit=commit, reason="import")
+    request = RunRequest(commit=commit, reason="import")
     reconciler = box.build_reconciler()
     return reconciler.act(plan_import(reconciler, request, name, place), request)
 
@@ -146,7 +146,7 @@ def test_what_is_forgotten_stays_and_is_nobody_s_business(box):
     commit = box.commits.commit(build_resource("Thing/b"))
     before = dict(box.world.calls)
     reconciler = box.build_reconciler()
-    planned = plan_forgetting(reconciler, commit, A, None)
+    planned = plan_forget(reconciler, commit, A, None)
     run = forget(reconciler, planned, "not ours")
     assert (run.commit, [str(it.outcome) for it in run.changes]) == (first, ["forgotten"])
     assert dict(box.world.calls) == before
@@ -161,9 +161,9 @@ def test_what_is_asked_for_or_unknown_is_not_forgotten(box):
     commit = box.commits.commit(resource)
     box.reconcile(commit)
     with pytest.raises(InvalidArgument, match="the next run would take it back"):
-        plan_forgetting(box.build_reconciler(), commit, A, resource)
+        plan_forget(box.build_reconciler(), commit, A, resource)
     with pytest.raises(InvalidArgument, match="is not recorded") as caught:
-        plan_forgetting(box.build_reconciler(), commit, ResourceId("Thing/aa"), None)
+        plan_forget(box.build_reconciler(), commit, ResourceId("Thing/aa"), None)
     assert "did you mean Thing/a?" in caught.value.hint
 
 
@@ -175,17 +175,17 @@ def test_nothing_is_forgotten_while_a_run_is_cut_off(box):
     with cut_at(1, [PatchPoint(MemoryProvider, "update", "update")], when="after"):
         box.reconcile(other)
     with pytest.raises(LockHeld):
-        plan_forgetting(box.build_reconciler(), other, A, None)
+        plan_forget(box.build_reconciler(), other, A, None)
     box.die()
     with pytest.raises(InvalidArgument, match="was cut off"):
-        plan_forgetting(box.build_reconciler(), other, A, None)
+        plan_forget(box.build_reconciler(), other, A, None)
 
 
 # adopt
 
 
 def lose_log(box, tmp_path):
-    return Sandbox(tmp_path / "new", world=box.world, commits=box.commits, branch=Branch())
+    return Sandbox(tmp_path / "new", world=box.world, commits=box.commits, branch=SharedBranch())
 
 
 def test_a_lost_state_log_is_rebuilt_from_the_marks(box, tmp_path):
@@ -199,7 +199,7 @@ def test_a_lost_state_log_is_rebuilt_from_the_marks(box, tmp_path):
     new = lose_log(box, tmp_path)
     adopt(
         new.build_reconciler(),
-        plan_adoption(new.build_reconciler(), commit, everything=False),
+        plan_adopt(new.build_reconciler(), commit, everything=False),
         "lost",
     )
     assert new.read_records() == records
@@ -212,12 +212,12 @@ def test_what_git_does_not_ask_for_is_adopted_only_if_everything_is(box, tmp_pat
     box.reconcile(box.commits.commit(build_resource(A), build_resource("Thing/b")))
     commit = box.commits.commit(build_resource("Thing/b"))
     new = lose_log(box, tmp_path)
-    plan = plan_adoption(new.build_reconciler(), commit, everything=False).plan
+    plan = plan_adopt(new.build_reconciler(), commit, everything=False).plan
     assert [each.id for each in plan.changes] == ["Thing/b"]
     assert [each.id for each in plan.blocked] == [A]
     adopt(
         new.build_reconciler(),
-        plan_adoption(new.build_reconciler(), commit, everything=True),
+        plan_adopt(new.build_reconciler(), commit, everything=True),
         "lost",
     )
     assert set(new.read_records()) == {A, "Thing/b"}
@@ -233,7 +233,7 @@ def test_two_things_with_one_mark_are_both_listed(box, tmp_path):
     second = box.world.add("Thing", first.attributes, first.mark)
     new = lose_log(box, tmp_path)
     with pytest.raises(Blocked, match=f"Thing/a: {first.id} and {second.id}"):
-        plan_adoption(new.build_reconciler(), commit, everything=False)
+        plan_adopt(new.build_reconciler(), commit, everything=False)
     assert new.log.read().head is None
 
 
@@ -245,7 +245,7 @@ def test_what_changed_since_is_put_right_by_the_next_run(box, tmp_path):
     box.world.change(live, {"size": 9})
     new = lose_log(box, tmp_path)
     reconciler = new.build_reconciler()
-    adopt(reconciler, plan_adoption(reconciler, commit, everything=False), "lost")
+    adopt(reconciler, plan_adopt(reconciler, commit, everything=False), "lost")
     assert box.world.snapshot()[live].attributes["size"] == 9
     (change,) = new.look(commit).plan.changes
     assert change.reason == "it was changed outside of Git"
@@ -265,8 +265,8 @@ def test_a_suspended_infra_is_planned_and_not_applied(box):
     commit = box.commits.commit(build_resource(A, {"size": 1}))
     report = box.reconcile(commit)
     assert report.conclusion is Conclusion.BLOCKED
-    (verdict,) = report.prospect.verdicts
-    assert "suspended by ana since 2026-01-01T00:00:00Z: audit" in verdict.reason
+    (violation,) = report.plan_result.violations
+    assert "suspended by ana since 2026-01-01T00:00:00Z: audit" in violation.reason
     assert box.reconcile(commit, allow=["suspended"]).run.allowed == ("suspended",)
     resume(box.log, None, "ana", judge=box.judge)
     assert box.reconcile(box.commits.commit(build_resource(A, {"size": 2}))).run
@@ -289,7 +289,7 @@ def test_a_suspended_resource_is_left_and_so_is_what_waits_for_it(box):
         build_resource("Thing/b"),
     )
     report = box.reconcile(commit)
-    assert {each.id for each in report.prospect.plan.blocked} >= {A, "Note/n"}
+    assert {each.id for each in report.plan_result.plan.blocked} >= {A, "Note/n"}
     assert {each.id for each in report.run.changes} >= {"Thing/b"}
     (live,) = [it for it in box.world.snapshot().values() if it.mark.resource == A]
     assert live.attributes["size"] == 1
@@ -312,7 +312,7 @@ def test_a_run_under_way_is_not_suspended_under_its_hands(box):
     """Whoever holds the lock is named; a plan made before a suspension is not applied after it."""
     commit = box.commits.commit(build_resource(A))
     reconciler = box.build_reconciler()
-    request = Request(commit=commit, reason="test")
+    request = RunRequest(commit=commit, reason="test")
     seen = reconciler.look(request)
     pause(box)
     assert reconciler.reconcile(request, seen).conclusion is Conclusion.BLOCKED
@@ -344,12 +344,12 @@ def test_forgetting_that_was_cut_off_loses_nothing(box, number, when):
     pause(box)
     with cut_at(number, [PatchPoint(type(box.log), "append", "append")], when=when):
         reconciler = box.build_reconciler()
-        forget(reconciler, plan_forgetting(reconciler, commit, A, None), "not ours")
+        forget(reconciler, plan_forget(reconciler, commit, A, None), "not ours")
     box.die()
     assert box.reconcile(commit).conclusion in {Conclusion.BLOCKED, Conclusion.UNCHANGED}
     if A in box.read_records():
         reconciler = box.build_reconciler()
-        forget(reconciler, plan_forgetting(reconciler, commit, A, None), "not ours")
+        forget(reconciler, plan_forget(reconciler, commit, A, None), "not ours")
     resume(box.log, None, "ana", judge=box.judge)
     assert box.reconcile(commit).conclusion is Conclusion.UNCHANGED
     assert set(box.read_records()) == {"Thing/b"}
@@ -367,7 +367,7 @@ def test_an_adoption_that_was_cut_off_is_finished_by_the_next_run(box, tmp_path,
     new = lose_log(box, tmp_path)
     with cut_at(number, [PatchPoint(type(box.log), "append", "append")], when=when):
         reconciler = new.build_reconciler()
-        adopt(reconciler, plan_adoption(reconciler, commit, everything=False), "lost")
+        adopt(reconciler, plan_adopt(reconciler, commit, everything=False), "lost")
     new.die()
     new.reconcile(commit)
     assert set(new.read_records()) == {A, "Thing/b"}
@@ -384,12 +384,12 @@ def test_an_adoption_that_was_cut_off_can_be_done_again(box, tmp_path, number, w
     new = lose_log(box, tmp_path)
     with cut_at(number, [PatchPoint(type(box.log), "append", "append")], when=when):
         reconciler = new.build_reconciler()
-        adopt(reconciler, plan_adoption(reconciler, commit, everything=True), "lost")
+        adopt(reconciler, plan_adopt(reconciler, commit, everything=True), "lost")
     new.die()
     reconciler = new.build_reconciler()
-    adoption = plan_adoption(reconciler, commit, everything=True)
-    if adoption.plan.changes:
-        adopt(reconciler, adoption, "lost")
+    adopt_plan = plan_adopt(reconciler, commit, everything=True)
+    if adopt_plan.plan.changes:
+        adopt(reconciler, adopt_plan, "lost")
     assert set(new.read_records()) == {A, "Thing/b"}
     check(new)
 

@@ -59,15 +59,15 @@ def test_a_look_at_what_changed_knows_it_too(box):
         assert change.action is Action.FORGET
     box.reconcile(commit)
     assert len(box.world.snapshot()) == 1
-    prospect = box.look(commit)
-    assert prospect.plan.changes == ()
+    plan_result = box.look(commit)
+    assert plan_result.plan.changes == ()
 
 
 def test_what_is_only_declared_removed_counts_as_empty(box):
     """The gate against an emptied state is not fooled."""
     box.reconcile(box.commits.commit(build_resource(A)))
     commit = box.commits.commit(declare(A, DeletePolicy.DELETE))
-    assert [each.code for each in box.look(commit).verdicts] == ["emptied"]
+    assert [each.code for each in box.look(commit).violations] == ["emptied"]
 
 
 def test_what_is_protected_stays_protected(box):
@@ -76,7 +76,7 @@ def test_what_is_protected_stays_protected(box):
         box.commits.commit(build_resource(A, lifecycle=Lifecycle(protect=True)), build_resource(N))
     )
     commit = box.commits.commit(build_resource(N), declare(A, DeletePolicy.DELETE))
-    assert [each.code for each in box.look(commit).verdicts] == ["protected"]
+    assert [each.code for each in box.look(commit).violations] == ["protected"]
 
 
 def test_what_is_still_defined_cannot_be_declared_removed(box):

@@ -50,10 +50,10 @@ def test_each_infra_follows_what_it_refers_to_and_waits_for_trouble(needs, bad, 
             ended.add(infra)
         return report()
 
-    swept = {each.infra: each for each in sweep(needs, run, parallelism=parallelism)}
-    assert swept.keys() == needs.keys()
-    for infra, each in swept.items():
-        stuck = [other for other in needs[infra] if not swept[other].is_good]
+    resynced = {each.infra: each for each in sweep(needs, run, parallelism=parallelism)}
+    assert resynced.keys() == needs.keys()
+    for infra, each in resynced.items():
+        stuck = [other for other in needs[infra] if not resynced[other].is_good]
         assert (each.waits_for in stuck) if stuck else (each.waits_for is None)
         assert (infra in began) is (not stuck)
 

@@ -10,7 +10,7 @@ from provisioning.core.model.durations import parse_span
 from provisioning.core.policy.cron import parse_cron
 from provisioning.core.policy.windows import Effect, Window
 from provisioning.reconciler.execution.lease import Clocks
-from provisioning.reconciler.planning.plan_result import Conclusion, Request
+from provisioning.reconciler.planning.plan_result import Conclusion, RunRequest
 from provisioning.testing.sandboxes import Sandbox, build_resource
 
 NIGHTLY = Window(
@@ -31,7 +31,7 @@ def reconcile(box, time, commit, *allow):
     box.clocks = Clocks(wall=lambda: datetime.fromisoformat(time).timestamp())
     reconciler = box.build_reconciler()
     reconciler = replace(reconciler, settings=replace(reconciler.settings, windows=(NIGHTLY,)))
-    return reconciler.reconcile(Request(commit=commit, reason="it burns", allow=allow))
+    return reconciler.reconcile(RunRequest(commit=commit, reason="it burns", allow=allow))
 
 
 def test_a_change_waits_until_a_window_opens(box):
@@ -39,7 +39,7 @@ def test_a_change_waits_until_a_window_opens(box):
     commit = box.commits.commit(build_resource("Thing/a", {"size": 1, "zone": "x"}))
     report = reconcile(box, "2026-11-24T12:00Z", commit)
     assert report.conclusion is Conclusion.BLOCKED
-    assert [each.code for each in report.prospect.verdicts] == ["window"]
+    assert [each.code for each in report.plan_result.violations] == ["window"]
     assert box.log.read().head is None
     report = reconcile(box, "2026-11-24T21:00Z", commit)
     assert report.conclusion is Conclusion.APPLIED
@@ -50,8 +50,8 @@ def test_a_yes_opens_it_for_one_plan_and_is_recorded(box):
     """The code alone is no yes; a yes to this plan is, and the run keeps who said it and why."""
     commit = box.commits.commit(build_resource("Thing/a", {"size": 1, "zone": "x"}))
     closed = "2026-11-24T12:00Z"
-    (verdict,) = reconcile(box, closed, commit, "window").prospect.verdicts
-    bound = verdict.hint.rpartition(" ")[2].strip("`")
+    (violation,) = reconcile(box, closed, commit, "window").plan_result.violations
+    bound = violation.hint.rpartition(" ")[2].strip("`")
     other = box.commits.commit(build_resource("Thing/b", {"size": 1, "zone": "x"}))
     assert reconcile(box, closed, other, bound).conclusion is Conclusion.BLOCKED
     run = reconcile(box, closed, commit, bound).run

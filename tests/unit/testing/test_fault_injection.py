@@ -3,7 +3,7 @@ import threading
 import pytest
 
 from provisioning.core.model.errors import ProviderError, ProviderThrottled, ProviderTransient
-from provisioning.core.model.providers import Present, Probes, Ready, Target
+from provisioning.core.model.providers import ObservationTarget, Present, ProbeReady, Probes
 from provisioning.testing import (
     ALWAYS,
     Crash,
@@ -37,7 +37,9 @@ def provider(memory, faults):
 
 
 def targets(*names):
-    return [Target(id=name, kind=name.partition("/")[0], attributes={}) for name in names]
+    return [
+        ObservationTarget(id=name, kind=name.partition("/")[0], attributes={}) for name in names
+    ]
 
 
 @pytest.mark.parametrize(
@@ -207,7 +209,7 @@ def test_probes_stay_probes(provider, faults, build_call):
     made = provider.create(build_call("Service/s", {"ready_after": 0, "timeout": 3.0}))
     with pytest.raises(ProviderTransient):
         provider.probe("Service", made)
-    assert provider.probe("Service", made) == Ready()
+    assert provider.probe("Service", made) == ProbeReady()
     assert provider.get_probe_timeout("Service", made) == 0
 
     class Mute:

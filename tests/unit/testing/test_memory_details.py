@@ -3,12 +3,19 @@ import threading
 import pytest
 
 from provisioning.core.model.errors import ProviderConflict, ProviderError
-from provisioning.core.model.providers import Absent, Present, Ready, Target, Unreadable, Waiting
+from provisioning.core.model.providers import (
+    Absent,
+    ObservationTarget,
+    Present,
+    ProbeReady,
+    ProbeWaiting,
+    Unreadable,
+)
 from provisioning.testing import MemoryProvider
 
 
 def look(provider, name, attributes=(), owner="w/i"):
-    target = Target(id=name, kind=name.partition("/")[0], attributes=dict(attributes))
+    target = ObservationTarget(id=name, kind=name.partition("/")[0], attributes=dict(attributes))
     return provider.observe(owner, [target]).answers[0]
 
 
@@ -115,7 +122,12 @@ def test_service_waits_as_often_as_it_says(memory, build_call):
     """A Service answers Waiting `ready_after` times, then Ready; a broken one fails for good."""
     made = memory.create(build_call("Service/s", {"ready_after": 2, "timeout": 7.0}))
     answers = [memory.probe("Service", made) for _ in range(4)]
-    assert [type(answer) for answer in answers] == [Waiting, Waiting, Ready, Ready]
+    assert [type(answer) for answer in answers] == [
+        ProbeWaiting,
+        ProbeWaiting,
+        ProbeReady,
+        ProbeReady,
+    ]
     assert memory.get_probe_timeout("Service", made) == 7.0
     broken = memory.create(build_call("Service/b", {"ready_after": -1}))
     with pytest.raises(ProviderError, match="exited"):
@@ -126,7 +138,7 @@ def test_what_needs_no_probe_has_no_timeout(memory):
     """A time-out of 0 says that there is nothing to probe."""
     assert memory.get_probe_timeout("Service", {}) == 0
     assert memory.get_probe_timeout("Thing", {"ready_after": 3}) == 0
-    assert memory.probe("Thing", {}) == Ready()
+    assert memory.probe("Thing", {}) == ProbeReady()
 
 
 def test_unknown_kind_is_refused(memory, build_call):

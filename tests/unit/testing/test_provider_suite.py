@@ -5,7 +5,7 @@ import time
 import pytest
 from msgspec.structs import replace
 
-from provisioning.core.model.providers import Absent, Observed, Present, Unreadable, Waiting
+from provisioning.core.model.providers import Absent, Observed, Present, ProbeWaiting, Unreadable
 from provisioning.testing import Case, MemoryProvider, ProviderSuite, World
 from provisioning.testing.memory_kinds import NOTE, SERVICE, SLOT, THING
 
@@ -144,7 +144,7 @@ class Waiter(MemoryProvider):
     """Never becomes ready."""
 
     def probe(self, kind, attributes):
-        return Waiting("nothing in particular")
+        return ProbeWaiting("nothing in particular")
 
 
 class Moody(MemoryProvider):

@@ -84,7 +84,7 @@ def _show_status(
     *,
     is_text: bool,
 ) -> list[dict[str, Any]]:
-    from provisioning.core.statelog.lock_expiry import Judgement, Standing
+    from provisioning.core.statelog.lock_expiry import LockState, LockStatus
     from provisioning.core.status.conditions import compute_status
     from provisioning.interfaces.cli.render.status import render_status
     from provisioning.interfaces.schema.results import shape_status
@@ -95,7 +95,7 @@ def _show_status(
     for name, head in heads.items():
         log = workspace.build_log(name)
         view = log.read_at(head)
-        held = Judgement(Standing.HELD, None) if view.lock else None
+        held = LockStatus(LockState.HELD, None) if view.lock else None
         records = log.read_records(view).values()
         status = compute_status(name, checkout.commit, view, records, held)
         shapes.append(shape_status(status))

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from provisioning.bootstrap import Workspace
     from provisioning.core.model.ids import CommitId
     from provisioning.core.model.records import Lock
-    from provisioning.core.statelog.lock_expiry import Judgement
+    from provisioning.core.statelog.lock_expiry import LockStatus
     from provisioning.core.status.health_checks import Check
     from provisioning.reconciler.cycle import Reconciler
 
@@ -29,15 +29,18 @@ def doctor(session: Session, output: str) -> int:
     """
     from msgspec.structs import asdict
 
-    from provisioning.core.status.health_checks import Health, check_up
-    from provisioning.interfaces.cli.render.health_checks import render_checkup, render_verdict
+    from provisioning.core.status.health_checks import Health, run_checks
+    from provisioning.interfaces.cli.render.health_checks import (
+        render_health_report,
+        render_verdict,
+    )
 
     found = []
     area = ""
-    for each in check_up(_list_checks(session)):
+    for each in run_checks(_list_checks(session)):
         found.append(each)
         if output == "text":
-            click.echo(render_checkup(each, is_first=each.area != area))
+            click.echo(render_health_report(each, is_first=each.area != area))
             area = each.area
     if output == "text":
         click.echo(render_verdict(found))
@@ -51,7 +54,7 @@ def _list_checks(session: Session) -> Iterator[Check]:
     import os
 
     from provisioning.config.home import find_home
-    from provisioning.core.status.health_checks import Answer, Check
+    from provisioning.core.status.health_checks import Check, CheckResult
     from provisioning.reconciler.explain import health_checks
 
     home = find_home(os.environ)
@@ -61,11 +64,11 @@ def _list_checks(session: Session) -> Iterator[Check]:
     yield Check("keys", "fingerprints", lambda: health_checks.check_key(home.read_fingerprint_key))
     opened: list[Workspace] = []
 
-    def open_workspace() -> Answer:
+    def open_workspace() -> CheckResult:
         workspace = session.open_workspace()
         told = f"{workspace.layers.get('workspace.name').value} ({workspace.identifier})"
         opened.append(workspace)
-        return Answer(told)
+        return CheckResult(told)
 
     yield Check("workspace", "settings", open_workspace)
     if opened:
@@ -73,15 +76,15 @@ def _list_checks(session: Session) -> Iterator[Check]:
 
 
 def _list_workspace_checks(workspace: Workspace) -> Iterator[Check]:
-    from provisioning.core.status.health_checks import Answer, Check
+    from provisioning.core.status.health_checks import Check, CheckResult
     from provisioning.reconciler.explain import health_checks
 
     commits: list[CommitId] = []
 
-    def read_commit() -> Answer:
+    def read_commit() -> CheckResult:
         commits.append(workspace.read_commit())
         where = workspace.remote.shown if workspace.remote else "this repository itself"
-        return Answer(f"branch and state logs are in {where}")
+        return CheckResult(f"branch and state logs are in {where}")
 
     yield Check("git", "remote", read_commit)
     if not commits:
@@ -121,18 +124,18 @@ def _list_infra_checks(workspace: Workspace, commit: CommitId) -> Iterator[Check
 def _list_checks_of(
     workspace: Workspace, commit: CommitId, name: str, known: set[str]
 ) -> Iterator[Check]:
-    from provisioning.core.status.health_checks import Answer, Check
+    from provisioning.core.status.health_checks import Check, CheckResult
     from provisioning.reconciler.explain import health_checks
 
     built: list[Reconciler] = []
     log, area = workspace.build_log(name), f"infra {name}"
 
-    def judge(lock: Lock) -> Judgement:
+    def judge(lock: Lock) -> LockStatus:
         return workspace.judge(name, lock)
 
-    def build() -> Answer:
+    def build() -> CheckResult:
         built.append(workspace.build_reconciler(name, commit))
-        return Answer(f"{len(built[0].providers)} provider is configured")
+        return CheckResult(f"{len(built[0].providers)} provider is configured")
 
     yield Check(area, "state log", lambda: health_checks.check_log(log, judge))
     yield Check(area, "settings", build)

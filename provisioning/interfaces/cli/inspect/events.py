@@ -12,7 +12,7 @@ from provisioning.interfaces.cli.session import Session, output_option, pass_ses
 
 if TYPE_CHECKING:
     from provisioning.bootstrap import Workspace
-    from provisioning.reconciler.explain.history import Follower, Happening
+    from provisioning.reconciler.explain.history import Follower, HistoryEvent
 
 LONGEST = 5.0
 """Seconds between two looks, at most: somebody is watching."""
@@ -59,7 +59,7 @@ def _follow(
 
 def _look(
     workspace: Workspace, infra: str | None, followers: dict[str, Follower], limit: int
-) -> list[Happening]:
+) -> list[HistoryEvent]:
     from provisioning.reconciler.execution.lease import render_time
     from provisioning.reconciler.explain.history import Follower
 
@@ -73,10 +73,10 @@ def _look(
     return sorted(found, key=lambda each: each.time)
 
 
-def _print(found: list[Happening], output: str) -> None:
+def _print(found: list[HistoryEvent], output: str) -> None:
     from msgspec.structs import asdict
 
-    from provisioning.interfaces.cli.render.events import render_happening
+    from provisioning.interfaces.cli.render.events import render_event_line
 
     for each in found:
         if output == "yaml":
@@ -85,4 +85,4 @@ def _print(found: list[Happening], output: str) -> None:
         elif output == "json":
             click.echo(json.dumps(asdict(each), ensure_ascii=False))
         else:
-            click.echo(render_happening(each))
+            click.echo(render_event_line(each))

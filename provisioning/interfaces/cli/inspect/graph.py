@@ -22,12 +22,12 @@ def tree(session: Session, infra: str | None, output: str) -> int:
     from provisioning.interfaces.cli.render.graph import render_tree
     from provisioning.interfaces.schema.results import shape_picture
 
-    picture = _read_picture(session, infra)
+    graph = _read_picture(session, infra)
     if output == "text":
-        infras = {infra} if infra else {name for name, _ in picture}
-        click.echo(render_tree(picture, infras) or "no resources yet")
+        infras = {infra} if infra else {name for name, _ in graph}
+        click.echo(render_tree(graph, infras) or "no resources yet")
     else:
-        print_shape(shape_picture(picture), output)
+        print_shape(shape_picture(graph), output)
     return 0
 
 
@@ -47,18 +47,22 @@ def graph(session: Session, infra: str | None, output: str) -> int:
     from provisioning.interfaces.cli.render.svg import render_svg
     from provisioning.interfaces.schema.results import shape_picture
 
-    picture = _read_picture(session, infra)
+    graph = _read_picture(session, infra)
     render = {"text": render_lines, "dot": render_dot, "svg": render_svg}.get(output)
     if render:
-        click.echo(render(picture))
+        click.echo(render(graph))
     else:
-        print_shape(shape_picture(picture), output)
+        print_shape(shape_picture(graph), output)
     return 0
 
 
 def _read_picture(session: Session, infra: str | None) -> Picture:
     from provisioning.core.policy.suspensions import describe_suspension, list_suspended
-    from provisioning.core.status.dependency_graph import View, compute_picture, focus_picture
+    from provisioning.core.status.dependency_graph import (
+        View,
+        compute_dependency_graph,
+        focus_graph,
+    )
     from provisioning.reconciler.execution.lease import render_time
 
     workspace = session.open_workspace()
@@ -82,5 +86,5 @@ def _read_picture(session: Session, infra: str | None) -> Picture:
                 for name, each in list_suspended(view.suspended, now).items()
             },
         )
-    picture = compute_picture(views)
-    return focus_picture(picture, infra) if infra else picture
+    graph = compute_dependency_graph(views)
+    return focus_graph(graph, infra) if infra else graph

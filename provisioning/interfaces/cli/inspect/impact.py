@@ -11,7 +11,7 @@ from provisioning.interfaces.cli.session import Session, output_option, pass_ses
 
 if TYPE_CHECKING:
     from provisioning.bootstrap import Workspace
-    from provisioning.core.status.impact import Touched
+    from provisioning.core.status.impact import ImpactSource
     from provisioning.reconciler.explain.checkout import Checkout
 
 
@@ -47,7 +47,7 @@ def impact(session: Session, names: tuple[str, ...], output: str) -> int:
 
 def _read_touched(
     workspace: Workspace, folder: Path, names: tuple[str, ...]
-) -> tuple[Checkout, Touched]:
+) -> tuple[Checkout, ImpactSource]:
     from provisioning.gitstore.repository.revert import list_changed_paths
     from provisioning.gitstore.statelog.points_in_time import find_commit
     from provisioning.reconciler.explain.impact import read_touched_commits, read_touched_files

@@ -20,7 +20,7 @@ PAGE = 50
 @pass_session
 def status(session: Session, infra: str | None, output: str) -> int:
     """Tell whether INFRA (all by default) is as Git wants it, from the state log alone."""
-    from provisioning.core.policy.conflicts import REACH, find_fights
+    from provisioning.core.policy.conflicts import REACH, find_conflicts
     from provisioning.core.status.conditions import compute_status
     from provisioning.interfaces.cli.render.status import render_status
     from provisioning.interfaces.schema.results import shape_status
@@ -33,10 +33,10 @@ def status(session: Session, infra: str | None, output: str) -> int:
     for name in workspace.choose_infras(commit, infra, recorded=True):
         log = workspace.build_log(name)
         view = log.read()
-        judgement = workspace.judge(name, view.lock) if view.lock else None
+        lock_status = workspace.judge(name, view.lock) if view.lock else None
         records = log.read_records(view).values()
-        fights = find_fights(log.read_history(REACH), view.suspended)
-        statuses.append(compute_status(name, commit, view, records, judgement, now, fights))
+        conflicts = find_conflicts(log.read_history(REACH), view.suspended)
+        statuses.append(compute_status(name, commit, view, records, lock_status, now, conflicts))
     if output == "text":
         click.echo("\n".join(map(render_status, statuses)) or "no infra yet; make infra/NAME")
     else:

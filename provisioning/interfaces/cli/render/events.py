@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from click import style
 
-from provisioning.reconciler.explain.history import Happening
+from provisioning.reconciler.explain.history import HistoryEvent
 
 COLOURS = {
     "failed": "red",
@@ -15,10 +15,10 @@ COLOURS = {
 }
 
 
-def render_happening(happening: Happening) -> str:
+def render_event_line(event: HistoryEvent) -> str:
     """Return one line: when, infra, run, resource, what, and the rest."""
-    run = f"run {happening.run}" if happening.run else ""
-    where = "  ".join(part for part in (happening.infra, run, happening.id) if part)
-    what = style(happening.what, fg=COLOURS.get(happening.what))
-    text = f": {happening.text}" if happening.text else ""
-    return f"{style(happening.time, dim=True)}  {where}  {what}{text}"
+    run = f"run {event.run}" if event.run else ""
+    where = "  ".join(part for part in (event.infra, run, event.id) if part)
+    what = style(event.what, fg=COLOURS.get(event.what))
+    text = f": {event.text}" if event.text else ""
+    return f"{style(event.time, dim=True)}  {where}  {what}{text}"

@@ -6,19 +6,19 @@ from collections.abc import Sequence
 
 from click import style
 
-from provisioning.forges.setup.findings import Action, Finding, Standing, Step
+from provisioning.forges.setup.findings import SetupAction, SetupFinding, SetupState, SetupStep
 
-SIGNS = {Action.CREATE: "+", Action.UPDATE: "~", Action.REPLACE: "±"}
+SIGNS = {SetupAction.CREATE: "+", SetupAction.UPDATE: "~", SetupAction.REPLACE: "±"}
 COLOURS = {
-    Standing.OK: "green",
-    Standing.MISSING: "yellow",
-    Standing.WRONG: "red",
-    Standing.UNKNOWN: "cyan",
+    SetupState.OK: "green",
+    SetupState.MISSING: "yellow",
+    SetupState.WRONG: "red",
+    SetupState.UNKNOWN: "cyan",
 }
-_WIDTH = max(len(each) for each in Standing)
+_WIDTH = max(len(each) for each in SetupState)
 
 
-def render_findings(findings: Sequence[Finding]) -> str:
+def render_findings(findings: Sequence[SetupFinding]) -> str:
     """Return a line for each finding, and what to do below it."""
     lines = []
     for each in findings:
@@ -29,7 +29,7 @@ def render_findings(findings: Sequence[Finding]) -> str:
     return "\n".join(lines)
 
 
-def render_steps(steps: Sequence[Step]) -> str:
+def render_steps(steps: Sequence[SetupStep]) -> str:
     """Return what is to be done, a block for each step."""
     lines = []
     for each in steps:

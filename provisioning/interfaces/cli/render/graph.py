@@ -21,17 +21,17 @@ COLOURS = {
 """The colour of each condition: on a terminal, of a box, and of its border and text."""
 
 
-def render_tree(picture: Picture, infras: Collection[str]) -> str:
+def render_tree(graph: Picture, infras: Collection[str]) -> str:
     """Return what nothing in its infra needs, and below it what it needs; each in full once."""
-    users = invert({name: node.needs for name, node in picture.items()})
+    users = invert({name: node.needs for name, node in graph.items()})
     shown: set[Name] = set()
     lines: list[str] = []
     for infra in sorted(infras):
-        roots = [name for name in picture if name[0] == infra and not _has_user(users, name)]
+        roots = [name for name in graph if name[0] == infra and not _has_user(users, name)]
         lines.append(style(infra, bold=True))
         for number, name in enumerate(roots, start=1):
             branch = _choose_branch(number, len(roots))
-            lines += _grow(picture, name, "", branch, shown, infra)
+            lines += _grow(graph, name, "", branch, shown, infra)
     return "\n".join(lines)
 
 
@@ -45,9 +45,9 @@ def _choose_branch(number: int, count: int) -> tuple[str, str]:
 
 
 def _grow(
-    picture: Picture, name: Name, indent: str, branch: tuple[str, str], shown: set[Name], infra: str
+    graph: Picture, name: Name, indent: str, branch: tuple[str, str], shown: set[Name], infra: str
 ) -> Iterator[str]:
-    node = picture[name]
+    node = graph[name]
     label = indent + branch[0] + _label(node, infra)
     if name in shown and node.needs:
         yield f"{label}  (above)"
@@ -56,7 +56,7 @@ def _grow(
     yield label
     for number, need in enumerate(node.needs, start=1):
         following = _choose_branch(number, len(node.needs))
-        yield from _grow(picture, need, indent + branch[1], following, shown, infra)
+        yield from _grow(graph, need, indent + branch[1], following, shown, infra)
 
 
 def _label(node: Node, infra: str) -> str:
@@ -65,13 +65,13 @@ def _label(node: Node, infra: str) -> str:
     return f"{_shorten(node.name, infra)}  {text}" + ("" if plain else f": {node.message}")
 
 
-def render_lines(picture: Picture) -> str:
+def render_lines(graph: Picture) -> str:
     """Return a line a resource, what it needs before it; for readers without a picture."""
-    order = compute_order({name: node.needs for name, node in picture.items()})
+    order = compute_order({name: node.needs for name, node in graph.items()})
     lines = []
     for name in order:
-        needs = ", ".join(_shorten(need, name[0]) for need in picture[name].needs)
-        line = f"{name[0]}  {_label(picture[name], name[0])}"
+        needs = ", ".join(_shorten(need, name[0]) for need in graph[name].needs)
+        line = f"{name[0]}  {_label(graph[name], name[0])}"
         lines.append(f"{line}  needs {needs}" if needs else line)
     return "\n".join(lines)
 
@@ -80,12 +80,12 @@ def _shorten(name: Name, infra: str) -> str:
     return name[1] if name[0] == infra else " ".join(name)
 
 
-def render_dot(picture: Picture) -> str:
+def render_dot(graph: Picture) -> str:
     """Return the graph in Graphviz's language; arrows lead from what is needed to its user."""
     lines = ["digraph provisioning {", '  rankdir=LR; node [shape=box, style="rounded,filled"];']
-    for number, infra in enumerate(sorted({infra for infra, _ in picture})):
+    for number, infra in enumerate(sorted({infra for infra, _ in graph})):
         lines += [f"  subgraph cluster_{number} {{", f'    label="{infra}";']
-        for name, node in picture.items():
+        for name, node in graph.items():
             if name[0] == infra:
                 _, fill, ink = COLOURS[node.condition]
                 lines.append(
@@ -95,7 +95,7 @@ def render_dot(picture: Picture) -> str:
         lines.append("  }")
     lines += [
         f'  "{join_name(need)}" -> "{join_name(name)}";'
-        for name, node in picture.items()
+        for name, node in graph.items()
         for need in node.needs
     ]
     return "\n".join([*lines, "}"])

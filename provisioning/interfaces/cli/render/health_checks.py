@@ -6,22 +6,22 @@ from collections.abc import Sequence
 
 from click import style
 
-from provisioning.core.status.health_checks import Checkup, Health
+from provisioning.core.status.health_checks import Health, HealthReport
 
 COLOURS = {Health.GOOD: "green", Health.DOUBTFUL: "yellow", Health.BAD: "red"}
 
 
-def render_checkup(checkup: Checkup, *, is_first: bool) -> str:
+def render_health_report(health_report: HealthReport, *, is_first: bool) -> str:
     """Return a check, below its area's name if it is the first of it, and its remedy."""
-    lines = [style(checkup.area, bold=True)] if is_first else []
-    health = style(f"{checkup.health:<8}", fg=COLOURS[checkup.health])
-    lines.append(f"  {health}  {checkup.name}: {checkup.message}")
-    if checkup.remedy and checkup.health is not Health.GOOD:
-        lines.append(style(f"            {checkup.remedy}", dim=True))
+    lines = [style(health_report.area, bold=True)] if is_first else []
+    health = style(f"{health_report.health:<8}", fg=COLOURS[health_report.health])
+    lines.append(f"  {health}  {health_report.name}: {health_report.message}")
+    if health_report.remedy and health_report.health is not Health.GOOD:
+        lines.append(style(f"            {health_report.remedy}", dim=True))
     return "\n".join(lines)
 
 
-def render_verdict(checkups: Sequence[Checkup]) -> str:
+def render_verdict(checkups: Sequence[HealthReport]) -> str:
     """Return how many are not well."""
     bad = sum(each.health is Health.BAD for each in checkups)
     doubtful = sum(each.health is Health.DOUBTFUL for each in checkups)

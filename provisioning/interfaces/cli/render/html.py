@@ -15,7 +15,7 @@ from provisioning.core.plan.text import (
     render_text_diff,
     render_value,
 )
-from provisioning.core.policy.gates import Verdict
+from provisioning.core.policy.gates import GateViolation
 from provisioning.core.status.dependency_graph import Picture
 from provisioning.interfaces.cli.render.svg import render_svg
 
@@ -45,8 +45,8 @@ class Section(msgspec.Struct, frozen=True):
     """One infra of the page: its plan, what stands in the way, and what depends on what."""
 
     plan: Plan
-    verdicts: tuple[Verdict, ...]
-    picture: Picture
+    violations: tuple[GateViolation, ...]
+    graph: Picture
 
 
 def render_page(sections: Sequence[Section]) -> str:
@@ -63,9 +63,9 @@ def _render_section(section: Section) -> Iterator[str]:
     yield f"<h2>{escape(plan.infra)}</h2>"
     yield f"<p>{escape(describe_work(plan) or 'Nothing to do')}; {rest}.</p>"
     yield f"<p class=where>commit <code>{plan.commit}</code>, digest <code>{plan.digest}</code></p>"
-    for verdict in section.verdicts:
-        told = f"{escape(verdict.reason)}<br>{escape(verdict.hint)}"
-        yield f"<p class=no><b>{verdict.code}</b> {told}"
+    for violation in section.violations:
+        told = f"{escape(violation.reason)}<br>{escape(violation.hint)}"
+        yield f"<p class=no><b>{violation.code}</b> {told}"
     for blocked in plan.blocked:
         hint = f"<br>{escape(blocked.hint)}" if blocked.hint else ""
         yield f"<p class=no><b>{blocked.id}</b> blocked: {escape(blocked.reason)}{hint}"
@@ -75,8 +75,8 @@ def _render_section(section: Section) -> Iterator[str]:
         yield f"<details><summary><b>{drifted.id}</b> has drifted, and is left so</summary>"
         yield from _render_fields(drifted.fields)
         yield "</details>"
-    if section.picture:
-        yield f"<figure>{render_svg(section.picture, tip=f'tip-{plan.infra}')}</figure>"
+    if section.graph:
+        yield f"<figure>{render_svg(section.graph, tip=f'tip-{plan.infra}')}</figure>"
 
 
 def _render_change(change: PlannedChange) -> Iterator[str]:

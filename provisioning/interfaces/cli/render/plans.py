@@ -16,7 +16,7 @@ from provisioning.core.plan.text import (
     render_text_diff,
     render_value,
 )
-from provisioning.core.policy.gates import Verdict
+from provisioning.core.policy.gates import GateViolation
 
 SIGNS = {
     Action.CREATE: ("+", "green"),
@@ -31,7 +31,7 @@ MOST_LINES = 40
 """Lines shown of one field's diff."""
 
 
-def render_plan(plan: Plan, verdicts: tuple[Verdict, ...] = ()) -> str:
+def render_plan(plan: Plan, violations: tuple[GateViolation, ...] = ()) -> str:
     """Return *plan* as people read it: only what changes, why, and the counts last."""
     lines = [style(plan.infra, bold=True) + style(f"  at {plan.commit[:10]}", dim=True), ""]
     for change in plan.changes:
@@ -44,9 +44,9 @@ def render_plan(plan: Plan, verdicts: tuple[Verdict, ...] = ()) -> str:
         lines.append(style(f"  ✗ {blocked.id}", fg="red") + f"  blocked: {blocked.reason}{source}")
         lines += [style(f"      {blocked.hint}", dim=True)] if blocked.hint else []
         lines.append("")
-    for verdict in verdicts:
-        lines.append(style(f"  ✗ {verdict.code}", fg="red") + f"  {verdict.reason}")
-        lines += [style(f"      {verdict.hint}", dim=True), ""]
+    for violation in violations:
+        lines.append(style(f"  ✗ {violation.code}", fg="red") + f"  {violation.reason}")
+        lines += [style(f"      {violation.hint}", dim=True), ""]
     lines.append(render_summary(plan))
     return "\n".join(lines)
 

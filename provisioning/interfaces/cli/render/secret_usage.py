@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from click import style
 
-from provisioning.core.status.secret_usage import Keeping, Usage, Usages
+from provisioning.core.status.secret_usage import Keeping, SecretUsage, Usage
 from provisioning.interfaces.cli.render.provenance import (
     render_application,
     render_author,
@@ -14,18 +14,18 @@ from provisioning.interfaces.cli.render.provenance import (
 )
 
 
-def render_usages(usages: Usages) -> str:
+def render_usages(secret_usage: SecretUsage) -> str:
     """Return the files that hold it, the settings that name it, and each field that reads it."""
-    lines = [style(usages.secret, bold=True)]
-    for kept in usages.kept:
+    lines = [style(secret_usage.secret, bold=True)]
+    for kept in secret_usage.kept:
         lines += _render_keeping(kept)
-    if not usages.kept:
+    if not secret_usage.kept:
         lines.append(style("  no committed file holds it", fg="yellow"))
-    for link in usages.settings:
+    for link in secret_usage.settings:
         lines += render_link(link)
-    for usage in usages.used:
+    for usage in secret_usage.used:
         lines += _render_usage(usage)
-    if not usages.used:
+    if not secret_usage.used:
         lines.append("  no resource uses it")
     return "\n".join(lines)
 

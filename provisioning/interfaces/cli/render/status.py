@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from click import style
 
 from provisioning.core.model.ids import ResourceId
-from provisioning.core.model.records import Lock, Record, Snapshot
+from provisioning.core.model.records import Lock, LogSnapshot, Record
 from provisioning.core.model.values import as_json, render_canonical
 from provisioning.core.plan.diff import FieldChange
-from provisioning.core.statelog.lock_expiry import Judgement
+from provisioning.core.statelog.lock_expiry import LockStatus
 from provisioning.core.status.conditions import Condition, InfraStatus
 from provisioning.gitstore.objects.commits import Commit
 
@@ -86,29 +86,29 @@ def render_log(commits: Iterable[Commit]) -> str:
     return "\n".join(f"{style(each.id[:10], fg='yellow')} {each.subject}" for each in commits)
 
 
-def render_proof(infra: str, proof: Proof, snapshot: Snapshot | None) -> str:
+def render_proof(infra: str, proof: Proof, snapshot: LogSnapshot | None) -> str:
     """Return what is wrong with a state log, a line each, and the verdict."""
     lines = [f"{style(it.commit[:10], fg='red')} {it.message}" for it in proof.findings]
-    verdict = f"{len(lines)} findings" if lines else "linear, fenced, complete"
+    violation = f"{len(lines)} findings" if lines else "linear, fenced, complete"
     told = f"{proof.entries} entries"
     if snapshot:
         told += f", the first a snapshot of {snapshot.story}, signed off by {snapshot.by}"
-    return "\n".join([*lines, f"{infra}: {told}; {verdict}"])
+    return "\n".join([*lines, f"{infra}: {told}; {violation}"])
 
 
-def render_compaction(infra: str, snapshot: Snapshot | None, kept: int) -> str:
+def render_compaction(infra: str, snapshot: LogSnapshot | None, kept: int) -> str:
     """Return what is to become of a state log, of which *kept* entries stay."""
     if snapshot is None:
         return f"{infra}: nothing is old enough"
     return f"{infra}: {snapshot.story} become a snapshot; {kept:,} entries stay"
 
 
-def render_lock(infra: str, lock: Lock | None, judgement: Judgement | None) -> tuple[str, ...]:
+def render_lock(infra: str, lock: Lock | None, lock_status: LockStatus | None) -> tuple[str, ...]:
     """Return a lock as the cells of a row: infra, state, holder, since, expiry, reason."""
-    if lock is None or judgement is None:
+    if lock is None or lock_status is None:
         return (infra, "free", "", "", "", "")
-    left = "never" if judgement.remaining is None else f"{judgement.remaining:.0f} s"
-    return (infra, judgement.standing, str(lock.holder), lock.acquired_at, left, lock.reason)
+    left = "never" if lock_status.remaining is None else f"{lock_status.remaining:.0f} s"
+    return (infra, lock_status.standing, str(lock.holder), lock.acquired_at, left, lock.reason)
 
 
 def render_difference(

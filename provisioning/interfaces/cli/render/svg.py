@@ -26,25 +26,25 @@ HEAD = """\
  orient="auto"><path d="M0 0 8 4 0 8z" fill="#8a8a8a"/></marker></defs>"""
 
 
-def render_svg(picture: Picture, tip: str = "tip") -> str:
+def render_svg(graph: Picture, tip: str = "tip") -> str:
     """Return the graph, each resource right of what it needs; no script, no font, no link.
 
     *tip* is the id of its arrow heads, which differs where several graphs are on one page.
     """
-    infras = {infra for infra, _ in picture}
-    labels = {name: name[1] if len(infras) == 1 else " ".join(name) for name in picture}
-    longest = {name: max(len(labels[name]), len(it.condition)) for name, it in picture.items()}
+    infras = {infra for infra, _ in graph}
+    labels = {name: name[1] if len(infras) == 1 else " ".join(name) for name in graph}
+    longest = {name: max(len(labels[name]), len(it.condition)) for name, it in graph.items()}
     widths = {name: round(count * LETTER + 2 * PADDING, 1) for name, count in longest.items()}
-    layout = compute_layout({name: node.needs for name, node in picture.items()}, widths)
-    conditions = {node.condition for node in picture.values()}
+    layout = compute_layout({name: node.needs for name, node in graph.items()}, widths)
+    conditions = {node.condition for node in graph.values()}
     legend = [each for each in Condition if each in conditions]
     head = HEAD.format(
         width=max(layout.width, 40.0 + ENTRY * len(legend)),
         height=layout.height + HEIGHT,
-        count=len(picture),
+        count=len(graph),
         tip=tip,
     )
-    boxes = (_render_box(labels[name], it, layout.boxes[name]) for name, it in picture.items())
+    boxes = (_render_box(labels[name], it, layout.boxes[name]) for name, it in graph.items())
     bottom = _render_legend(legend, layout.height)
     return "\n".join([head, *_render_edges(layout, tip), *boxes, *bottom, "</svg>"])
 

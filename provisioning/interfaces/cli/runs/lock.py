@@ -43,14 +43,14 @@ def list_locks(session: Session, output: str) -> int:
     rows, shapes = [], []
     for name in workspace.choose_infras(workspace.read_commit(), None, recorded=True):
         held = workspace.build_log(name).read().lock
-        judgement = workspace.judge(name, held) if held else None
-        rows.append(render_lock(name, held, judgement))
+        lock_status = workspace.judge(name, held) if held else None
+        rows.append(render_lock(name, held, lock_status))
         shapes.append(
             {
                 "infra": name,
                 "lock": msgspec.to_builtins(held) if held else None,
-                "standing": judgement.standing if judgement else "free",
-                "remaining": judgement.remaining if judgement else None,
+                "standing": lock_status.standing if lock_status else "free",
+                "remaining": lock_status.remaining if lock_status else None,
             }
         )
     if output == "text":
@@ -73,13 +73,13 @@ def explain(session: Session, infra: str) -> int:
         rest = " A run was cut off; the next one finishes it." if view.is_cut_off else ""
         click.echo(f"{infra} is free; the last fencing token was {view.fence}.{rest}")
         return 0
-    held, judgement = view.lock, workspace.judge(infra, view.lock)
+    held, lock_status = view.lock, workspace.judge(infra, view.lock)
     what = f"run {held.token}" if held.run else f"hold {held.token}"
     click.echo(f"{infra} is locked by {held.holder}, for {what}: {held.reason}")
     click.echo(f"  since {held.acquired_at}, renewed {held.renewed_at}")
-    click.echo("  " + EXPLANATIONS[judgement.standing].format(infra=infra))
-    if judgement.is_held:
-        left = judgement.remaining
+    click.echo("  " + EXPLANATIONS[lock_status.standing].format(infra=infra))
+    if lock_status.is_held:
+        left = lock_status.remaining
         click.echo(
             "  it does not expire"
             if left is None

@@ -34,7 +34,7 @@ def forget(
     from provisioning.interfaces.cli.confirmation import confirm
     from provisioning.interfaces.cli.infra_arguments import find_infra, split_names
     from provisioning.reconciler.operations.forget import forget as forget_resource
-    from provisioning.reconciler.operations.forget import plan_forgetting
+    from provisioning.reconciler.operations.forget import plan_forget
 
     given, ids = split_names(names)
     if len(ids) != 1:
@@ -51,7 +51,7 @@ def forget(
     checkout = workspace.build_checkout(commit)
     desired = checkout.read_resources(infra).get(resource)
     reconciler = workspace.build_reconciler(infra, commit)
-    planned = plan_forgetting(reconciler, commit, resource, desired)
+    planned = plan_forget(reconciler, commit, resource, desired)
     _show(planned.plan, output)
     confirm(f"Forget this in {infra}?", yes=yes, command="forget")
     run = forget_resource(reconciler, planned, reason or "forget")
@@ -76,7 +76,7 @@ def import_(
     from provisioning.interfaces.cli.confirmation import confirm
     from provisioning.interfaces.cli.infra_arguments import find_infra
     from provisioning.reconciler.operations.import_resource import plan_import
-    from provisioning.reconciler.planning.plan_result import Request
+    from provisioning.reconciler.planning.plan_result import RunRequest
 
     given, rest = (names[0], names[1:]) if "/" not in names[0] else (None, names)
     if len(rest) != 2:  # noqa: PLR2004  an id and a place
@@ -89,14 +89,14 @@ def import_(
         infras, given, rest[0], lambda name, wanted: wanted in checkout.read_resources(name)
     )
     reconciler = workspace.build_reconciler(infra, commit)
-    request = Request(commit=commit, reason=reason or "import")
-    prospect = plan_import(reconciler, request, resource, rest[1])
-    _show(prospect.plan, output)
-    if prospect.verdicts:
-        raise InvalidArgument(prospect.verdicts[0].reason, hint=prospect.verdicts[0].hint)
+    request = RunRequest(commit=commit, reason=reason or "import")
+    plan_result = plan_import(reconciler, request, resource, rest[1])
+    _show(plan_result.plan, output)
+    if plan_result.violations:
+        raise InvalidArgument(plan_result.violations[0].reason, hint=plan_result.violations[0].hint)
     confirm(f"Take this over into {infra}?", yes=yes, command="import")
-    report = reconciler.act(prospect, request)
-    return _report(prospect.plan, report.run, output)
+    report = reconciler.act(plan_result, request)
+    return _report(plan_result.plan, report.run, output)
 
 
 @click.command()
@@ -121,26 +121,26 @@ def adopt(
     """
     from provisioning.interfaces.cli.confirmation import confirm
     from provisioning.reconciler.operations.adopt import adopt as adopt_all
-    from provisioning.reconciler.operations.adopt import plan_adoption
+    from provisioning.reconciler.operations.adopt import plan_adopt
 
     workspace = session.open_workspace()
     commit = workspace.read_commit()
     planned = []
     for name in workspace.choose_infras(commit, infra, recorded=True):
         reconciler = workspace.build_reconciler(name, commit)
-        planned.append((reconciler, plan_adoption(reconciler, commit, everything=everything)))
+        planned.append((reconciler, plan_adopt(reconciler, commit, everything=everything)))
     if output == "text":
-        for _, adoption in planned:
-            _show(adoption.plan, output)
+        for _, adopt_plan in planned:
+            _show(adopt_plan.plan, output)
     todo = [each for each in planned if each[1].plan.changes]
     if todo:
         confirm("Record this?", yes=yes, command="adopt")
     shapes = []
-    for reconciler, adoption in todo:
-        run = adopt_all(reconciler, adoption, reason or "adopt")
-        shapes.append(_shape(adoption.plan, run))
+    for reconciler, adopt_plan in todo:
+        run = adopt_all(reconciler, adopt_plan, reason or "adopt")
+        shapes.append(_shape(adopt_plan.plan, run))
         if output == "text":
-            _report(adoption.plan, run, output)
+            _report(adopt_plan.plan, run, output)
     if output != "text":
         print_shape(shapes[0] if infra and shapes else shapes, output)
     return 0

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from provisioning.bootstrap import Workspace
     from provisioning.core.model.ids import CommitId
     from provisioning.interfaces.cli.saved_plan import SavedPlan
-    from provisioning.reconciler.planning.plan_result import Prospect, Report, Request
+    from provisioning.reconciler.planning.plan_result import PlanResult, Report, RunRequest
 
 PENDING, BLOCKED = 2, 3
 
@@ -69,63 +69,69 @@ def plan(
 
     Takes no lock and changes nothing.
     """
-    from provisioning.reconciler.planning.plan_result import Request
+    from provisioning.reconciler.planning.plan_result import RunRequest
 
     workspace = session.open_workspace()
     commit = workspace.read_commit()
-    request = Request(commit=commit, reason="plan", targets=target, excludes=exclude, allow=allow)
-    prospects = [
+    request = RunRequest(
+        commit=commit, reason="plan", targets=target, excludes=exclude, allow=allow
+    )
+    plan_results = [
         workspace.build_reconciler(name, commit).look(request)
         for name in _order(workspace, commit, workspace.choose_infras(commit, infra))
     ]
     if output == "text":
-        _show_plans(workspace, prospects)
+        _show_plans(workspace, plan_results)
     elif output == "html":
-        _show_page(prospects)
+        _show_page(plan_results)
     else:
         from provisioning.interfaces.schema.results import shape_plan
 
         shapes = [
             shape_plan(each.plan)
-            | {"verdicts": [{"code": it.code, "reason": it.reason} for it in each.verdicts]}
-            for each in prospects
+            | {"verdicts": [{"code": it.code, "reason": it.reason} for it in each.violations]}
+            for each in plan_results
         ]
         print_shape(shapes[0] if infra else shapes, output)
     if out:
-        _save(prospects, out, request)
-    if any(each.verdicts or each.plan.is_stuck for each in prospects):
+        _save(plan_results, out, request)
+    if any(each.violations or each.plan.is_stuck for each in plan_results):
         return BLOCKED
-    return PENDING if exit_code and any(each.plan.changes for each in prospects) else 0
+    return PENDING if exit_code and any(each.plan.changes for each in plan_results) else 0
 
 
-def _show_page(prospects: Sequence[Prospect]) -> None:
-    from provisioning.core.status.dependency_graph import View, compute_picture, focus_picture
+def _show_page(plan_results: Sequence[PlanResult]) -> None:
+    from provisioning.core.status.dependency_graph import (
+        View,
+        compute_dependency_graph,
+        focus_graph,
+    )
     from provisioning.interfaces.cli.render.html import Section, render_page
 
     views = {
         each.plan.infra: View(desired=each.desired.resources, records=each.recorded.records)
-        for each in prospects
+        for each in plan_results
     }
-    picture = compute_picture(views)
+    graph = compute_dependency_graph(views)
     sections = [
-        Section(it.plan, it.verdicts, focus_picture(picture, it.plan.infra)) for it in prospects
+        Section(it.plan, it.violations, focus_graph(graph, it.plan.infra)) for it in plan_results
     ]
     click.echo(render_page(sections))
 
 
-def _show_plans(workspace: Workspace, prospects: Sequence[Prospect]) -> None:
+def _show_plans(workspace: Workspace, plan_results: Sequence[PlanResult]) -> None:
     from provisioning.interfaces.cli.render.plans import render_plan
     from provisioning.reconciler.refusals import describe_held
 
     for note in workspace.read_notes() if sys.stderr.isatty() else ():
         click.echo(click.style(f"note: {note}", fg="cyan"), err=True)
-    if not prospects:
+    if not plan_results:
         click.echo("no infra yet: make infra/NAME, put manifests into it, and commit them")
-    for number, prospect in enumerate(prospects):
-        click.echo(("\n" if number else "") + render_plan(prospect.plan, prospect.verdicts))
-        view, judgement = prospect.view, prospect.judgement
-        if view.lock and judgement and judgement.is_held:
-            held = describe_held(prospect.plan.infra, view.lock, judgement)
+    for number, plan_result in enumerate(plan_results):
+        click.echo(("\n" if number else "") + render_plan(plan_result.plan, plan_result.violations))
+        view, lock_status = plan_result.view, plan_result.lock_status
+        if view.lock and lock_status and lock_status.is_held:
+            held = describe_held(plan_result.plan.infra, view.lock, lock_status)
             click.echo(click.style(f"note: {held.message}", fg="cyan"), err=True)
         elif view.is_cut_off:
             click.echo(
@@ -133,15 +139,15 @@ def _show_plans(workspace: Workspace, prospects: Sequence[Prospect]) -> None:
             )
 
 
-def _save(prospects: Sequence[Prospect], out: str, request: Request) -> None:
+def _save(plan_results: Sequence[PlanResult], out: str, request: RunRequest) -> None:
     from provisioning.core.model.errors import InvalidArgument
     from provisioning.interfaces.cli.saved_plan import save_plan
 
-    if len(prospects) != 1:
+    if len(plan_results) != 1:
         raise InvalidArgument(
             "a saved plan is for one infra", hint="name it: `provisioning plan INFRA --out FILE`"
         )
-    save_plan(Path(out), prospects[0], request)
+    save_plan(Path(out), plan_results[0], request)
     click.echo(f"saved; apply exactly this with `provisioning apply --plan {out}`", err=True)
 
 
@@ -178,7 +184,7 @@ def apply(
     With --pr, what was shown is what the pull request shows.
     """
     from provisioning.core.model.errors import InvalidArgument
-    from provisioning.reconciler.planning.plan_result import Request
+    from provisioning.reconciler.planning.plan_result import RunRequest
 
     if pull is not None:
         _refuse_with_pull(plan_file, target, exclude, allow)
@@ -193,7 +199,7 @@ def apply(
     workspace = session.open_workspace()
     saved = _load_saved(plan_file, infra)
     commit = saved.commit if saved else workspace.read_commit()
-    request = Request(
+    request = RunRequest(
         commit=commit,
         reason=reason,
         targets=saved.targets if saved else target,
@@ -223,10 +229,10 @@ def _apply_pull(workspace: Workspace, number: int, infra: str | None, output: st
     reports = build_reviewer(workspace).apply(number, infra)
     if output == "text":
         for each in reports:
-            click.echo(f"{each.prospect.plan.infra}  {each.conclusion}")
+            click.echo(f"{each.plan_result.plan.infra}  {each.conclusion}")
             _show_report(each)
     else:
-        shapes = [shape_result(it.prospect.plan, it.conclusion, it.run) for it in reports]
+        shapes = [shape_result(it.plan_result.plan, it.conclusion, it.run) for it in reports]
         print_shape(shapes[0] if infra else shapes, output)
     return _join_codes(CODES[each.conclusion] for each in reports)
 
@@ -265,18 +271,18 @@ def reconcile(
 
     Infras go after those they refer to, and side by side where they do not.
     """
-    from provisioning.reconciler.planning.plan_result import Request
+    from provisioning.reconciler.planning.plan_result import RunRequest
 
     workspace = session.open_workspace()
     infra = None if everything else infra
     commit = workspace.read_commit()
-    request = Request(commit=commit, reason=reason, allow=allow)
+    request = RunRequest(commit=commit, reason=reason, allow=allow)
     names = workspace.choose_infras(commit, infra)
     if len(names) > 1:
         from provisioning.interfaces.cli.forge_updates import tell_forge
-        from provisioning.interfaces.cli.resync import sweep_workspace
+        from provisioning.interfaces.cli.resync import resync_workspace
 
-        codes, reports = sweep_workspace(workspace, names, request, output)
+        codes, reports = resync_workspace(workspace, names, request, output)
         tell_forge(workspace, reports, narrowed=False)
         return _join_codes(codes)
     return _run_all(workspace, names, request, output, single=infra is not None, asks=False)
@@ -285,7 +291,7 @@ def reconcile(
 def _run_all(
     workspace: Workspace,
     names: Sequence[str],
-    request: Request,
+    request: RunRequest,
     output: str,
     *,
     single: bool,
@@ -294,10 +300,10 @@ def _run_all(
     from provisioning.interfaces.cli.forge_updates import tell_forge
     from provisioning.interfaces.cli.render.progress import Progress
     from provisioning.interfaces.schema.results import shape_result
-    from provisioning.reconciler.execution.cancellation import Stop, stopping_on_signals
+    from provisioning.reconciler.execution.cancellation import Cancellation, stopping_on_signals
 
     reports, codes = [], [0]
-    with stopping_on_signals(Stop()) as stop:
+    with stopping_on_signals(Cancellation()) as stop:
         for name in names:
             if stop.is_requested:
                 codes.append(INTERRUPTED)
@@ -310,7 +316,7 @@ def _run_all(
             if output == "text":
                 _show_report(report)
     if output != "text":
-        shapes = [shape_result(it.prospect.plan, it.conclusion, it.run) for it in reports]
+        shapes = [shape_result(it.plan_result.plan, it.conclusion, it.run) for it in reports]
         print_shape(shapes[0] if single and shapes else shapes, output)
     tell_forge(workspace, reports, narrowed=bool(request.targets or request.excludes))
     return _join_codes(codes)
@@ -338,7 +344,7 @@ CODES = {"unchanged": 0, "applied": 0, "failed": 1, "blocked": BLOCKED, "interru
 def _run_one(
     workspace: Workspace,
     name: str,
-    request: Request,
+    request: RunRequest,
     *,
     stop: Any,
     progress: Any,
@@ -351,15 +357,15 @@ def _run_one(
     from provisioning.reconciler.planning.plan_result import Conclusion, Report
 
     reconciler = workspace.build_reconciler(name, request.commit, stop=stop, listener=progress)
-    prospect = reconciler.look(request)
+    plan_result = reconciler.look(request)
     if output == "text":
-        click.echo(render_plan(prospect.plan, prospect.verdicts))
-    if prospect.verdicts and prospect.has_work:
-        return Report(conclusion=Conclusion.BLOCKED, prospect=prospect)
-    if asks and prospect.plan.changes:
+        click.echo(render_plan(plan_result.plan, plan_result.violations))
+    if plan_result.violations and plan_result.has_work:
+        return Report(conclusion=Conclusion.BLOCKED, plan_result=plan_result)
+    if asks and plan_result.plan.changes:
         click.confirm(f"\nApply this to {name}?", abort=True)
-        return reconciler.reconcile(replace(request, digest=prospect.plan.digest))
-    return reconciler.reconcile(request, prospect)
+        return reconciler.reconcile(replace(request, digest=plan_result.plan.digest))
+    return reconciler.reconcile(request, plan_result)
 
 
 def _show_report(report: Report) -> None:

@@ -30,8 +30,8 @@ def replay(session: Session, names: tuple[str, ...], output: str) -> int:
     if output == "text":
         if found.plan:
             click.echo(render_plan(found.plan) + "\n")
-        verdict = "the same plan" if found.is_same else "another plan, or none"
-        click.echo(f"run {begun.begin.run}: {verdict}; {begun.begin.digest}")
+        violation = "the same plan" if found.is_same else "another plan, or none"
+        click.echo(f"run {begun.begin.run}: {violation}; {begun.begin.digest}")
         for reason in found.reasons:
             click.echo(f"  {reason}")
     else:

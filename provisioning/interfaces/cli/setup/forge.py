@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from provisioning.bootstrap.forge_setup import Setup
-    from provisioning.forges.setup.findings import Finding, Step
+    from provisioning.forges.setup.findings import SetupFinding, SetupStep
 
 webhook_option = click.option(
     "--webhook", "hook", metavar="URL", help="Where pushes and pull requests are told."
@@ -80,7 +80,7 @@ def setup(session: Session, hook: str | None, *, yes: bool, output: str) -> int:
     return BLOCKED if left else 0
 
 
-def _do(joined: Setup, steps: Sequence[Step], output: str) -> list[dict[str, Any]]:
+def _do(joined: Setup, steps: Sequence[SetupStep], output: str) -> list[dict[str, Any]]:
     """Do each step, and return their shapes; where one fails, those that were done are told."""
     done: list[dict[str, Any]] = []
     try:
@@ -96,13 +96,13 @@ def _do(joined: Setup, steps: Sequence[Step], output: str) -> list[dict[str, Any
     return done
 
 
-def _is_bad(finding: Finding) -> bool:
-    from provisioning.forges.setup.findings import Standing
+def _is_bad(finding: SetupFinding) -> bool:
+    from provisioning.forges.setup.findings import SetupState
 
-    return finding.standing in {Standing.MISSING, Standing.WRONG}
+    return finding.standing in {SetupState.MISSING, SetupState.WRONG}
 
 
-def _shape_finding(finding: Finding) -> dict[str, Any]:
+def _shape_finding(finding: SetupFinding) -> dict[str, Any]:
     return {
         "subject": finding.subject,
         "standing": finding.standing,
@@ -111,7 +111,7 @@ def _shape_finding(finding: Finding) -> dict[str, Any]:
     }
 
 
-def _shape_step(step: Step) -> dict[str, Any]:
+def _shape_step(step: SetupStep) -> dict[str, Any]:
     return {
         "action": step.action,
         "subject": step.subject,

@@ -12,7 +12,7 @@ import click
 
 from provisioning.core.model.errors import InvalidArgument
 from provisioning.interfaces.cli.session import Session, output_option, pass_session, print_shape
-from provisioning.secrets.audit import Checker, Finding, check_all
+from provisioning.secrets.audit import Checker, SecretFinding, check_all
 from provisioning.secrets.files import MARK
 from sops_python.disk.replacement import replace_file
 from sops_python.keys.keyring import EnvironmentKeyring
@@ -220,7 +220,7 @@ def _install_hook(root: Path) -> int:
     return 0
 
 
-def _report(findings: list[Finding], count: int, output: str) -> int:
+def _report(findings: list[SecretFinding], count: int, output: str) -> int:
     if output != "text":
         shape = [
             {"path": each.path, "commit": each.commit, "what": each.what, "hint": each.hint}
@@ -255,9 +255,9 @@ def _add_commands(group: click.Group, sort: str) -> None:
     @pass_session
     def new(session: Session, name: str) -> int:
         """Make one, encrypted in secrets/NAME.enc.yaml."""
-        from provisioning.secrets.store import Store
+        from provisioning.secrets.store import SecretStore
 
-        listed = Store(_find_root(session)).make(sort, name)
+        listed = SecretStore(_find_root(session)).make(sort, name)
         click.echo(f"made {listed.path}: {listed.fingerprint}")
         click.echo(f"  refer to it as {{{{secrets.{name}.{listed.field}}}}}; commit the file")
         return 0
@@ -268,9 +268,9 @@ def _add_commands(group: click.Group, sort: str) -> None:
     @pass_session
     def rotate(session: Session, name: str, finish: bool) -> int:  # noqa: FBT001
         """Make a new one; the old one stays as `previous` until --finish."""
-        from provisioning.secrets.store import Store
+        from provisioning.secrets.store import SecretStore
 
-        store = Store(_find_root(session))
+        store = SecretStore(_find_root(session))
         listed = store.finish(name) if finish else store.rotate(name)
         click.echo(f"{listed.path}: {listed.fingerprint}")
         if listed.has_previous:
@@ -283,9 +283,9 @@ def _add_commands(group: click.Group, sort: str) -> None:
     @pass_session
     def ls(session: Session, output: str) -> int:
         """List them with fingerprint and age; no key is needed."""
-        from provisioning.secrets.store import Store
+        from provisioning.secrets.store import SecretStore
 
-        found = [each for each in Store(_find_root(session)).list_all() if each.sort == sort]
+        found = [each for each in SecretStore(_find_root(session)).list_all() if each.sort == sort]
         if output != "text":
             shape = [
                 {
@@ -309,11 +309,11 @@ def _add_commands(group: click.Group, sort: str) -> None:
     @pass_session
     def rm(session: Session, name: str, yes: bool) -> int:  # noqa: FBT001
         """Remove the file of one; Git's history still has it, encrypted."""
-        from provisioning.secrets.store import Store
+        from provisioning.secrets.store import SecretStore
 
         if not yes and not (sys.stdin.isatty() and click.confirm(f"Remove {name}?")):
             raise InvalidArgument(f"{name} was not removed", hint="confirm it, or pass --yes")
-        click.echo(f"removed {Store(_find_root(session)).remove(name)}")
+        click.echo(f"removed {SecretStore(_find_root(session)).remove(name)}")
         return 0
 
 

@@ -17,16 +17,16 @@ from provisioning.core.model.providers import (
     Absent,
     Call,
     Observation,
+    ObservationTarget,
     Observed,
     Present,
-    Target,
     Unreadable,
 )
 from provisioning.core.model.values import Tree
 from provisioning.providers.local.files.accounts import Accounts
 from provisioning.providers.local.files.directory import make_parent
 from provisioning.providers.local.files.path_state import (
-    Standing,
+    PathState,
     clear_new,
     clear_sidecar,
     get_infra,
@@ -39,7 +39,7 @@ from provisioning.providers.local.kernel_errors import explain, translated
 ABSENT = Absent()
 
 
-class Form(Protocol):
+class PathKind(Protocol):
     """What differs between the kinds that are found by their path.
 
     `unmade` holds the attributes of what is there in part only; they differ from any spec's.
@@ -70,7 +70,7 @@ class _Glance:
     """One look at many targets: the answers so far, each under its target's position."""
 
     infra: str
-    targets: Sequence[Target]
+    targets: Sequence[ObservationTarget]
     answers: list[Observation]
     accounts: Accounts
 
@@ -79,14 +79,14 @@ _Entries = list[tuple[int, str]]
 """The positions of targets in one folder, and their names there."""
 
 
-class Placed:
+class PathResource:
     """Serves one kind that is found by its path.
 
     *making* lets only one thread at a time make a directory, as a resource or on the way to one.
     What a look was told of users and groups holds until the next one.
     """
 
-    def __init__(self, roots: Roots, form: Form, making: threading.Lock) -> None:
+    def __init__(self, roots: Roots, form: PathKind, making: threading.Lock) -> None:
         self._roots = roots
         self._form = form
         self._making = making
@@ -94,7 +94,7 @@ class Placed:
 
     # Looking
 
-    def observe(self, owner: str, targets: Sequence[Target]) -> Observed:
+    def observe(self, owner: str, targets: Sequence[ObservationTarget]) -> Observed:
         """Look at *targets*, opening each folder once."""
         self._accounts = Accounts()
         glance = _Glance(owner, targets, [ABSENT] * len(targets), self._accounts)
@@ -148,7 +148,7 @@ class Placed:
         self,
         fd: int,
         name: str,
-        standing: Standing,
+        standing: PathState,
         said: Mapping[str, Tree],
         accounts: Accounts,
     ) -> dict[str, Tree]:
@@ -197,7 +197,7 @@ class Placed:
                 raise _build_conflict(call, standing)
             self._remove(fd, name, call, standing)
 
-    def _remove(self, fd: int, name: str, call: Call, standing: Standing) -> None:
+    def _remove(self, fd: int, name: str, call: Call, standing: PathState) -> None:
         """Remove it, and then its side-car: without the one the other proves that we were here."""
         clear_new(fd, name, call.mark.owner)
         if standing.status:
@@ -222,7 +222,7 @@ class Placed:
         return enter(fd, name)
 
     def _write(
-        self, fd: int, name: str, call: Call, standing: Standing | None
+        self, fd: int, name: str, call: Call, standing: PathState | None
     ) -> Mapping[str, Tree]:
         clear_new(fd, name, call.mark.owner)
         try:
@@ -239,27 +239,27 @@ class Placed:
 
     # Whose is it?
 
-    def _fits(self, standing: Standing) -> bool:
+    def _fits(self, standing: PathState) -> bool:
         return standing.status is None or self._form.fits(standing.status)
 
-    def _get_mark(self, standing: Standing) -> Mark | None:
+    def _get_mark(self, standing: PathState) -> Mark | None:
         return standing.mark if self._fits(standing) else None
 
-    def _is_parent(self, standing: Standing, infra: str) -> bool:
+    def _is_parent(self, standing: PathState, infra: str) -> bool:
         """Tell whether it is but a folder on the way to something, and so no resource yet."""
         return standing.made_for == infra and self._fits(standing)
 
-    def _is_own(self, standing: Standing, call: Call) -> bool:
+    def _is_own(self, standing: PathState, call: Call) -> bool:
         mark = self._get_mark(standing)
         is_ours = mark is not None and mark.owner == call.mark.owner
         return is_ours or self._is_parent(standing, get_infra(call.mark.owner))
 
-    def _may_take(self, standing: Standing, call: Call) -> bool:
+    def _may_take(self, standing: PathState, call: Call) -> bool:
         mark = standing.mark
         return (mark is None or call.may_take(mark.owner)) and self._fits(standing)
 
 
-def _build_conflict(call: Call, standing: Standing) -> ProviderConflict:
+def _build_conflict(call: Call, standing: PathState) -> ProviderConflict:
     path = call.spec.get("path") or call.attributes.get("path")
     whose = f"bears the mark {standing.mark}" if standing.mark else "was not made by us"
     what = name_type(standing.status.st_mode) if standing.status else "leftover"

@@ -13,7 +13,7 @@ from provisioning.providers.local.files.marks import PARENT, read_attribute, rea
 from provisioning.providers.local.files.path_syntax import name_new, name_sidecar
 
 
-class Standing(msgspec.Struct, frozen=True):
+class PathState(msgspec.Struct, frozen=True):
     """What stands at a place.
 
     Args:
@@ -34,19 +34,19 @@ def get_infra(owner: str) -> str:
     return "/".join(owner.split("/")[:2])
 
 
-def look(folder: int, name: str, owner: str) -> Standing | None:
+def look(folder: int, name: str, owner: str) -> PathState | None:
     """Return what stands at *name*; traces count if they bear the mark of *owner*."""
     status = read_status(folder, name)
     trace = _find_trace(folder, name, owner)
     if status is None:
         trace = trace or _find_orphan(folder, name, owner)
-        return Standing(None, trace, is_littered=True) if trace else None
+        return PathState(None, trace, is_littered=True) if trace else None
     if not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)):
-        return Standing(status, None)
+        return PathState(status, None)
     mark = read_mark(folder, name, status.st_ino, name)
     is_parent = mark is None and stat.S_ISDIR(status.st_mode)
     made_for = read_attribute(folder, name, PARENT) if is_parent else None
-    return Standing(status, mark, is_littered=trace is not None, made_for=made_for)
+    return PathState(status, mark, is_littered=trace is not None, made_for=made_for)
 
 
 def read_status(folder: int, name: str) -> os.stat_result | None:

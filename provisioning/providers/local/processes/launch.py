@@ -15,10 +15,10 @@ from provisioning.core.model.errors import ProviderError
 from provisioning.core.model.ids import Mark
 from provisioning.core.model.providers import Call
 from provisioning.core.model.values import Tree
-from provisioning.providers.local.processes.notes import Papers
+from provisioning.providers.local.processes.notes import ProcessFiles
 from provisioning.providers.local.processes.procfs import (
     MARK_VARIABLE,
-    Seen,
+    SeenProcess,
     is_introduced,
     read_child,
 )
@@ -55,7 +55,7 @@ class LiveSpec(msgspec.Struct, frozen=True):
     ready: dict[str, Tree] | None = None
 
 
-def start(call: Call, inside: Path, papers: Papers) -> Seen:
+def start(call: Call, inside: Path, process_files: ProcessFiles) -> SeenProcess:
     """Start the process that *call* asks for, with *inside* as its working directory.
 
     When this returns it can be found by its mark. The kernel lets Popen go on a moment before
@@ -66,10 +66,10 @@ def start(call: Call, inside: Path, papers: Papers) -> Seen:
     """
     environment = build_environment(call.spec["env"])
     program = find_program(call.spec, inside)
-    log = os.open(papers.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    log = os.open(process_files.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     try:
         process = subprocess.Popen(
-            ["/bin/sh", "-c", LEADER, papers.exit, program, *call.spec["command"][1:]],
+            ["/bin/sh", "-c", LEADER, process_files.exit, program, *call.spec["command"][1:]],
             cwd=inside,
             env=environment | _introduce(call.spec, call.mark),
             stdin=subprocess.DEVNULL,

@@ -20,7 +20,7 @@ DIGITS = 12
 EXIT = re.compile(r"(\S+) (\d{1,3})\n")
 
 
-class Note(msgspec.Struct, frozen=True):
+class ProcessNote(msgspec.Struct, frozen=True):
     """What an update changed without a restart.
 
     Args:
@@ -41,7 +41,7 @@ class Note(msgspec.Struct, frozen=True):
     is_ready_changed: bool = False
 
 
-class Papers(msgspec.Struct, frozen=True):
+class ProcessFiles(msgspec.Struct, frozen=True):
     """Where the papers of one process lie."""
 
     log: Path
@@ -53,14 +53,14 @@ class Papers(msgspec.Struct, frozen=True):
         for folder in (self.log.parent, self.note.parent):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
-    def read_note(self) -> Note | None:
+    def read_note(self) -> ProcessNote | None:
         """Read the note; None if there is none, or none of ours."""
         try:
-            return msgspec.json.decode(self.note.read_bytes(), type=Note)
+            return msgspec.json.decode(self.note.read_bytes(), type=ProcessNote)
         except (FileNotFoundError, *UNDECODABLE):
             return None
 
-    def write_note(self, note: Note) -> None:
+    def write_note(self, note: ProcessNote) -> None:
         """Replace the note."""
         new = self.note.with_suffix(".new")
         new.write_bytes(msgspec.json.encode(note))
@@ -80,12 +80,12 @@ class Papers(msgspec.Struct, frozen=True):
             path.unlink(missing_ok=True)
 
 
-def find_papers(home: Path, owner: str) -> Papers:
+def find_process_files(home: Path, owner: str) -> ProcessFiles:
     """Return where the papers of the process of *owner* lie below *home*."""
     _, infra, _, name = owner.split("/")
     digest = hashlib.sha256(owner.encode()).hexdigest()[:DIGITS]
     state = home / "services" / "state" / f"{infra}-{name}-{digest}"
-    return Papers(
+    return ProcessFiles(
         log=home / "services" / "logs" / f"{infra}-{name}.log",
         note=state.with_name(state.name + ".json"),
         exit=state.with_name(state.name + ".exit"),

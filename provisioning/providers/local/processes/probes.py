@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from provisioning.core.model.providers import Ready, Waiting
+from provisioning.core.model.providers import ProbeReady, ProbeWaiting
 from provisioning.core.model.values import Tree
 from provisioning.providers.local.processes.launch import build_environment, find_program
 
@@ -22,7 +22,7 @@ LAST_LINES, LAST_BYTES = 5, 4096
 OK = range(200, 400)
 
 
-def probe(attributes: Mapping[str, Tree], inside: Path) -> Ready | Waiting:
+def probe(attributes: Mapping[str, Tree], inside: Path) -> ProbeReady | ProbeWaiting:
     """Probe once in the way that `ready` says; a command runs in the folder *inside*."""
     match attributes.get("ready"):
         case {"tcp": port}:
@@ -31,18 +31,18 @@ def probe(attributes: Mapping[str, Tree], inside: Path) -> Ready | Waiting:
             return _probe_page(url)
         case {"exec": command}:
             return _probe_command({"command": command, "env": attributes["env"]}, inside)
-    return Ready()
+    return ProbeReady()
 
 
-def _probe_port(port: int) -> Ready | Waiting:
+def _probe_port(port: int) -> ProbeReady | ProbeWaiting:
     try:
         socket.create_connection((HOST, port), timeout=PATIENCE).close()
     except OSError as exc:
-        return Waiting(f"port {port}: {_explain(exc)}")
-    return Ready()
+        return ProbeWaiting(f"port {port}: {_explain(exc)}")
+    return ProbeReady()
 
 
-def _probe_page(url: str) -> Ready | Waiting:
+def _probe_page(url: str) -> ProbeReady | ProbeWaiting:
     """Get *url* without following a redirect, and without a proxy."""
     from http.client import HTTPConnection, HTTPException, HTTPSConnection
 
@@ -56,13 +56,13 @@ def _probe_page(url: str) -> Ready | Waiting:
         finally:
             connection.close()
     except HTTPException as exc:
-        return Waiting(f"{url}: {type(exc).__name__}")
+        return ProbeWaiting(f"{url}: {type(exc).__name__}")
     except OSError as exc:
-        return Waiting(f"{url}: {_explain(exc)}")
-    return Ready() if status in OK else Waiting(f"{url} answers {status}")
+        return ProbeWaiting(f"{url}: {_explain(exc)}")
+    return ProbeReady() if status in OK else ProbeWaiting(f"{url} answers {status}")
 
 
-def _probe_command(spec: Mapping[str, Tree], inside: Path) -> Ready | Waiting:
+def _probe_command(spec: Mapping[str, Tree], inside: Path) -> ProbeReady | ProbeWaiting:
     program = find_program(spec, inside)
     process = subprocess.Popen(
         [program, *spec["command"][1:]],
@@ -78,8 +78,8 @@ def _probe_command(spec: Mapping[str, Tree], inside: Path) -> Ready | Waiting:
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-        return Waiting(f"{spec['command'][0]} takes more than {PATIENCE:g} s")
-    return Ready() if code == 0 else Waiting(f"{spec['command'][0]} ends with {code}")
+        return ProbeWaiting(f"{spec['command'][0]} takes more than {PATIENCE:g} s")
+    return ProbeReady() if code == 0 else ProbeWaiting(f"{spec['command'][0]} ends with {code}")
 
 
 def _explain(exc: OSError) -> str:

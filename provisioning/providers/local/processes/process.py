@@ -13,12 +13,12 @@ from provisioning.core.model.providers import (
     Absent,
     Call,
     Observation,
+    ObservationTarget,
     Observed,
     Present,
-    Ready,
-    Target,
+    ProbeReady,
+    ProbeWaiting,
     Unreadable,
-    Waiting,
 )
 from provisioning.core.model.values import Tree, is_equal
 from provisioning.providers.local.files.roots import Roots, enter
@@ -26,10 +26,14 @@ from provisioning.providers.local.kernel_errors import explain, translated
 from provisioning.providers.local.kinds import STOP
 from provisioning.providers.local.processes.children import Children
 from provisioning.providers.local.processes.launch import find_program, start
-from provisioning.providers.local.processes.notes import Note, Papers, find_papers
+from provisioning.providers.local.processes.notes import (
+    ProcessFiles,
+    ProcessNote,
+    find_process_files,
+)
 from provisioning.providers.local.processes.probes import probe, read_last_lines
 from provisioning.providers.local.processes.process_state import (
-    Run,
+    ProcessRun,
     describe_started,
     find_run,
     list_stale,
@@ -56,7 +60,7 @@ class Processes:
 
     # Looking
 
-    def observe(self, owner: str, targets: Sequence[Target]) -> Observed:
+    def observe(self, owner: str, targets: Sequence[ObservationTarget]) -> Observed:
         """Look for *targets*, and for strays, among all processes at once."""
         self._children.reap()
         try:
@@ -74,18 +78,20 @@ class Processes:
             },
         )
 
-    def _find_runs(self, owner: str, targets: Sequence[Target]) -> dict[ResourceId, Run | None]:
+    def _find_runs(
+        self, owner: str, targets: Sequence[ObservationTarget]
+    ) -> dict[ResourceId, ProcessRun | None]:
         found: dict[ResourceId, list[Member]] = {target.id: [] for target in targets}
         for member in find_members(owner + "/"):
             found.setdefault(member.mark.resource, []).append(member)
         return {
-            name: find_run(find_papers(self._home, f"{owner}/{name}"), members)
+            name: find_run(find_process_files(self._home, f"{owner}/{name}"), members)
             for name, members in found.items()
         }
 
-    def _find(self, owner: str) -> Run | None:
+    def _find(self, owner: str) -> ProcessRun | None:
         self._children.reap()
-        return find_run(find_papers(self._home, owner), _find_own(owner))
+        return find_run(find_process_files(self._home, owner), _find_own(owner))
 
     # Changing
 
@@ -106,9 +112,9 @@ class Processes:
             if run is None or run.is_broken or not _has_fixed(run, call.spec):
                 return self._start_anew(call)
             self._stop_stale(call)
-            papers = find_papers(self._home, call.mark.owner)
-            papers.make_folders()
-            papers.write_note(_build_note(call, run))
+            process_files = find_process_files(self._home, call.mark.owner)
+            process_files.make_folders()
+            process_files.write_note(_build_note(call, run))
             changed = self._find(call.mark.owner)
             return changed.attributes if changed else self._start_anew(call)
 
@@ -123,25 +129,25 @@ class Processes:
     def _start_anew(self, call: Call) -> Mapping[str, Tree]:
         """Stop what runs of it, also what a moved one left under its old name; then start it."""
         where = self._roots.locate_folder(call.spec["cwd"])
-        papers = find_papers(self._home, call.mark.owner)
-        papers.make_folders()
+        process_files = find_process_files(self._home, call.mark.owner)
+        process_files.make_folders()
         try:
             with self._roots.open(where, make=enter) as folder:
                 inside = Path(f"/proc/self/fd/{folder}")
                 find_program(call.spec, inside)
                 self._stop_all_of(call)
-                return self._start(call, inside, papers)
+                return self._start(call, inside, process_files)
         except FileNotFoundError as exc:
             raise ProviderError(
                 f"{call.id}: its working directory {where} is not there",
                 hint="write a Directory for it, and refer to that in `cwd`",
             ) from exc
 
-    def _start(self, call: Call, inside: Path, papers: Papers) -> Mapping[str, Tree]:
-        papers.write_note(_build_note(call, None))
-        seen = start(call, inside, papers)
+    def _start(self, call: Call, inside: Path, process_files: ProcessFiles) -> Mapping[str, Tree]:
+        process_files.write_note(_build_note(call, None))
+        seen = start(call, inside, process_files)
         self._children.add(seen.pid)
-        return describe_started(call.spec, papers, seen)
+        return describe_started(call.spec, process_files, seen)
 
     def _stop_all_of(self, call: Call) -> None:
         other = self._find_seen(call)
@@ -150,13 +156,13 @@ class Processes:
         self._stop(call.mark.owner, call)
 
     def _stop(self, owner: str, call: Call) -> None:
-        papers, members = find_papers(self._home, owner), _find_own(owner)
+        process_files, members = find_process_files(self._home, owner), _find_own(owner)
         if members:
-            run = find_run(papers, members)
+            run = find_run(process_files, members)
             said = (run and run.attributes.get("stop")) or call.attributes.get("stop") or {}
             _end(partial(_find_own, owner), said, call)
         self._children.reap()
-        papers.remove()
+        process_files.remove()
 
     def _stop_stale(self, call: Call) -> None:
         """Stop what another run has started beside the newest."""
@@ -177,7 +183,7 @@ class Processes:
 
     # Probing
 
-    def probe(self, attributes: Mapping[str, Tree]) -> Ready | Waiting:
+    def probe(self, attributes: Mapping[str, Tree]) -> ProbeReady | ProbeWaiting:
         """See `Probes.probe`; a program that was to end and did so with 0 is ready."""
         pid = attributes.get("pid")
         seen = read_seen(pid) if pid else None
@@ -187,12 +193,12 @@ class Processes:
         with translated("the probe"), self._roots.open(where) as folder:
             return probe(attributes, Path(f"/proc/self/fd/{folder}"))
 
-    def _judge_ended(self, attributes: Mapping[str, Tree]) -> Ready:
+    def _judge_ended(self, attributes: Mapping[str, Tree]) -> ProbeReady:
         self._children.reap()
         code = attributes.get("exit_code")
         code = self._children.get_code(attributes.get("pid")) if code is None else code
         if code == 0 and attributes.get("restart") != "always":
-            return Ready()
+            return ProbeReady()
         status = "" if code is None else f" with exit code {code}"
         raise ProviderError(
             f"the process has ended{status}{read_last_lines(Path(attributes['log']))}",
@@ -211,20 +217,20 @@ def _end(find: Callable[[], list[Member]], said: Mapping[str, Tree], call: Call)
     stop_all(partial(find_group, find), Signals[f"SIG{stop['signal']}"], grace)
 
 
-def _answer(run: Run | None) -> Observation:
+def _answer(run: ProcessRun | None) -> Observation:
     return Present(run.attributes, run.mark) if run else Absent()
 
 
-def _has_fixed(run: Run, spec: Mapping[str, Tree]) -> bool:
+def _has_fixed(run: ProcessRun, spec: Mapping[str, Tree]) -> bool:
     known = [name for name in FIXED if name in run.attributes]
     return all(is_equal(run.attributes[name], spec[name]) for name in known)
 
 
-def _build_note(call: Call, run: Run | None) -> Note:
+def _build_note(call: Call, run: ProcessRun | None) -> ProcessNote:
     """Write down what *call* asks for beyond what the *run* was started with, if it goes on."""
     spec = call.spec
     is_same = run is None or is_equal(run.attributes.get("ready"), spec.get("ready"))
-    return Note(
+    return ProcessNote(
         started_as=run.started_as if run else str(call.mark),
         mark=str(call.mark),
         restart=spec["restart"],

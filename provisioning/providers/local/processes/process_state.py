@@ -10,11 +10,11 @@ from msgspec.structs import replace
 from provisioning.core.model.ids import Mark, get_number, parse_mark
 from provisioning.core.model.values import UNDECODABLE, Tree
 from provisioning.providers.local.processes.launch import SPEC_VARIABLE, LiveSpec
-from provisioning.providers.local.processes.notes import Note, Papers
-from provisioning.providers.local.processes.procfs import Member, Seen
+from provisioning.providers.local.processes.notes import ProcessFiles, ProcessNote
+from provisioning.providers.local.processes.procfs import Member, SeenProcess
 
 
-class Run(msgspec.Struct, frozen=True, kw_only=True):
+class ProcessRun(msgspec.Struct, frozen=True, kw_only=True):
     """One run of a process, of which something is there: it runs, or has ended as it should.
 
     Args:
@@ -23,24 +23,24 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
         leader: The one who leads its session; None if it has ended.
         is_broken: Whether parts of it run without their leader.
         attributes: What a provider answers.
-        is_ready_changed: See `Note`.
+        is_ready_changed: See `ProcessNote`.
     """
 
     mark: Mark
     started_as: str
-    leader: Seen | None
+    leader: SeenProcess | None
     is_broken: bool
     attributes: Mapping[str, Tree]
     is_ready_changed: bool = False
 
 
-def find_run(papers: Papers, members: Sequence[Member]) -> Run | None:
+def find_run(process_files: ProcessFiles, members: Sequence[Member]) -> ProcessRun | None:
     """Return the run whose live *members* were found; None if it is to be started.
 
     It is littered if parts of it were started by another run: see `list_stale`.
     """
     stale = list_stale(members)
-    run = _find_run(papers, [each for each in members if each not in stale])
+    run = _find_run(process_files, [each for each in members if each not in stale])
     if run is None or not stale:
         return run
     return replace(run, attributes={**run.attributes, "leftover": True})
@@ -60,45 +60,47 @@ def _get_age(member: Member) -> tuple[int, int]:
     return get_number(member.mark.run), member.mark.operation
 
 
-def _find_run(papers: Papers, members: Sequence[Member]) -> Run | None:
+def _find_run(process_files: ProcessFiles, members: Sequence[Member]) -> ProcessRun | None:
     leaders = [member for member in members if member.seen.is_leader]
     if leaders:
-        return _build_running(papers, max(leaders, key=lambda each: each.seen.started))
+        return _build_running(process_files, max(leaders, key=lambda each: each.seen.started))
     if members:
-        return _build_broken(papers, members[0])
-    return _find_ended(papers)
+        return _build_broken(process_files, members[0])
+    return _find_ended(process_files)
 
 
-def _build_running(papers: Papers, leader: Member) -> Run | None:
+def _build_running(process_files: ProcessFiles, leader: Member) -> ProcessRun | None:
     spec = _read_spec(leader)
     if spec is None:
-        return _build_broken(papers, leader)
-    note = papers.read_note()
+        return _build_broken(process_files, leader)
+    note = process_files.read_note()
     if note is None or note.started_as != str(leader.mark):
         mark = str(leader.mark)
-        note = Note(mark, mark, spec.restart, spec.stop, spec.timeout)
+        note = ProcessNote(mark, mark, spec.restart, spec.stop, spec.timeout)
     env = {name: leader.environment.get(name, "") for name in spec.env}
     told = {"command": spec.command, "cwd": spec.cwd, "env": env, **_get_policy(note)}
     probed = {"ready": spec.ready} if spec.ready and not note.is_ready_changed else {}
-    return Run(
+    return ProcessRun(
         mark=parse_mark(note.mark) or leader.mark,
         started_as=note.started_as,
         leader=leader.seen,
         is_broken=False,
-        attributes=describe_started({**told, **probed}, papers, leader.seen),
+        attributes=describe_started({**told, **probed}, process_files, leader.seen),
         is_ready_changed=note.is_ready_changed,
     )
 
 
-def _get_policy(note: Note) -> dict[str, Tree]:
+def _get_policy(note: ProcessNote) -> dict[str, Tree]:
     return {"restart": note.restart, "stop": note.stop, "timeout": note.timeout}
 
 
-def describe_started(spec: Mapping[str, Tree], papers: Papers, leader: Seen) -> dict[str, Tree]:
+def describe_started(
+    spec: Mapping[str, Tree], process_files: ProcessFiles, leader: SeenProcess
+) -> dict[str, Tree]:
     """Return the attributes of what was just started as *spec* says."""
     return {
         **spec,
-        "log": str(papers.log),
+        "log": str(process_files.log),
         "pid": leader.pid,
         "started": leader.started,
         "exit_code": None,
@@ -112,34 +114,34 @@ def _read_spec(leader: Member) -> LiveSpec | None:
         return None
 
 
-def _describe_ended(papers: Papers, code: int | None = None) -> dict[str, Tree]:
-    return {"log": str(papers.log), "pid": None, "started": None, "exit_code": code}
+def _describe_ended(process_files: ProcessFiles, code: int | None = None) -> dict[str, Tree]:
+    return {"log": str(process_files.log), "pid": None, "started": None, "exit_code": code}
 
 
-def _build_broken(papers: Papers, member: Member) -> Run:
+def _build_broken(process_files: ProcessFiles, member: Member) -> ProcessRun:
     """Answer no command, which differs from any spec's, so that it is replaced."""
-    return Run(
+    return ProcessRun(
         mark=member.mark,
         started_as=str(member.mark),
         leader=None,
         is_broken=True,
-        attributes={"command": None, **_describe_ended(papers)},
+        attributes={"command": None, **_describe_ended(process_files)},
     )
 
 
-def _find_ended(papers: Papers) -> Run | None:
-    note = papers.read_note()
+def _find_ended(process_files: ProcessFiles) -> ProcessRun | None:
+    note = process_files.read_note()
     if note is None:
         return None
-    code, mark = papers.read_exit(note.started_as), parse_mark(note.mark)
+    code, mark = process_files.read_exit(note.started_as), parse_mark(note.mark)
     if code is None or mark is None or _is_to_run_again(note.restart, code):
         return None
-    return Run(
+    return ProcessRun(
         mark=mark,
         started_as=note.started_as,
         leader=None,
         is_broken=False,
-        attributes={**_get_policy(note), **_describe_ended(papers, code)},
+        attributes={**_get_policy(note), **_describe_ended(process_files, code)},
     )
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 import msgspec
 
 from provisioning.core.model.ids import Mark, parse_mark
-from provisioning.core.model.masked import Opaque
+from provisioning.core.model.masked import Masked
 
 MARK_VARIABLE = "PROVISIONING_MARK"
 
@@ -21,7 +21,7 @@ STATE, SESSION, STARTED, STACK = 0, 3, 19, 25
 ENDED = {"Z", "X"}
 
 
-class Seen(msgspec.Struct, frozen=True):
+class SeenProcess(msgspec.Struct, frozen=True):
     """A live process: its session, and its start in clock ticks since boot.
 
     A process id is used again when its process is gone; together with the start it is not.
@@ -39,10 +39,10 @@ class Seen(msgspec.Struct, frozen=True):
         return self.pid == self.session
 
 
-class Member(Opaque, frozen=True):
+class Member(Masked, frozen=True):
     """A live process that bears a mark, and the environment it was started with."""
 
-    seen: Seen
+    seen: SeenProcess
     mark: Mark
     environment: Mapping[str, str]
 
@@ -79,13 +79,13 @@ def _parse_environment(raw: bytes) -> dict[str, str]:
     return {name: value for name, _, value in pairs}
 
 
-def read_seen(pid: int) -> Seen | None:
+def read_seen(pid: int) -> SeenProcess | None:
     """Return the process *pid*; None if it is gone, or has ended and was not yet waited for."""
     fields = _read_stat(pid)
     return _build_seen(pid, fields) if fields and fields[STATE] not in ENDED else None
 
 
-def read_child(pid: int) -> Seen:
+def read_child(pid: int) -> SeenProcess:
     """Return our child *pid*, which stays readable until it is waited for."""
     return _build_seen(pid, _read_stat(pid))
 
@@ -95,8 +95,8 @@ def is_introduced(pid: int) -> bool:
     return f"{MARK_VARIABLE}=".encode() in _read(f"/proc/{pid}/environ") or read_seen(pid) is None
 
 
-def _build_seen(pid: int, fields: list[str]) -> Seen:
-    return Seen(pid, int(fields[SESSION]), int(fields[STARTED]), int(fields[STACK]))
+def _build_seen(pid: int, fields: list[str]) -> SeenProcess:
+    return SeenProcess(pid, int(fields[SESSION]), int(fields[STARTED]), int(fields[STACK]))
 
 
 def _read_stat(pid: int) -> list[str]:
@@ -112,7 +112,7 @@ def _read(path: str) -> bytes:
         return b""
 
 
-def find_group(find: Callable[[], list[Member]]) -> list[Seen]:
+def find_group(find: Callable[[], list[Member]]) -> list[SeenProcess]:
     """Return what *find* finds, and whatever else runs in the sessions that we began for it.
 
     A program that writes its title over its environment bears no mark any more, but it cannot

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
 from provisioning.core.model.errors import ProviderTransient
-from provisioning.providers.local.processes.procfs import Seen, read_seen
+from provisioning.providers.local.processes.procfs import SeenProcess, read_seen
 
 FORCE_SECONDS = 5.0
 """What processes get to vanish after SIGKILL; only one that hangs in the kernel needs it."""
@@ -18,7 +18,7 @@ FORCE_SECONDS = 5.0
 LOOK_AGAIN = 0.02
 """Seconds after which to look again who is there; doubled each time."""
 
-Find = Callable[[], list[Seen]]
+Find = Callable[[], list[SeenProcess]]
 
 
 def stop_all(find: Find, number: signal.Signals, grace: float) -> None:
@@ -43,7 +43,7 @@ def _end(find: Find, number: signal.Signals, seconds: float) -> bool:
     takes in a signal and forgets it.
     """
     until, pause = time.monotonic() + seconds, LOOK_AGAIN
-    told: set[Seen] = set()
+    told: set[SeenProcess] = set()
     while group := find():
         with _held(group) as handles:
             for seen, handle in handles:
@@ -58,7 +58,7 @@ def _end(find: Find, number: signal.Signals, seconds: float) -> bool:
 
 
 @contextmanager
-def _held(group: Sequence[Seen]) -> Iterator[list[tuple[Seen, int]]]:
+def _held(group: Sequence[SeenProcess]) -> Iterator[list[tuple[SeenProcess, int]]]:
     """Hold each process by a descriptor, which unlike its id never comes to mean another."""
     with ExitStack() as stack:
         handles = []
@@ -80,7 +80,7 @@ def _send(handle: int, number: signal.Signals) -> None:
         return
 
 
-def _wait(handles: Sequence[tuple[Seen, int]], until: float) -> None:
+def _wait(handles: Sequence[tuple[SeenProcess, int]], until: float) -> None:
     poll = select.poll()
     waiting = {handle for _, handle in handles}
     for handle in waiting:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from provisioning.core.reviews.forge import Permission
 from provisioning.testing.suites.cases import expect
-from provisioning.testing.suites.forges.hubs import Stage, open_pull
+from provisioning.testing.suites.forges.hubs import HubStage, open_pull
 
 
-class ApprovingTruths(Stage):
+class ApprovingTruths(HubStage):
     """Truths about `read_login`, `read_permission` and `count_approvals`."""
 
     def test_people_are_known(self) -> None:

@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterator
 
 from provisioning.core.model.errors import ProvisioningError, RemoteRefused, RemoteUnreachable
 from provisioning.core.model.ids import CommitId
-from provisioning.core.reviews.forge import Forge, State, Status
+from provisioning.core.reviews.forge import CommitStatus, Forge, State
 from provisioning.testing.suites.cases import expect
-from provisioning.testing.suites.forges.hubs import LABEL, Hub, Stage, expect_error, open_pull
+from provisioning.testing.suites.forges.hubs import LABEL, Hub, HubStage, expect_error, open_pull
 
 
-class FailingTruths(Stage):
+class FailingTruths(HubStage):
     """Truths about a "no", and about silence: they are told apart."""
 
     def test_who_may_not_write_is_refused(self) -> None:
@@ -21,7 +21,7 @@ class FailingTruths(Stage):
         said = forge.create_comment(number, "ours")
         pull, stranger = forge.read_pull(number), hub.build_forge(hub.stranger)
         expect(stranger.read_pull(number) == pull, "a stranger sees the same")
-        status = Status(context="one", state=State.SUCCESS, description="")
+        status = CommitStatus(context="one", state=State.SUCCESS, description="")
         tries: dict[str, Callable[[], object]] = {
             "merge_pull": lambda: stranger.merge_pull(number, pull.head),
             "close_pull": lambda: stranger.close_pull(number),
@@ -62,7 +62,7 @@ def _expect_all(kind: type[ProvisioningError], forge: Forge, hub: Hub, number: i
 def _list_calls(
     forge: Forge, hub: Hub, number: int, head: CommitId
 ) -> Iterator[tuple[str, Callable[[], object]]]:
-    status = Status(context="one", state=State.SUCCESS, description="")
+    status = CommitStatus(context="one", state=State.SUCCESS, description="")
     yield "read_login", forge.read_login
     yield "read_pull", lambda: forge.read_pull(number)
     yield "list_open_pulls", forge.list_open_pulls

@@ -54,7 +54,7 @@ class Hub(Protocol):
         """Give back what was opened."""
 
 
-class Stage:
+class HubStage:
     """Builds hubs for the tests of a suite, and closes them."""
 
     def build_hub(self) -> Hub:

@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from provisioning.core.model.errors import HeadMoved, RemoteRefused
 from provisioning.core.reviews.forge import Forge
 from provisioning.testing.suites.cases import expect
-from provisioning.testing.suites.forges.hubs import Hub, Stage, expect_error, open_pull
+from provisioning.testing.suites.forges.hubs import Hub, HubStage, expect_error, open_pull
 
 
-class MergingTruths(Stage):
+class MergingTruths(HubStage):
     """Truths about `merge_pull` and `list_closed_pulls`."""
 
     def test_a_merged_one_is_on_the_branch(self) -> None:

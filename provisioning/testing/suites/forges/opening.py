@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from provisioning.core.model.errors import HeadMoved, RemoteRefused
 from provisioning.testing.suites.cases import expect
-from provisioning.testing.suites.forges.hubs import Stage, expect_error, find_pull, open_pull
+from provisioning.testing.suites.forges.hubs import HubStage, expect_error, find_pull, open_pull
 
 
-class OpeningTruths(Stage):
+class OpeningTruths(HubStage):
     """Truths about `create_pull`, `update_pull`, `close_pull` and those that list."""
 
     def test_nothing_is_listed_at_first(self) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from provisioning.core.reviews.forge import State, Status
+from provisioning.core.reviews.forge import CommitStatus, State
 from provisioning.testing.suites.cases import expect
-from provisioning.testing.suites.forges.hubs import LABEL, Stage, open_pull
+from provisioning.testing.suites.forges.hubs import LABEL, HubStage, open_pull
 from provisioning.testing.suites.forges.talking import MANY
 
 
-class ShowingTruths(Stage):
+class ShowingTruths(HubStage):
     """Truths about `set_status`, `set_labels` and `get_file_url`."""
 
     def test_the_newest_status_of_a_context_counts(self) -> None:
@@ -59,6 +59,6 @@ class ShowingTruths(Stage):
         expect(url != other, "another branch has another address", other)
 
 
-def _make_status(context: str, state: State) -> Status:
+def _make_status(context: str, state: State) -> CommitStatus:
     url = f"https://example.org/{context}"
-    return Status(context=context, state=state, description=f"it is {state}: é", url=url)
+    return CommitStatus(context=context, state=state, description=f"it is {state}: é", url=url)

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from provisioning.core.model.ids import CommitId
 from provisioning.core.reviews.forge import Forge, Push
 from provisioning.testing.suites.cases import expect
-from provisioning.testing.suites.forges.hubs import Stage, open_pull
+from provisioning.testing.suites.forges.hubs import HubStage, open_pull
 
 MANY = 60
 """More than a forge puts on one page."""
@@ -18,7 +18,7 @@ NOTED_SECONDS = 60
 POLL_SECONDS = 0.02
 
 
-class TalkingTruths(Stage):
+class TalkingTruths(HubStage):
     """Truths about comments and pushes."""
 
     def test_what_is_said_comes_back(self) -> None:

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from provisioning.core.model.errors import DependencyCycle, Source
-from provisioning.core.model.graph import compute_order, compute_reach, has_ring, open_rings
+from provisioning.core.model.graph import compute_order, compute_reach, has_cycle, open_cycles
 
 
 def test_each_node_follows_what_it_depends_on():
@@ -53,9 +53,9 @@ def test_a_ring_of_what_has_no_place_is_told_by_its_names():
 
 def test_a_ring_is_opened_where_it_matters_least():
     """What is named first keeps what it depends on; what is no ring stays as it is."""
-    ring = {"a": ["b"], "b": ["c"], "c": ["a", "d"], "d": [], "e": ["a"]}
-    assert has_ring(ring)
-    opened = open_rings(ring, ["c", "b", "a", "d", "e"])
+    cycle = {"a": ["b"], "b": ["c"], "c": ["a", "d"], "d": [], "e": ["a"]}
+    assert has_cycle(cycle)
+    opened = open_cycles(cycle, ["c", "b", "a", "d", "e"])
     assert opened == {"a": (), "b": ("c",), "c": ("a", "d"), "d": (), "e": ("a",)}
-    assert not has_ring(opened)
-    assert open_rings({"a": ["a"]}, ["a"]) == {"a": ()}
+    assert not has_cycle(opened)
+    assert open_cycles({"a": ["a"]}, ["a"]) == {"a": ()}

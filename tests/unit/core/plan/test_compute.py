@@ -289,7 +289,7 @@ def test_a_note_needs_no_mark():
     kept = msgspec.structs.replace(record("n", {"input": 1}, "Note"), attributes={"output": 1})
     plan = compute([note], [kept], {"Note/n": Present({"output": 1}, None)})
     assert plan.unchanged == ("Note/n",)
-    assert plan.outlook["Note/n"] == {"input": 1, "output": 1}
+    assert plan.known_values["Note/n"] == {"input": 1, "output": 1}
     plan = compute([], [kept], {"Note/n": Present({"output": 1}, None)})
     assert [(each.action, each.risk) for each in plan.changes] == [(Action.DELETE, Risk.SAFE)]
 
@@ -489,8 +489,8 @@ def test_a_plan_is_sorted():
         {f"Thing/{each}": there(each) for each in names},
     )
     assert plan.unchanged == ("Thing/a", "Thing/b", "Thing/c")
-    assert plan.outlook.keys() == set(plan.unchanged)
-    assert plan.outlook[A] == {**SIZE, "serial": "s-a"}
+    assert plan.known_values.keys() == set(plan.unchanged)
+    assert plan.known_values[A] == {**SIZE, "serial": "s-a"}
 
 
 def test_a_reference_to_what_changes_is_known_only_afterwards():
@@ -546,7 +546,7 @@ def test_what_is_secret_stays_so_for_those_who_refer_to_it():
     live = there(spec={"input": "hunter22"})
     plan = compute([desired], [kept], {A: live}, secret=Secret("hunter22"))
     assert plan.unchanged == (A,)
-    assert isinstance(plan.outlook[A]["input"], Secret)
-    assert plan.outlook[A]["serial"] == "s-a"
+    assert isinstance(plan.known_values[A]["input"], Secret)
+    assert plan.known_values[A]["serial"] == "s-a"
     plan = compute([thing()], [record()], {A: there()}, secret=Secret("hunter22"))
-    assert plan.outlook[A] == {**SIZE, "serial": "s-a"}
+    assert plan.known_values[A] == {**SIZE, "serial": "s-a"}

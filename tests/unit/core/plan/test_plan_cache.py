@@ -9,9 +9,9 @@ from provisioning.core.model.resources import DeletePolicy
 from provisioning.core.model.states import RecordedState
 from provisioning.core.plan.plan import Plan
 from provisioning.core.plan.plan_cache import (
-    SettledFile,
-    Settlement,
-    compute_settlement,
+    CachedFile,
+    PlanCache,
+    compute_plan_cache,
     count_desired,
     is_lasting,
     settle_file,
@@ -38,8 +38,8 @@ def record(name, **more):
 
 def settle(*resources, records, base=None, unchanged=(A, B, C), seen=(A, B, C)):
     plan = Plan(infra="web", commit="c" * 40, unchanged=unchanged)
-    return compute_settlement(
-        base or Settlement(version="1"),
+    return compute_plan_cache(
+        base or PlanCache(version="1"),
         seen,
         resources=resources,
         recorded=RecordedState(head=None, records={each.id: each for each in records}),
@@ -73,7 +73,7 @@ def test_what_is_not_recorded_is_not_settled():
 
 def test_of_what_was_not_looked_at_the_old_holds():
     """What was settled stays so, and who depends on what is still known."""
-    base = Settlement(
+    base = PlanCache(
         version="1",
         settled=(A, B, C),
         followers={A: (B, C), B: (C,)},
@@ -106,6 +106,6 @@ def test_what_is_declared_removed_is_not_desired():
     """A file tells how many resources it asks for; by itself it removes none."""
     gone = build_resource(C, removed=DeletePolicy.DELETE)
     file = settle_file(BlobId("b" * 40), [build_resource(A), build_resource(B), gone])
-    assert file == SettledFile(BlobId("b" * 40), (A, B, C), 1)
-    assert count_desired({"a.yaml": file, "b.yaml": SettledFile(BlobId("c" * 40), (A,))}) == 3
-    assert Settlement(version="1").recorded == 0
+    assert file == CachedFile(BlobId("b" * 40), (A, B, C), 1)
+    assert count_desired({"a.yaml": file, "b.yaml": CachedFile(BlobId("c" * 40), (A,))}) == 3
+    assert PlanCache(version="1").recorded == 0

@@ -9,7 +9,7 @@ from provisioning.core.model.graph import compute_order, compute_reach
 from provisioning.core.model.records import Action, Outcome
 from provisioning.core.plan.operations import Operation, Step, compute_operations
 from provisioning.core.plan.waves import arrange_waves
-from provisioning.reconciler.planning.plan_result import Conclusion, Request
+from provisioning.reconciler.planning.plan_result import Conclusion, RunRequest
 from provisioning.testing.memory import MemoryProvider
 from provisioning.testing.sandboxes import Sandbox, build_resource
 
@@ -143,5 +143,5 @@ def test_deletions_begin_when_all_else_has_ended(box, monkeypatch):
 def test_a_target_does_not_drag_the_canary_along(box):
     """Waves are an order and no dependency."""
     box.reconcile(box.commits.commit(KEEP, *things(*range(4))))
-    request = Request(commit=box.commits.commit(KEEP), reason="test", targets=["Thing/t3"])
+    request = RunRequest(commit=box.commits.commit(KEEP), reason="test", targets=["Thing/t3"])
     assert [each.id for each in box.build_reconciler().look(request).plan.changes] == ["Thing/t3"]

@@ -5,8 +5,8 @@ from msgspec.structs import replace
 
 from provisioning.core.model.records import Action
 from provisioning.core.policy.budgets import Budget, describe_overdraft, is_allowed, list_deleted
-from provisioning.core.policy.gates import Circumstances, compute_verdicts
-from provisioning.reconciler.planning.plan_result import Conclusion, Request
+from provisioning.core.policy.gates import GateContext, compute_violations
+from provisioning.reconciler.planning.plan_result import Conclusion, RunRequest
 from provisioning.testing.memory_kinds import KINDS
 from provisioning.testing.sandboxes import Sandbox, build_resource
 
@@ -23,8 +23,8 @@ def name(numbers):
 def look(box, count, left, **limits):
     """Plan to go from *count* resources to the first *left*."""
     box.reconcile(box.commits.commit(*name(range(count))))
-    prospect = box.look(box.commits.commit(*name(range(left))))
-    now = Circumstances(
+    plan_result = box.look(box.commits.commit(*name(range(left))))
+    now = GateContext(
         applied=None,
         descends=True,
         desired=left,
@@ -32,7 +32,7 @@ def look(box, count, left, **limits):
         budget=Budget(**limits),
         kinds={},
     )
-    return prospect.plan, now
+    return plan_result.plan, now
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def look(box, count, left, **limits):
 def test_deletions_beyond_the_budget_are_refused_with_numbers(box, count, left, limits, told):
     """At the limit is within it; an emptied state has its own gate."""
     plan, now = look(box, count, left, **limits)
-    codes = {each.code: each.reason for each in compute_verdicts(plan, now)}
+    codes = {each.code: each.reason for each in compute_violations(plan, now)}
     assert ("budget" in codes) is bool(told)
     assert told in codes.get("budget", "")
 
@@ -68,14 +68,14 @@ def test_only_deletions_count(box):
 def test_a_yes_is_to_one_plan(box):
     """The code alone is no yes; the digest of another plan is none either."""
     plan, now = look(box, 6, 2, deletions=3)
-    (verdict,) = compute_verdicts(plan, now)
-    bound = verdict.hint.rpartition(" ")[2].strip("`")
+    (violation,) = compute_violations(plan, now)
+    bound = violation.hint.rpartition(" ")[2].strip("`")
     assert bound.startswith("budget@")
-    assert compute_verdicts(plan, now, ["budget"]) == (verdict,)
-    assert compute_verdicts(plan, now, [bound]) == ()
+    assert compute_violations(plan, now, ["budget"]) == (violation,)
+    assert compute_violations(plan, now, [bound]) == ()
     other = replace(plan, changes=plan.changes[1:])
     fewer = replace(now, budget=Budget(deletions=2))
-    assert [each.code for each in compute_verdicts(other, fewer, [bound])] == ["budget"]
+    assert [each.code for each in compute_violations(other, fewer, [bound])] == ["budget"]
 
 
 @pytest.mark.parametrize(
@@ -114,9 +114,9 @@ def test_what_holds_data_is_neither_deleted_nor_replaced_unasked(box):
             build_resource("Slot/c", {"place": "c", "value": "w"}),
         )
     ).plan
-    now = Circumstances(applied=None, descends=True, desired=2, recorded=4, kinds=kinds)
-    (verdict,) = compute_verdicts(plan, now)
-    assert (verdict.code, verdict.reason) == (
+    now = GateContext(applied=None, descends=True, desired=2, recorded=4, kinds=kinds)
+    (violation,) = compute_violations(plan, now)
+    assert (violation.code, violation.reason) == (
         "stateful",
         "they hold data, which would be gone: Slot/a, Slot/b",
     )
@@ -137,7 +137,7 @@ def test_the_replacement_of_what_many_rely_on_is_refused(box):
     box.reconcile(box.commits.commit(*build("x")))
     plan = box.look(box.commits.commit(*build("y"))).plan
     assert [each.action for each in plan.changes if each.id == "Thing/base"] == [Action.REPLACE]
-    now = Circumstances(
+    now = GateContext(
         applied=None,
         descends=True,
         desired=4,
@@ -145,16 +145,16 @@ def test_the_replacement_of_what_many_rely_on_is_refused(box):
         budget=Budget(dependants=2),
         dependants={"Thing/base": 3},
     )
-    (verdict,) = compute_verdicts(plan, now)
-    assert verdict.reason.endswith("relied on by more than 2 (budget.dependants): Thing/base (3)")
+    (violation,) = compute_violations(plan, now)
+    assert violation.reason.endswith("relied on by more than 2 (budget.dependants): Thing/base (3)")
     reconciler = box.build_reconciler()
     reconciler = replace(
         reconciler, settings=replace(reconciler.settings, budget=Budget(dependants=2))
     )
-    request = Request(commit=plan.commit, reason="test")
+    request = RunRequest(commit=plan.commit, reason="test")
     report = reconciler.reconcile(request)
     assert report.conclusion is Conclusion.BLOCKED
-    (verdict,) = report.prospect.verdicts
-    yes = verdict.hint.rpartition(" ")[2].strip("`")
+    (violation,) = report.plan_result.violations
+    yes = violation.hint.rpartition(" ")[2].strip("`")
     run = reconciler.reconcile(replace(request, allow=[yes], reason="zone x is closed")).run
     assert (run.allowed, run.reason) == ((yes,), "zone x is closed")

@@ -10,9 +10,9 @@ from provisioning.core.model.ids import CommitId, ResourceId
 from provisioning.core.model.records import Action, Record, Suspension
 from provisioning.core.model.resources import Lifecycle, Resource
 from provisioning.core.plan.plan import Plan, PlannedChange, Risk
-from provisioning.core.policy.approvals import Reviewed
+from provisioning.core.policy.approvals import ReviewedEffects
 from provisioning.core.policy.cron import parse_cron
-from provisioning.core.policy.gates import Circumstances, compute_verdicts
+from provisioning.core.policy.gates import GateContext, compute_violations
 from provisioning.core.policy.windows import Effect, Window
 from provisioning.testing.memory_kinds import KINDS
 
@@ -61,10 +61,10 @@ def record(lifecycle):
 
 
 def judge(*changes, allowed=(), applied=OLD, descends=True, desired=1, recorded=1, **more):
-    now = Circumstances(
+    now = GateContext(
         applied=applied, descends=descends, desired=desired, recorded=recorded, **more
     )
-    return compute_verdicts(Plan(infra="web", commit=NEW, changes=changes), now, allowed)
+    return compute_violations(Plan(infra="web", commit=NEW, changes=changes), now, allowed)
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ def test_protected(action, resource_, record_, leftover, is_refused):
 def test_unreviewed(count, pulls, told):
     """Refused is what nobody has read on a pull request; the first five are named."""
     changes = [change(f"Thing/n{number}") for number in range(count)]
-    (found,) = judge(*changes, reviewed=Reviewed(pulls=pulls))
+    (found,) = judge(*changes, reviewed=ReviewedEffects(pulls=pulls))
     assert found.code == "unreviewed"
     assert found.reason.endswith(told)
 
@@ -139,7 +139,7 @@ def test_what_was_reviewed_or_needs_no_review_passes():
     """Effects that were shown pass, and where nobody asks for reviews everything does."""
     shown = change()
     effects = frozenset({shown.effect_digest})
-    assert judge(shown, reviewed=Reviewed(effects=effects)) == ()
+    assert judge(shown, reviewed=ReviewedEffects(effects=effects)) == ()
     assert judge(shown) == ()
 
 
@@ -201,7 +201,7 @@ def test_stateful(count, told):
 def test_each_gate_is_passed_by_its_own_code():
     """What is allowed is left out, the other reasons stay, and each says how to pass."""
     gone = change(action=Action.DELETE, record=record(KEPT))
-    every = {"desired": 0, "descends": False, "reviewed": Reviewed()}
+    every = {"desired": 0, "descends": False, "reviewed": ReviewedEffects()}
     codes = ["emptied", "rewound", "protected", "unreviewed"]
     found = judge(gone, **every)
     assert [each.code for each in found] == codes

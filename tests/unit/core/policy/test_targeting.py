@@ -3,7 +3,7 @@ import pytest
 from provisioning.core.model.errors import InvalidArgument
 from provisioning.core.model.ids import ResourceId
 from provisioning.core.model.resources import DriftPolicy, Lifecycle
-from provisioning.core.policy.targeting import narrow_plan
+from provisioning.core.policy.targeting import target_plan
 from provisioning.testing.sandboxes import Sandbox, build_resource
 
 
@@ -25,23 +25,23 @@ def ids(plan):
 
 def test_a_target_keeps_what_it_waits_for(plan):
     """No reference is left broken by a target."""
-    assert ids(narrow_plan(plan, ["Thing/top"])) == ["Thing/base", "Thing/top"]
+    assert ids(target_plan(plan, ["Thing/top"])) == ["Thing/base", "Thing/top"]
 
 
 def test_an_exclusion_drops_what_waits_for_it(plan):
     """Nothing is applied on top of something left out."""
-    assert ids(narrow_plan(plan, [], ["Thing/base"])) == ["Slot/s"]
+    assert ids(target_plan(plan, [], ["Thing/base"])) == ["Slot/s"]
 
 
 def test_patterns_match_many(plan):
     """`*` stands for any part of an id."""
-    assert ids(narrow_plan(plan, ["Thing/*"], ["Thing/top"])) == ["Thing/base"]
+    assert ids(target_plan(plan, ["Thing/*"], ["Thing/top"])) == ["Thing/base"]
 
 
 def test_a_pattern_that_matches_nothing_is_an_error(plan):
     """A slip must not apply everything, or nothing, silently."""
     with pytest.raises(InvalidArgument) as caught:
-        narrow_plan(plan, ["Thing/bse"])
+        target_plan(plan, ["Thing/bse"])
     assert "Thing/base" in caught.value.hint
 
 
@@ -57,9 +57,9 @@ def test_what_is_unchanged_blocked_or_drifted_is_known_by_name(tmp_path):
     changed = build_resource("Thing/c", {"size": 2})
     plan = box.look(box.commits.commit(*resources[:2], changed, drifting)).plan
     for name, left in (("a", []), ("b", []), ("c", ["Thing/c"]), ("d", [])):
-        narrowed = narrow_plan(plan, [f"Thing/{name}"])
+        narrowed = target_plan(plan, [f"Thing/{name}"])
         assert ids(narrowed) == left
         assert [each.id for each in narrowed.blocked] == ["Thing/b"] * (name == "b")
         assert [each.id for each in narrowed.drifted] == ["Thing/d"] * (name == "d")
-    assert ids(narrow_plan(plan, [], ["Thing/a"])) == ["Thing/c"]
-    assert narrow_plan(plan, [], ["Thing/b"]).blocked == ()
+    assert ids(target_plan(plan, [], ["Thing/a"])) == ["Thing/c"]
+    assert target_plan(plan, [], ["Thing/b"]).blocked == ()

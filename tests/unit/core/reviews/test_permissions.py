@@ -3,13 +3,13 @@
 import pytest
 
 from provisioning.core.reviews.commands import Verb
-from provisioning.core.reviews.permissions import Speakers, exclude_author, find_refusal
+from provisioning.core.reviews.permissions import Permissions, exclude_author, find_refusal
 
 AUTHOR, OTHER = "somebody else than the author", "CODEOWNERS names `ana` for this"
 
 
 @pytest.mark.parametrize(
-    ("speakers", "by", "owners", "told"),
+    ("permissions", "by", "owners", "told"),
     [
         ("writers", "ana", [], ""),
         ("writers", "ben", ["ana"], ""),
@@ -24,9 +24,9 @@ AUTHOR, OTHER = "somebody else than the author", "CODEOWNERS names `ana` for thi
         ("nobody", "ana", ["ana"], "nobody may say that here, by the setting `commands.apply`"),
     ],
 )
-def test_who_may(speakers, by, owners, told):
+def test_who_may(permissions, by, owners, told):
     """Of Ana, who is the author, and of Ben; whoever may not is told why."""
-    refusal = find_refusal(Verb.APPLY, Speakers(speakers), by=by, author="ana", owners=owners)
+    refusal = find_refusal(Verb.APPLY, Permissions(permissions), by=by, author="ana", owners=owners)
     assert refusal.startswith(told)
     assert bool(refusal) == bool(told)
 
@@ -37,4 +37,4 @@ def test_who_may(speakers, by, owners, told):
 )
 def test_an_author_is_excluded(before, after):
     """What is required only tightens what a setting says."""
-    assert exclude_author(Speakers(before)) == after
+    assert exclude_author(Permissions(before)) == after

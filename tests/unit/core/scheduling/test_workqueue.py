@@ -2,7 +2,14 @@
 
 import pytest
 
-from provisioning.core.scheduling.workqueue import Ending, Key, Standing, Topic, Urgency, WorkQueue
+from provisioning.core.scheduling.workqueue import (
+    Ending,
+    Key,
+    QueueStatus,
+    Topic,
+    Urgency,
+    WorkQueue,
+)
 
 GOOD, BAD = Ending(is_good=True), Ending(is_good=False)
 
@@ -123,7 +130,7 @@ def test_a_key_waits_for_those_it_needs(queue):
     queue.add(key("net"), Urgency.SWEEP, "", 0)
     work = queue.take(0)
     assert work.key.name == "net"
-    (waiting,) = (each for each in queue.list_work() if each.standing is Standing.WAITING)
+    (waiting,) = (each for each in queue.list_work() if each.standing is QueueStatus.WAITING)
     assert (waiting.key.name, waiting.waits_for) == ("api", key("net"))
     assert queue.take(0) is None
     queue.end(work.key, GOOD, 0)

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from provisioning.core.model.records import Begin, Holder, Lock, Result, Run, Snapshot
+from provisioning.core.model.records import Begin, Holder, Lock, LogSnapshot, Result, Run
 from provisioning.core.statelog.compaction import Survey
 from provisioning.core.statelog.fsck import LogCommit
 from provisioning.core.statelog.transitions import LogView
@@ -98,7 +98,7 @@ def test_one_entry_is_no_gain():
 
 
 def build_snapshot(last):
-    return Snapshot(
+    return LogSnapshot(
         of="f" * 40,
         entries=100,
         fence=last,

@@ -3,7 +3,7 @@ import pytest
 from msgspec.structs import replace
 
 from provisioning.core.model.ids import CommitId, RunId
-from provisioning.core.model.records import Begin, Holder, Lock, Result, Run, Snapshot
+from provisioning.core.model.records import Begin, Holder, Lock, LogSnapshot, Result, Run
 from provisioning.core.statelog.fsck import LogCommit, _check, classify, compute_findings
 from provisioning.core.statelog.transitions import EntryKind, LogView, compute_hold, compute_release
 from provisioning.testing.sandboxes import Sandbox, build_resource
@@ -197,7 +197,7 @@ KINDS = {
     ),
 }
 
-SNAPSHOT = Snapshot(
+SNAPSHOT = LogSnapshot(
     of=CommitId("f" * 40), entries=12, fence=7, until="", made_at="", by="ana", last=ENDED.run
 )
 KINDS |= {

@@ -2,7 +2,7 @@
 
 from provisioning.core.model.errors import Source
 from provisioning.core.model.records import Record
-from provisioning.core.status.dependency_graph import View, compute_picture
+from provisioning.core.status.dependency_graph import View, compute_dependency_graph
 from provisioning.testing.sandboxes import build_resource
 
 
@@ -27,6 +27,6 @@ def test_what_leaves_closes_no_ring():
         "Thing/c": record("Thing/c", 1, "Thing/a", "Thing/b"),
     }
     desired = {"Thing/b": build_resource("Thing/b", {"size": 0})}
-    picture = compute_picture({"web": View(desired=desired, records=records)})
-    assert picture["web", "Thing/a"].needs == (("web", "Thing/c"),)
-    assert picture["web", "Thing/c"].needs == (("web", "Thing/b"),)
+    graph = compute_dependency_graph({"web": View(desired=desired, records=records)})
+    assert graph["web", "Thing/a"].needs == (("web", "Thing/c"),)
+    assert graph["web", "Thing/c"].needs == (("web", "Thing/b"),)

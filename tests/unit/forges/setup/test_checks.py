@@ -5,7 +5,7 @@ from provisioning.core.reviews.forge import Permission
 from provisioning.forges.gitea.globs import matches
 from provisioning.forges.setup.checks import compute_findings, list_obstacles
 from provisioning.forges.setup.facts import EVENTS, Facts, Hook, Hosting, Label, Protection, Wanted
-from provisioning.forges.setup.findings import Action, SetHook, Standing
+from provisioning.forges.setup.findings import SetHook, SetupAction, SetupState
 from provisioning.forges.setup.protections import compute_protection, find_effective, list_targets
 
 HOOK = "https://p.example.org/hook"
@@ -140,7 +140,7 @@ def test_a_hook_that_would_not_do_is_replaced(more, told):
     wanted = build_wanted(hook=HOOK, secret_made=100.9)
     finding = find(wanted, build_facts(hooks=(build_hook(**more),)), f"webhook {HOOK}")
     assert finding.told.startswith(told)
-    assert finding.step.action is Action.REPLACE
+    assert finding.step.action is SetupAction.REPLACE
     assert finding.step.change == SetHook(HOOK, (4,))
 
 
@@ -148,7 +148,7 @@ def test_a_good_hook_stays_and_others_are_none_of_ours():
     """A hook for another address is neither counted nor touched."""
     hooks = (build_hook(), build_hook(id=5, url="https://chat.example.org", is_active=False))
     wanted = build_wanted(hook=HOOK, secret_made=100.9)
-    assert find(wanted, build_facts(hooks=hooks), f"webhook {HOOK}").standing is Standing.OK
+    assert find(wanted, build_facts(hooks=hooks), f"webhook {HOOK}").standing is SetupState.OK
     wanted = build_wanted(hook=HOOK, secret_made=None)
     assert find(wanted, build_facts(hooks=hooks), f"webhook {HOOK}").step.change.old == (4,)
 
@@ -156,11 +156,11 @@ def test_a_good_hook_stays_and_others_are_none_of_ours():
 @pytest.mark.parametrize(
     ("version", "standing"),
     [
-        ("1.19.4", Standing.WRONG),
-        ("1.20.0", Standing.OK),
-        ("1.26.0+dev-1-gabc", Standing.OK),
-        ("2.0", Standing.OK),
-        ("main", Standing.WRONG),
+        ("1.19.4", SetupState.WRONG),
+        ("1.20.0", SetupState.OK),
+        ("1.26.0+dev-1-gabc", SetupState.OK),
+        ("2.0", SetupState.OK),
+        ("main", SetupState.WRONG),
     ],
 )
 def test_an_old_gitea_is_told(version, standing):
@@ -205,7 +205,7 @@ def test_what_is_not_seen_is_not_called_missing():
     wanted = build_wanted(hook=HOOK)
     for subject in ("protection of main", f"webhook {HOOK}"):
         finding = find(wanted, facts, subject)
-        assert finding.standing is Standing.UNKNOWN
+        assert finding.standing is SetupState.UNKNOWN
         assert finding.step is None
 
 
@@ -216,12 +216,12 @@ def test_a_refusal_ends_the_list_and_is_wrong():
     *_, last = compute_findings(build_wanted(), facts)
     assert (last.subject, last.standing, last.told, last.hint) == (
         "token",
-        Standing.WRONG,
+        SetupState.WRONG,
         "no",
         "ask",
     )
     lacking = Facts(version="1.26.0", missing_scopes=("read:user",))
-    assert find(build_wanted(), lacking, "scopes").standing is Standing.WRONG
+    assert find(build_wanted(), lacking, "scopes").standing is SetupState.WRONG
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import time
 import pytest
 
 from provisioning.core.model.errors import InvalidManifest, RepositoryUnusable
-from provisioning.gitstore.objects.commits import File, FileChange
+from provisioning.gitstore.objects.commits import FileChange, TreeFile
 from provisioning.gitstore.repository.repository import FILE_LIMIT
 
 FILE, FOLDER, LINK, SUBMODULE = "100644", "40000", "120000", "160000"
@@ -27,7 +27,7 @@ def test_every_file_is_found(bench):
     below = bench.write_tree((FILE, blob, b"c.yaml"), ("100755", blob, b"d.sh"))
     tree = bench.write_tree((FILE, blob, b"a.yaml"), (FOLDER, below, b"b"))
     found = sorted(walk(bench, tree), key=lambda file: file.path)
-    assert found == [File("a.yaml", blob), File("b/c.yaml", blob), File("b/d.sh", blob)]
+    assert found == [TreeFile("a.yaml", blob), TreeFile("b/c.yaml", blob), TreeFile("b/d.sh", blob)]
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_two_forms_of_one_name_are_refused(bench):
     composed, apart = "é.yaml".encode(), "e\u0301.yaml".encode()
     tree = bench.write_tree((FILE, blob, composed), (FILE, blob, apart))
     assert "only in its Unicode form" in refuse(bench, tree)
-    assert walk(bench, bench.write_tree((FILE, blob, apart))) == [File("e\u0301.yaml", blob)]
+    assert walk(bench, bench.write_tree((FILE, blob, apart))) == [TreeFile("e\u0301.yaml", blob)]
 
 
 def nest(bench, depth):
@@ -90,7 +90,7 @@ def test_only_what_is_walked_matters(bench):
     blob = bench.write_blob()
     infra = bench.write_tree((FILE, blob, b"a.yaml"))
     bench.write_tree((LINK, blob, b"link"), (FOLDER, infra, b"infra"))
-    assert walk(bench, infra) == [File("a.yaml", blob)]
+    assert walk(bench, infra) == [TreeFile("a.yaml", blob)]
 
 
 def test_changes_tell_both_sides(bench):

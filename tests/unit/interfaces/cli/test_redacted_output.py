@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from provisioning.core.model.redaction import Redactor
-from provisioning.interfaces.cli.session import _Guarded, print_shape
+from provisioning.interfaces.cli.session import _RedactedStream, print_shape
 
 SECRET = "correct horse/battery=stäple"
 
@@ -21,7 +21,7 @@ def capture(request):
 
     def run(way):
         raw = io.BytesIO()
-        stream = _Guarded(io.TextIOWrapper(raw, request.param), Redactor([SECRET]).redact)
+        stream = _RedactedStream(io.TextIOWrapper(raw, request.param), Redactor([SECRET]).redact)
         with redirect_stdout(stream), redirect_stderr(stream):
             way()
         stream.flush()

@@ -14,17 +14,17 @@ from provisioning.controller.events import (
     Fetched,
     FetchFailed,
     ForgeUntold,
-    Reviewed,
+    PullsReviewed,
     WorkerHung,
 )
 from provisioning.core.model.errors import InvalidManifest, RemoteUnreachable
 from provisioning.core.model.redaction import Redactor
-from provisioning.core.scheduling.workqueue import Key, Standing, Topic, Urgency, Work
+from provisioning.core.scheduling.workqueue import Key, QueueStatus, Topic, Urgency, Work
 from provisioning.interfaces.schema.service import shape_news
 from provisioning.interfaces.service.logs import build_log, log_news
 
 KEY = Key("shop", Topic.INFRA, "web")
-WORK = Work(key=KEY, urgency=Urgency.PUSH, since=0, reason="push", standing=Standing.RUNNING)
+WORK = Work(key=KEY, urgency=Urgency.PUSH, since=0, reason="push", standing=QueueStatus.RUNNING)
 ERROR = RemoteUnreachable("no answer for p4ssw0rd", hint="try again")
 NEWS = {
     "fetched": Fetched(
@@ -38,7 +38,7 @@ NEWS = {
         work=WORK, commit="c" * 40, looked=0, seconds=1, since_asked=2, retry=3,
         error=InvalidManifest("no p4ssw0rd"),
     ),
-    "reviewed": Reviewed(work=WORK, seconds=1, retry=None, error=ERROR),
+    "reviewed": PullsReviewed(work=WORK, seconds=1, retry=None, error=ERROR),
     "worker-hung": WorkerHung(work=WORK, seconds=99),
     "defect": Defect(key=KEY, trace="Traceback\n  p4ssw0rd"),
     "git": Exchanged(operation="fetch", seconds=1, is_done=True),

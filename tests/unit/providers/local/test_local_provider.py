@@ -7,7 +7,14 @@ import pytest
 from provisioning import providers
 from provisioning.core.model.errors import ProviderError, ProviderTransient
 from provisioning.core.model.ids import Mark, ResourceId, RunId
-from provisioning.core.model.providers import Absent, Call, Present, Probes, Provider, Target
+from provisioning.core.model.providers import (
+    Absent,
+    Call,
+    ObservationTarget,
+    Present,
+    Probes,
+    Provider,
+)
 from provisioning.providers.local import LocalProvider
 from provisioning.providers.local.kernel_errors import translated
 
@@ -48,7 +55,10 @@ def test_value_passes_its_input_on(provider, tmp_path):
 def test_value_is_there_if_it_was_recorded(provider):
     """A `Value` that has an output was made; its attributes are those recorded."""
     recorded = [{"input": 1, "output": 1}, {"input": 1}, {}]
-    targets = [Target(id=ResourceId("Value/a"), kind="Value", attributes=each) for each in recorded]
+    targets = [
+        ObservationTarget(id=ResourceId("Value/a"), kind="Value", attributes=each)
+        for each in recorded
+    ]
     answers = provider.observe("w/i", targets).answers
     assert list(answers) == [Present(recorded[0], None), Absent(), Absent()]
 

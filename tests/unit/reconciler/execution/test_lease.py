@@ -8,10 +8,10 @@ from provisioning.core.model.ids import CommitId, ResourceId, RunId
 from provisioning.core.model.records import Action, Begin, Holder, Intent, Lock, Result, Run
 from provisioning.core.model.values import Digest
 from provisioning.core.statelog.fsck import compute_findings
-from provisioning.core.statelog.lock_expiry import Standing, judge_lock
+from provisioning.core.statelog.lock_expiry import LockState, compute_lock_status
 from provisioning.core.statelog.transitions import compute_hold, compute_release
 from provisioning.reconciler.execution.lease import Clocks, Lease, render_time
-from provisioning.testing.statelogs import Branch, MemoryStateLog
+from provisioning.testing.statelogs import MemoryStateLog, SharedBranch
 
 RUN = RunId("1-abcdef")
 HOLDER = Holder("ana", "here")
@@ -38,7 +38,7 @@ DONE = Run(
 
 @pytest.fixture
 def log():
-    return MemoryStateLog("web", Branch())
+    return MemoryStateLog("web", SharedBranch())
 
 
 def subjects(log):
@@ -139,18 +139,18 @@ def test_a_lease_ends_by_the_monotonic_clock(log):
 @pytest.mark.parametrize(
     ("ttl", "is_gone", "seen_for", "standing"),
     [
-        (60, False, 0, Standing.HELD),
-        (60, False, 59, Standing.HELD),
-        (60, False, 60, Standing.EXPIRED),
-        (60, True, 0, Standing.ORPHANED),
-        (0, False, 1e9, Standing.HELD),
-        (0, True, 0, Standing.ORPHANED),
+        (60, False, 0, LockState.HELD),
+        (60, False, 59, LockState.HELD),
+        (60, False, 60, LockState.EXPIRED),
+        (60, True, 0, LockState.ORPHANED),
+        (0, False, 1e9, LockState.HELD),
+        (0, True, 0, LockState.ORPHANED),
     ],
 )
 def test_a_lock_is_judged_by_what_the_observer_saw(ttl, is_gone, seen_for, standing):
     """Expiry counts from when this record was first seen; a dead process holds nothing."""
-    judgement = judge_lock(build_lock(ttl), is_gone=is_gone, seen_for=seen_for)
-    assert judgement.standing is standing
+    lock_status = compute_lock_status(build_lock(ttl), is_gone=is_gone, seen_for=seen_for)
+    assert lock_status.standing is standing
 
 
 def test_times_are_written_for_people_in_utc():

@@ -2,7 +2,7 @@ import pytest
 
 from provisioning.core.model.errors import ProviderMisbehaved
 from provisioning.core.model.ids import ResourceId
-from provisioning.core.model.providers import Observed, Present, Target, Unreadable
+from provisioning.core.model.providers import ObservationTarget, Observed, Present, Unreadable
 from provisioning.core.model.values import Omitted
 from provisioning.reconciler.execution.provider_calls import check_attributes, observe_targets
 from provisioning.testing.memory import MemoryProvider
@@ -53,7 +53,7 @@ def test_a_provider_is_blamed_for_what_nobody_can_record(answer, told):
     with pytest.raises(ProviderMisbehaved, match="provider 'memory' answered for Note/n") as caught:
         check_attributes(provider, NAME, NOTE, {}, answer, b"k")
     assert told in caught.value.message
-    target = Target(id=NAME, kind="Note", attributes={})
+    target = ObservationTarget(id=NAME, kind="Note", attributes={})
     (seen,) = observe_targets(provider, "w/web", [target])
     assert isinstance(seen, Unreadable)
     assert told in seen.reason
@@ -64,5 +64,5 @@ def test_what_can_be_recorded_is_taken(answer):
     """Nothing else is refused: content, digests, and as many levels as a manifest may have."""
     answer = {"output": answer}
     assert check_attributes(Answering(answer), NAME, NOTE, {}, answer, b"k") == answer
-    target = Target(id=NAME, kind="Note", attributes={})
+    target = ObservationTarget(id=NAME, kind="Note", attributes={})
     assert observe_targets(Answering(answer), "w/web", [target]) == [Present(answer, None)]

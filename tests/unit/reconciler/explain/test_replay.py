@@ -4,8 +4,8 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from provisioning.reconciler.explain.replay import Begun, replay_run
-from provisioning.reconciler.planning.plan_result import Request
+from provisioning.reconciler.explain.replay import BegunRun, replay_run
+from provisioning.reconciler.planning.plan_result import RunRequest
 from provisioning.testing.sandboxes import Sandbox, build_resource
 
 
@@ -18,7 +18,9 @@ def get_begun(box):
     """How the newest run began."""
     for entry in box.log.read_history():
         if entry.view.begin:
-            return Begun(begin=entry.view.begin, before=entry.parents[0] if entry.parents else None)
+            return BegunRun(
+                begin=entry.view.begin, before=entry.parents[0] if entry.parents else None
+            )
     raise AssertionError("no run began")
 
 
@@ -48,7 +50,7 @@ def test_a_narrowed_run_is_replayed_as_narrow(box):
     """What was asked to be left out is left out again."""
     reconciler = box.build_reconciler()
     commit = box.commits.commit(build_resource("Thing/a"), build_resource("Thing/b"))
-    reconciler.reconcile(Request(commit=commit, reason="test", targets=["Thing/a"]))
+    reconciler.reconcile(RunRequest(commit=commit, reason="test", targets=["Thing/a"]))
     found = replay_run(reconciler, box.log, get_begun(box))
     assert found.is_same
     assert [each.id for each in found.plan.changes] == ["Thing/a"]
@@ -59,7 +61,7 @@ def test_a_state_log_that_was_rewritten_is_told(box):
     box.reconcile(box.commits.commit(build_resource("Thing/a", {"size": 1})))
     box.reconcile(box.commits.commit(build_resource("Thing/a", {"size": 2})))
     begun = get_begun(box)
-    forged = Begun(begin=begun.begin, before=None)
+    forged = BegunRun(begin=begun.begin, before=None)
     found = replay_run(box.build_reconciler(), box.log, forged)
     assert not found.is_same
     assert found.reasons == ("Thing/a: update then, create now",)
@@ -74,7 +76,7 @@ def test_another_key_or_release_is_told(box):
     assert not found.is_same
     assert "fingerprints were made with another key" in found.reasons[0]
     inputs = msgspec.structs.replace(begun.begin.inputs, release="0.0.1", targets=("Thing/x",))
-    old = Begun(begin=msgspec.structs.replace(begun.begin, inputs=inputs), before=None)
+    old = BegunRun(begin=msgspec.structs.replace(begun.begin, inputs=inputs), before=None)
     found = replay_run(box.build_reconciler(), box.log, old)
     assert found.plan is None
     assert found.reasons[0].startswith("release 0.0.1 made the plan")
