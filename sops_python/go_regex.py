@@ -137,7 +137,7 @@ class _PatternReader:
             self._place += 1
             self._parts.append(re.escape(letter))
             return
-        if any(int(each) > _MOST for each in match.groups() if each):
+        if any(int(group) > _MOST for group in match.groups() if group):
             raise re.error(f"invalid repeat count {match[0]}")
         is_lazy = self._text[self._place : self._place + 1] == "?"
         self._place += is_lazy
@@ -190,7 +190,7 @@ class _PatternReader:
 
 def _render_scope(on: str, off: str) -> str:
     """Return how Python opens a part with these flags; the one that turns greed is read here."""
-    on, off = (each.replace("U", "") for each in (on, off))
-    on = "".join(dict.fromkeys(each for each in on if each not in off))
+    on, off = (item.replace("U", "") for item in (on, off))
+    on = "".join(dict.fromkeys(item for item in on if item not in off))
     off = "".join(dict.fromkeys(off))
     return f"(?{on}-{off}:" if off else f"(?{on}:"

@@ -35,8 +35,8 @@ class KeyType(msgspec.Struct, frozen=True):
 
 
 KEY_TYPES = {
-    each.section: each
-    for each in (
+    element.section: element
+    for element in (
         KeyType("kms", ("arn", "aws_profile"), ("role", "context")),
         KeyType("gcp_kms", ("resource_id",)),
         KeyType("hckms", ("key_id",)),
@@ -116,7 +116,7 @@ def find_metadata(branches: list[Branch]) -> tuple[list[Branch], Branch]:
             f"the top-level entry {TOP_LEVEL_KEY!r} is not one mapping",
             hint="restore the file from Git",
         )
-    rest = [Branch(pair for pair in each if pair[0] != TOP_LEVEL_KEY) for each in branches]
+    rest = [Branch(pair for pair in branch if pair[0] != TOP_LEVEL_KEY) for branch in branches]
     return rest, found[0]
 
 
@@ -222,7 +222,7 @@ def _parse_groups(data: dict[str, Value]) -> Iterator[KeyGroup]:
 
 def _holds_keys(value: Value) -> bool:
     return isinstance(value, list) and any(
-        isinstance(each, dict) and "enc" in each for each in value
+        isinstance(item, dict) and "enc" in item for item in value
     )
 
 

@@ -233,9 +233,9 @@ def _read_group(group: Any, where: str) -> Iterator[MasterKey]:
             str(entry.get("role") or ""),
         )
     entries = _read_entries(group, "gcp_kms", where)
-    yield from names.name_gcp(str(each.get("resource_id") or "") for each in entries)
+    yield from names.name_gcp(str(item.get("resource_id") or "") for item in entries)
     entries = _read_entries(group, "hckms", where)
-    yield from names.name_huawei(str(each.get("key_id") or "") for each in entries)
+    yield from names.name_huawei(str(item.get("key_id") or "") for item in entries)
     for entry in _read_entries(group, "azure_keyvault", where):
         yield names.name_azure_key(
             str(entry.get("vaultUrl") or ""),

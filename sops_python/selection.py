@@ -84,7 +84,7 @@ class Selection(msgspec.Struct, frozen=True):
             case "encrypted_regex":
                 return any(self._regex.search(key) for key in path)
             case "unencrypted_comment_regex":
-                return not any(self._is_marked(each) for each in comments)
+                return not any(self._is_marked(comment) for comment in comments)
             case "encrypted_comment_regex":
                 return self._is_encrypted_by_comment(comments, is_comment=is_comment)
         return True

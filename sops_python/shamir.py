@@ -46,7 +46,7 @@ def split(secret: bytes, parts: int, threshold: int) -> list[bytes]:
     secrets.SystemRandom().shuffle(points)
     polynomials = [(byte, *secrets.token_bytes(threshold - 1)) for byte in secret]
     return [
-        bytes([*(_evaluate(each, point) for each in polynomials), point])
+        bytes([*(_evaluate(polynomial, point) for polynomial in polynomials), point])
         for point in points[:parts]
     ]
 

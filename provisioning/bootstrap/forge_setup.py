@@ -46,7 +46,7 @@ class Setup(msgspec.Struct, frozen=True, kw_only=True):
         workspace, settings = self.workspace, self.workspace.layers
         folder = workspace.root / "infra"
         folders = folder.iterdir() if folder.is_dir() else ()
-        names = sorted(each.name for each in folders if each.is_dir() and NAME.match(each.name))
+        names = sorted(item.name for item in folders if item.is_dir() and NAME.match(item.name))
         return Wanted(
             url=workspace.api.url,
             repository=str(settings.get("forge.repository").value),

@@ -174,7 +174,7 @@ class Hosted:
 
         path = self.home.path / Path(self._read_forge(key)).expanduser()
         folders = (self.root, *self.root.parents)
-        top = next((each for each in folders if (each / ".git").exists()), self.root)
+        top = next((folder for folder in folders if (folder / ".git").exists()), self.root)
         return TokenFile(path, top, self.redactor, f"forge.{key}")
 
     @cached_property

@@ -63,7 +63,8 @@ def _read_outlooks(workspace: Workspace, infra: str) -> dict[str, KnownValues]:
     if known is None or known[0] != view.head:
         records = log.read_records(view).values()
         found: dict[str, KnownValues] = {
-            each.id: KnownValues(each.id, {**each.spec, **each.attributes}) for each in records
+            record.id: KnownValues(record.id, {**record.spec, **record.attributes})
+            for record in records
         }
         known = workspace.known_values_by_infra[infra] = view.head, found
     return known[1]
@@ -94,7 +95,7 @@ def _build_secrets(workspace: Workspace, commit: CommitId, infra: str) -> Secret
         return repository.read_file(commit, prefix + path)
 
     def list_names(folder: str) -> list[str]:
-        return [each.name for each in repository.read_folder(commit, prefix + folder)]
+        return [item.name for item in repository.read_folder(commit, prefix + folder)]
 
     return SecretFiles(
         folders=list_folders(infra),

@@ -102,7 +102,7 @@ def is_drift_told(workspace: Workspace, plan: Plan) -> bool:
     """Tell whether a pull request about drift is wanted, or is there."""
     if workspace.forge is None:
         return False
-    is_wanted = any(each.policy is DriftPolicy.PR for each in plan.drifted)
+    is_wanted = any(item.policy is DriftPolicy.PR for item in plan.drifted)
     return is_wanted or workspace.has_drift_branches(plan.infra)
 
 
@@ -172,7 +172,7 @@ class _Desk:
         repository, branch = self._workspace.repository, self._workspace.branch
         base = repository.read_ref(f"refs/heads/{branch}")
         files = (repository.read_file(base, path) for path in PLACES if base)
-        text = next((each for each in files if each is not None), b"")
+        text = next((file for file in files if file is not None), b"")
         return parse_codeowners(text.decode("utf-8", "replace"))
 
     def build_early(self, infra: str, commit: CommitId) -> Reconciler:

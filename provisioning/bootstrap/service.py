@@ -135,7 +135,7 @@ class ServedWorkspace(Workspace):
 
     def _list_folders(self, commit: CommitId) -> dict[str, str]:
         entries = self.repository.read_folder(commit, f"{self.prefix}infra")
-        return {each.name: each.id for each in entries if each.is_folder}
+        return {entry.name: entry.id for entry in entries if entry.is_folder}
 
     def _read_links(
         self, commit: CommitId, infra: str, folder: str, shared: str, words: Sequence[bytes]
@@ -156,7 +156,7 @@ class ServedWorkspace(Workspace):
         if not folder:
             return False
         files = self.repository.walk_files(folder)
-        texts = (self.repository.read_blob(each.blob, each.path) for each in files)
+        texts = (self.repository.read_blob(file.blob, file.path) for file in files)
         return any(word in text for text in texts for word in words)
 
     def read_rhythms(self, commit: CommitId, infras: Iterable[str]) -> dict[str, DriftSchedule]:
@@ -169,7 +169,7 @@ class ServedWorkspace(Workspace):
         own = {
             infra
             for infra, folder in self._list_folders(commit).items()
-            if any(each.name == "config.toml" for each in self.repository.read_tree(folder))
+            if any(item.name == "config.toml" for item in self.repository.read_tree(folder))
         }
         return {
             infra: self._read_rhythm(commit, infra, general) if infra in own else general
@@ -187,7 +187,7 @@ class ServedWorkspace(Workspace):
         if self.forge is None:
             return []
         base = self.repository.read_ref(f"refs/heads/{self.branch}")
-        pulls = {each.number: (each, base) for each in self.build_pulls().list_open_pulls()}
+        pulls = {pull.number: (pull, base) for pull in self.build_pulls().list_open_pulls()}
         before = dict(self.memory.pulls)
         self.memory.pulls.clear()
         self.memory.pulls.update(pulls)
@@ -247,7 +247,7 @@ def build_service(
         WorkspaceNotFound: If one of them is none.
         InvalidConfiguration: If the settings of the first one are broken.
     """
-    roots = [find_workspace(Path(each)) for each in folders]
+    roots = [find_workspace(Path(folder)) for folder in folders]
     stop = Cancellation()
     openers = [_build_opener(root, flags, tell, redactor) for root in roots]
     first = openers[0]()

@@ -180,7 +180,11 @@ class Workspace(Hosted):
         from provisioning.reconciler.explain.checkout import Checkout
 
         layers = self.load_layers(commit, None)
-        kinds = {kind.name: kind for it in self._build_providers(layers) for kind in it.describe()}
+        kinds = {
+            kind.name: kind
+            for provider in self._build_providers(layers)
+            for kind in provider.describe()
+        }
         cache = self.home.compiled / self.identifier / "looks"
         return Checkout(
             repository=self.repository,
@@ -207,8 +211,8 @@ class Workspace(Hosted):
         """
         layers = self.load_layers(commit, infra)
         settings = build_settings(layers)
-        providers = {each.name: each for each in self._build_providers(layers)}
-        kinds = {kind.name: kind for each in providers.values() for kind in each.describe()}
+        providers = {provider.name: provider for provider in self._build_providers(layers)}
+        kinds = {kind.name: kind for provider in providers.values() for kind in provider.describe()}
         log = self.build_log(infra, layers)
         return Reconciler(
             infra=infra,
@@ -259,8 +263,8 @@ class Workspace(Hosted):
         from provisioning.providers.local.provider import LocalProvider
 
         root = self.root / str(layers.get("local.root").value)
-        allow = [Path(str(each)) for each in layers.get("local.allow").value]
-        providers, key = self.lasting.providers, (str(root), *(str(each) for each in allow))
+        allow = [Path(str(item)) for item in layers.get("local.allow").value]
+        providers, key = self.lasting.providers, (str(root), *(str(item) for item in allow))
         if key not in providers:
             providers[key] = LocalProvider(root=root, allow=allow, home=self.home.path)
         return [providers[key]]

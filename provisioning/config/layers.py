@@ -89,20 +89,21 @@ def load_layers(
 
 
 def _merge(stack: Sequence[Loaded]) -> Branch:
-    return reduce(merge_branches, (each.tree for each in stack))
+    return reduce(merge_branches, (item.tree for item in stack))
 
 
 def _load_defaults(mode: str = "") -> Loaded:
     """Return the table's defaults, and over them those of *mode*."""
     origin = Origin(layer=Layer.DEFAULTS)
     branches = [
-        nest(each.key, {} if each.type is dict else SettingValue(each.default, origin))
-        for each in SETTINGS
+        nest(setting.key, {} if setting.type is dict else SettingValue(setting.default, origin))
+        for setting in SETTINGS
     ]
     if mode:
         origin = Origin(layer=Layer.DEFAULTS, name=f"mode {mode}")
         branches += [
-            nest(key, SettingValue(it, origin)) for key, it in MODES[mode].defaults.items()
+            nest(key, SettingValue(default, origin))
+            for key, default in MODES[mode].defaults.items()
         ]
     return Loaded(Layer.DEFAULTS, "", reduce(merge_branches, branches))
 

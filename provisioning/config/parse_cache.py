@@ -48,15 +48,17 @@ def parse_once(parse: Parse, data: bytes, path: str, cache: Path) -> list[Manife
 def _load(file: Path) -> list[ManifestDocument] | None:
     try:
         return [
-            ManifestDocument(msgspec.msgpack.decode(each.tree), each.line, dict(each.lines))
-            for each in _decoder.decode(file.read_bytes())
+            ManifestDocument(msgspec.msgpack.decode(item.tree), item.line, dict(item.lines))
+            for item in _decoder.decode(file.read_bytes())
         ]
     except (OSError, *UNDECODABLE):
         return None
 
 
 def _save(file: Path, documents: list[ManifestDocument]) -> None:
-    parsed = [[each.line, each.tree, list(each.lines.items())] for each in documents]
+    parsed = [
+        [document.line, document.tree, list(document.lines.items())] for document in documents
+    ]
     try:
         encoded = msgspec.msgpack.encode(parsed)
         file.parent.mkdir(parents=True, exist_ok=True)

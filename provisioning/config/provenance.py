@@ -80,8 +80,8 @@ class Layers(msgspec.Struct, frozen=True):
 
     def list_keys(self) -> list[str]:
         """Return every key that has a value, in the order of the table."""
-        own = (key for each in sorted(MAPS) for key, _ in list_leaves(self.tree[each], each))
-        return [*(each.key for each in SETTINGS if each.type is not dict), *own]
+        own = (key for item in sorted(MAPS) for key, _ in list_leaves(self.tree[item], item))
+        return [*(setting.key for setting in SETTINGS if setting.type is not dict), *own]
 
     def list_references(self) -> dict[str, list[str]]:
         """Return the references in the value of each key that has any, each once."""
@@ -113,7 +113,7 @@ class Layers(msgspec.Struct, frozen=True):
         if winners is None:
             raise describe_unknown(key, None, self.list_keys())
         wins = {id(value) for _, value in list_leaves(winners)}
-        return tuple(_explain(each, path, wins) for each in self.stack)
+        return tuple(_explain(item, path, wins) for item in self.stack)
 
 
 def _explain(loaded: Loaded, path: tuple[str, ...], wins: set[int]) -> Explained:
@@ -126,7 +126,7 @@ def _explain(loaded: Loaded, path: tuple[str, ...], wins: set[int]) -> Explained
         place=loaded.place,
         value=as_plain(found),
         origin=values[0].origin,
-        wins=any(id(each) in wins for each in values),
+        wins=any(id(value) in wins for value in values),
     )
 
 

@@ -37,9 +37,9 @@ A value may hold `{{env.NAME}}`, `{{config.KEY}}` and `{{paths.home}}`; below `v
 def render_settings() -> str:
     """Return `docs/reference/settings.md`."""
     rows = [
-        f"| `{each.key}` | {describe_expected(each)} | `{json.dumps(each.default)}` "
-        f"| {_describe_layers(each)} | {each.doc} |\n"
-        for each in SETTINGS
+        f"| `{setting.key}` | {describe_expected(setting)} | `{json.dumps(setting.default)}` "
+        f"| {_describe_layers(setting)} | {setting.doc} |\n"
+        for setting in SETTINGS
     ]
     return _SETTINGS_HEAD + "".join(rows)
 
@@ -48,7 +48,7 @@ def _describe_layers(setting: Setting) -> str:
     """Say in which layers *setting* may stand, in their order."""
     if setting.layers == ANYWHERE:
         return "anywhere"
-    return ", ".join(each for each in Layer if each in setting.layers)
+    return ", ".join(item for item in Layer if item in setting.layers)
 
 
 _MODES_HEAD = """\
@@ -71,14 +71,18 @@ _COMMANDS_HEAD = """
 def render_modes() -> str:
     """Return `docs/reference/modes.md`."""
     meanings = [f"| `{name}` | {mode.doc} |\n" for name, mode in MODES.items()]
-    keys = [each.key for each in SETTINGS if any(each.key in it.defaults for it in MODES.values())]
+    keys = [
+        setting.key
+        for setting in SETTINGS
+        if any(setting.key in mode.defaults for mode in MODES.values())
+    ]
     rows = [
         f"| `{key}` | "
         + " | ".join(f"`{mode.defaults.get(key, BY_KEY[key].default)}`" for mode in MODES.values())
         + " |\n"
         for key in keys
     ]
-    who = [f"| `{each}` | {meaning} |\n" for each, meaning in CALLED.items()]
+    who = [f"| `{item}` | {meaning} |\n" for item, meaning in CALLED.items()]
     return "".join(
         [
             _MODES_HEAD,

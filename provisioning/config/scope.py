@@ -141,7 +141,7 @@ class Scope(Masked, frozen=True, kw_only=True, dict=True):
             case str() if is_templated(tree):
                 return self._resolve_text(tree, origin, trail)
             case dict():
-                return {key: self._resolve_tree(it, origin, trail) for key, it in tree.items()}
+                return {key: self._resolve_tree(item, origin, trail) for key, item in tree.items()}
             case list():
                 return [self._resolve_tree(item, origin, trail) for item in tree]
         return tree
@@ -165,14 +165,14 @@ def settle(layers: Layers, scope: Scope) -> Layers:
         InvalidConfiguration: If one of them has no value, or one that does not fit.
     """
     settled = {}
-    for each in SETTINGS:
-        found = layers.get(each.key) if each.type is not dict else None
-        if found and has_interpolation(each, found.value):
-            value = scope.resolve_setting(each.key)
+    for setting in SETTINGS:
+        found = layers.get(setting.key) if setting.type is not dict else None
+        if found and has_interpolation(setting, found.value):
+            value = scope.resolve_setting(setting.key)
             if isinstance(value, str):
-                value = read_text(each.key, value, str(found.origin))
-            check_value(each.key, value, found.origin)
-            settled[each.key] = SettingValue(value, found.origin)
+                value = read_text(setting.key, value, str(found.origin))
+            check_value(setting.key, value, found.origin)
+            settled[setting.key] = SettingValue(value, found.origin)
     return replace(layers, settled=settled)
 
 
@@ -201,11 +201,11 @@ def _describe_missing(
 
 
 def _check_trail(key: str, origin: Origin, trail: Trail) -> None:
-    keys = [each for each, _ in trail]
+    keys = [item for item, _ in trail]
     if key not in keys and len(trail) < MAX_LEVELS:
         return
     begin = keys.index(key) if key in keys else 0
-    way = " -> ".join([f"{each} ({where})" for each, where in trail[begin:]] + [key])
+    way = " -> ".join([f"{item} ({where})" for item, where in trail[begin:]] + [key])
     what = "in a ring" if key in keys else f"more than {MAX_LEVELS} deep"
     raise InvalidConfiguration(
         f"settings refer to each other {what}: {way}",

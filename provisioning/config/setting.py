@@ -88,7 +88,7 @@ def is_fitting(setting: Setting, value: Any) -> bool:
         return False
     if setting.named and not NAME.match(value):
         return False
-    if setting.type is list and not all(isinstance(each, str) for each in value):
+    if setting.type is list and not all(isinstance(item, str) for item in value):
         return False
     return not setting.choices or value in setting.choices
 
@@ -96,5 +96,5 @@ def is_fitting(setting: Setting, value: Any) -> bool:
 def has_interpolation(setting: Setting, value: Tree) -> bool:
     """Tell whether *value* is only known once its interpolations are resolved."""
     texts = value if isinstance(value, list) else [value]
-    found = any(isinstance(each, str) and is_templated(each) for each in texts)
+    found = any(isinstance(text, str) and is_templated(text) for text in texts)
     return found and not setting.named

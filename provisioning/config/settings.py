@@ -160,7 +160,7 @@ SETTINGS: tuple[Setting, ...] = (
             key=f"commands.{verb}",
             type=str,
             default=permissions.value,
-            choices=tuple(each.value for each in Permissions),
+            choices=tuple(permission.value for permission in Permissions),
             layers=IN_WORKSPACE,
             doc=f"Who may say `{WORD} {verb}` in a pull request.",
         )
@@ -294,9 +294,9 @@ SETTINGS: tuple[Setting, ...] = (
     ),
 )
 
-BY_KEY: Mapping[str, Setting] = {each.key: each for each in SETTINGS}
+BY_KEY: Mapping[str, Setting] = {setting.key: setting for setting in SETTINGS}
 
-MAPS = frozenset(each.key for each in SETTINGS if each.type is dict)
+MAPS = frozenset(setting.key for setting in SETTINGS if setting.type is dict)
 """The keys below which any may stand."""
 
 GROUPS = frozenset(key.rpartition(".")[0] for key in BY_KEY if "." in key)

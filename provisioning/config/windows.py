@@ -63,7 +63,7 @@ def _read_window(key: str, found: Branch | SettingValue) -> Window:
 
 def _read_texts(key: str, found: Branch | SettingValue) -> dict[str, SettingValue]:
     """Return what the window says under each of its keys, or the default."""
-    origin = next((each.origin for _, each in list_leaves(found)), _NOWHERE)
+    origin = next((leave.origin for _, leave in list_leaves(found)), _NOWHERE)
     if isinstance(found, SettingValue):
         raise _refuse(key, "must be a map", _HINT, origin)
     for name, said in found.items():
@@ -80,7 +80,7 @@ def _read_texts(key: str, found: Branch | SettingValue) -> dict[str, SettingValu
 
 
 def _locate(found: Branch | SettingValue, otherwise: Origin) -> Origin:
-    return next((each.origin for _, each in list_leaves(found)), otherwise)
+    return next((leave.origin for _, leave in list_leaves(found)), otherwise)
 
 
 def _read_text(key: str, said: Branch | SettingValue, parse: Callable[[str], _Read]) -> _Read:
@@ -98,7 +98,7 @@ def _read_text(key: str, said: Branch | SettingValue, parse: Callable[[str], _Re
 def _parse_effect(text: str) -> Effect:
     from provisioning.core.policy.windows import Effect
 
-    known = [each.value for each in Effect]
+    known = [item.value for item in Effect]
     if text in known:
         return Effect(text)
     nearest, names = find_nearest(text, known), ", ".join(known)

@@ -21,9 +21,9 @@ def find_workspace(start: Path) -> Path:
         WorkspaceNotFound: If there is none.
     """
     folder = start.resolve()
-    for each in (folder, *folder.parents):
-        if (each / WORKSPACE_FILE).is_file():
-            return each
+    for item in (folder, *folder.parents):
+        if (item / WORKSPACE_FILE).is_file():
+            return item
     raise WorkspaceNotFound(
         f"{folder} is not in a workspace: neither it nor a folder above it has {WORKSPACE_FILE}",
         hint="`provisioning workspace init PATH` makes one",
@@ -52,12 +52,14 @@ def render_workspace_file(name: str, identifier: str) -> str:
         "local.allow",
     }
     groups: dict[str, list[str]] = {}
-    for each in SETTINGS:
-        if each.key in shown:
+    for setting in SETTINGS:
+        if setting.key in shown:
             continue
-        group, _, key = each.key.rpartition(".")
-        default = each.default if isinstance(each.default, str) else json.dumps(each.default)
-        about = f"# {each.doc} ({describe_expected(each)})"
+        group, _, key = setting.key.rpartition(".")
+        default = (
+            setting.default if isinstance(setting.default, str) else json.dumps(setting.default)
+        )
+        about = f"# {setting.doc} ({describe_expected(setting)})"
         line = f"# {'  ' if group else ''}{key}: {default}"
         groups.setdefault(group, []).extend([about, line])
     for group, texts in groups.items():
@@ -117,9 +119,9 @@ def check_free(folder: Path, files: Mapping[str, str]) -> None:
         InvalidArgument: If something stands in the way.
     """
     for path in files:
-        for each in (Path(path), *Path(path).parents):
-            in_way = folder / each
-            if os.path.lexists(in_way) and (each == Path(path) or not in_way.is_dir()):
+        for item in (Path(path), *Path(path).parents):
+            in_way = folder / item
+            if os.path.lexists(in_way) and (item == Path(path) or not in_way.is_dir()):
                 raise InvalidArgument(
                     f"{in_way} is there already",
                     hint="choose an empty folder, or move it away",

@@ -116,7 +116,7 @@ class CommitStatuses:
         if last not in self._touched:
             return []
         known = commits[: commits.index(last) + 1]
-        return [each for each in known if infra in self._touched[each]]
+        return [item for item in known if infra in self._touched[item]]
 
     def close(self) -> None:
         """Tell what is to be told, once, and no more."""
@@ -156,7 +156,7 @@ class CommitStatuses:
             except Exception:  # noqa: BLE001  a defect must not silence it for ever
                 self._tell(Defect(key=None, trace=traceback.format_exc()))
             del left[commit, infra]
-        self._told = {each: it for each, it in self._told.items() if each in self._touched}
+        self._told = {item: entry for item, entry in self._told.items() if item in self._touched}
         return left
 
     def _end(self, commit: CommitId, infra: str) -> None:

@@ -40,8 +40,8 @@ class Controller:
         """Begin; returns at once."""
         self.worker_pool.start(self._work)
         self.schedule.start()
-        for each in self.workspace_controllers.values():
-            each.start()
+        for controller in self.workspace_controllers.values():
+            controller.start()
 
     def _work(self, work: Work) -> Ending:
         return self.workspace_controllers[work.key.workspace].work(work)
@@ -52,8 +52,8 @@ class Controller:
         self.schedule.close()
         self.worker_pool.close()
         is_done = self.worker_pool.join_all(seconds)
-        for each in self.workspace_controllers.values():
-            each.close()
+        for controller in self.workspace_controllers.values():
+            controller.close()
         return is_done
 
     def drain(self) -> None:
@@ -70,8 +70,8 @@ class Controller:
 
     def reload(self) -> None:
         """Read the settings of every workspace again."""
-        for each in self.workspace_controllers.values():
-            each.reload()
+        for controller in self.workspace_controllers.values():
+            controller.reload()
 
     def reconcile(self, key: Key) -> None:
         """Look for news now, and then at an infra, before others."""
@@ -107,7 +107,7 @@ class Controller:
         if len(found) == 1:
             return found[0]
         if found:
-            names = ", ".join(str(each) for each in found)
+            names = ", ".join(str(item) for item in found)
             raise InvalidArgument(
                 f"several workspaces have an infra {infra!r}", hint=f"write one of {names}"
             )
@@ -123,13 +123,13 @@ class Controller:
     @property
     def has_begun(self) -> bool:
         """Whether every workspace was looked at since the start, or the last reload."""
-        return all(each.has_looked for each in self.workspace_controllers.values())
+        return all(controller.has_looked for controller in self.workspace_controllers.values())
 
     def list_troubles(self) -> list[str]:
         """Return what keeps the service from its work, a sentence each; none if it is ready."""
         troubles = ["it is draining"] if self.is_draining else []
-        for each in self.workspace_controllers.values():
-            kept = each.kept
+        for controller in self.workspace_controllers.values():
+            kept = controller.kept
             if kept.error is not None:
                 troubles.append(f"{kept.name}: {kept.error}")
             elif kept.read_at is None:
@@ -138,5 +138,5 @@ class Controller:
                 troubles.append(f"{kept.name} should have been read {late:.0f} s ago")
             if kept.settings_error is not None:
                 troubles.append(f"{kept.name}: its settings are broken: {kept.settings_error}")
-        hung = (f"{each.key}: its worker hangs" for each in self.worker_pool.list_hung())
+        hung = (f"{item.key}: its worker hangs" for item in self.worker_pool.list_hung())
         return [*troubles, *hung]

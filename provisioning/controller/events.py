@@ -160,8 +160,9 @@ def describe_cycle(ended: CycleEnded) -> str:
     report = ended.report
     if report.run is None:
         plan = report.plan_result.plan
-        reasons = [*(f"{each.code}: {each.reason}" for each in report.plan_result.violations),
-                   *(f"{each.id} is blocked: {each.reason}" for each in plan.blocked)]  # fmt: skip
+        violations = report.plan_result.violations
+        reasons = [*(f"{violation.code}: {violation.reason}" for violation in violations),
+                   *(f"{item.id} is blocked: {item.reason}" for item in plan.blocked)]  # fmt: skip
         more = f" (and {len(reasons) - 1} more)" if len(reasons) > 1 else ""
         rest = f"; {reasons[0]}{more}" if reasons else ""
         return f"{name}: nothing done at {commit}, {len(plan.unchanged)} unchanged{rest}"
@@ -169,6 +170,6 @@ def describe_cycle(ended: CycleEnded) -> str:
     for change in report.run.changes:
         counts[change.outcome] = counts.get(change.outcome, 0) + 1
     story = ", ".join(f"{count} {outcome}" for outcome, count in counts.items()) or "no changes"
-    failed = next((each for each in report.run.changes if each.error), None)
+    failed = next((item for item in report.run.changes if item.error), None)
     why = f"; {failed.id}: {failed.error}" if failed else ""
     return f"{name}: run {report.run.number} {report.run.result} at {commit}: {story}{why}"

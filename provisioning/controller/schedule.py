@@ -74,16 +74,17 @@ class Schedule:
             InvalidConfiguration: If calendars are broken, naming each; all is planned by then.
         """
         wanted = {
-            Key(workspace, Topic.INFRA, infra): each for infra, each in drift_schedules.items()
+            Key(workspace, Topic.INFRA, infra): schedule
+            for infra, schedule in drift_schedules.items()
         }
         with self._planning:
             if self._closed.is_set():
                 return
-            for key in [each for each in self._rhythms if each.workspace == workspace]:
+            for key in [rhythm for rhythm in self._rhythms if rhythm.workspace == workspace]:
                 if key not in wanted:
                     del self._rhythms[key]
                     self._scheduler.remove_job(str(key))
-            broken = [exc for key, each in wanted.items() if (exc := self._change(key, each))]
+            broken = [exc for key, item in wanted.items() if (exc := self._change(key, item))]
         if broken:
             raise _join(broken)
 
@@ -131,7 +132,7 @@ class Schedule:
 
 def _join(broken: Sequence[InvalidConfiguration]) -> InvalidConfiguration:
     """Make one error of many; most often they are one, which holds for many infras."""
-    first, *others = {str(each): each for each in broken}.values()
+    first, *others = {str(item): item for item in broken}.values()
     if not others:
         return first
     return InvalidConfiguration("; ".join(map(str, (first, *others))), hint=first.hint)

@@ -58,8 +58,8 @@ class WatchRegistry:
 
     def forget(self, infra: str) -> None:
         """Drop what is remembered of an infra that is no more."""
-        for each in (self._followed, self._healings, self._looks):
-            each.pop(infra, None)
+        for item in (self._followed, self._healings, self._looks):
+            item.pop(infra, None)
 
     def close(self) -> None:
         """Watch nothing any more."""
@@ -72,9 +72,9 @@ class WatchRegistry:
         for name, provider in reconciler.providers.items():
             if isinstance(provider, Watches):
                 targets = [
-                    ObservationTarget(id=each.id, kind=each.kind, attributes=each.attributes)
-                    for each in every
-                    if each.provider == name
+                    ObservationTarget(id=item.id, kind=item.kind, attributes=item.attributes)
+                    for item in every
+                    if item.provider == name
                 ]
                 self._open(provider).follow(owner, targets)
 
@@ -94,7 +94,7 @@ class WatchRegistry:
         """Ask for a look: at once, unless there were many of late."""
         now = self.worker_pool.now()
         buckets = self._healings.get(infra, HEALINGS), self._looks.get(infra, LOOKS)
-        due = max(each.get_due(now) for each in buckets)
+        due = max(bucket.get_due(now) for bucket in buckets)
         self.worker_pool.add(self.kept.get_key(infra), Urgency.DRIFT, reason, due)
 
     def _tell_once(self, exc: Exception) -> None:

@@ -149,7 +149,7 @@ class WorkHandler(msgspec.Struct, frozen=True, kw_only=True):
         if report is None:
             return
         if report.conclusion is Conclusion.INTERRUPTED or any(
-            each.code == REWOUND for each in report.plan_result.violations
+            violation.code == REWOUND for violation in report.plan_result.violations
         ):
             self.hint()  # there may be a commit that we have not heard of yet
         told = f"{ended.work.key.name} was applied"
@@ -177,7 +177,7 @@ class WorkHandler(msgspec.Struct, frozen=True, kw_only=True):
                 found = [reviewer.review(int(work.key.name))]
             else:
                 found = reviewer.review_closed()
-            for infra in {infra for each in found for infra in each.due}:
+            for infra in {infra for item in found for infra in item.due}:
                 self.worker_pool.add(
                     self.kept.get_key(infra), Urgency.DRIFT, "a review is complete"
                 )

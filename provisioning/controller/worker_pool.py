@@ -120,7 +120,7 @@ class WorkerPool:
 
     def _staff(self) -> None:
         """Make sure that *size* threads work, besides those that were replaced."""
-        self._threads = {each for each in self._threads if each.is_alive()}
+        self._threads = {item for item in self._threads if item.is_alive()}
         replaced = sum(job.is_replaced for job in self._jobs.values())
         for _ in range(self.size + replaced - len(self._threads)):
             thread = threading.Thread(target=self._work, name="worker", daemon=True)

@@ -218,9 +218,9 @@ class WorkspaceController:
         is_new = before is None or before.commit != commit
         infras = workspace.choose_infras(commit, None)
         touched = workspace.find_touched(before.commit if before else None, commit)
-        direct = [each for each in infras if each in touched.infras]
+        direct = [infra for infra in infras if infra in touched.infras]
         asks_all = touched.is_shared or before is None or not is_new
-        rest = [each for each in infras if asks_all and each not in touched.infras]
+        rest = [infra for infra in infras if asks_all and infra not in touched.infras]
         self.kept.towards = CommitProgress(workspace, commit, frozenset(infras))
         try:
             self._set_up(workspace, commit, infras, before.infras if before else ())
@@ -257,16 +257,16 @@ class WorkspaceController:
         except ProvisioningError:  # a ring: each infra's own cycle goes on as it can
             needs = {}
         keys = {
-            self.kept.get_key(infra): [self.kept.get_key(each) for each in others]
+            self.kept.get_key(infra): [self.kept.get_key(other) for other in others]
             for infra, others in needs.items()
             if others
         }
         with self._crew.open_queue() as queue:
             queue.set_needs(self.kept.name, keys)
-            queue.forget([self.kept.get_key(each) for each in gone])
-        for each in gone:
-            self.kept.last.pop(each, None)
-            self._watching.forget(each)
+            queue.forget([self.kept.get_key(item) for item in gone])
+        for item in gone:
+            self.kept.last.pop(item, None)
+            self._watching.forget(item)
         try:
             self._schedule.plan(self.kept.name, workspace.read_rhythms(commit, infras))
         except ProvisioningError as exc:

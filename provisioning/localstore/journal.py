@@ -155,7 +155,7 @@ def read_unfinished(paths: Sequence[Path]) -> list[Record]:
 
 def find_creations(intents: Iterable[Intent]) -> Iterator[Intent]:
     """Yield the intents that may have put something where no record tells of it."""
-    return (each for each in intents if each.action is Action.CREATE or each.moved_from)
+    return (intent for intent in intents if intent.action is Action.CREATE or intent.moved_from)
 
 
 def build_unfinished(intent: Intent) -> Record:

@@ -49,7 +49,7 @@ def pack_file(
     blob: BlobId, resources: tuple[Resource, ...], reads: dict[str, Digest]
 ) -> CompiledFile:
     """Return the file of *blob* with its *resources*, which are there because of *reads*."""
-    claims = any(each.moved_infra for each in resources)
+    claims = any(resource.moved_infra for resource in resources)
     return CompiledFile(blob, msgspec.Raw(_encoder.encode(resources)), reads, claims)
 
 

@@ -55,7 +55,7 @@ class ContentsStateLog(GitStateLog):
         return made
 
     def _build_writes(self, head: CommitId, files: Mapping[str, bytes | None]) -> list[FileWrite]:
-        blobs = {each.name: each.id for each in self._repository.read_folder(head, "")}
+        blobs = {item.name: item.id for item in self._repository.read_folder(head, "")}
         writes = []
         for path, content in files.items():
             blob = blobs.get(path, "")

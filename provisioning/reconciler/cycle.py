@@ -197,7 +197,7 @@ class Reconciler(Masked, frozen=True, kw_only=True):
     def _read_circumstances(self, view: LogView, sight: PlanningState, plan: Plan) -> GateContext:
         applied = (view.run.base or view.run.commit) if view.run else None
         commit = sight.desired.commit
-        asks_for_news = any(not each.heals for each in plan.changes)
+        asks_for_news = any(not change.heals for change in plan.changes)
         time = self.clocks.wall()
         return GateContext(
             applied=applied,
@@ -217,7 +217,7 @@ class Reconciler(Masked, frozen=True, kw_only=True):
 
     def _count_dependants(self, view: LogView, plan: Plan) -> Mapping[ResourceId, int]:
         """Count what depends on what is replaced; the look may have left out what is settled."""
-        if not any(each.action is Action.REPLACE for each in plan.changes):
+        if not any(change.action is Action.REPLACE for change in plan.changes):
             return {}
         from provisioning.core.policy.budgets import compute_dependants
 
@@ -272,7 +272,7 @@ class Reconciler(Masked, frozen=True, kw_only=True):
         token = next_token(plan_result.view)
         run = build_run_id(token, self.nonce())
         now = render_time(self.clocks.wall())
-        own = (foresee_intent(each, run, self.kinds) for each in operations)
+        own = (foresee_intent(operation, run, self.kinds) for operation in operations)
         begin = Begin(
             run=run,
             actor=self.holder.user,

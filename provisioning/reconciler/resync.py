@@ -71,8 +71,8 @@ def _skip(
     waiting: list[str], needs: Needs, ended: dict[str, ResyncResult]
 ) -> Iterator[ResyncResult]:
     for infra in list(waiting):
-        upstream = [ended[each] for each in needs[infra] if each in ended]
-        bad = next((each for each in upstream if not each.is_good), None)
+        upstream = [ended[need] for need in needs[infra] if need in ended]
+        bad = next((item for item in upstream if not item.is_good), None)
         if bad is not None:
             waiting.remove(infra)
             ended[infra] = ResyncResult(infra=infra, waits_for=bad.infra)

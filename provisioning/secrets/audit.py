@@ -53,7 +53,7 @@ class Checker:
         if MARK in Path(path).suffixes:
             return True
         rules = self._rules.data.get("creation_rules") if self._rules else None
-        patterns = (each.get("path_regex") for each in rules or () if isinstance(each, dict))
+        patterns = (rule.get("path_regex") for rule in rules or () if isinstance(rule, dict))
         return any(pattern and compile_pattern(str(pattern)).search(path) for pattern in patterns)
 
     def check_encrypted(self, path: str, data: bytes) -> Iterator[SecretFinding]:

@@ -38,4 +38,4 @@ def find_exposed(data: bytes) -> Iterator[Exposed]:
         for what, shape in CREDENTIALS.items()
         for match in shape.finditer(data)
     ]
-    yield from sorted(found, key=lambda each: each.line)
+    yield from sorted(found, key=lambda item: item.line)

@@ -141,7 +141,7 @@ class SecretStore:
         )
         found = ((name, describe(name, self._load(name).branches[0])) for name in names)
         return [
-            StoredSecret(self._shorten(self._locate(name)), each) for name, each in found if each
+            StoredSecret(self._shorten(self._locate(name)), item) for name, item in found if item
         ]
 
     def _locate(self, name: str) -> Path:

@@ -105,7 +105,7 @@ class SecretFiles:
         found = find_file(name, self.folders, self.read)
         if found is not None:
             return found
-        known = sorted({each for folder in self.folders for each in self._list(folder)})
+        known = sorted({item for folder in self.folders for item in self._list(folder)})
         nearest = find_nearest(name, known)
         raise InvalidManifest(
             f"{{{{{reference}}}}} has no value: no committed file {name}{MARK}.yaml is in "

@@ -41,7 +41,7 @@ class Attempt(msgspec.Struct, frozen=True):
             case (Call() as call,):
                 return frozenset({call.id})
             case (_, [*targets]):
-                return frozenset(each.id for each in targets)
+                return frozenset(target.id for target in targets)
         return frozenset()
 
 
@@ -98,7 +98,7 @@ def half(*kept: str) -> Fault:
 
     def fail(attempt: Attempt) -> Any:
         (call,) = attempt.arguments
-        kind = next(each for each in attempt.provider.describe() if each.name == call.kind)
+        kind = next(item for item in attempt.provider.describe() if item.name == call.kind)
         part = {name: call.spec[name] for name in (*kind.identity, *kept) if name in call.spec}
         replace(attempt, arguments=(replace(call, spec=part),)).run()
         raise ProviderTransient("the connection broke half-way")
@@ -181,7 +181,7 @@ def without(*fields: str) -> Fault:
 
     def change(answer: Any) -> Any:
         if isinstance(answer, Observed):
-            return replace(answer, answers=[strip_one(each) for each in answer.answers])
+            return replace(answer, answers=[strip_one(item) for item in answer.answers])
         return strip(answer)
 
     return misbehave(change)

@@ -118,8 +118,8 @@ class MemoryHub:
     def merge(self, base: CommitId, head: CommitId) -> CommitId | None:
         """Merge two commits file by file; None if both changed the same one."""
         above = set(self._walk(base))
-        root = next(each for each in self._walk(head) if each in above)
-        before, ours, theirs = (dict(self._trees[each].files) for each in (root, base, head))
+        root = next(item for item in self._walk(head) if item in above)
+        before, ours, theirs = (dict(self._trees[item].files) for item in (root, base, head))
         news = {path: text for path, text in theirs.items() if text != before.get(path)}
         moved = {path for path, text in ours.items() if text != before.get(path)}
         if any(path in moved and ours[path] != text for path, text in news.items()):
@@ -196,12 +196,14 @@ class MemoryForge:
     def list_open_pulls(self) -> list[PullRequest]:
         """See `Forge.list_open_pulls`."""
         with self._enter():
-            return [each.pull for each in self._hub.threads.values() if each.pull.is_open]
+            return [thread.pull for thread in self._hub.threads.values() if thread.pull.is_open]
 
     def list_closed_pulls(self) -> list[PullRequest]:
         """See `Forge.list_closed_pulls`."""
         with self._enter():
-            pulls = (each.pull for each in self._hub.threads.values() if not each.pull.is_open)
+            pulls = (
+                thread.pull for thread in self._hub.threads.values() if not thread.pull.is_open
+            )
             return sorted(pulls, key=lambda each: (each.merged_at, each.number))
 
     def create_pull(self, head: str, base: str, title: str, body: str) -> None:
@@ -209,7 +211,7 @@ class MemoryForge:
         del title  # no method tells it
         with self._enter() as author:
             threads = self._hub.threads
-            if any(each.branch == head and each.pull.is_open for each in threads.values()):
+            if any(thread.branch == head and thread.pull.is_open for thread in threads.values()):
                 raise HeadMoved(f"{head} has a pull request already")
             number = next(self._hub.ids)
             pull = PullRequest(
@@ -246,9 +248,13 @@ class MemoryForge:
             return self._count(self._find(number), head)
 
     def _count(self, thread: Thread, head: CommitId) -> int:
-        newest = {each.login: each for each in thread.violations if self._may_write(each.login)}
+        newest = {
+            violation.login: violation
+            for violation in thread.violations
+            if self._may_write(violation.login)
+        }
         is_there = head == thread.pull.head
-        return sum(is_there and each.approves and each.head == head for each in newest.values())
+        return sum(is_there and item.approves and item.head == head for item in newest.values())
 
     def _may_write(self, login: str) -> bool:
         return self._hub.rights.get(login, Permission.READ) >= Permission.WRITE
@@ -312,8 +318,8 @@ class MemoryForge:
     def _locate(self, comment: int) -> tuple[list[PullComment], int] | None:
         with self._enter():
             for thread in self._hub.threads.values():
-                for place, each in enumerate(thread.comments):
-                    if each.id == comment:
+                for place, item in enumerate(thread.comments):
+                    if item.id == comment:
                         return thread.comments, place
         return None
 

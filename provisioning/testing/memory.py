@@ -173,7 +173,7 @@ class MemoryProvider:
         }
 
     def _write(self, kind: Kind, live: Live, call: Call) -> Mapping[str, Tree]:
-        kept = {each.name for each in kind.fields if each.defaulted} & live.attributes.keys()
+        kept = {field.name for field in kind.fields if field.defaulted} & live.attributes.keys()
         standing = {name: live.attributes[name] for name in kept}
         attributes = {**CHOICES.get(kind.name, {}), **standing, **call.spec}
         attributes |= _compute_computed(kind, live.id, attributes)
@@ -183,7 +183,7 @@ class MemoryProvider:
 
 def _compute_computed(kind: Kind, serial: str, attributes: Mapping[str, Tree]) -> dict[str, Tree]:
     values = {"serial": serial, "address": f"{serial}.{attributes.get('zone', 'nowhere')}"}
-    return {each.name: values[each.name] for each in kind.fields if each.computed}
+    return {field.name: values[field.name] for field in kind.fields if field.computed}
 
 
 def _compute_note(spec: Mapping[str, Tree]) -> dict[str, Tree]:

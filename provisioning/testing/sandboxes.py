@@ -97,7 +97,7 @@ class Neighbouring(msgspec.Struct, frozen=True):
 
     def list_claims(self, commit: CommitId, infra: str) -> list[Resource]:
         """See `Claims.list_claims`."""
-        return [each for each in self.compile(commit, infra) if each.moved_infra]
+        return [item for item in self.compile(commit, infra) if item.moved_infra]
 
 
 class Sandbox:
@@ -234,7 +234,7 @@ def build_resource(
         provider=MemoryProvider.name,
         source=Source("infra/web/all.yaml", 1),
         spec=dict(spec or {}),
-        depends_on=tuple(ResourceId(each) for each in depends_on),
+        depends_on=tuple(ResourceId(item) for item in depends_on),
         references=tuple(dict.fromkeys(found)),
         templated=tuple(Templated(path, 1) for path, _ in holes),
         **more,

@@ -71,11 +71,11 @@ class MemoryStateLog:
 
     def has_entry(self, name: str) -> bool:
         """Tell whether an entry of the log has the id *name*."""
-        return any(each.commit.id == name for each in self._branch.entries)
+        return any(entry.commit.id == name for entry in self._branch.entries)
 
     def _find(self, view: LogView) -> Written | None:
         entries = reversed(self._branch.entries)
-        return next((each for each in entries if each.commit.id == view.head), None)
+        return next((entry for entry in entries if entry.commit.id == view.head), None)
 
     def append(
         self,

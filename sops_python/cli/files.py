@@ -197,7 +197,7 @@ def read_order(options: Options) -> tuple[str, ...]:
         SopsError: If one is named twice.
     """
     order = tuple(names.split_list(options.get("decryption_order") or ""))
-    doubles = [each for each in order if order.count(each) > 1]
+    doubles = [item for item in order if order.count(item) > 1]
     if doubles:
         raise SopsError(
             f"Duplicate decryption key type: {doubles[0]}", hint="name it once", exit_code=112

@@ -37,7 +37,7 @@ def legacy(context: click.Context, words: tuple[str, ...]) -> int:
     path = bench.locate(words[0])
     name = bench.locate(options["filename_override"] or words[0])
     refuse_new_keys(path, options)
-    actions = [each for each in _ACTIONS if options[each]]
+    actions = [action for action in _ACTIONS if options[action]]
     if set(actions) & {"encrypt", "decrypt", "rotate"}:
         check_exists(path)
     if len(actions) > 1:

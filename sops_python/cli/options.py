@@ -38,8 +38,8 @@ def combine(*decorators: Callable[[Any], Any]) -> Callable[[Function], Function]
     """Return one decorator that applies *decorators* in the order of the help."""
 
     def decorate(function: Function) -> Function:
-        for each in reversed(decorators):
-            function = each(function)
+        for decorator in reversed(decorators):
+            function = decorator(function)
         return function
 
     return decorate

@@ -77,17 +77,17 @@ def _list(bench: Bench, file: str, options: Options) -> Iterator[tuple[str, str]
         return
     if not options["recursive"]:
         raise SopsError(f"{file} is a directory", hint="publish all its files: --recursive")
-    for each in _walk(path):
-        below = each.relative_to(path)
+    for item in _walk(path):
+        below = item.relative_to(path)
         yield os.path.normpath(Path(file) / below), below.as_posix()
 
 
 def _walk(folder: Path) -> Iterator[Path]:
-    for each in sorted(folder.iterdir()):
-        if each.is_dir() and not each.is_symlink():
-            yield from _walk(each)
+    for path in sorted(folder.iterdir()):
+        if path.is_dir() and not path.is_symlink():
+            yield from _walk(path)
         else:
-            yield each
+            yield path
 
 
 @contextmanager

@@ -29,9 +29,9 @@ class SopsCommand(click.Command):
         """Read the options, wherever they stand."""
         words: list[str] = []
         options: list[str] = []
-        for each in read_words(self.get_params(ctx), args):
-            is_option = each.is_known or (each.has_dash and not words)
-            (options if is_option else words).append(each.text)
+        for word in read_words(self.get_params(ctx), args):
+            is_option = word.is_known or (word.has_dash and not words)
+            (options if is_option else words).append(word.text)
         return super().parse_args(ctx, [*filter(None, options), "--", *words])
 
 
@@ -55,11 +55,11 @@ def read_leading(parameters: Sequence[click.Parameter], args: Sequence[str]) -> 
     """Return *args* in the form that click knows, up to the first word that is no option."""
     options: list[str] = []
     end = 0
-    for each in read_words(parameters, args):
-        if not each.is_known:
+    for word in read_words(parameters, args):
+        if not word.is_known:
             break
-        options.append(each.text)
-        end = each.end
+        options.append(word.text)
+        end = word.end
     return [*filter(None, options), *args[end:]]
 
 
@@ -73,7 +73,7 @@ def read_words(parameters: Sequence[click.Parameter], args: Sequence[str]) -> It
     left = iter(enumerate(args, 1))
     for end, word in left:
         if word == "--":
-            yield from (Word(each, place) for place, each in left)
+            yield from (Word(item, place) for place, item in left)
             return
         option, has_value = _find(known, word)
         if option is None:
@@ -88,10 +88,10 @@ def read_words(parameters: Sequence[click.Parameter], args: Sequence[str]) -> It
 
 def _name_options(parameters: Sequence[click.Parameter]) -> dict[str, click.Option]:
     return {
-        name.lstrip("-"): each
-        for each in parameters
-        if isinstance(each, click.Option)
-        for name in each.opts
+        name.lstrip("-"): parameter
+        for parameter in parameters
+        if isinstance(parameter, click.Option)
+        for name in parameter.opts
     }
 
 

@@ -23,7 +23,7 @@ def open_private_folder(environ: Mapping[str, str]) -> Iterator[Path]:
     the machine restarts.
     """
     places = (environ.get("XDG_RUNTIME_DIR"), MEMORY)
-    place = next((each for each in places if each and os.access(each, os.W_OK)), None)
+    place = next((item for item in places if item and os.access(item, os.W_OK)), None)
     with _ending_orderly():
         folder = Path(tempfile.mkdtemp(prefix=".sops", dir=place))
         try:

@@ -233,7 +233,7 @@ def make_identity(path: Path) -> str:
 
     if path.exists():
         found = parse_identities(path.read_text("utf-8", "replace"), str(path))
-        own = next((each for each in found if hasattr(each, "to_public")), None)
+        own = next((item for item in found if hasattr(item, "to_public")), None)
         if own is None:
             raise KeyUnusable(f"{path} holds no age identity", hint="make one with `age-keygen`")
         return str(own.to_public())

@@ -181,8 +181,8 @@ def _sign(path: str, address: str, environ: Mapping[str, str]) -> str:
         "x5t#S256": jwt.encode(certificates[0].fingerprint(SHA256())),
     }
     if environ.get(CHAIN, "").lower() in {"1", "true"}:
-        chain = (each.public_bytes(Encoding.DER) for each in certificates)
-        header["x5c"] = [base64.b64encode(each).decode() for each in chain]
+        chain = (certificate.public_bytes(Encoding.DER) for certificate in certificates)
+        header["x5c"] = [base64.b64encode(item).decode() for item in chain]
     return jwt.sign(claims, header, key)
 
 
@@ -198,8 +198,8 @@ def _load_certificates(
         return key, [*([certificate] if certificate else []), *others]
     key = load_pem_private_key(data, password)
     found = load_pem_x509_certificates(data)
-    own = [each for each in found if each.public_key() == key.public_key()]
-    return key, [*own, *(each for each in found if each not in own)] if own else []
+    own = [item for item in found if item.public_key() == key.public_key()]
+    return key, [*own, *(item for item in found if item not in own)] if own else []
 
 
 def _use_machine(resource: str, _: str, environ: Mapping[str, str]) -> str:

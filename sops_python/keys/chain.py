@@ -45,7 +45,7 @@ class KeyringChain(msgspec.Struct, frozen=True):
             except ProvisioningError as exc:
                 failures.append(exc)
         raise KeyUnusable(
-            "\n".join(each.message for each in failures), hint=failures[-1].hint
+            "\n".join(failure.message for failure in failures), hint=failures[-1].hint
         ) from failures[-1]
 
 

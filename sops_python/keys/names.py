@@ -73,14 +73,14 @@ def name_vault(addresses: Iterable[str]) -> Iterator[MasterKey]:
 
 def name_gcp(ids: Iterable[str]) -> Iterator[MasterKey]:
     """Yield the key of each of the GCP resource *ids*."""
-    for each in ids:
-        yield MasterKey("gcp_kms", {"resource_id": each.replace(" ", "")})
+    for item in ids:
+        yield MasterKey("gcp_kms", {"resource_id": item.replace(" ", "")})
 
 
 def name_huawei(ids: Iterable[str]) -> Iterator[MasterKey]:
     """Yield the key of each of the HuaweiCloud key *ids*."""
-    for each in ids:
-        yield MasterKey("hckms", {"key_id": each})
+    for item in ids:
+        yield MasterKey("hckms", {"key_id": item})
 
 
 def name_azure(addresses: Iterable[str]) -> Iterator[MasterKey]:

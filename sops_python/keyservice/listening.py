@@ -166,16 +166,16 @@ def _raising_signals() -> Iterator[None]:
     """End the block by a signal, once; the next one ends the process."""
 
     def stop(number: int, _: FrameType | None) -> None:
-        for each in _SIGNALS:
-            signal.signal(each, signal.SIG_DFL)
+        for item in _SIGNALS:
+            signal.signal(item, signal.SIG_DFL)
         raise _Signalled(number)
 
-    old = {each: signal.signal(each, stop) for each in _SIGNALS}
+    old = {item: signal.signal(item, stop) for item in _SIGNALS}
     try:
         yield
     finally:
-        for each, handler in old.items():
-            signal.signal(each, handler)
+        for item, handler in old.items():
+            signal.signal(item, handler)
 
 
 @contextmanager

@@ -30,7 +30,7 @@ class IniStore:
             UnreadableFile: If a line is none of INI.
         """
         sections = _IniReader(decode_text(data.removeprefix(b"\xef\xbb\xbf"))).read()
-        return [Branch((each.name, each.as_branch()) for each in sections)]
+        return [Branch((section.name, section.as_branch()) for section in sections)]
 
     def extract_metadata(self, branches: list[Branch]) -> tuple[list[Branch], Branch]:
         """Split the metadata off *branches*.
@@ -160,7 +160,7 @@ class _IniReader:
         section.keys[name] = (value, self._take_comment())
 
     def _split_key(self, line: str) -> tuple[str, str]:
-        mark = next((each for each in ('"""', '"', "`") if line.startswith(each)), "")
+        mark = next((item for item in ('"""', '"', "`") if line.startswith(item)), "")
         if mark:
             name, closing, rest = line[len(mark) :].partition(mark)
             position = re.search("[=:]", rest)
@@ -174,7 +174,7 @@ class _IniReader:
 
     def _read_value(self, rest: str) -> str:
         text = rest.lstrip()
-        mark = next((each for each in ('"""', "`") if text.startswith(each)), "")
+        mark = next((item for item in ('"""', "`") if text.startswith(item)), "")
         if mark and len(text) > len(mark):
             body, closing, _ = text[len(mark) :].rpartition(mark)
             return body if closing else self._read_multiline(text[len(mark) :], mark)

@@ -19,7 +19,7 @@ def find_ways(reference: str, settings: Settings) -> Ways:
     for name in front:
         for key in _list_named(name, settings):
             way = (*ways[name], f"config.{key}")
-            new = [each for each in settings[key] if each not in ways]
+            new = [setting for setting in settings[key] if setting not in ways]
             ways |= dict.fromkeys(new, way)
             front += new
     return ways

@@ -213,15 +213,15 @@ class _Builder:
         return anchored
 
     def _check_merged(self, event: Any, value: Tree) -> None:
-        if not all(isinstance(each, dict) for each in _as_list(value)):
+        if not all(isinstance(item, dict) for item in _as_list(value)):
             raise self._refuse(event, "<< merges maps only", "write <<: *anchor of a map")
 
     def _merge(self, tree: dict[str, Tree], path: Path, value: Tree, first: int, last: int) -> None:
         """Add what *tree* does not have itself; of several maps the first wins."""
         givers: dict[str | int, int] = {}
-        for index, each in enumerate(_as_list(value)):
-            for key in each.keys() - tree.keys():
-                tree[key] = each[key]
+        for index, item in enumerate(_as_list(value)):
+            for key in item.keys() - tree.keys():
+                tree[key] = item[key]
                 givers[key] = index
         skipped = len(path) + 1 + isinstance(value, list)
         for below, line in self._entries[first:last]:

@@ -43,7 +43,7 @@ def compute_desired(
         DependencyCycle: If there is no order to apply them in.
     """
     declared, problems = _index(resources)
-    by_id = {name: each for name, each in declared.items() if each.removed is None}
+    by_id = {name: item for name, item in declared.items() if item.removed is None}
     resolved: dict[ResourceId, Resource] = {}
     left: dict[str, Tree] = {}
     reads: dict[str, Tree] = {}
@@ -79,7 +79,7 @@ def compute_desired(
         secrets=left,
         has_secrets=has_secrets or bool(left),
         reads=reads,
-        removed={name: each for name, each in declared.items() if each.removed is not None},
+        removed={name: item for name, item in declared.items() if item.removed is not None},
     )
 
 

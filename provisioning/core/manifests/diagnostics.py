@@ -70,11 +70,11 @@ def _describe(path: Path, problems: list[Problem], spec: Tree) -> str:
         return "is missing"
     if first.type == "extra_forbidden":
         return "there is no such field"
-    expected = [_EXPECTED[each.type] for each in problems if each.type in _EXPECTED]
+    expected = [_EXPECTED[problem.type] for problem in problems if problem.type in _EXPECTED]
     if len(expected) == len(problems):
         wanted = " or ".join(dict.fromkeys(expected))
         return f"must be {wanted}, not {name_type(read_at(spec, path))}"
-    return "; or ".join(dict.fromkeys(_reword(each) for each in problems))
+    return "; or ".join(dict.fromkeys(_reword(problem) for problem in problems))
 
 
 def _reword(problem: Problem) -> str:

@@ -68,7 +68,7 @@ def list_instances(review: Review, lookup: Lookup) -> Iterator[Instance]:
 
 
 def _strip(review: Review, tree: dict[str, Tree]) -> Review:
-    plain = {name: each for name, each in tree.items() if name not in {"forEach", "when"}}
+    plain = {name: item for name, item in tree.items() if name not in {"forEach", "when"}}
     document = review.document
     return replace(review, document=ManifestDocument(plain, document.line, document.lines))
 
@@ -116,7 +116,7 @@ class _Given:
             review.report(_WHEN_KEY, "must have a value, and a list in or notIn", _WHEN)
             return False
         value = self._resolve(review, (*_WHEN_KEY, "value"), condition["value"])
-        is_in = any(is_equal(value, each) for each in condition[words[0]])
+        is_in = any(is_equal(value, item) for item in condition[words[0]])
         return is_in == (words[0] == "in")
 
     def _resolve(self, review: Review, place: Path, written: Tree) -> Tree:
@@ -162,9 +162,9 @@ class _Filler(msgspec.Struct, frozen=True):
             case str() if "each." in tree:
                 return self._fill_text(tree, path)
             case dict():
-                return {name: self.fill(each, (*path, name)) for name, each in tree.items()}
+                return {name: self.fill(item, (*path, name)) for name, item in tree.items()}
             case list():
-                return [self.fill(each, (*path, index)) for index, each in enumerate(tree)]
+                return [self.fill(item, (*path, index)) for index, item in enumerate(tree)]
         return tree
 
     def _fill_text(self, text: str, path: Path) -> Tree:
@@ -207,7 +207,7 @@ def _escape(value: Tree) -> Tree:
         case str():
             return value.replace("{{", "{{{{")
         case dict():
-            return {name: _escape(each) for name, each in value.items()}
+            return {name: _escape(item) for name, item in value.items()}
         case list():
-            return [_escape(each) for each in value]
+            return [_escape(item) for item in value]
     return value

@@ -52,7 +52,7 @@ def _compute_manifest(kind: Kind, definitions: dict[str, Any]) -> dict[str, Any]
     definitions |= spec.pop("$defs", {})
     spec["properties"] = {
         "provider": {"const": kind.provider},
-        **{name: _admit_template(each) for name, each in spec.get("properties", {}).items()},
+        **{name: _admit_template(item) for name, item in spec.get("properties", {}).items()},
     }
     identifier = {"anyOf": [_ID, _EACH]}
     return {

@@ -45,7 +45,7 @@ def _read_flag(review: Review, lifecycle: dict[str, Tree], key: str) -> bool | N
 
 
 def _read_choice(review: Review, lifecycle: dict[str, Tree], key: str, default: _Choice) -> _Choice:
-    choices = {str(each): each for each in type(default)}
+    choices = {str(item): item for item in type(default)}
     written = lifecycle.get(key, str(default))
     if isinstance(written, str) and written in choices:
         return choices[written]
@@ -61,22 +61,22 @@ def _read_ignored(review: Review, lifecycle: dict[str, Tree], kind: Kind | None)
         review.report(place, f"must be a list, not {name_type(fields)}", _FIELDS_HINT)
     if not isinstance(fields, list):
         return
-    for index, each in enumerate(fields):
-        if not isinstance(each, str):
-            review.report((*place, index), f"must be text, not {name_type(each)}", _FIELDS_HINT)
+    for index, field in enumerate(fields):
+        if not isinstance(field, str):
+            review.report((*place, index), f"must be text, not {name_type(field)}", _FIELDS_HINT)
             continue
         try:
-            path = parse_field(each)
+            path = parse_field(field)
         except InvalidArgument as exc:
             review.report((*place, index), exc.message, exc.hint)
             continue
         known = _list_known(kind)
         if not path or (known and path[0] not in known):
-            review.report((*place, index), f"there is no field {each!r}", suggest(each, known))
+            review.report((*place, index), f"there is no field {field!r}", suggest(field, known))
         elif kind and path[0] in kind.identity:
-            review.report((*place, index), f"{each} says where the resource is", "leave it out")
+            review.report((*place, index), f"{field} says where the resource is", "leave it out")
         else:
-            yield each.removeprefix(".").removeprefix("spec.")
+            yield field.removeprefix(".").removeprefix("spec.")
 
 
 def _list_known(kind: Kind | None) -> list[str]:

@@ -114,8 +114,8 @@ def _read_depends_on(review: Review, tree: dict[str, Tree]) -> tuple[ResourceId,
         review.report(("dependsOn",), f"must be a list, not {name_type(ids)}", _LIST_HINT)
     if not isinstance(ids, list):
         return ()
-    read = (_read_id(review, ("dependsOn", index), each) for index, each in enumerate(ids))
-    return tuple(dict.fromkeys(each for each in read if each))
+    read = (_read_id(review, ("dependsOn", index), item) for index, item in enumerate(ids))
+    return tuple(dict.fromkeys(item for item in read if item))
 
 
 def _read_origin(
@@ -156,7 +156,7 @@ def read_removed(
     if name and kind is None:
         word = name.partition("/")[0]
         review.report(("removed", "from"), f"there is no kind {word!r}", suggest(word, kinds))
-    choices = {str(each): each for each in DeletePolicy}
+    choices = {str(item): item for item in DeletePolicy}
     policy = choices.get(str(removed.get("onDelete")))
     if policy is None:
         review.report(("removed", "onDelete"), "must be retain or delete", "say what becomes of it")

@@ -66,7 +66,7 @@ def _read_interpolations(
             review.report(here, exc.message, _EACH_HINT if is_each else exc.hint)
             continue
         named = (part.resource for part in parts if isinstance(part, Reference))
-        references.update(dict.fromkeys(each for each in named if each))
+        references.update(dict.fromkeys(item for item in named if item))
     return tuple(templated), tuple(references)
 
 
@@ -74,10 +74,10 @@ def _check_fields(
     review: Review, fields: dict[str, Tree], templated: tuple[Templated, ...], kind: Kind
 ) -> None:
     asked = dict(fields)
-    for each in kind.fields:
-        if each.computed and each.name in asked:
-            del asked[each.name]
-            review.report(("spec", each.name), "is computed by the provider", "remove it")
-    problems = kind.find_problems(asked, {each.path for each in templated})
+    for field in kind.fields:
+        if field.computed and field.name in asked:
+            del asked[field.name]
+            review.report(("spec", field.name), "is computed by the provider", "remove it")
+    problems = kind.find_problems(asked, {item.path for item in templated})
     for located in locate_problems(problems, asked, kind) if problems else ():
         review.report(("spec", *located.path), located.message, located.hint)

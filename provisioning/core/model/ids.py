@@ -80,6 +80,6 @@ def parse_mark(text: str) -> Mark | None:
     owner, _, made_by = text.rpartition("#")
     run, _, operation = made_by.rpartition(".")
     numbers = run.partition("-")[0], operation
-    if owner.count("/") != 3 or not all(_NUMBER.match(each) for each in numbers):  # noqa: PLR2004
+    if owner.count("/") != 3 or not all(_NUMBER.match(number) for number in numbers):  # noqa: PLR2004
         return None
     return Mark(owner, RunId(run), int(operation))

@@ -85,7 +85,7 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
     @cached_property
     def _by_name(self) -> dict[str, Field]:
-        return {each.name: each for each in self.fields}
+        return {field.name: field for field in self.fields}
 
     def get_field(self, name: str) -> Field:
         """Return the behaviour of field *name*."""
@@ -97,9 +97,9 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     def get_file_paths(self, spec: Mapping[str, Tree]) -> tuple[str, ...]:
         """Return the workspace files that *spec* names."""
         return tuple(
-            spec[each.name]
-            for each in self.fields
-            if each.file and isinstance(spec.get(each.name), str)
+            spec[field.name]
+            for field in self.fields
+            if field.file and isinstance(spec.get(field.name), str)
         )
 
     def find_problems(self, spec: Mapping[str, Tree], templated: set[Path]) -> list[Problem]:

@@ -150,7 +150,7 @@ class LogSnapshot(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     @property
     def story(self) -> str:
         """What it stands for, in a few words."""
-        first, last = (str(each).partition("-")[0] for each in (self.first, self.last))
+        first, last = (str(item).partition("-")[0] for item in (self.first, self.last))
         runs = f"run {last}" if first == last else f"runs {first} to {last}"
         return f"{f'{runs}, ' if self.last else ''}{self.entries:,} entries until {self.until}"
 

@@ -32,8 +32,8 @@ class Redactor:
         self._known: set[str] = set()
         self._pending: list[str] = []
         self._forms: dict[str, tuple[str, ...]] = {}
-        for each in secrets:
-            self.add(each)
+        for secret in secrets:
+            self.add(secret)
 
     def add(self, secret: str) -> None:
         """Redact *secret* from now on."""

@@ -46,7 +46,7 @@ class Secret:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Secret):
             return NotImplemented
-        one, two = (repr(reveal(each)).encode("utf-8", "surrogatepass") for each in (self, other))
+        one, two = (repr(reveal(item)).encode("utf-8", "surrogatepass") for item in (self, other))
         return hmac.compare_digest(one, two)
 
     def __hash__(self) -> int:
@@ -97,7 +97,7 @@ def find_encrypted(tree: Tree, path: Path = ()) -> Path | None:
         case _:
             return None
     found = (find_encrypted(item, (*path, key)) for key, item in items)
-    return next((each for each in found if each is not None), None)
+    return next((item for item in found if item is not None), None)
 
 
 # Comparing and recording

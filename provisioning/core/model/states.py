@@ -73,9 +73,9 @@ class RecordedState(msgspec.Struct, frozen=True, kw_only=True):
     def half_moved(self) -> dict[ResourceId, ResourceId]:
         """The moves that were cut off: from which id to which."""
         return {
-            each.moved_from: each.id
-            for each in self.unfinished
-            if each.moved_from and each.id not in self.records
+            item.moved_from: item.id
+            for item in self.unfinished
+            if item.moved_from and item.id not in self.records
         }
 
     def find_old_name(self, resource: Resource, name: ResourceId | None) -> Record | None:

@@ -154,11 +154,11 @@ def is_deeper(value: Tree, depth: int) -> bool:
     """Tell whether maps and lists lie inside each other more than *depth* times."""
     level = [value]
     for _ in range(depth + 1):
-        trees = [each for each in level if isinstance(each, dict | list | tuple)]
+        trees = [item for item in level if isinstance(item, dict | list | tuple)]
         if not trees:
             return False
         level = [
-            item for each in trees for item in (each.values() if isinstance(each, dict) else each)
+            item for tree in trees for item in (tree.values() if isinstance(tree, dict) else tree)
         ]
     return bool(level)
 

@@ -37,7 +37,7 @@ def explain_change(
     if origin:
         return f"it was {origin}"
     if fields:
-        causes = {each.cause for each in fields}
+        causes = {field.cause for field in fields}
         if causes == {Cause.DRIFT}:
             return "it was changed outside of Git"
         is_asked = Cause.MANIFEST in causes

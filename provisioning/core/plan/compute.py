@@ -99,8 +99,8 @@ class _Planner:
             infra=self.desired.infra,
             commit=self.desired.commit,
             changes=tuple(sorted(changes, key=lambda each: (each.id, each.leftover))),
-            blocked=tuple(sorted(removals.blocked.values(), key=lambda each: each.id)),
-            drifted=tuple(sorted(self.drifted, key=lambda each: each.id)),
+            blocked=tuple(sorted(removals.blocked.values(), key=lambda item: item.id)),
+            drifted=tuple(sorted(self.drifted, key=lambda item: item.id)),
             unchanged=tuple(sorted(self.unchanged)),
             known_values={
                 name: self.known_values_by_infra[name].values
@@ -198,10 +198,10 @@ class _Planner:
             self._settle(resource, spec, live.attributes)
             self._catch_up(resource, kind, spec, record, live)
             return
-        if any(each.replaces for each in fields):
+        if any(item.replaces for item in fields):
             self._plan_replacement(resource, kind, spec, record, live, fields, origin)
             return
-        changed = frozenset(each.path.partition(".")[0].partition("[")[0] for each in fields)
+        changed = frozenset(item.path.partition(".")[0].partition("[")[0] for item in fields)
         self.known_values_by_infra[resource.id] = compute_known_values(
             resource.id,
             kind,
@@ -218,7 +218,7 @@ class _Planner:
             record=record,
             live=live,
             moved_from=origin,
-            heals=origin is None and all(each.cause is Cause.DRIFT for each in fields),
+            heals=origin is None and all(item.cause is Cause.DRIFT for item in fields),
         )
 
     def _catch_up(
@@ -259,8 +259,8 @@ class _Planner:
         self.known_values_by_infra[resource.id] = compute_known_values(
             resource.id, kind, spec, None, frozenset()
         )
-        names = ", ".join(sorted({each.path for each in fields if each.replaces}))
-        is_drift = all(each.cause is Cause.DRIFT for each in fields if each.replaces)
+        names = ", ".join(sorted({item.path for item in fields if item.replaces}))
+        is_drift = all(item.cause is Cause.DRIFT for item in fields if item.replaces)
         why = "it was changed outside of Git, and" if is_drift else "the manifest changed, and"
         self._change(
             resource,
@@ -272,7 +272,7 @@ class _Planner:
             risk=Risk.DESTRUCTIVE if kind.stateful else Risk.DISRUPTIVE,
             moved_from=origin,
             old_first=_goes_first(resource, kind),
-            heals=origin is None and all(each.cause is Cause.DRIFT for each in fields),
+            heals=origin is None and all(item.cause is Cause.DRIFT for item in fields),
         )
 
     def _apply_drift_policy(
@@ -280,10 +280,10 @@ class _Planner:
     ) -> tuple[FieldChange, ...]:
         if self._get_policy(resource) is DriftPolicy.CORRECT:
             return fields
-        drift = tuple(each for each in fields if each.cause is Cause.DRIFT)
+        drift = tuple(item for item in fields if item.cause is Cause.DRIFT)
         if drift:
             self._note_drift(resource, drift)
-        return tuple(each for each in fields if each.cause is not Cause.DRIFT)
+        return tuple(item for item in fields if item.cause is not Cause.DRIFT)
 
     def _note_drift(self, resource: Resource, fields: tuple[FieldChange, ...]) -> None:
         policy = self._get_policy(resource)

@@ -21,19 +21,19 @@ def leave_ignored(lifecycle: Lifecycle, fields: tuple[FieldChange, ...]) -> tupl
     """Return *fields* without those that are ignored, or lie below one that is."""
     if not lifecycle.ignore_fields:
         return fields
-    return tuple(each for each in fields if not _is_ignored(each.path, lifecycle.ignore_fields))
+    return tuple(field for field in fields if not _is_ignored(field.path, lifecycle.ignore_fields))
 
 
 def _is_ignored(path: str, ignored: tuple[str, ...]) -> bool:
-    return any(path == each or path.startswith((f"{each}.", f"{each}[")) for each in ignored)
+    return any(path == item or path.startswith((f"{item}.", f"{item}[")) for item in ignored)
 
 
 def keep_ignored(
     lifecycle: Lifecycle, spec: dict[str, Tree], live: Mapping[str, Tree]
 ) -> dict[str, Tree]:
     """Return *spec* with what is live at every ignored path, so that an update leaves it."""
-    for each in lifecycle.ignore_fields:
-        path = parse_field(each)
+    for field in lifecycle.ignore_fields:
+        path = parse_field(field)
         try:
             value = read_at(live, path)
             read_at(spec, path)

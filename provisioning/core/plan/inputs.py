@@ -86,7 +86,7 @@ def _list_relevant(plan: Plan, desired: DesiredState) -> Iterator[ResourceId]:
     for change in plan.changes:
         yield change.id
         yield from change.resource.dependencies if change.resource else ()
-    for name in (*(each.id for each in plan.blocked), *(each.id for each in plan.drifted)):
+    for name in (*(item.id for item in plan.blocked), *(item.id for item in plan.drifted)):
         yield name
         resource = desired.resources.get(name)
         yield from resource.dependencies if resource else ()

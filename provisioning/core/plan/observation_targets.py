@@ -70,7 +70,7 @@ def _add_leftover(places: Places, position: int, record: Record, kinds: Mapping[
     place = kind and _get_place(record, kind)
     if kind is None or not place:
         return
-    known = [each.get(record.id) for each in (places.current, places.elsewhere)]
+    known = [item.get(record.id) for item in (places.current, places.elsewhere)]
     if place not in [_pick(kind, target.attributes) for target in known if target]:
         places.leftovers[position] = _aim(record.id, record.kind, record.attributes)
 

@@ -60,10 +60,14 @@ def compute_operations(plan: Plan) -> tuple[Operation, ...]:
     first and removes the old when all who used it have followed. What cut-off runs left beside
     a resource goes before it is made.
     """
-    makes = {each.id: each for each in plan.changes if _makes(each)}
-    removes = {each.id: each for each in plan.changes if _removes(each) and not each.leftover}
+    makes = {change.id: change for change in plan.changes if _makes(change)}
+    removes = {
+        change.id: change for change in plan.changes if _removes(change) and not change.leftover
+    }
     leftovers = {
-        (each.id, f"{CLEAN}{each.leftover}"): each for each in plan.changes if each.leftover
+        (change.id, f"{CLEAN}{change.leftover}"): change
+        for change in plan.changes
+        if change.leftover
     }
     graph = _compute_graph(makes, removes)
     for node in leftovers:

@@ -46,7 +46,7 @@ class Ownership(msgspec.Struct, frozen=True):
         """Tell whether *live* bears the mark of what *resource* is moved from, or of *others*."""
         before = Ownership(self.workspace, resource.moved_infra or self.infra)
         is_moved = resource.moved_from is not None and before.is_ours(resource.moved_from, live)
-        return is_moved or any(self.is_ours(each, live) for each in others)
+        return is_moved or any(self.is_ours(other, live) for other in others)
 
 
 def describe_standing(

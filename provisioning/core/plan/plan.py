@@ -55,7 +55,7 @@ class PlannedChange(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def effect(self) -> Tree:
         """What this change does to the world, for the plan's digest."""
-        fields = [[each.path, _compact(each.after)] for each in self.fields]
+        fields = [[field.path, _compact(field.after)] for field in self.fields]
         return [self.id, self.action, fields, self.origin, self.leftover]
 
     @property
@@ -114,7 +114,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def is_stuck(self) -> bool:
         """Whether something is blocked that does not just await its turn."""
-        return any(each.awaits is None for each in self.blocked)
+        return any(item.awaits is None for item in self.blocked)
 
     @property
     def digest(self) -> Digest:

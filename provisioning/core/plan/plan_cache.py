@@ -80,16 +80,16 @@ def compute_plan_cache(
         kinds: The kinds of all providers.
     """
     resources = list(resources)
-    drifted = {each.id for each in plan.drifted}
+    drifted = {item.id for item in plan.drifted}
     calm = set(plan.unchanged) - drifted
     settled = {
-        each.id
-        for each in resources
-        if each.id in calm
-        and is_lasting(each, kinds[each.kind])
-        and _is_well(recorded.records.get(each.id))
+        item.id
+        for item in resources
+        if item.id in calm
+        and is_lasting(item, kinds[item.kind])
+        and _is_well(recorded.records.get(item.id))
     }
-    known = {each.id for each in resources} | recorded.records.keys()
+    known = {item.id for item in resources} | recorded.records.keys()
     followers: dict[ResourceId, list[ResourceId]] = {}
     for name, users in base.followers.items():
         if kept := [user for user in users if user not in seen]:
@@ -128,5 +128,5 @@ def count_desired(files: Mapping[str, CachedFile]) -> int:
 
 def settle_file(blob: BlobId, resources: Collection[Resource]) -> CachedFile:
     """Return the manifest *blob* that has *resources*."""
-    removed = sum(each.removed is not None for each in resources)
-    return CachedFile(blob, tuple(each.id for each in resources), removed)
+    removed = sum(resource.removed is not None for resource in resources)
+    return CachedFile(blob, tuple(resource.id for resource in resources), removed)

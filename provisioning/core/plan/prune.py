@@ -51,7 +51,7 @@ def compute_removals(
     changes: list[PlannedChange] = []
     stuck = dict(blocked)
     gone = _find_gone(desired, recorded)
-    for record in (_declare(each, desired.removed.get(each.id)) for each in gone):
+    for record in (_declare(item, desired.removed.get(item.id)) for item in gone):
         if record.id in blocked:
             continue
         is_proven = record.id in recorded.records
@@ -74,12 +74,12 @@ def compute_removals(
 def _find_gone(desired: DesiredState, recorded: RecordedState) -> Iterator[Record]:
     wanted = desired.resources.values()
     moved = {
-        each.moved_from
-        for each in wanted
-        if each.id not in recorded.records and each.moved_infra is None
+        item.moved_from
+        for item in wanted
+        if item.id not in recorded.records and item.moved_infra is None
     }
     half = {new for old, new in recorded.half_moved.items() if old in desired.resources}
-    begun = {each.id: each for each in recorded.unfinished}
+    begun = {item.id: item for item in recorded.unfinished}
     for name, record in sorted({**begun, **recorded.records}.items()):
         if name not in desired.resources and name not in moved and name not in half:
             yield record

@@ -47,7 +47,7 @@ def _calm(value: Tree) -> Tree:
 
 def is_multiline(field: FieldChange) -> bool:
     """Tell whether *field* is read best as a diff of lines."""
-    return any(isinstance(each, str) and "\n" in each for each in (field.before, field.after))
+    return any(isinstance(item, str) and "\n" in item for item in (field.before, field.after))
 
 
 def render_text_diff(before: Tree, after: Tree) -> list[str]:

@@ -24,13 +24,19 @@ def arrange_waves(operations: Sequence[Operation]) -> tuple[Operation, ...]:
     A deletion that something which is made must wait for is in none, and neither is the half of a
     replacement. What waits for a deletion of a wave is last as well.
     """
-    needs = {each.number: each.needs for each in operations}
-    makings = (each.number for each in operations if each.step in MAKING)
+    needs = {operation.number: operation.needs for operation in operations}
+    makings = (operation.number for operation in operations if operation.step in MAKING)
     needed = compute_reach(makings, needs)
-    waves = [each.number for each in operations if _deletes(each) and each.number not in needed]
+    waves = [
+        operation.number
+        for operation in operations
+        if _deletes(operation) and operation.number not in needed
+    ]
     before = {number: waves[(place - 1) // 2] for place, number in enumerate(waves) if place}
     last = compute_reach(waves, invert(needs))
-    return tuple(_arrange(each, before, is_last=each.number in last) for each in operations)
+    return tuple(
+        _arrange(operation, before, is_last=operation.number in last) for operation in operations
+    )
 
 
 def _deletes(operation: Operation) -> bool:

@@ -23,10 +23,10 @@ def compute_reviewed(infra: str, reviews: Iterable[ReviewRecord]) -> ReviewedEff
     """Join what *reviews* say of *infra*."""
     pulls, effects, approved = [], set(), set()
     for review in reviews:
-        shown = [each for each in review.plans if each.infra == infra]
+        shown = [plan for plan in review.plans if plan.infra == infra]
         pulls += [review.pull]
-        effects |= {effect for each in shown for effect in each.effects}
-        approved |= {each.digest for each in review.approvals if each.infra == infra}
+        effects |= {effect for item in shown for effect in item.effects}
+        approved |= {approval.digest for approval in review.approvals if approval.infra == infra}
     return ReviewedEffects(
         pulls=tuple(pulls), effects=frozenset(effects), approved=frozenset(approved)
     )
@@ -41,7 +41,7 @@ def find_strays(plan: Plan, reviewed: ReviewedEffects) -> tuple[PlannedChange, .
     if plan.digest in reviewed.approved:
         return ()
     return tuple(
-        each
-        for each in plan.changes
-        if not each.heals and each.effect_digest not in reviewed.effects
+        change
+        for change in plan.changes
+        if not change.heals and change.effect_digest not in reviewed.effects
     )

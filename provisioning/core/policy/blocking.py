@@ -18,19 +18,19 @@ def block_changes(plan: Plan, held: Mapping[ResourceId, BlockedResource], waitin
     What is not to change stays as it is: others may go on using it. *waiting* is the reason told
     for those that wait.
     """
-    names = [each.id for each in plan.changes if each.id in held]
+    names = [change.id for change in plan.changes if change.id in held]
     if not names:
         return plan
     stuck = compute_reach(names, list_followers(plan))
     blocked = {
-        each.id: held.get(each.id)
-        or BlockedResource(id=each.id, reason=waiting, source=each.source)
-        for each in plan.changes
-        if each.id in stuck
+        change.id: held.get(change.id)
+        or BlockedResource(id=change.id, reason=waiting, source=change.source)
+        for change in plan.changes
+        if change.id in stuck
     }
-    others = {each.id: each for each in plan.blocked}
+    others = {item.id: item for item in plan.blocked}
     return replace(
         plan,
-        changes=tuple(each for each in plan.changes if each.id not in stuck),
-        blocked=tuple(sorted({**blocked, **others}.values(), key=lambda each: each.id)),
+        changes=tuple(change for change in plan.changes if change.id not in stuck),
+        blocked=tuple(sorted({**blocked, **others}.values(), key=lambda item: item.id)),
     )

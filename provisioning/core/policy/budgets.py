@@ -35,7 +35,11 @@ UNLIMITED = Budget()
 
 def list_deleted(plan: Plan) -> list[ResourceId]:
     """Return what *plan* deletes and does not make anew."""
-    return [each.id for each in plan.changes if each.action is Action.DELETE and not each.leftover]
+    return [
+        change.id
+        for change in plan.changes
+        if change.action is Action.DELETE and not change.leftover
+    ]
 
 
 def describe_overdraft(plan: Plan, recorded: int, budget: Budget) -> str | None:
@@ -58,7 +62,7 @@ def describe_overdraft(plan: Plan, recorded: int, budget: Budget) -> str | None:
 
 def compute_dependants(plan: Plan, records: Mapping[ResourceId, Record]) -> dict[ResourceId, int]:
     """Return how many resources depend, directly or not, on each that *plan* replaces."""
-    replaced = [each.id for each in plan.changes if each.action is Action.REPLACE]
+    replaced = [change.id for change in plan.changes if change.action is Action.REPLACE]
     if not replaced:
         return {}
     users = invert({name: record.depends_on for name, record in records.items()})
@@ -67,7 +71,7 @@ def compute_dependants(plan: Plan, records: Mapping[ResourceId, Record]) -> dict
 
 def list_stateful(plan: Plan, kinds: Mapping[str, Kind]) -> list[ResourceId]:
     """Return what *plan* takes away, for good or to make it anew, that holds data."""
-    return [each.id for each in plan.changes if _takes(each) and _is_stateful(each, kinds)]
+    return [change.id for change in plan.changes if _takes(change) and _is_stateful(change, kinds)]
 
 
 def _takes(change: PlannedChange) -> bool:
@@ -87,6 +91,6 @@ def is_allowed(code: str, digest: str, allowed: Collection[str], *, bound: bool)
     if not bound and code in allowed:
         return True
     wanted = digest.partition(":")[2]
-    given = (each.partition("@") for each in allowed)
+    given = (item.partition("@") for item in allowed)
     parts = [part for name, _, part in given if name == code]
     return any(len(part) >= SHORT and wanted.startswith(part) for part in parts)

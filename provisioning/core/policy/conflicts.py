@@ -85,7 +85,7 @@ def find_conflicts(
     """
     streaks: dict[ResourceId, _Streak] = {name: _Streak() for name in names or ()}
     for run in _list_runs(history):
-        if names is not None and all(each.is_over for each in streaks.values()):
+        if names is not None and all(item.is_over for item in streaks.values()):
             break
         for change in run.changes:
             if names is not None and change.id not in streaks:
@@ -99,16 +99,16 @@ def find_conflicts(
             streak.take(run, change)
     return {
         name: FieldConflict(
-            fields=tuple(sorted(each.fields)),
-            runs=tuple(run.number for run in reversed(each.runs)),
+            fields=tuple(sorted(item.fields)),
+            runs=tuple(run.number for run in reversed(item.runs)),
         )
-        for name, each in sorted(streaks.items())
-        if each.is_fight
+        for name, item in sorted(streaks.items())
+        if item.is_fight
     }
 
 
 def _list_runs(history: Iterable[LogCommit]) -> Iterable[Run]:
-    views = (each.view for each in history if RUN in each.changed)
+    views = (entry.view for entry in history if RUN in entry.changed)
     return (view.run for view in views if view.run is not None)
 
 
@@ -124,9 +124,9 @@ def hold_conflicting(
     among *corrects*.
     """
     healing = {
-        each.id: each
-        for each in plan.changes
-        if list_healed(each) and not _asks_for_terms(each) and each.id not in corrects
+        change.id: change
+        for change in plan.changes
+        if list_healed(change) and not _asks_for_terms(change) and change.id not in corrects
     }
     if not healing:
         return plan
@@ -136,7 +136,8 @@ def hold_conflicting(
             id=name,
             reason=f"something else changes it, too: {conflict}",
             source=healing[name].source,
-            hint=f"find out what does; `ignoreFields: [{_name_fields(conflict)}]` leaves it to that, "
+            hint="find out what does; "
+            f"`ignoreFields: [{_name_fields(conflict)}]` leaves it to that, "
             f"`provisioning resume {plan.infra} {name}` lets runs put it back again",
         )
         for name, conflict in conflicts.items()
@@ -153,11 +154,11 @@ def _asks_for_terms(change: PlannedChange) -> bool:
 
 
 def _name_fields(conflict: FieldConflict) -> str:
-    return ", ".join(dict.fromkeys(each.partition("[")[0] for each in conflict.fields))
+    return ", ".join(dict.fromkeys(item.partition("[")[0] for item in conflict.fields))
 
 
 def list_healed(change: PlannedChange) -> tuple[str, ...]:
     """Return the fields whose drift *change* puts back, and does nothing else."""
     if change.live is None or not change.heals:
         return ()
-    return tuple(each.path for each in change.fields if each.cause is Cause.DRIFT)
+    return tuple(item.path for item in change.fields if item.cause is Cause.DRIFT)

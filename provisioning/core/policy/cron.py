@@ -72,7 +72,7 @@ class Cron(msgspec.Struct, frozen=True, kw_only=True):
     def list_moments(self, day: date, zone: tzinfo) -> Iterator[datetime]:
         """Return when the clocks of *zone* show on *day* what it names."""
         if self.falls_on(day):
-            yield from (datetime.combine(day, each, zone) for each in self.list_times())
+            yield from (datetime.combine(day, item, zone) for item in self.list_times())
 
     def find_next(self, now: float, zone: tzinfo) -> float | None:
         """Return the first moment after *now*; None if there is none within some years.
@@ -82,7 +82,7 @@ class Cron(msgspec.Struct, frozen=True, kw_only=True):
         today = datetime.fromtimestamp(now, zone).date()
         for ahead in range(-1, HORIZON):
             found = self.list_moments(today + timedelta(ahead), zone)
-            later = [at for each in found if (at := each.timestamp()) > now]
+            later = [at for item in found if (at := item.timestamp()) > now]
             if later:
                 return min(later)
         return None
@@ -110,7 +110,7 @@ def parse_cron(text: str) -> Cron:
         weekdays=frozenset(day % 7 for day in weekdays),
         takes_either=not words[2].startswith("*") and not words[4].startswith("*"),
     )
-    if not cron.takes_either and min(days) > max(monthrange(_LEAP, it)[1] for it in months):
+    if not cron.takes_either and min(days) > max(monthrange(_LEAP, month)[1] for month in months):
         raise InvalidArgument(f"{text!r} names a day that never comes", hint="correct its days")
     return cron
 

@@ -100,7 +100,7 @@ def check_rewound(plan: Plan, now: GateContext) -> GateViolation | None:
 
 def check_protected(plan: Plan, _: GateContext) -> GateViolation | None:
     """Refuse to remove what says `protect: true`."""
-    names = [each.id for each in plan.changes if _is_removed(each) and _is_protected(each)]
+    names = [change.id for change in plan.changes if _is_removed(change) and _is_protected(change)]
     if not names:
         return None
     return GateViolation(
@@ -113,7 +113,7 @@ def check_unreviewed(plan: Plan, now: GateContext) -> GateViolation | None:
     strays = find_strays(plan, now.reviewed) if now.reviewed is not None else ()
     if not strays or now.reviewed is None:
         return None
-    names = ", ".join(sorted({each.id for each in strays})[:SHOWN])
+    names = ", ".join(sorted({stray.id for stray in strays})[:SHOWN])
     more = " …" if len(strays) > SHOWN else ""
     pulls = ", ".join(f"#{number}" for number in now.reviewed.pulls)
     where = f"not as reviewed in {pulls}" if pulls else "not reviewed by a pull request"
@@ -179,7 +179,7 @@ def _is_removed(change: PlannedChange) -> bool:
 
 def _is_protected(change: PlannedChange) -> bool:
     return any(
-        each is not None and each.lifecycle.protect for each in (change.resource, change.record)
+        item is not None and item.lifecycle.protect for item in (change.resource, change.record)
     )
 
 
@@ -200,12 +200,12 @@ def compute_violations(
     plan: Plan, now: GateContext, allowed: Collection[str] = ()
 ) -> tuple[GateViolation, ...]:
     """Return every gate's "no" that *allowed* has no yes to: `CODE`, or `CODE@DIGEST`."""
-    violations = [each for each in (gate(plan, now) for gate in GATES) if each]
+    violations = [gate for gate in (gate(plan, now) for gate in GATES) if gate]
     if not violations or not allowed:
         return tuple(violations)
     digest = plan.digest
     return tuple(
-        each
-        for each in violations
-        if not is_allowed(each.code, digest, allowed, bound=each.digest is not None)
+        violation
+        for violation in violations
+        if not is_allowed(violation.code, digest, allowed, bound=violation.digest is not None)
     )

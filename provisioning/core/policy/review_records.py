@@ -80,8 +80,8 @@ def build_reviewed_plan(plan: Plan) -> ReviewedPlan:
     return ReviewedPlan(
         infra=plan.infra,
         digest=plan.digest,
-        effects=tuple(each.effect_digest for each in plan.changes),
-        resources=tuple(dict.fromkeys(each.id for each in plan.changes)),
+        effects=tuple(change.effect_digest for change in plan.changes),
+        resources=tuple(dict.fromkeys(change.id for change in plan.changes)),
     )
 
 

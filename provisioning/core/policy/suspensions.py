@@ -19,7 +19,9 @@ def get_suspension(suspensions: Suspensions, now: str) -> Suspension | None:
 
 def list_suspended(suspensions: Suspensions, now: str) -> Mapping[ResourceId, Suspension]:
     """Return the resources whose suspensions hold at *now*."""
-    return {name: each for name, each in suspensions.resources.items() if _holds(each, now)}
+    return {
+        name: resource for name, resource in suspensions.resources.items() if _holds(resource, now)
+    }
 
 
 def _holds(suspension: Suspension | None, now: str) -> bool:
@@ -37,14 +39,14 @@ def hold_back(plan: Plan, suspensions: Suspensions, now: str) -> Plan:
     """Return *plan* without the changes to suspended resources, and those that wait for them."""
     suspended = list_suspended(suspensions, now)
     held = {
-        each.id: BlockedResource(
-            id=each.id,
-            reason=f"it is {describe_suspension(suspended[each.id])}",
-            source=each.source,
-            hint=f"`provisioning resume {plan.infra} {each.id}` ends that",
+        change.id: BlockedResource(
+            id=change.id,
+            reason=f"it is {describe_suspension(suspended[change.id])}",
+            source=change.source,
+            hint=f"`provisioning resume {plan.infra} {change.id}` ends that",
         )
-        for each in plan.changes
-        if each.id in suspended
+        for change in plan.changes
+        if change.id in suspended
     }
     return block_changes(plan, held, "it waits for something suspended")
 
@@ -55,7 +57,7 @@ def with_suspension(
     """Return *suspensions* with *suspension* of *name*, or of the infra; None ends it."""
     if name is None:
         return msgspec.structs.replace(suspensions, infra=suspension)
-    resources = {key: each for key, each in suspensions.resources.items() if key != name}
+    resources = {key: resource for key, resource in suspensions.resources.items() if key != name}
     if suspension is not None:
         resources[name] = suspension
     return msgspec.structs.replace(suspensions, resources=dict(sorted(resources.items())))

@@ -24,8 +24,8 @@ def target_plan(plan: Plan, targets: Sequence[str] = (), excludes: Sequence[str]
     Raises:
         InvalidArgument: If a pattern matches no resource of the plan.
     """
-    names = {each.id for each in plan.changes} | {each.id for each in plan.blocked}
-    names |= {each.id for each in plan.drifted} | set(plan.unchanged)
+    names = {change.id for change in plan.changes} | {item.id for item in plan.blocked}
+    names |= {item.id for item in plan.drifted} | set(plan.unchanged)
     followers = list_followers(plan)
     waits = invert(followers)
     kept: set[ResourceId] = set(names)
@@ -36,16 +36,16 @@ def target_plan(plan: Plan, targets: Sequence[str] = (), excludes: Sequence[str]
     kept -= dropped
     return replace(
         plan,
-        changes=tuple(each for each in plan.changes if each.id in kept),
-        blocked=tuple(each for each in plan.blocked if each.id in kept),
-        drifted=tuple(each for each in plan.drifted if each.id in kept),
+        changes=tuple(change for change in plan.changes if change.id in kept),
+        blocked=tuple(item for item in plan.blocked if item.id in kept),
+        drifted=tuple(item for item in plan.drifted if item.id in kept),
     )
 
 
 def list_followers(plan: Plan) -> dict[ResourceId, set[ResourceId]]:
     """Return, for each change that another one waits for, the changes that wait for it."""
     operations = compute_operations(plan)
-    change_of = {each.number: each.change.id for each in operations}
+    change_of = {item.number: item.change.id for item in operations}
     followers: dict[ResourceId, set[ResourceId]] = {}
     for operation in operations:
         for need in operation.needs:

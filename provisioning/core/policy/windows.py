@@ -40,7 +40,7 @@ class Window(msgspec.Struct, frozen=True, kw_only=True):
         today = datetime.fromtimestamp(now, self.zone).date()
         reach = self.span.days + ceil(self.span.seconds / DAY) + 1
         days = (today + timedelta(1 - back) for back in range(reach + 2))
-        found = (each for day in days for each in self._list_occurrences(day))
+        found = (occurrence for day in days for occurrence in self._list_occurrences(day))
         return max((end for begin, end in found if begin <= now < end), default=None)
 
     def find_opening(self, now: float) -> float | None:
@@ -66,10 +66,10 @@ def describe_closure(windows: Sequence[Window], now: float) -> str | None:
     for window in windows:
         if window.effect is Effect.FREEZE and (end := window.find_closing(now)) is not None:
             return f"frozen by windows.{window.name} until {window.render_moment(end)}"
-    allowing = [each for each in windows if each.effect is Effect.ALLOW]
-    if not allowing or any(each.find_closing(now) is not None for each in allowing):
+    allowing = [item for item in windows if item.effect is Effect.ALLOW]
+    if not allowing or any(item.find_closing(now) is not None for item in allowing):
         return None
-    openings = [(at, each) for each in allowing if (at := each.find_opening(now)) is not None]
+    openings = [(at, item) for item in allowing if (at := item.find_opening(now)) is not None]
     if not openings:
         return "no window opens any more"
     at, window = min(openings, key=lambda each: each[0])

@@ -88,7 +88,7 @@ def _parse(words: list[str]) -> Command | Misread:
         return Command(Verb.HELP)
     name, *rest = words
     if name.lower() not in set(Verb):
-        nearest = find_nearest(name.lower()[:40], [str(each) for each in Verb])
+        nearest = find_nearest(name.lower()[:40], [str(item) for item in Verb])
         meant = f"did you mean `{WORD} {nearest}`?" if nearest else f"see `{WORD} {Verb.HELP}`"
         return Misread(f"there is no such command; {meant}")
     verb = Verb(name.lower())

@@ -47,7 +47,7 @@ def render_comment(review: PullReview, find_url: FindUrl, limit: int = LIMIT) ->
     head = [MARKER, _render_title(review), *_render_warnings(review)]
     foot = [*_render_overlaps(review), _render_way_on(review)]
     table = _render_table(review.infras) if review.infras else []
-    used = sum(len(each) + 2 for each in [*head, *table, *foot])
+    used = sum(len(item) + 2 for item in [*head, *table, *foot])
     sections = list(_render_sections(review, find_url, limit - used))
     return "\n\n".join([*head, "\n".join(table), *sections, *foot]).replace("\n\n\n\n", "\n\n")
 
@@ -71,7 +71,9 @@ def _render_title(review: PullReview) -> str:
 
 def _render_warnings(review: PullReview) -> Iterator[str]:
     if review.exposures:
-        rows = [f"{each.file}:{each.line}: {each.what}" for each in review.exposures]
+        rows = [
+            f"{exposure.file}:{exposure.line}: {exposure.what}" for exposure in review.exposures
+        ]
         yield (
             "**Secrets in plain text.** They are in Git's history now: change them, then keep "
             "the new ones with `provisioning sops`."
@@ -99,12 +101,14 @@ def _render_table(infras: Sequence[InfraReview]) -> list[str]:
         _join(head),
         _join(["---", "---", *("--:" for _ in _COLUMNS), "--:", "---", "--:", "---"]),
     ]
-    for each in infras:
-        summary = each.plan.summary if each.plan else {}
+    for infra in infras:
+        summary = infra.plan.summary if infra.plan else {}
         counts = [str(summary.get(name) or "") for name in (*_COLUMNS, "blocked")]
-        risk, calls = each.risk or "", str(each.calls or "")
+        risk, calls = infra.risk or "", str(infra.calls or "")
         lines.append(
-            _join([MARKS[each.state], render_cell(each.infra), *counts, risk, calls, _note(each)])
+            _join(
+                [MARKS[infra.state], render_cell(infra.infra), *counts, risk, calls, _note(infra)]
+            )
         )
     return lines
 
@@ -121,10 +125,10 @@ def _join(cells: Sequence[str]) -> str:
 
 def _render_sections(review: PullReview, find_url: FindUrl, room: int) -> Iterator[str]:
     """Fold each infra's changes; what has no room is counted, and linked."""
-    shown = [each for each in review.infras if any(_list_blocks(each))]
-    for number, each in enumerate(shown):
+    shown = [infra for infra in review.infras if any(_list_blocks(infra))]
+    for number, item in enumerate(shown):
         share = room // (len(shown) - number)
-        section = _render_section(each, find_url, share)
+        section = _render_section(item, find_url, share)
         room -= len(section)
         yield section
 
@@ -154,7 +158,7 @@ def _list_blocks(review: InfraReview) -> Iterator[str]:
     if review.run is not None:
         yield from _list_failures(review.run)
     elif review.strays:
-        yield from ("\n".join(_render_change(each)) for each in review.strays)
+        yield from ("\n".join(_render_change(stray)) for stray in review.strays)
     elif review.plan is not None:
         yield from _list_changes(review.plan)
     for difference in review.manifest_changes or ():
@@ -163,14 +167,14 @@ def _list_blocks(review: InfraReview) -> Iterator[str]:
 
 def _list_problems(error: ProvisioningError) -> Iterator[str]:
     problems = error.problems if isinstance(error, InvalidWorkspace) else (error,)
-    for each in problems:
-        yield f"- {each}" + (f"\n      {each.hint}" if each.hint else "")
+    for problem in problems:
+        yield f"- {problem}" + (f"\n      {problem.hint}" if problem.hint else "")
 
 
 def _list_failures(run: Run) -> Iterator[str]:
-    for each in run.changes:
-        if each.error:
-            yield f"- {each.id}  {each.outcome}: {each.error}"
+    for change in run.changes:
+        if change.error:
+            yield f"- {change.id}  {change.outcome}: {change.error}"
 
 
 def _list_changes(plan: Plan) -> Iterator[str]:
@@ -202,7 +206,7 @@ def _render_difference(change: ManifestChange) -> Iterator[str]:
 
 def _render_overlaps(review: PullReview) -> Iterator[str]:
     for pull, places in review.overlaps.items():
-        names = ", ".join(render_code(each) for each in places[:_MOST_OVERLAPS])
+        names = ", ".join(render_code(place) for place in places[:_MOST_OVERLAPS])
         more = " …" if len(places) > _MOST_OVERLAPS else ""
         yield (
             f"#{pull} changes the same: {names}{more}. Whichever is merged first is applied first; "

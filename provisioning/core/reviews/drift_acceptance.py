@@ -48,7 +48,7 @@ def accept_drift(data: bytes, resource: Resource, fields: Iterable[FieldChange])
     """
     if not resource.source.file.endswith(_SUFFIXES):
         return None
-    text, wanted = data.decode(), {each.path: each.before for each in fields}
+    text, wanted = data.decode(), {field.path: field.before for field in fields}
     mark = _MARK if text.startswith(_MARK) else ""
     old = text.removeprefix(mark)
     new = old
@@ -114,14 +114,14 @@ def _render(value: str | float, style: str | None) -> str:
 
 def _reads_as(old: str, new: str, resource: Resource, wanted: dict[str, Tree]) -> bool:
     try:
-        before, after = (parse_yaml(each.encode(), resource.source.file) for each in (old, new))
+        before, after = (parse_yaml(item.encode(), resource.source.file) for item in (old, new))
     except ProvisioningError:
         return False
-    own = [each for each in before if _is_of(each, resource)]
+    own = [item for item in before if _is_of(item, resource)]
     if len(own) != 1 or not _is_plain(own[0].tree["spec"], wanted):
         return False
-    trees = [_replace(each.tree, wanted) if each is own[0] else each.tree for each in before]
-    return is_equal(trees, [each.tree for each in after])
+    trees = [_replace(item.tree, wanted) if item is own[0] else item.tree for item in before]
+    return is_equal(trees, [item.tree for item in after])
 
 
 def _is_of(document: ManifestDocument, resource: Resource) -> bool:

@@ -89,7 +89,7 @@ class Accepting(StrEnum):
 
 def render_drift(drifted: Drifted) -> str:
     """Return all that differs as one text, for a digest; nothing is cut."""
-    rows = [[each.path, as_json(each.before), as_json(each.after)] for each in drifted.fields]
+    rows = [[field.path, as_json(field.before), as_json(field.after)] for field in drifted.fields]
     return render_canonical(rows).decode()
 
 
@@ -100,7 +100,7 @@ def render_title(place: DriftPlace) -> str:
 
 def render_body(place: DriftPlace, drifted: Drifted, since: str, accepting: Accepting) -> str:
     """Return the text of the pull request; no word in it that somebody else wrote can act."""
-    is_gone = not all(each.path for each in drifted.fields)
+    is_gone = not all(field.path for field in drifted.fields)
     accept = _render_accepting(accepting, drifted.source, is_gone=is_gone)
     return f"""\
 `{place.id}` of `{place.infra}` is not as Git asks for. Its manifest says `drift: pr`, so it was \
@@ -123,7 +123,7 @@ When the drift goes away, this is closed by itself.
 def _render_difference(drifted: Drifted, *, is_gone: bool) -> str:
     if is_gone:
         return render_block(f"- {drifted.id}  it is gone", "diff")
-    fields = render_fields([_turn(each) for each in drifted.fields])
+    fields = render_fields([_turn(field) for field in drifted.fields])
     return render_block("\n".join([f"! {drifted.id}", *fields]), "diff")
 
 

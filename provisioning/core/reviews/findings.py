@@ -45,18 +45,18 @@ class InfraReview(msgspec.Struct, frozen=True, kw_only=True):
     def places(self) -> set[str]:
         """What is changed: `infra: Kind/name`."""
         changes = self.plan.changes if self.plan else self.manifest_changes or ()
-        return {f"{self.infra}: {each.id}" for each in changes}
+        return {f"{self.infra}: {change.id}" for change in changes}
 
     @property
     def calls(self) -> int:
         """How many calls to providers the plan costs."""
         operations = compute_operations(self.plan) if self.plan else ()
-        return sum(each.step not in {Step.ADOPT, Step.FORGET} for each in operations)
+        return sum(operation.step not in {Step.ADOPT, Step.FORGET} for operation in operations)
 
     @property
     def risk(self) -> Risk | None:
         """The worst that the plan can do."""
-        risks = [each.risk for each in self.plan.changes] if self.plan else []
+        risks = [change.risk for change in self.plan.changes] if self.plan else []
         return max(risks, key=_WORST_LAST.index, default=None)
 
     @property
@@ -98,7 +98,7 @@ class InfraReview(msgspec.Struct, frozen=True, kw_only=True):
             return "nothing to do"
         told = [describe_work(self.plan) or "nothing to do"]
         told += [f"{len(self.plan.blocked)} blocked"] if self.plan.blocked else []
-        told += [f"stopped by {each.code}" for each in self.violations]
+        told += [f"stopped by {violation.code}" for violation in self.violations]
         return ", ".join(told)
 
     def build_status(self, url: str) -> CommitStatus:
@@ -149,7 +149,7 @@ class PullReview(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def names(self) -> tuple[str, ...]:
         """The infras that a command in it can be about."""
-        return (self.drift.infra,) if self.drift else tuple(each.infra for each in self.infras)
+        return (self.drift.infra,) if self.drift else tuple(infra.infra for infra in self.infras)
 
     @property
     def due(self) -> tuple[str, ...]:
@@ -157,9 +157,9 @@ class PullReview(msgspec.Struct, frozen=True, kw_only=True):
         if not self.pull.merged:
             return ()
         return tuple(
-            each.infra
-            for each in self.infras
-            if each.plan and each.plan.changes and not each.strays and not each.violations
+            infra.infra
+            for infra in self.infras
+            if infra.plan and infra.plan.changes and not infra.strays and not infra.violations
         )
 
     @property
@@ -169,9 +169,9 @@ class PullReview(msgspec.Struct, frozen=True, kw_only=True):
             return State.SUCCESS
         if self.problem or self.exposures:
             return State.FAILURE
-        states = {each.state for each in self.infras}
+        states = {infra.state for infra in self.infras}
         return next(
-            (each for each in (State.FAILURE, State.PENDING) if each in states), State.SUCCESS
+            (item for item in (State.FAILURE, State.PENDING) if item in states), State.SUCCESS
         )
 
     @property
@@ -184,7 +184,7 @@ class PullReview(msgspec.Struct, frozen=True, kw_only=True):
             return self.problem
         if not self.infras:
             return "no infra is touched"
-        bad = [each.infra for each in self.infras if each.state is not State.SUCCESS]
+        bad = [infra.infra for infra in self.infras if infra.state is not State.SUCCESS]
         if bad:
             return f"not ready: {', '.join(bad[:3])}{' …' if len(bad) > 3 else ''}"  # noqa: PLR2004
         return f"{len(self.infras)} infra{'s' * (len(self.infras) != 1)} ready"
@@ -192,7 +192,7 @@ class PullReview(msgspec.Struct, frozen=True, kw_only=True):
     def build_statuses(self, url: str) -> tuple[CommitStatus, ...]:
         """Return the commit statuses: the whole, and each infra."""
         whole = CommitStatus(context=CONTEXT, state=self.state, description=self.headline, url=url)
-        return (whole, *(each.build_status(url) for each in self.infras))
+        return (whole, *(infra.build_status(url) for infra in self.infras))
 
 
 def _describe_outcomes(run: Run) -> str:

@@ -31,8 +31,8 @@ def compare_manifests(
     before: Iterable[Resource], after: Iterable[Resource]
 ) -> tuple[ManifestChange, ...]:
     """Return the resources whose manifests differ, sorted by id."""
-    old = {each.id: each for each in before}
-    new = {each.id: each for each in after}
+    old = {item.id: item for item in before}
+    new = {item.id: item for item in after}
     names = sorted(old.keys() | new.keys())
     return tuple(
         _compare(old.get(name), new.get(name))

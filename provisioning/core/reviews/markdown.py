@@ -11,7 +11,7 @@ _TICKS = re.compile(r"`+")
 def clean(text: str) -> str:
     """Return *text* without what is invisible or turns the reading direction."""
     return "".join(
-        each if each in "\n\t" or _is_shown(each) else "\N{REPLACEMENT CHARACTER}" for each in text
+        item if item in "\n\t" or _is_shown(item) else "\N{REPLACEMENT CHARACTER}" for item in text
     )
 
 
@@ -25,7 +25,7 @@ def render_code(text: str) -> str:
     The fence is longer than any run of backticks within; CommonMark 0.31, 6.1.
     """
     words = " ".join(clean(text).split())
-    fence = "`" * (1 + max((len(each) for each in _TICKS.findall(words)), default=0))
+    fence = "`" * (1 + max((len(item) for item in _TICKS.findall(words)), default=0))
     return f"{fence} {words} {fence}" if "`" in words else f"`{words}`" if words else ""
 
 
@@ -37,6 +37,6 @@ def render_cell(text: str) -> str:
 def render_block(text: str, language: str = "") -> str:
     """Return *text* as a block of code; CommonMark 0.31, 4.5."""
     body = clean(text).rstrip("\n")
-    longest = max((len(each) for each in _TICKS.findall(body)), default=0)
+    longest = max((len(item) for item in _TICKS.findall(body)), default=0)
     fence = "`" * max(3, longest + 1)
     return f"{fence}{language}\n{body}\n{fence}"

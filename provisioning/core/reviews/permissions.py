@@ -56,10 +56,10 @@ def find_refusal(
         return ""
     if permissions is Permissions.OTHERS and by == author:
         return "somebody else than the author must say that"
-    people = {each for each in owners if "/" not in each}
+    people = {owner for owner in owners if "/" not in owner}
     if owners and not people:
         return "CODEOWNERS names only teams for this, and who is in them is not known here"
     if people and by not in people:
-        names = ", ".join(render_code(each) for each in sorted(people))
+        names = ", ".join(render_code(item) for item in sorted(people))
         return f"CODEOWNERS names {names} for this"
     return ""

@@ -18,7 +18,7 @@ def find_renamed(
         before: The infras of the branch.
         after: The infras of the branch with the pull request merged into it.
     """
-    names = {each.infra: set(_list_resources(each)) for each in reviews}
+    names = {review.infra: set(_list_resources(review)) for review in reviews}
     gone = sorted(names.keys() & set(before) - set(after))
     new = sorted(names.keys() & set(after) - set(before))
     shared = {
@@ -29,6 +29,6 @@ def find_renamed(
 
 def _list_resources(review: InfraReview) -> Iterator[ResourceId]:
     if review.plan is not None:
-        yield from (each.id for each in review.plan.changes)
-        yield from (each.id for each in review.plan.blocked)
-    yield from (each.id for each in review.manifest_changes or ())
+        yield from (change.id for change in review.plan.changes)
+        yield from (item.id for item in review.plan.blocked)
+    yield from (change.id for change in review.manifest_changes or ())

@@ -109,7 +109,7 @@ class WorkQueue:
     is_paused: bool = False
     _entries: dict[Key, _Entry] = field(default_factory=dict)
     _lanes: dict[Urgency, OrderedDict[str, deque[Key]]] = field(
-        default_factory=lambda: {each: OrderedDict() for each in Urgency}
+        default_factory=lambda: {item: OrderedDict() for item in Urgency}
     )
     _delayed: list[tuple[float, Key]] = field(default_factory=list)
     _failures: dict[Key, int] = field(default_factory=dict)
@@ -154,7 +154,7 @@ class WorkQueue:
 
         Keys that are in no map need nothing.
         """
-        self._needs = {key: it for key, it in self._needs.items() if key.workspace != workspace}
+        self._needs = {key: need for key, need in self._needs.items() if key.workspace != workspace}
         self._needs.update(needs)
         self._wake_waiting()
 
@@ -231,10 +231,10 @@ class WorkQueue:
         self.is_paused = self.is_paused and key is not None
         ended = set(self._paused) if key is None else {key}
         self._paused -= ended
-        for each in ended:
-            entry = self._entries.get(each)
+        for item in ended:
+            entry = self._entries.get(item)
             if entry is not None and entry.standing is QueueStatus.PAUSED:
-                self._make_ready(each, entry)
+                self._make_ready(item, entry)
 
     @property
     def paused(self) -> frozenset[Key]:
@@ -309,8 +309,8 @@ class WorkQueue:
 
     def _list_obstacles(self, key: Key) -> Iterator[Key]:
         """Yield what *key* waits for; what is paused is as it is, and holds nobody up."""
-        needs = (each for each in self._needs.get(key, ()) if each not in self._paused)
-        return (each for each in needs if each in self._entries or each in self._bad)
+        needs = (need for need in self._needs.get(key, ()) if need not in self._paused)
+        return (need for need in needs if need in self._entries or need in self._bad)
 
     def _hurry(self, key: Key, urgency: Urgency) -> None:
         """Let *key* be as urgent as what waits for it."""

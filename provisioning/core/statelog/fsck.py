@@ -69,7 +69,7 @@ class Proof(msgspec.Struct, frozen=True):
 def prove(commits: Iterable[LogCommit]) -> Proof:
     """Check all *commits*, newest first; the findings are oldest first."""
     counted = count()
-    watched = (each for each, _ in zip(commits, counted, strict=False))
+    watched = (item for item, _ in zip(commits, counted, strict=False))
     findings = tuple(compute_findings(watched))
     return Proof(next(counted), findings[::-1])
 
@@ -154,12 +154,12 @@ def _check_writer(kind: EntryKind, before: LogView, commit: LogCommit) -> Iterat
                 yield f"run.json is not that of run {run}"
         case EntryKind.RENEW:
             holders = {
-                each.run for view in (before, after) for each in (view.lock, view.begin) if each
+                item.run for view in (before, after) for item in (view.lock, view.begin) if item
             }
             if holders != {run}:
                 yield f"run {run} renewed a lock that was not its own"
         case EntryKind.BEGIN | EntryKind.STEAL if BEGIN in commit.changed:
-            names = {each.run for each in (after.lock, after.begin) if each}
+            names = {item.run for item in (after.lock, after.begin) if item}
             if names != {run}:
                 yield f"lock, intention and trailer do not all name run {run}"
 

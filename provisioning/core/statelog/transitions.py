@@ -117,7 +117,7 @@ def compute_begin(view: LogView, lock: Lock | None, begin: Begin) -> LogEntry:
     *lock* is None for the backend that keeps none.
     """
     number = begin.run.partition("-")[0]
-    count = len({each.id for each in begin.intents if each.run == begin.run})
+    count = len({intent.id for intent in begin.intents if intent.run == begin.run})
     subject = f"begin run {number}: {count} change{'s' * (count != 1)} by {begin.actor}"
     if view.lock is not None:
         subject += f", taking over from {_name_holder(view.lock)}"

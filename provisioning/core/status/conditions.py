@@ -65,7 +65,9 @@ class InfraStatus(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def is_ready(self) -> bool:
         """Whether the infra was, at the last look, as Git wants it."""
-        return any(each.type is Condition.READY and each.status for each in self.conditions)
+        return any(
+            condition.type is Condition.READY and condition.status for condition in self.conditions
+        )
 
 
 def compute_status(
@@ -84,9 +86,10 @@ def compute_status(
     """
     suspended = list_suspended(view.suspended, now)
     found = (
-        _compute_resource(each, suspended.get(each.id), conflicts.get(each.id)) for each in records
+        _compute_resource(record, suspended.get(record.id), conflicts.get(record.id))
+        for record in records
     )
-    resources = tuple(sorted(found, key=lambda each: each.id))
+    resources = tuple(sorted(found, key=lambda item: item.id))
     return InfraStatus(
         infra=infra,
         conditions=(
@@ -119,7 +122,7 @@ def _compute_ready(
     commit: CommitId, view: LogView, resources: tuple[ResourceStatus, ...]
 ) -> ConditionStatus:
     run = view.run
-    failing = [each.id for each in resources if each.condition is Condition.STALLED]
+    failing = [resource.id for resource in resources if resource.condition is Condition.STALLED]
     if run is None:
         return _lacks(Condition.READY, "never-applied", "nothing was applied yet")
     if view.is_cut_off:
@@ -147,7 +150,7 @@ def _compute_reconciling(view: LogView, lock_status: LockStatus | None) -> Condi
 def _compute_stalled(view: LogView) -> ConditionStatus:
     run = view.run
     if run and run.result is Result.FAILED:
-        first = next((each for each in run.changes if each.error), None)
+        first = next((change for change in run.changes if change.error), None)
         message = f"{first.id}: {first.error}" if first else "the last run failed"
         return _holds(Condition.STALLED, "failed", message)
     return _lacks(Condition.STALLED, "ok", "the last run did not fail")

@@ -60,7 +60,7 @@ def compute_layout(
     """
     depth: dict[Any, int] = {}
     for node in compute_order(needs):
-        depth[node] = max((depth[each] + 1 for each in needs[node]), default=0)
+        depth[node] = max((depth[need] + 1 for need in needs[node]), default=0)
     chains, below = _add_stand_ins(needs, depth)
     layers: list[list[Any]] = [[] for _ in range(max(depth.values(), default=-1) + 1)]
     for node in sorted(depth, key=str):

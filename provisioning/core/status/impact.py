@@ -52,7 +52,7 @@ def compute_impact(
         kinds: The kinds of all providers.
         settings: For each infra, what the settings refer to.
     """
-    known = {(infra, each.id): each for infra, found in desired.items() for each in found}
+    known = {(infra, item.id): item for infra, found in desired.items() for item in found}
     impacts: dict[Name, Impact] = {}
     for name, cause in sorted(touched.resources.items()):
         impacts[name] = Impact(name=name, cause=cause, why=f"is defined in {cause}")

@@ -71,7 +71,7 @@ class Gitea:
             "author": person,
             "committer": person,
             "dates": {"author": when, "committer": when},
-            "files": [_shape(each) for each in writes],
+            "files": [_shape(write) for write in writes],
         }
         reply = self._api.send("POST", f"{self._path}/contents", body, accepted=_RACES)
         if reply.status in _RACES:

@@ -68,7 +68,7 @@ class GiteaPulls:
     def list_open_pulls(self) -> list[PullRequest]:
         """See `Forge.list_open_pulls`."""
         found = self._api.read_all(f"{self._path}/pulls", state="open", sort="oldest")
-        return [parse_pull(each) for each in found]
+        return [parse_pull(item) for item in found]
 
     def list_closed_pulls(self) -> list[PullRequest]:
         """See `Forge.list_closed_pulls`."""
@@ -84,13 +84,13 @@ class GiteaPulls:
             if self._api.read(self._path).data["empty"]:
                 return []
             reply = self._api.read(path, **query)
-        pulls = [parse_pull(each) for each in reply.data]
+        pulls = [parse_pull(item) for item in reply.data]
         return sorted(pulls, key=lambda each: (each.merged_at, each.number))
 
     def list_pushes(self, number: int) -> list[Push]:
         """See `Forge.list_pushes`."""
         found = self._api.read_all(f"{self._path}/issues/{number}/timeline")
-        told = [(each["id"], each["body"]) for each in found if each["type"] == "pull_push"]
+        told = [(item["id"], item["body"]) for item in found if item["type"] == "pull_push"]
         heads = [(name, json.loads(body).get("commit_ids") or [""]) for name, body in told]
         return [Push(int(name), CommitId(ids[-1])) for name, ids in sorted(heads)]
 
@@ -98,13 +98,13 @@ class GiteaPulls:
         """See `Forge.count_approvals`."""
         found = self._api.read_all(f"{self._path}/pulls/{number}/reviews")
         violations: dict[str, bool] = {}
-        for each in sorted(found, key=lambda each: int(each["id"])):
-            if not each.get("official"):  # of somebody who may not write
+        for item in sorted(found, key=lambda each: int(each["id"])):
+            if not item.get("official"):  # of somebody who may not write
                 continue
-            if each["state"] in {"APPROVED", "REQUEST_CHANGES"} and each.get("user"):
-                is_valid = not each.get("dismissed") and not each.get("stale")
-                is_approval = each["state"] == "APPROVED" and each["commit_id"] == head
-                violations[each["user"]["login"]] = is_approval and is_valid
+            if item["state"] in {"APPROVED", "REQUEST_CHANGES"} and item.get("user"):
+                is_valid = not item.get("dismissed") and not item.get("stale")
+                is_approval = item["state"] == "APPROVED" and item["commit_id"] == head
+                violations[item["user"]["login"]] = is_approval and is_valid
         return sum(violations.values())
 
     def merge_pull(self, number: int, head: CommitId) -> None:
@@ -145,7 +145,7 @@ class GiteaPulls:
     def list_comments(self, number: int) -> list[PullComment]:
         """See `Forge.list_comments`; this list comes whole, and knows no pages."""
         found = self._api.read(f"{self._path}/issues/{number}/comments").data
-        return sorted((_parse_comment(each) for each in found), key=lambda each: each.id)
+        return sorted((_parse_comment(item) for item in found), key=lambda item: item.id)
 
     def create_comment(self, number: int, body: str) -> PullComment:
         """See `Forge.create_comment`."""
@@ -167,7 +167,7 @@ class GiteaPulls:
         """See `Forge.list_statuses`."""
         found = self._api.read_all(f"{self._path}/commits/{commit}/statuses")
         newest_last = sorted(found, key=lambda each: int(each["id"]))
-        return {each["context"]: _parse_status(each) for each in newest_last}
+        return {item["context"]: _parse_status(item) for item in newest_last}
 
     def set_status(self, commit: CommitId, status: CommitStatus) -> None:
         """See `Forge.set_status`."""
@@ -181,7 +181,7 @@ class GiteaPulls:
 
     def set_labels(self, number: int, labels: Mapping[str, bool]) -> None:
         """See `Forge.set_labels`; a label that the repository does not have is left out."""
-        known = {each["name"]: each["id"] for each in self._api.read_all(f"{self._path}/labels")}
+        known = {item["name"]: item["id"] for item in self._api.read_all(f"{self._path}/labels")}
         path = f"{self._path}/issues/{number}/labels"
         wanted = [known[name] for name, is_on in labels.items() if is_on and name in known]
         if wanted:
@@ -222,7 +222,7 @@ def parse_pull(data: Mapping[str, Any]) -> PullRequest:
         merged_at=str(data["merged_at"] or ""),
         updated_at=str(data["updated_at"] or ""),
         body=str(data["body"] or ""),
-        labels=frozenset(each["name"] for each in data["labels"] or ()),
+        labels=frozenset(item["name"] for item in data["labels"] or ()),
     )
 
 

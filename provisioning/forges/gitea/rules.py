@@ -99,15 +99,15 @@ class GiteaRules:
         hosting = _parse_hosting(data, has_branch=found.status == http.HTTPStatus.OK)
         facts = replace(facts, hosting=hosting)
         labels = self._api.read_all(f"{self._path}/labels")
-        facts = replace(facts, labels=frozenset(str(each["name"]) for each in labels))
+        facts = replace(facts, labels=frozenset(str(label["name"]) for label in labels))
         if hosting.permission < Permission.ADMIN:
             return facts
         rules = self._api.read(f"{self._path}/branch_protections").data  # comes whole
         hooks = self._api.read_all(f"{self._path}/hooks")
         return replace(
             facts,
-            protections=tuple(_parse_protection(each) for each in rules),
-            hooks=tuple(_parse_hook(each) for each in hooks),
+            protections=tuple(_parse_protection(rule) for rule in rules),
+            hooks=tuple(_parse_hook(hook) for hook in hooks),
         )
 
     def _read_noted(self) -> Any:
@@ -156,8 +156,8 @@ class GiteaRules:
             "events": sorted(EVENTS - {"pull_request"} | {"pull_request_only"}),
             "config": {"url": url, "content_type": "json", "secret": self._secret()},
         }
-        for each in olds:
-            self._api.send("DELETE", f"{self._path}/hooks/{each}", accepted=_MISSING)
+        for old in olds:
+            self._api.send("DELETE", f"{self._path}/hooks/{old}", accepted=_MISSING)
         reply = self._api.send(
             "POST",
             f"{self._path}/hooks",
@@ -175,7 +175,7 @@ def _parse_hosting(data: Mapping[str, Any], *, has_branch: bool) -> Hosting:
     rights = data.get("permissions") or {}
     names = (("admin", Permission.ADMIN), ("push", Permission.WRITE), ("pull", Permission.READ))
     return Hosting(
-        permission=next((each for name, each in names if rights.get(name)), Permission.NONE),
+        permission=next((item for name, item in names if rights.get(name)), Permission.NONE),
         is_archived=bool(data["archived"]),
         is_empty=bool(data["empty"]),
         is_mirror=bool(data["mirror"]),

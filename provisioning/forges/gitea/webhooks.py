@@ -51,7 +51,7 @@ def parse_hook(event: str, body: bytes) -> Hint | None:
     Raises:
         UnreadableHook: If it is no JSON, or of another shape.
     """
-    is_review = any(event == each or event.startswith(f"{each}_") for each in REVIEWABLE)
+    is_review = any(event == item or event.startswith(f"{item}_") for item in REVIEWABLE)
     if event != "push" and not is_review:
         return None
     try:

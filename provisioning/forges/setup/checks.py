@@ -41,8 +41,12 @@ def compute_findings(wanted: Wanted, facts: Facts) -> tuple[SetupFinding, ...]:
 
 def list_obstacles(findings: Iterable[SetupFinding]) -> list[SetupFinding]:
     """Return what must be put right by people before any step can be done."""
-    wrong = [each for each in findings if each.standing is SetupState.WRONG and each.step is None]
-    return [each for each in wrong if each.subject != "clock"]
+    wrong = [
+        finding
+        for finding in findings
+        if finding.standing is SetupState.WRONG and finding.step is None
+    ]
+    return [item for item in wrong if item.subject != "clock"]
 
 
 def _list_findings(wanted: Wanted, facts: Facts) -> Iterator[SetupFinding]:
@@ -70,10 +74,10 @@ def _wrong(subject: str, told: str, hint: str) -> SetupFinding:
 
 def _judge_version(wanted: Wanted, version: str) -> SetupFinding:
     parts = version.partition("+")[0].split(".")[:2]
-    known = tuple(int(each) for each in parts if each.isdecimal())
+    known = tuple(int(part) for part in parts if part.isdecimal())
     told = f"Gitea {version} at {wanted.url}"
     if known < OLDEST:
-        oldest = ".".join(str(each) for each in OLDEST)
+        oldest = ".".join(str(item) for item in OLDEST)
         return _wrong("forge", told, f"upgrade it to {oldest} at least")
     return _ok("forge", told)
 
@@ -202,8 +206,8 @@ def _judge_hook(wanted: Wanted, url: str, hooks: tuple[Hook, ...] | None) -> Set
     subject = f"webhook {url}"
     if hooks is None:
         return SetupFinding(subject=subject, standing=SetupState.UNKNOWN, told=UNSEEN)
-    same = [each for each in hooks if each.url == url]
-    faults = [fault for each in same for fault in _list_faults(wanted, each)]
+    same = [hook for hook in hooks if hook.url == url]
+    faults = [fault for item in same for fault in _list_faults(wanted, item)]
     if len(same) == 1 and not faults:
         return _ok(subject, "signed, and told of pushes and pull requests")
     details = (
@@ -214,7 +218,7 @@ def _judge_hook(wanted: Wanted, url: str, hooks: tuple[Hook, ...] | None) -> Set
         step = SetupStep(SetupAction.CREATE, subject, details, SetHook(url, ()))
         return _fixable(subject, SetupState.MISSING, "; ".join(details), step)
     told = faults[0] if len(same) == 1 else f"there are {len(same)} for the same address"
-    change = SetHook(url, tuple(each.id for each in same))
+    change = SetHook(url, tuple(item.id for item in same))
     step = SetupStep(SetupAction.REPLACE, subject, (told, *details), change)
     return _fixable(subject, SetupState.WRONG, told, step)
 

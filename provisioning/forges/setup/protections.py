@@ -30,7 +30,7 @@ class ProtectionTarget(msgspec.Struct, frozen=True):
 
 def list_targets(wanted: Wanted, login: str) -> tuple[ProtectionTarget, ...]:
     """Return what is to be protected so that only *login* writes what is the product's."""
-    logs, reviews = (each.removeprefix(_HEADS) for each in (OURS, REVIEWS))
+    logs, reviews = (item.removeprefix(_HEADS) for item in (OURS, REVIEWS))
     return (
         ProtectionTarget(
             wanted.branch, (wanted.branch,), lambda old: _tighten_branch(old, wanted, login)
@@ -75,25 +75,25 @@ def _tighten_log(old: Protection, login: str) -> Protection:
 
 def find_effective(rules: Sequence[Protection], branch: str) -> Protection | None:
     """Return the rule that counts for *branch*, of *rules* in the forge's order."""
-    return next((each for each in rules if matches(each.pattern, branch)), None)
+    return next((rule for rule in rules if matches(rule.pattern, branch)), None)
 
 
 def compute_protection(
     target: ProtectionTarget, rules: Sequence[Protection]
 ) -> tuple[Protection | None, Protection]:
     """Return the rule of *target* as it is, None if there is none, and as it must be."""
-    old = next((each for each in rules if each.pattern == target.pattern), None)
+    old = next((rule for rule in rules if rule.pattern == target.pattern), None)
     new = target.tighten(old or Protection(pattern=target.pattern))
     if _list_shadowing(target, rules):
-        new = replace(new, priority=min(0, *(each.priority for each in rules)) - 1)
+        new = replace(new, priority=min(0, *(rule.priority for rule in rules)) - 1)
     return old, new
 
 
 def _list_shadowing(target: ProtectionTarget, rules: Sequence[Protection]) -> list[Protection]:
     """Return others' rules that count for a branch of *target*, and are too lax or stop us."""
-    found = [find_effective(rules, each) for each in target.samples]
-    foreign = [each for each in found if each and each.pattern != target.pattern]
-    return [each for each in foreign if target.tighten(each) != each]
+    found = [find_effective(rules, sample) for sample in target.samples]
+    foreign = [item for item in found if item and item.pattern != target.pattern]
+    return [item for item in foreign if target.tighten(item) != item]
 
 
 def describe_protection(
@@ -124,7 +124,7 @@ def _describe(
     if before.guarded_files and not new.guarded_files:
         yield "no file is exempt from pushes"
     if new.priority != before.priority:
-        names = _join({each.pattern for each in shadowing})
+        names = _join({item.pattern for item in shadowing})
         yield f"it goes before the protection of {names}"
 
 

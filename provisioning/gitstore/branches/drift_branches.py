@@ -54,7 +54,7 @@ class DriftBranches:
     def list_places(self) -> list[DriftPlace]:
         """Return the drifts that have a branch, sorted."""
         found = (parse_drift_ref(ref) for ref in self._repository.list_refs(DRIFTS))
-        return sorted(each for each in found if each)
+        return sorted(item for item in found if item)
 
     def read(self, place: DriftPlace) -> DriftBranch | None:
         """Return the branch of *place*; None if there is none."""
@@ -62,10 +62,10 @@ class DriftBranches:
         if head is None:
             return None
         newest, *older = self._repository.read_history(head, REMEMBERED)
-        notes = (_read_note(each) for each in (newest, *older))
+        notes = (_read_note(item) for item in (newest, *older))
         return DriftBranch(
             head=head,
-            note=next((each for each in notes if each), None),
+            note=next((note for note in notes if note), None),
             is_ours=_read_note(newest) is not None,
             time=newest.time,
         )

@@ -56,7 +56,7 @@ class ReviewLog:
         """
         old = self._read_head(record.pull)
         before = self._repository.read_folder(old, PLANS) if old else []
-        gone: dict[str, bytes | None] = {f"{PLANS}/{each.name}": None for each in before}
+        gone: dict[str, bytes | None] = {f"{PLANS}/{item.name}": None for item in before}
         texts = {f"{PLANS}/{infra}.md": text.encode() for infra, text in plans.items()}
         files = (gone if plans else {}) | texts | {REVIEW: render_review(record)}
         message = f"{subject}\n\nPull: {record.pull}\nHead: {record.head}\n"

@@ -37,7 +37,7 @@ def add_tree(
 def _change(
     store: ObjectStore, new: NewObjects, base: str | None, changes: Mapping[str, bytes | None]
 ) -> list[TreeEntry]:
-    entries = {each.name: each for each in store.read_tree(base)} if base else {}
+    entries = {item.name: item for item in store.read_tree(base)} if base else {}
     folders: dict[str, dict[str, bytes | None]] = {}
     for path, content in changes.items():
         name, slash, rest = path.partition("/")
@@ -57,6 +57,6 @@ def _change(
 
 def render_tree(entries: Iterable[TreeEntry]) -> bytes:
     """Return a tree's content; see `parse_tree`. Git sorts a folder as if it ended in a slash."""
-    rows = [(os.fsencode(each.name), each) for each in entries]
+    rows = [(os.fsencode(entry.name), entry) for entry in entries]
     rows.sort(key=lambda row: row[0] + b"/" * (row[1].mode == FOLDER))
-    return b"".join(b"%o %s\0%s" % (each.mode, name, bytes.fromhex(each.id)) for name, each in rows)
+    return b"".join(b"%o %s\0%s" % (item.mode, name, bytes.fromhex(item.id)) for name, item in rows)

@@ -68,7 +68,7 @@ def _get_key(entry: TreeEntry | None) -> tuple[str, int] | None:
 
 
 def _read(store: ObjectStore, tree: str | None, prefix: str) -> dict[str, TreeEntry]:
-    return {each.name: each for each in store.read_tree(tree, prefix)} if tree else {}
+    return {item.name: item for item in store.read_tree(tree, prefix)} if tree else {}
 
 
 def _get_folder(entry: TreeEntry | None) -> str | None:

@@ -30,8 +30,8 @@ def merge_commits(git: Any, base: CommitId, head: CommitId) -> Merge:
     try:
         index = git.merge_commits(base, head)
         if index.conflicts is not None:
-            sides = [[side for side in each if side] for each in index.conflicts]
-            return Merge(commit=None, conflicts=tuple(sorted({each[0].path for each in sides})))
+            sides = [[side for side in conflict if side] for conflict in index.conflicts]
+            return Merge(commit=None, conflicts=tuple(sorted({side[0].path for side in sides})))
         tree = index.write_tree(git)
         time = max(git[base].commit_time, git[head].commit_time)
         signature = pygit2.Signature(*AUTHOR, time, 0)

@@ -120,7 +120,7 @@ class Repository:
         if self.work_tree is None:
             return []
         arguments = ("status", "--porcelain", "--untracked-files=all", "--no-renames", "-z", "--")
-        paths = [str(folder / each) for each in below]
+        paths = [str(folder / item) for item in below]
         tree = f"--work-tree={self.work_tree}"
         answer = run_git(self.folder, tree, *arguments, *paths)
         return [line[3:] for line in answer.output.split("\0") if line]
@@ -131,7 +131,7 @@ class Repository:
         subject, trailers = parse_message(found.message)
         return Commit(
             id=commit,
-            parents=tuple(CommitId(str(each)) for each in found.parent_ids),
+            parents=tuple(CommitId(str(parent_id)) for parent_id in found.parent_ids),
             subject=subject,
             trailers=trailers,
             author=found.author.name,
@@ -193,7 +193,7 @@ class Repository:
         walked = ""
         for name in filter(None, path.split("/")):
             entries = self._store.read_tree(found.id, walked[1:]) if found.mode == FOLDER else []
-            below = next((each for each in entries if each.name == name), None)
+            below = next((entry for entry in entries if entry.name == name), None)
             if below is None or below.mode == tree_walk.SUBMODULE:
                 return None
             walked += f"/{name}"
@@ -210,8 +210,8 @@ class Repository:
     def read_tree(self, tree: str, path: str = "") -> list[FolderEntry]:
         """Return the entries of the tree with the id *tree*; *path* is for the error."""
         return [
-            FolderEntry(each.name, each.id, each.mode == FOLDER, each.mode in tree_walk.FILES)
-            for each in self._store.read_tree(tree, path)
+            FolderEntry(item.name, item.id, item.mode == FOLDER, item.mode in tree_walk.FILES)
+            for item in self._store.read_tree(tree, path)
         ]
 
     def find_id(self, commit: CommitId, path: str) -> str | None:

@@ -48,7 +48,7 @@ def compute_reverted(
     import pygit2
 
     git = pygit2.Repository(str(repository.folder))
-    old, new, now = (git[each].tree for each in (before, after, head))
+    old, new, now = (git[item].tree for item in (before, after, head))
     index = pygit2.Index()
     index.read_tree(new)
     for path in paths:

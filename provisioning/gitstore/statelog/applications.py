@@ -39,7 +39,7 @@ def read_record(repository: Repository, head: CommitId, name: ResourceId) -> Rec
     lines = repository.read_blob(leaf).splitlines(keepends=True)
     wanted = b"".join(line for line in lines if f'"{name}"'.encode() in line)
     records = parse_leaf(wanted, f"{stem}.jsonl")
-    return next((each for each in records if each.id == name), None)
+    return next((record for record in records if record.id == name), None)
 
 
 def find_application(
@@ -95,7 +95,9 @@ def _read_before(repository: Repository, entry: EntryHead, now: Record) -> Recor
     data = repository.read_file(entry.parent, BEGIN)
     begin = msgspec.json.decode(data, type=Begin) if data else None
     intents = begin.intents if begin else ()
-    old = next((each.moved_from for each in intents if each.id == now.id and each.moved_from), None)
+    old = next(
+        (intent.moved_from for intent in intents if intent.id == now.id and intent.moved_from), None
+    )
     return read_record(repository, entry.parent, old) if old else None
 
 
@@ -120,7 +122,7 @@ def _read_run(repository: Repository, commit: CommitId) -> Run:
 
 def _describe(recorded: Recorded, name: ResourceId) -> Application:
     run = recorded.run
-    change: Change | None = next((each for each in run.changes if each.id == name), None)
+    change: Change | None = next((item for item in run.changes if item.id == name), None)
     return Application(
         run=RunId(run.run),
         actor=run.actor,

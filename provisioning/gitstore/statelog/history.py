@@ -31,9 +31,9 @@ def read_log_commits(
         after = _read_top(repository, commit.id) if above is None else above
         above = before = _read_top(repository, commit.parents[0]) if commit.parents else {}
         known = {
-            each.id: known[each.id] if each.id in known else repository.read_blob(each.id, name)
-            for name, each in after.items()
-            if name in FILES and each.is_file
+            item.id: known[item.id] if item.id in known else repository.read_blob(item.id, name)
+            for name, item in after.items()
+            if name in FILES and item.is_file
         }
         view, damage = LogView(head=commit.id), ""
         try:
@@ -55,7 +55,7 @@ def read_log_commits(
 
 
 def _read_top(repository: Repository, commit: CommitId) -> Top:
-    return {each.name: each for each in repository.read_folder(commit, "")}
+    return {item.name: item for item in repository.read_folder(commit, "")}
 
 
 def build_view(head: CommitId, top: Top, blobs: Mapping[str, bytes]) -> LogView:
@@ -78,5 +78,5 @@ def read_view(repository: Repository, head: CommitId | None) -> LogView:
         return LogView()
     top = _read_top(repository, head)
     wanted = [(name, top[name]) for name in FILES if name in top and top[name].is_file]
-    blobs = {each.id: repository.read_blob(each.id, name) for name, each in wanted}
+    blobs = {item.id: repository.read_blob(item.id, name) for name, item in wanted}
     return build_view(head, top, blobs)

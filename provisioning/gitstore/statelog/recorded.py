@@ -76,7 +76,7 @@ class GitRecords:
         read = self.repository.read_blob
         files = self.repository.walk_files(self.id) if self.id else ()
         leaves = [(f"{RESOURCES}/{file.path}", file.blob) for file in files]
-        return {each.id: each for path, blob in leaves for each in parse_leaf(read(blob), path)}
+        return {item.id: item for path, blob in leaves for item in parse_leaf(read(blob), path)}
 
     def compute_changes(self, since: str) -> RecordChanges | None:
         """See `Records.compute_changes`."""
@@ -94,11 +94,11 @@ class GitRecords:
 
     def _read_tree(self, tree: str) -> dict[str, FolderEntry]:
         if tree not in self._trees:
-            self._trees[tree] = {each.name: each for each in self.repository.read_tree(tree)}
+            self._trees[tree] = {item.name: item for item in self.repository.read_tree(tree)}
         return self._trees[tree]
 
     def _read_leaf(self, blob: str, path: str) -> dict[ResourceId, Record]:
         if blob not in self._leaves:
             found = parse_leaf(self.repository.read_blob(blob, path), path)
-            self._leaves[blob] = {each.id: each for each in found}
+            self._leaves[blob] = {item.id: item for item in found}
         return self._leaves[blob]

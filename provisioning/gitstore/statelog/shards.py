@@ -54,7 +54,9 @@ def _revive(record: Record) -> Record:
 
 def render_leaf(records: Iterable[Record]) -> bytes:
     """Write one leaf."""
-    lines = (_encoder.encode(_embalm(each)) for each in sorted(records, key=lambda each: each.id))
+    lines = (
+        _encoder.encode(_embalm(record)) for record in sorted(records, key=lambda item: item.id)
+    )
     return b"".join(line + b"\n" for line in lines)
 
 
@@ -91,7 +93,7 @@ def compute_shard_changes(
     files: dict[str, bytes | None] = {}
     for path, changes in touched.items():
         old = parse_leaf(read(leaves[path]), path) if path in leaves else []
-        kept = {each.id: each for each in old} | changes
+        kept = {item.id: item for item in old} | changes
         records = [record for record in kept.values() if record is not None]
         new = _split(path.removesuffix(LEAF_SUFFIX), records)
         if path in leaves and path not in new:

@@ -21,9 +21,9 @@ def tell_forge(workspace: Workspace, reports: Sequence[Report], *, narrowed: boo
         return
     from provisioning.bootstrap.reviews import is_drift_told
 
-    looks = [] if narrowed else [each.plan_result for each in reports]
-    looks = [each for each in looks if is_drift_told(workspace, each.plan)]
-    is_news = any(each.run or each.plan_result.violations for each in reports)
+    looks = [] if narrowed else [report.plan_result for report in reports]
+    looks = [look for look in looks if is_drift_told(workspace, look.plan)]
+    is_news = any(report.run or report.plan_result.violations for report in reports)
     if not looks and not is_news:
         return
     from provisioning.core.model.errors import ProvisioningError
@@ -41,6 +41,6 @@ def _tell(workspace: Workspace, looks: Sequence[PlanResult], *, is_news: bool) -
 
     reviewer = build_reviewer(workspace)
     if looks:
-        reviewer.drifter.keep([build_found(each) for each in looks])
+        reviewer.drifter.keep([build_found(look) for look in looks])
     if is_news:
         reviewer.review_closed()

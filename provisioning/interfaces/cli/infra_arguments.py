@@ -32,7 +32,7 @@ def find_infra(
     resource = parse_resource_id(name)
     if given is not None:
         return given, resource
-    found = [each for each in infras if has(each, resource)]
+    found = [infra for infra in infras if has(infra, resource)]
     if len(found) > 1:
         raise InvalidArgument(
             f"{name} is in {', '.join(found)}", hint=f"name the infra first: {found[0]} {name}"

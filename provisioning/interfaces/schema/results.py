@@ -36,23 +36,23 @@ def shape_plan(plan: Plan) -> Shape:
         "commit": plan.commit,
         "digest": plan.digest,
         "summary": plan.summary,
-        "changes": [shape_change(each) for each in plan.changes],
+        "changes": [shape_change(change) for change in plan.changes],
         "blocked": [
             {
-                "id": each.id,
-                "reason": each.reason,
-                "source": shape_source(each.source),
-                "hint": each.hint,
+                "id": item.id,
+                "reason": item.reason,
+                "source": shape_source(item.source),
+                "hint": item.hint,
             }
-            for each in plan.blocked
+            for item in plan.blocked
         ],
         "drifted": [
             {
-                "id": each.id,
-                "policy": each.policy,
-                "fields": [shape_field(field) for field in each.fields],
+                "id": item.id,
+                "policy": item.policy,
+                "fields": [shape_field(field) for field in item.fields],
             }
-            for each in plan.drifted
+            for item in plan.drifted
         ],
     }
 
@@ -64,7 +64,7 @@ def shape_change(change: PlannedChange) -> Shape:
         "action": change.action,
         "reason": change.reason,
         "risk": change.risk,
-        "fields": [shape_field(each) for each in change.fields],
+        "fields": [shape_field(field) for field in change.fields],
         "source": shape_source(change.source),
     }
 
@@ -83,9 +83,9 @@ def shape_source(source: Source | None) -> Shape | None:
 
 def shape_result(plan: Plan, conclusion: str, run: Run | None) -> Shape:
     """Return *plan* with what became of it."""
-    outcomes = {each.id: each for each in run.changes} if run else {}
+    outcomes = {change.id: change for change in run.changes} if run else {}
     shape = shape_plan(plan)
-    changes = [each | _shape_outcome(outcomes.get(each["id"])) for each in shape["changes"]]
+    changes = [item | _shape_outcome(outcomes.get(item["id"])) for item in shape["changes"]]
     return shape | {"changes": changes, "result": conclusion, "run": run.run if run else None}
 
 
@@ -118,20 +118,20 @@ def shape_status(status: InfraStatus) -> Shape:
         "ready": status.is_ready,
         "conditions": [
             {
-                "type": each.type,
-                "status": each.status,
-                "reason": each.reason,
-                "message": each.message,
+                "type": condition.type,
+                "status": condition.status,
+                "reason": condition.reason,
+                "message": condition.message,
             }
-            for each in status.conditions
+            for condition in status.conditions
         ],
         "lock": msgspec.to_builtins(status.lock) if status.lock else None,
         "head": status.head,
         "applied": status.applied,
         "commit": status.commit,
         "resources": [
-            {"id": each.id, "condition": each.condition, "message": each.message}
-            for each in status.resources
+            {"id": resource.id, "condition": resource.condition, "message": resource.message}
+            for resource in status.resources
         ],
     }
 
@@ -171,7 +171,7 @@ def shape_why(why: Why) -> Shape:
         "value": as_json(why.value),
         "desired": why.is_desired,
         "newer": why.is_newer,
-        "links": [shape_link(each) for each in why.links],
+        "links": [shape_link(link) for link in why.links],
         "applied": msgspec.to_builtins(applied) if applied else None,
     }
 
@@ -193,29 +193,29 @@ def shape_usages(secret_usage: SecretUsage) -> Shape:
         "secret": secret_usage.secret,
         "kept": [
             {
-                "file": each.file,
-                "key": each.key or None,
-                "there": each.is_there,
-                "fingerprint": each.fingerprint or None,
-                "created": each.created or None,
-                "by": msgspec.to_builtins(each.by) if each.by else None,
+                "file": item.file,
+                "key": item.key or None,
+                "there": item.is_there,
+                "fingerprint": item.fingerprint or None,
+                "created": item.created or None,
+                "by": msgspec.to_builtins(item.by) if item.by else None,
             }
-            for each in secret_usage.kept
+            for item in secret_usage.kept
         ],
-        "settings": [shape_link(each) for each in secret_usage.settings],
+        "settings": [shape_link(setting) for setting in secret_usage.settings],
         "used": [
             {
-                "infra": each.infra,
-                "id": each.id,
-                **shape_link(each.link),
-                "file": each.file or None,
+                "infra": item.infra,
+                "id": item.id,
+                **shape_link(item.link),
+                "file": item.file or None,
                 "reads": [
-                    {"secret": name, "through": list(way)} for name, way in each.reads.items()
+                    {"secret": name, "through": list(way)} for name, way in item.reads.items()
                 ],
-                "newer": each.is_newer,
-                "applied": msgspec.to_builtins(each.applied) if each.applied else None,
+                "newer": item.is_newer,
+                "applied": msgspec.to_builtins(item.applied) if item.applied else None,
             }
-            for each in secret_usage.used
+            for item in secret_usage.used
         ],
     }
 
@@ -230,7 +230,7 @@ def shape_error(error: ProvisioningError) -> Shape:
         "source": shape_source(error.source),
     }
     if isinstance(error, InvalidWorkspace):
-        shape["problems"] = [shape_error(each) for each in error.problems]
+        shape["problems"] = [shape_error(problem) for problem in error.problems]
     return shape
 
 
@@ -244,9 +244,10 @@ def shape_review(review: PullReview) -> Shape:
         "state": review.state,
         "message": review.headline,
         "trusted": review.is_trusted,
-        "infras": [_shape_infra_review(each) for each in review.infras],
+        "infras": [_shape_infra_review(infra) for infra in review.infras],
         "exposures": [
-            {"file": each.file, "line": each.line, "what": each.what} for each in review.exposures
+            {"file": exposure.file, "line": exposure.line, "what": exposure.what}
+            for exposure in review.exposures
         ],
         "overlaps": {str(pull): list(places) for pull, places in review.overlaps.items()},
     }
@@ -258,9 +259,11 @@ def _shape_infra_review(review: InfraReview) -> Shape:
         "state": review.state,
         "message": review.headline,
         "plan": shape_plan(review.plan) if review.plan else None,
-        "verdicts": [{"code": each.code, "reason": each.reason} for each in review.violations],
+        "verdicts": [
+            {"code": violation.code, "reason": violation.reason} for violation in review.violations
+        ],
         "error": shape_error(review.error) if review.error else None,
-        "waiting": [each.id for each in review.strays],
+        "waiting": [stray.id for stray in review.strays],
         "run": review.run.run if review.run else None,
     }
 
@@ -271,7 +274,7 @@ def shape_diff(
     """Return what is live but not as it was recorded."""
     return {
         "changed": [
-            {"id": name, "fields": [shape_field(each) for each in fields]}
+            {"id": name, "fields": [shape_field(field) for field in fields]}
             for name, fields in differences.items()
         ],
         "missing": list(missing),

@@ -34,17 +34,18 @@ def shape_service(service: Controller) -> Shape:
     now = service.worker_pool.now()
     with service.worker_pool.open_queue() as queue:
         work = queue.list_work()
-        is_paused, paused = queue.is_paused, sorted(str(each) for each in queue.paused)
-    running = [each for each in work if each.standing is QueueStatus.RUNNING]
+        is_paused, paused = queue.is_paused, sorted(str(item) for item in queue.paused)
+    running = [item for item in work if item.standing is QueueStatus.RUNNING]
     return {
         "ready": not service.list_troubles(),
         "troubles": service.list_troubles(),
         "paused": is_paused,
         "pausedInfras": paused,
-        "running": [shape_work(each, now) for each in running],
+        "running": [shape_work(item, now) for item in running],
         "queued": len(work) - len(running),
         "workspaces": [
-            _shape_keeper(each, service, now) for each in service.workspace_controllers.values()
+            _shape_keeper(controller, service, now)
+            for controller in service.workspace_controllers.values()
         ],
     }
 

@@ -126,7 +126,7 @@ class _Process:
             signal.SIGINT: self._note,
             signal.SIGHUP: self._note,
         }
-        before = {number: signal.signal(number, each) for number, each in handlers.items()}
+        before = {number: signal.signal(number, item) for number, item in handlers.items()}
         try:
             self._doors.open()
             self._log.info("serving", action="serving", address=address)

@@ -84,7 +84,7 @@ class _Stream:
 def log_news(log: Any, news: News, shape: Shape) -> None:
     """Write *news*, each at the level it deserves, with the keys of its *shape*."""
     level, text = _judge(news)
-    told = {key: it for key, it in shape.items() if it is not None and key != "sentence"}
+    told = {key: item for key, item in shape.items() if item is not None and key != "sentence"}
     log.log(level, text, **told)
 
 

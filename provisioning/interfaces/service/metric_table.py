@@ -93,7 +93,7 @@ WORKSPACE_READ = _gauge(
     "workspace",
 )
 
-MEASURES = tuple(each for each in list(globals().values()) if isinstance(each, Measure))
+MEASURES = tuple(item for item in list(globals().values()) if isinstance(item, Measure))
 
 _HEAD = """\
 # Metrics
@@ -111,7 +111,7 @@ as well. [`examples/observability/`](../../examples/observability/) has a dashbo
 def render_reference(measures: Iterable[Measure] = MEASURES) -> str:
     """Return `docs/reference/metrics.md`."""
     rows = []
-    for each in measures:
-        labels = ", ".join(f"`{name}`" for name in each.labels) or "none"
-        rows.append(f"| `{each.shown}` | {each.form} | {labels} | {each.told} |\n")
+    for measure in measures:
+        labels = ", ".join(f"`{name}`" for name in measure.labels) or "none"
+        rows.append(f"| `{measure.shown}` | {measure.form} | {labels} | {measure.told} |\n")
     return _HEAD + "".join(sorted(rows))

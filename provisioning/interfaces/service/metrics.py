@@ -72,16 +72,16 @@ class Metrics:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self._counters = {
-            each: Counter(each.name, each.told, each.labels, registry=self.registry)
-            for each in MEASURES
-            if each.form is MetricType.COUNTER
+            measure: Counter(measure.name, measure.told, measure.labels, registry=self.registry)
+            for measure in MEASURES
+            if measure.form is MetricType.COUNTER
         }
         self._histograms = {
-            each: Histogram(
-                each.name, each.told, each.labels, buckets=SECONDS, registry=self.registry
+            measure: Histogram(
+                measure.name, measure.told, measure.labels, buckets=SECONDS, registry=self.registry
             )
-            for each in MEASURES
-            if each.form is MetricType.HISTOGRAM
+            for measure in MEASURES
+            if measure.form is MetricType.HISTOGRAM
         }
         self._open = Gauge(OPEN.name, OPEN.told, registry=self.registry)
         Gauge(BUILD.name, BUILD.told, BUILD.labels, registry=self.registry).labels(__version__).set(
@@ -122,7 +122,7 @@ class Metrics:
         """See `note`."""
 
     def _count_open(self) -> None:
-        self._open.set(sum(len(each) for each in self._begun.values()))
+        self._open.set(sum(len(item) for item in self._begun.values()))
 
     @_note.register
     def _(self, news: Fetched) -> None:
@@ -211,14 +211,14 @@ class _Standings(Collector):
             for urgency in Urgency
             for standing in QueueStatus
         }
-        for each in work:
-            counts[each.urgency.name.lower(), str(each.standing)] += 1
+        for item in work:
+            counts[item.urgency.name.lower(), str(item.standing)] += 1
         for labels, count in counts.items():
             depth.add_metric(list(labels), count)
         yield depth
-        ready = [now - each.ready_since for each in work if each.standing is QueueStatus.READY]
+        ready = [now - item.ready_since for item in work if item.standing is QueueStatus.READY]
         yield _build_gauge(QUEUE_OLDEST, max(ready, default=0.0))
-        yield _build_gauge(WORKERS_BUSY, sum(each.standing is QueueStatus.RUNNING for each in work))
+        yield _build_gauge(WORKERS_BUSY, sum(item.standing is QueueStatus.RUNNING for item in work))
         yield _build_gauge(WORKERS, worker_pool.size)
 
     def _collect_infras(self) -> Iterator[Metric]:

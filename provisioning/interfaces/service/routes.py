@@ -93,8 +93,8 @@ def build_control(
     return Starlette(
         routes=[
             *_build_health(service, render_metrics, redact),
-            *(Route(f"/{each.__name__}", each) for each in looks),
-            *(Route(f"/{each.__name__}", each, methods=["POST"]) for each in orders),
+            *(Route(f"/{look.__name__}", look) for look in looks),
+            *(Route(f"/{order.__name__}", order, methods=["POST"]) for order in orders),
         ],
         exception_handlers={ProvisioningError: control.refuse},
     )
@@ -117,7 +117,7 @@ class _Control:
         with self._service.worker_pool.open_queue() as found:
             work = found.list_work()
         now = self._service.worker_pool.now()
-        return self._answer({"queue": [shape_work(each, now) for each in work]})
+        return self._answer({"queue": [shape_work(item, now) for item in work]})
 
     async def events(self, request: Request) -> Response:
         del request
@@ -197,7 +197,7 @@ def _build_health(
         return PlainTextResponse("the supervisor hangs\n", HTTPStatus.SERVICE_UNAVAILABLE)
 
     async def readyz(_: Request) -> Response:
-        troubles = [redact(each) for each in service.list_troubles()]
+        troubles = [redact(trouble) for trouble in service.list_troubles()]
         shape: dict[str, Any] = {"ready": not troubles, "troubles": troubles}
         code = HTTPStatus.SERVICE_UNAVAILABLE if troubles else HTTPStatus.OK
         return JSONResponse(shape, code)

@@ -76,20 +76,20 @@ def render_unit(
         user: Whom it runs as.
     """
     return _UNIT.format(
-        what=_escape(", ".join(each.name for each in folders)),
+        what=_escape(", ".join(folder.name for folder in folders)),
         user=_escape(user),
-        command=" ".join(_quote(each).replace("$", "$$") for each in command),
+        command=" ".join(_quote(item).replace("$", "$$") for item in command),
         home=_quote(f"PROVISIONING_HOME={home}"),
         folder=_escape(str(folders[0])),
         limits="" if user == "root" else _NO_CAPABILITY,
-        writable=" ".join(_quote(str(each)) for each in dict.fromkeys(writable)),
+        writable=" ".join(_quote(str(item)) for item in dict.fromkeys(writable)),
     )
 
 
 def _quote(word: str) -> str:
     """Quote a word for systemd, which has rules of its own: systemd.syntax(7)."""
     escaped = _escape(word)
-    if escaped and not any(each in " \t'\"\\;" for each in escaped):
+    if escaped and not any(item in " \t'\"\\;" for item in escaped):
         return escaped
     return '"' + escaped.replace("\\", "\\\\").replace('"', '\\"') + '"'
 

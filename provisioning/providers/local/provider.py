@@ -150,7 +150,7 @@ class LocalProvider:
         from provisioning.providers.local.files.discovery import diagnose_root
 
         found = (diagnose_root(root) for root, _ in self._parts.roots.list_all())
-        return [each for each in found if each]
+        return [item for item in found if item]
 
     def create(self, call: Call) -> Mapping[str, Tree]:
         """Make it, marked."""

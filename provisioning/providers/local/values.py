@@ -16,7 +16,7 @@ class Values:
         del owner
         recorded = [target.attributes for target in targets]
         return Observed(
-            answers=[Present(each, None) if "output" in each else Absent() for each in recorded]
+            answers=[Present(item, None) if "output" in item else Absent() for item in recorded]
         )
 
     def create(self, call: Call) -> Mapping[str, Tree]:

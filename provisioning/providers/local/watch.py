@@ -101,8 +101,8 @@ class LocalWatch:
         """See `Watch.close`."""
         os.write(self._waker, b"x")
         self._thread.join()
-        for each in self._pidfds:
-            os.close(each)
+        for pidfd in self._pidfds:
+            os.close(pidfd)
         self._opened.close()
 
     def _open(self) -> None:
@@ -110,11 +110,11 @@ class LocalWatch:
         with ExitStack() as opened:
             self._inotify = opened.enter_context(INotify(nonblocking=True))
             self._wake, self._waker = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
-            for each in (self._wake, self._waker):
-                opened.callback(os.close, each)
+            for item in (self._wake, self._waker):
+                opened.callback(os.close, item)
             self._poll = opened.enter_context(select.epoll())
-            for each in (self._inotify.fd, self._wake):
-                self._poll.register(each, select.EPOLLIN)
+            for item in (self._inotify.fd, self._wake):
+                self._poll.register(item, select.EPOLLIN)
             self._thread = threading.Thread(target=self._listen, name="watch", daemon=True)
             self._thread.start()
             self._opened = opened.pop_all()

@@ -71,7 +71,7 @@ class Executor:
         clocks: Clocks,
     ) -> None:
         self._hands = runner
-        self._operations = {each.number: each for each in operations}
+        self._operations = {item.number: item for item in operations}
         self._limits = limits
         self._probes = {
             name: provider
@@ -84,8 +84,8 @@ class Executor:
         self._now = clocks.monotonic
         self._workers: Workers[tuple[int, int], object] = Workers(limits.parallelism)
         self._ended: dict[int, OperationOutcome] = {}
-        self._earlier = {each.number for each in operations if not each.is_last}
-        self._waits = {each.number: len(each.needs) for each in operations}
+        self._earlier = {item.number for item in operations if not item.is_last}
+        self._waits = {item.number: len(item.needs) for item in operations}
         self._followers: dict[int, list[int]] = {}
         for operation in operations:
             for need in operation.needs:

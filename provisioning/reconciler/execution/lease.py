@@ -65,9 +65,9 @@ class Lease:
         self._closed = threading.Event()
         self._lost: ProvisioningError | None = None
         self.begin = begin
-        own = [each for each in begin.intents if each.run == begin.run]
-        self._intents = {each.operation: each for each in own}
-        self._inherited = tuple(each for each in begin.intents if each.run != begin.run)
+        own = [intent for intent in begin.intents if intent.run == begin.run]
+        self._intents = {item.operation: item for item in own}
+        self._inherited = tuple(intent for intent in begin.intents if intent.run != begin.run)
         started = clocks.monotonic()
         self._view = log.append(view, compute_begin(view, lock, begin))
         self._until = started + lock.ttl if lock else None

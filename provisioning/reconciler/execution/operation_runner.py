@@ -279,8 +279,8 @@ def foresee_intent(operation: Operation, run: RunId, kinds: Mapping[str, Kind]) 
     if operation.step is not Step.CREATE:
         return build_intent(operation, run, {})
     live = change.live.attributes if change.live else {}
-    known = {each.path: each.after for each in change.fields if not has_unknown(each.after)}
-    unknown = {each.path for each in change.fields} - known.keys()
+    known = {item.path: item.after for item in change.fields if not has_unknown(item.after)}
+    unknown = {item.path for item in change.fields} - known.keys()
     place = pick_identity(kinds[change.kind], {**live, **known})
     place = {name: value for name, value in place.items() if name not in unknown}
     return build_intent(operation, run, place)

@@ -75,7 +75,7 @@ def compute_execution(
         if not key[1]:
             records |= _compute_records(planned[key], parts[key])
         changes.append(_compute_change(planned[key], parts[key]))
-    changes.sort(key=lambda each: each.id)
+    changes.sort(key=lambda item: item.id)
     return Execution(
         changes=tuple(changes),
         records=records,
@@ -90,8 +90,8 @@ def compute_execution(
 
 
 def _compute_change(change: PlannedChange, parts: Mapping[Step, OperationOutcome]) -> Change:
-    worst = next((each for each in parts.values() if each.error), None)
-    worst = worst or next((each for each in parts.values() if not each.is_good), None)
+    worst = next((part for part in parts.values() if part.error), None)
+    worst = worst or next((part for part in parts.values() if not part.is_good), None)
     last = parts.get(Step.CREATE) or next(iter(parts.values()))
     end = worst or last
     return Change(
@@ -101,7 +101,7 @@ def _compute_change(change: PlannedChange, parts: Mapping[Step, OperationOutcome
         reason=end.reason or change.reason,
         error=end.error.message.removeprefix(f"{change.id}: ") if end.error else None,
         hint=end.error.hint if end.error else None,
-        seconds=round(sum(each.seconds for each in parts.values()), 3),
+        seconds=round(sum(part.seconds for part in parts.values()), 3),
         healed=list_healed(change) if worst is None else (),
     )
 

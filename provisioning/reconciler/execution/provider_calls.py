@@ -56,7 +56,7 @@ def observe_targets(
     if len(answers) != len(targets):
         what = f"gave {len(answers)} answers to {len(targets)} questions"
         return [Unreadable(blame(provider, what).message)] * len(targets)
-    return [_check_observation(provider, each) for each in answers]
+    return [_check_observation(provider, answer) for answer in answers]
 
 
 def _check_observation(provider: Provider, answer: object) -> Observation:
@@ -95,7 +95,9 @@ def check_attributes(
         raise blame(provider, f"answered {type(attributes).__name__} for {name}, not a map")
     if fault := _find_fault(attributes):
         raise blame(provider, f"answered for {name} {fault}")
-    missing = [each.name for each in kind.fields if each.computed and each.name not in attributes]
+    missing = [
+        field.name for field in kind.fields if field.computed and field.name not in attributes
+    ]
     if missing:
         raise blame(provider, f"gave {name} no {', '.join(missing)}")
     if other := compute_diff(kind, spec, spec, attributes, key):

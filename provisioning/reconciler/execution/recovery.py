@@ -26,7 +26,9 @@ def compute_unfinished(
     What the journal knows comes first, for it knows more; each resource and place is in the
     result once.
     """
-    begun = [build_unfinished(each) for each in find_creations(begin.intents if begin else ())]
+    begun = [
+        build_unfinished(creation) for creation in find_creations(begin.intents if begin else ())
+    ]
     left = [
         msgspec.structs.replace(record, spec={}, attributes=attributes, leftovers=())
         for record in records.values()
@@ -42,17 +44,17 @@ def build_inherited(unfinished: Iterable[Record]) -> tuple[Intent, ...]:
     """Return the intents that the next run's intention must carry on."""
     return tuple(
         Intent(
-            operation=each.operation,
-            id=each.id,
+            operation=item.operation,
+            id=item.id,
             action=Action.CREATE,
-            kind=each.kind,
-            provider=each.provider,
-            run=each.run,
-            attributes=each.attributes,
-            depends_on=each.depends_on,
-            moved_from=each.moved_from,
+            kind=item.kind,
+            provider=item.provider,
+            run=item.run,
+            attributes=item.attributes,
+            depends_on=item.depends_on,
+            moved_from=item.moved_from,
         )
-        for each in unfinished
+        for item in unfinished
     )
 
 

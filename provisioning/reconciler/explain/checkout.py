@@ -51,7 +51,7 @@ class Checkout(msgspec.Struct, frozen=True, kw_only=True):
         """Return the resources of *infra* as they are written, interpolations and all."""
         if infra not in self._compiled:
             found = self.compiler.compile(self.commit, infra)
-            self._compiled[infra] = {each.id: each for each in found}
+            self._compiled[infra] = {item.id: item for item in found}
         return self._compiled[infra]
 
     def compile(self, data: bytes, path: str) -> tuple[Resource, ...]:
@@ -65,7 +65,7 @@ class Checkout(msgspec.Struct, frozen=True, kw_only=True):
     def list_names(self, folder: str) -> list[str]:
         """Return the names in *folder*, relative to the workspace."""
         entries = self.repository.read_folder(self.commit, self.prefix + folder)
-        return [each.name for each in entries]
+        return [entry.name for entry in entries]
 
     def find_line(self, resource: Resource, path: Path) -> Source:
         """Return the place of *path*, from the top of the manifest of *resource*."""

@@ -27,8 +27,8 @@ def read_differences(reconciler: Reconciler) -> DriftReport:
     records = reconciler.log.read_records(reconciler.log.read())
     places = Places(
         current={
-            each.id: ObservationTarget(id=each.id, kind=each.kind, attributes=each.attributes)
-            for each in records.values()
+            item.id: ObservationTarget(id=item.id, kind=item.kind, attributes=item.attributes)
+            for item in records.values()
         }
     )
     live = observe_live(
@@ -50,7 +50,7 @@ def read_differences(reconciler: Reconciler) -> DriftReport:
 def _compare(reconciler: Reconciler, record: Record, seen: Present) -> tuple[FieldChange, ...]:
     kind = reconciler.kinds[record.kind]
     fields = compute_diff(kind, record.spec, record.spec, seen.attributes, reconciler.key)
-    return tuple(_turn(each) for each in fields)
+    return tuple(_turn(field) for field in fields)
 
 
 def _turn(field: FieldChange) -> FieldChange:

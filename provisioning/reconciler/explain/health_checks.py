@@ -47,7 +47,7 @@ def check_git() -> CheckResult:
 
 def check_folder(folder: Path, move: str) -> CheckResult:
     """Tell whether *folder* can be written, and has room; *move* says how to use another one."""
-    there = next(each for each in (folder, *folder.parents) if each.exists())
+    there = next(item for item in (folder, *folder.parents) if item.exists())
     try:
         with tempfile.NamedTemporaryFile(dir=there):
             free = shutil.disk_usage(there).free

@@ -75,10 +75,10 @@ def _read_entry(repository: Repository, infra: str, entry: EntryHead) -> Iterato
     if entry.is_record:
         data = repository.read_file(entry.id, RUN)
         changes = msgspec.json.decode(data, type=Run).changes if data else ()
-        for each in changes:
-            text = each.error or each.reason
+        for change in changes:
+            text = change.error or change.reason
             yield HistoryEvent(
-                time=time, infra=infra, run=run, id=each.id, what=each.outcome, text=text
+                time=time, infra=infra, run=run, id=change.id, what=change.outcome, text=text
             )
     if "Plan-Digest" in entry.trailers and not entry.is_record:
         data = repository.read_file(entry.id, BEGIN)
@@ -113,7 +113,7 @@ class Follower:
 
     def _read_journals(self, now: str) -> Iterator[HistoryEvent]:
         for path in list_journals(self.journals):
-            begun = [each.intent for each in _read_begun(path)]
+            begun = [item.intent for item in _read_begun(path)]
             for intent in islice(begun, self._known.get(path, 0), None):
                 yield HistoryEvent(
                     time=now,
@@ -128,6 +128,6 @@ class Follower:
 
 def _read_begun(path: Path) -> list[BegunOperation]:
     try:
-        return [each for each in read_entries(path) if isinstance(each, BegunOperation)]
+        return [entry for entry in read_entries(path) if isinstance(entry, BegunOperation)]
     except FileNotFoundError:  # the run was recorded just now
         return []

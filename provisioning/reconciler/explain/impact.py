@@ -67,7 +67,7 @@ def _read_manifest(checkout: Checkout, path: str, read: Read) -> Iterator[tuple[
         found = checkout.compile(data, path) if data is not None else ()
     except ProvisioningError:  # a half-written manifest says nothing yet
         return
-    yield from ((parts[1], each) for each in found)
+    yield from ((parts[1], item) for item in found)
 
 
 def _read_scopes(checkout: Checkout, path: str) -> Mapping[tuple[str, str], object]:
@@ -121,6 +121,6 @@ def _is_part(path: str) -> bool:
 def group_by_infra(impacts: Iterable[Impact]) -> dict[str, list[Impact]]:
     """Return *impacts* by infra, sorted by its name."""
     found: dict[str, list[Impact]] = {}
-    for each in impacts:
-        found.setdefault(each.name[0], []).append(each)
+    for impact in impacts:
+        found.setdefault(impact.name[0], []).append(impact)
     return dict(sorted(found.items()))

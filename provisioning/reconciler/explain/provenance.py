@@ -106,7 +106,7 @@ def trace_field(checkout: Checkout, infra: str, resource: Resource, path: Path) 
 
 def _check_field(checkout: Checkout, resource: Resource, path: Path) -> None:
     kind = checkout.kinds[resource.kind]
-    known = {*kind.get_known_fields(), *(each.name for each in kind.fields)}
+    known = {*kind.get_known_fields(), *(item.name for item in kind.fields)}
     if not path or path[0] in known:
         return
     nearest = find_nearest(str(path[0]), known)
@@ -139,8 +139,8 @@ class _Tracer:
 
     def trace_given(self, infra: str, resource: Resource, depth: int) -> Iterator[Link]:
         """Yield the settings that decide whether *resource* is there, and what of."""
-        for each in resource.given:
-            yield from self._follow_setting(infra, each.partition(".")[2], depth + 1)
+        for item in resource.given:
+            yield from self._follow_setting(infra, item.partition(".")[2], depth + 1)
 
     def _follow(self, infra: str, reference: Reference, depth: int) -> Iterator[Link]:
         match reference.namespace:
@@ -172,19 +172,19 @@ class _Tracer:
         yield Link(what=str(reference), layer=COMPUTED, source=resource.source)
         kind = self.checkout.kinds[resource.kind]
         derived = kind.get_field(wanted[0]).derived_from if wanted else ()
-        for each in resource.spec if derived is None else derived:
-            if each in resource.spec:
-                yield from self.trace(infra, resource, (each,), depth)
+        for item in resource.spec if derived is None else derived:
+            if item in resource.spec:
+                yield from self.trace(infra, resource, (item,), depth)
 
     def _follow_setting(self, infra: str, key: str, depth: int) -> Iterator[Link]:
         if key in self.seen or depth > DEEPEST:
             return
         self.seen.add(key)
-        for each in reversed(self.checkout.load_layers(infra).explain(key)):
-            if each.origin is None or not each.wins:
+        for item in reversed(self.checkout.load_layers(infra).explain(key)):
+            if item.origin is None or not item.wins:
                 continue
-            yield link_setting(self.checkout, key, each.value, each.origin)
-            for _, text in find_templated(each.value):
+            yield link_setting(self.checkout, key, item.value, item.origin)
+            for _, text in find_templated(item.value):
                 for part in parse_text(text):
                     if isinstance(part, Reference):
                         yield from self._follow(infra, part, depth + 1)

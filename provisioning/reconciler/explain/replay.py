@@ -131,7 +131,7 @@ def replay_run(reconciler: Reconciler, log: StateLog, begun: BegunRun) -> Replay
         if begin.inputs.targets or begin.inputs.excludes:
             plan = target_plan(plan, begin.inputs.targets, begin.inputs.excludes)
         plan = hold_back(plan, view.suspended, begin.started_at)
-        history = dropwhile(lambda each: each.id != begun.before, log.read_history())
+        history = dropwhile(lambda item: item.id != begun.before, log.read_history())
         plan = hold_conflicting(plan, islice(history, REACH), view.suspended)
     except ProvisioningError as exc:
         return Replay(begin=begin, plan=None, reasons=(*reasons, str(exc)))
@@ -165,7 +165,7 @@ def _compare_changes(begin: Begin, plan: Plan) -> Iterator[str]:
     for intent in begin.intents:
         if intent.run == begin.run:
             then.setdefault(intent.id, set()).add(str(intent.action))
-    now: Mapping[ResourceId, str] = {each.id: str(each.action) for each in plan.changes}
+    now: Mapping[ResourceId, str] = {change.id: str(change.action) for change in plan.changes}
     for name in sorted(then.keys() - now.keys()):
         yield f"{name}: {' and '.join(sorted(then[name]))} then, nothing now"
     for name in sorted(now.keys() - then.keys()):

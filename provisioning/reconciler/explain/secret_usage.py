@@ -43,8 +43,8 @@ def read_usages(checkout: Checkout, views: Mapping[str, LogView], name: str) -> 
     finder = _Finder(checkout, secret)
     kept = finder.find_kept(views.keys())
     settings = finder.find_settings(views.keys())
-    used = tuple(each for infra, view in views.items() for each in finder.find_used(infra, view))
-    if not settings and not used and not any(each.is_there for each in kept):
+    used = tuple(item for infra, view in views.items() for item in finder.find_used(infra, view))
+    if not settings and not used and not any(item.is_there for item in kept):
         raise finder.describe_stranger(views.keys())
     return SecretUsage(secret=name, kept=kept, settings=settings, used=used)
 
@@ -59,8 +59,10 @@ class _Finder:
     def find_kept(self, infras: Iterable[str]) -> tuple[Keeping, ...]:
         """Return the file that each of *infras* finds the secret in; most often the same."""
         places = [list_folders(infra) for infra in infras] or [(FOLDER,)]
-        found = (find_file(self.secret.steps[0], each, self.checkout.read_file) for each in places)
-        return tuple(self._keep(*each) for each in dict.fromkeys(filter(None, found)))
+        found = (
+            find_file(self.secret.steps[0], place, self.checkout.read_file) for place in places
+        )
+        return tuple(self._keep(*item) for item in dict.fromkeys(filter(None, found)))
 
     def _keep(self, file: str, data: bytes) -> Keeping:
         name, *steps = self.secret.steps
@@ -86,13 +88,15 @@ class _Finder:
         links: list[Link] = []
         for infra in infras:
             layers = self.checkout.load_layers(infra)
-            links += (each for each in self._link_settings(layers) if each not in links)
+            links += (setting for setting in self._link_settings(layers) if setting not in links)
         return tuple(links)
 
     def _link_settings(self, layers: Layers) -> Iterator[Link]:
         references = layers.list_references()
         for key, value in list_leaves(layers.tree):
-            if any(is_related(each, str(self.secret)) for each in references.get(key, ())):
+            if any(
+                is_related(reference, str(self.secret)) for reference in references.get(key, ())
+            ):
                 yield link_setting(self.checkout, key, value.value, value.origin)
 
     def find_used(self, infra: str, view: LogView) -> Iterator[Usage]:

@@ -51,16 +51,16 @@ def plan_adopt(reconciler: Reconciler, commit: CommitId, *, everything: bool) ->
     found = {name: it for name, it in _survey(reconciler).items() if name not in records}
     desired = reconciler.read_desired(commit)
     made = {
-        name: _build_record(reconciler, each, desired.resources.get(name), spec)
-        for name, each, spec in _resolve(reconciler, desired, found)
+        name: _build_record(reconciler, item, desired.resources.get(name), spec)
+        for name, item, spec in _resolve(reconciler, desired, found)
     }
     left = {} if everything else {it.id: it for it in made.values() if not _asks(desired, it)}
-    made = {name: each for name, each in made.items() if name not in left}
+    made = {name: item for name, item in made.items() if name not in left}
     plan = Plan(
         infra=reconciler.infra,
         commit=commit,
-        changes=tuple(_plan_change(each, desired) for _, each in sorted(made.items())),
-        blocked=tuple(_leave(each, found[name]) for name, each in sorted(left.items())),
+        changes=tuple(_plan_change(item, desired) for _, item in sorted(made.items())),
+        blocked=tuple(_leave(item, found[name]) for name, item in sorted(left.items())),
     )
     return AdoptPlan(plan, made, view)
 
@@ -76,15 +76,15 @@ def _survey(reconciler: Reconciler) -> dict[ResourceId, FoundResource]:
     seen: dict[ResourceId, list[FoundResource]] = {}
     for provider in reconciler.providers.values():
         if isinstance(provider, Surveys):
-            for each in call_provider(
+            for item in call_provider(
                 provider,
                 lambda it=provider: it.survey(reconciler.owner),  # type: ignore[misc]
             ):
-                seen.setdefault(each.id, []).append(each)
+                seen.setdefault(item.id, []).append(item)
     twins = {name: found for name, found in seen.items() if len(found) > 1}
     if twins:
         told = "; ".join(
-            f"{name}: {' and '.join(each.place for each in found)}"
+            f"{name}: {' and '.join(item.place for item in found)}"
             for name, found in sorted(twins.items())
         )
         raise Blocked(

@@ -66,6 +66,6 @@ def plan_forget(
 
 def forget(reconciler: Reconciler, forget_plan: ForgetPlan, reason: str) -> Run:
     """Do what *forget_plan* plans."""
-    names = [each.id for each in forget_plan.plan.changes]
+    names = [change.id for change in forget_plan.plan.changes]
     records = dict.fromkeys(names, None)
     return record_directly(reconciler, forget_plan.view, forget_plan.plan, records, reason)

@@ -71,7 +71,7 @@ def _look(
         return _find(reconciler, kind, place)
     places = compute_places(plan_result.desired, plan_result.recorded, reconciler.kinds)
     wanted = places.current[name].attributes
-    said = " ".join(str(wanted.get(each)) for each in kind.identity)
+    said = " ".join(str(wanted.get(item)) for item in kind.identity)
     if said != place:
         raise InvalidArgument(
             f"{name} is asked for at {said}, not at {place}",
@@ -129,14 +129,14 @@ def _plan(reconciler: Reconciler, plan_result: PlanResult, name: ResourceId, liv
         key=reconciler.key,
     )
     plan = target_plan(plan, [name])
-    return replace(plan, changes=tuple(_turn(each, name, live) for each in plan.changes))
+    return replace(plan, changes=tuple(_turn(change, name, live) for change in plan.changes))
 
 
 def _turn(change: PlannedChange, name: ResourceId, live: Present) -> PlannedChange:
     if change.id != name:
         return change
     if change.action is not Action.ADOPT:
-        fields = ", ".join(sorted({each.path for each in change.fields if each.replaces}))
+        fields = ", ".join(sorted({field.path for field in change.fields if field.replaces}))
         raise Blocked(
             f"{name} cannot be taken over as it is: {fields} cannot be changed in place",
             hint="write what is there into the manifest, and commit it",

@@ -28,7 +28,7 @@ class Proposer(msgspec.Struct, frozen=True, kw_only=True):
 
     def find(self, trailer: str) -> PullRequest | None:
         """Return the open pull request whose text has the line *trailer*, if there is one."""
-        return next((each for each in self._list() if trailer in each.body.splitlines()), None)
+        return next((item for item in self._list() if trailer in item.body.splitlines()), None)
 
     def propose(self, name: str, commit: CommitId, message: str) -> PullRequest:
         """Publish *commit* on a branch called after *name*, and open a pull request for it.
@@ -43,7 +43,7 @@ class Proposer(msgspec.Struct, frozen=True, kw_only=True):
         self.publish(f"refs/heads/{head}", commit)
         title, _, body = message.partition("\n")
         self.forge.create_pull(head, self.branch, title, body.strip())
-        found = next((each for each in self._list() if each.head_branch == head), None)
+        found = next((item for item in self._list() if item.head_branch == head), None)
         if found is None:
             raise RemoteRefused(
                 f"the forge took the pull request of {head}, and does not list it",
@@ -53,4 +53,4 @@ class Proposer(msgspec.Struct, frozen=True, kw_only=True):
 
     def _list(self) -> list[PullRequest]:
         pulls = self.forge.list_open_pulls()
-        return [each for each in pulls if each.base_branch == self.branch]
+        return [pull for pull in pulls if pull.base_branch == self.branch]

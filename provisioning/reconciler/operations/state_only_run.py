@@ -86,8 +86,13 @@ def record_directly(
         started_at=now,
         finished_at=render_time(reconciler.clocks.wall()),
         changes=tuple(
-            Change(id=it.id, action=it.action, outcome=DONE[it.action], reason=it.reason)
-            for it in plan.changes
+            Change(
+                id=change.id,
+                action=change.action,
+                outcome=DONE[change.action],
+                reason=change.reason,
+            )
+            for change in plan.changes
         ),
     )
     try:

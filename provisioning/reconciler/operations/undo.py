@@ -115,7 +115,7 @@ def prepare_undo(
 
 def _list_paths(infra: str, then: Checkout, old: Checkout) -> list[str]:
     """Return the files that changed and are a part of the desired state of *infra*."""
-    named = {path for each in (then, old) for path in _list_named(each, infra)}
+    named = {path for item in (then, old) for path in _list_named(item, infra)}
     changed = list_changed_paths(then.repository, old.commit, then.commit)
     below = (path.removeprefix(then.prefix) for path in changed if path.startswith(then.prefix))
     return [
@@ -158,7 +158,7 @@ def find_changed(
 
 
 def _strip(resource: Resource) -> Resource:
-    holes = tuple(msgspec.structs.replace(each, line=0) for each in resource.templated)
+    holes = tuple(msgspec.structs.replace(item, line=0) for item in resource.templated)
     return msgspec.structs.replace(resource, source=NOWHERE, lines={}, templated=holes)
 
 

@@ -89,13 +89,13 @@ class Compiler:
         self._repository = repository
         self._kinds = kinds
         self._cache = cache
-        known = sorted(repr((each.name, each.provider, each.fields)) for each in kinds.values())
+        known = sorted(repr((kind.name, kind.provider, kind.fields)) for kind in kinds.values())
         self._version = compute_digest([__version__, known])
 
     def list_infras(self, commit: CommitId) -> list[str]:
         """Return the names of the infras at *commit*, sorted."""
         entries = self._repository.read_folder(commit, f"{self._prefix}infra")
-        return sorted(each.name for each in entries if each.is_folder and NAME.match(each.name))
+        return sorted(entry.name for entry in entries if entry.is_folder and NAME.match(entry.name))
 
     def compile(self, commit: CommitId, infra: str) -> list[Resource]:
         """Return the resources that the manifests of *infra* at *commit* ask for.
@@ -106,7 +106,7 @@ class Compiler:
             InvalidWorkspace: If several things are.
         """
         manifests = self.read_manifests(commit, infra).values()
-        return [it for each in manifests for it in each.read() if it.removed is None]
+        return [it for manifest in manifests for it in manifest.read() if it.removed is None]
 
     def list_claims(self, commit: CommitId, infra: str) -> list[Resource]:
         """Return what *infra* asks for at *commit* that comes from another one.
@@ -116,7 +116,7 @@ class Compiler:
             InvalidWorkspace: If several things are.
         """
         manifests = self.read_manifests(commit, infra).values()
-        claiming = (each.read() for each in manifests if each.file.claims)
+        claiming = (manifest.read() for manifest in manifests if manifest.file.claims)
         return [resource for found in claiming for resource in found if resource.moved_infra]
 
     def read_manifests(self, commit: CommitId, infra: str) -> dict[str, CompiledManifest]:
@@ -131,7 +131,7 @@ class Compiler:
         old = load_snapshot(path, self._version)
         lookup = self._build_lookup(commit, infra)
         files = old.files
-        stale = {name: each.blob for name, each in files.items() if _is_stale(each, lookup)}
+        stale = {name: file.blob for name, file in files.items() if _is_stale(file, lookup)}
         if tree != old.tree or stale:
             files = self._compile_changes(old, tree, stale, infra, lookup)
             save_snapshot(path, ManifestSnapshot(self._version, tree or "", files))
@@ -218,7 +218,7 @@ class Compiler:
 
         infra = PurePosixPath(path).parts[1]
         found = compile_manifest(data, path, self._kinds, self._build_lookup(commit, infra))
-        return tuple(each for each in found if each.removed is None)
+        return tuple(item for item in found if item.removed is None)
 
     def read_files(self, commit: CommitId, desired: DesiredState) -> dict[str, bytes]:
         """Return the workspace files that the specs of *desired* name.
@@ -229,7 +229,7 @@ class Compiler:
         files: dict[str, bytes] = {}
         for resource in desired.resources.values():
             kind = self._kinds[resource.kind]
-            for field in (each for each in kind.fields if each.file and each.name in resource.spec):
+            for field in (item for item in kind.fields if item.file and item.name in resource.spec):
                 path = resource.spec[field.name]
                 if path not in files:
                     files[path] = self._read_file(commit, resource, field.name, path)

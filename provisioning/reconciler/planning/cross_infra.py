@@ -91,7 +91,7 @@ class CrossInfra(msgspec.Struct, frozen=True, kw_only=True):
         if infra not in self.claims.list_infras(commit):
             return None
         found = self.claims.compile(commit, infra)
-        return next((each for each in found if each.id == name), None)
+        return next((item for item in found if item.id == name), None)
 
     def find_handovers(
         self, commit: CommitId, names: Collection[ResourceId]
@@ -107,8 +107,8 @@ class CrossInfra(msgspec.Struct, frozen=True, kw_only=True):
                 unknown = CrossInfraMove(infra=infra, name=None, is_taken=False)
                 found = {**dict.fromkeys(names, unknown), **found}
                 continue
-            wanted = [each for each in claims if each.moved_infra == self.infra]
-            for claim in (each for each in wanted if each.moved_from in names):
+            wanted = [item for item in claims if item.moved_infra == self.infra]
+            for claim in (item for item in wanted if item.moved_from in names):
                 log = self.open_log(infra)
                 record = log.open_records(log.read_local()).get(claim.id)
                 found[ResourceId(str(claim.moved_from))] = CrossInfraMove(

@@ -140,8 +140,8 @@ class Planner(Masked, frozen=True, kw_only=True):
 
     def _compute_version(self) -> str:
         known = sorted(
-            repr((each.name, each.provider, each.fields, each.recorded_only, bool(each.expand)))
-            for each in self.kinds.values()
+            repr((kind.name, kind.provider, kind.fields, kind.recorded_only, bool(kind.expand)))
+            for kind in self.kinds.values()
         )
         return compute_digest([__version__, known, compute_fingerprint("settled", self.key)])
 
@@ -187,7 +187,7 @@ class Planner(Masked, frozen=True, kw_only=True):
         begin: Begin | None,
         journalled: Iterable[Record],
     ) -> PlanningState:
-        files = {path: tuple(each.read()) for path, each in manifests.items()}
+        files = {path: tuple(manifest.read()) for path, manifest in manifests.items()}
         resources = [resource for found in files.values() for resource in found]
         every = records.read_all()
         unfinished = compute_unfinished(every, begin, journalled)
@@ -276,7 +276,7 @@ class Planner(Masked, frozen=True, kw_only=True):
         touched: Iterable[ResourceId],
         records: Records,
     ) -> PlanningState:
-        origins = (each.moved_from for each in scope.values() if each.moved_from)
+        origins = (item.moved_from for item in scope.values() if item.moved_from)
         found = {name: records.get(name) for name in {*scope, *touched, *origins}}
         kept = {name: record for name, record in found.items() if record is not None}
         unfinished = compute_unfinished(kept, None, ())
@@ -295,7 +295,7 @@ class Planner(Masked, frozen=True, kw_only=True):
 
 
 def _list_resources(manifests: Iterable[Manifest]) -> Iterator[Resource]:
-    return (resource for each in manifests for resource in each.read())
+    return (resource for manifest in manifests for resource in manifest.read())
 
 
 class _News(msgspec.Struct, frozen=True):
@@ -320,7 +320,7 @@ class _News(msgspec.Struct, frozen=True):
             gone.update(old.ids if old else ())
             resources = tuple(manifest.read())
             files[path] = settle_file(manifest.blob, resources)
-            found.update((each.id, each) for each in resources)
+            found.update((resource.id, resource) for resource in resources)
             count += len(resources)
         for path in known.files.keys() - manifests.keys():
             gone.update(known.files[path].ids)
@@ -370,9 +370,9 @@ class _Scope:
             return None
         if not self._paths:
             self._paths = {
-                each: path for path, file in self.news.files.items() for each in file.ids
+                item: path for path, file in self.news.files.items() for item in file.ids
             }
         if name not in self._read and name in self._paths:
             manifest = self.manifests[self._paths[name]]
-            self._read.update((each.id, each) for each in manifest.read())
+            self._read.update((item.id, item) for item in manifest.read())
         return self._read.get(name)

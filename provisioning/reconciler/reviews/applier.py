@@ -54,7 +54,7 @@ class Applier(msgspec.Struct, frozen=True, kw_only=True):
         if review.pull.merged:
             commit = self.read_base()
             request = RunRequest(commit=commit, reason=f"pull request #{number}")
-            return [self.build_reconciler(each, commit).reconcile(request) for each in infras]
+            return [self.build_reconciler(infra, commit).reconcile(request) for infra in infras]
         if not review.applies_first:
             raise Blocked(
                 f"#{number} is not merged, and here the merge applies",
@@ -84,9 +84,9 @@ class Applier(msgspec.Struct, frozen=True, kw_only=True):
                 f"#{pull.number} has not been approved at {pull.head[:10]}",
                 hint="somebody else than its author approves it by a review",
             )
-        shown = {each.infra: each.digest for each in record.plans} if record else {}
+        shown = {plan.infra: plan.digest for plan in record.plans} if record else {}
         changed = [
-            each.infra for each in review.infras if _get_digest(each) != shown.get(each.infra)
+            infra.infra for infra in review.infras if _get_digest(infra) != shown.get(infra.infra)
         ]
         if record is None or record.head != pull.head or changed:
             names = ", ".join(changed) or "its branch has moved"
@@ -102,19 +102,19 @@ class Applier(msgspec.Struct, frozen=True, kw_only=True):
         if merge.commit is None:
             raise Blocked(f"#{pull.number} conflicts with its base", hint="rebase it")
         reports = [
-            self.build_early(each.infra, merge.commit).reconcile(
+            self.build_early(infra.infra, merge.commit).reconcile(
                 RunRequest(
                     commit=merge.commit,
                     base=base,
                     reason=f"pull request #{pull.number}",
-                    digest=_get_digest(each),
+                    digest=_get_digest(infra),
                 )
             )
-            for each in review.infras
-            if each.infra in infras
+            for infra in review.infras
+            if infra.infra in infras
         ]
-        left = [each for each in review.infras if each.infra not in infras and each.calls]
-        if not left and all(each.conclusion in GOOD for each in reports):
+        left = [infra for infra in review.infras if infra.infra not in infras and infra.calls]
+        if not left and all(report.conclusion in GOOD for report in reports):
             self.forge.merge_pull(pull.number, pull.head)
         return reports
 

@@ -84,12 +84,12 @@ class Consent(msgspec.Struct, frozen=True, kw_only=True):
             return False
         if since is None:
             return True
-        return not any(self.history.is_ancestor(each, since) for each in (merged, pull.head))
+        return not any(self.history.is_ancestor(item, since) for item in (merged, pull.head))
 
 
 def find_converged(log: StateLog, view: LogView) -> Run | None:
     """Return the last run that succeeded; None if none is remembered."""
     if view.run is None or view.run.result is Result.DONE:
         return view.run
-    runs = (each.view.run for each in log.read_history(REMEMBERED))
+    runs = (entry.view.run for entry in log.read_history(REMEMBERED))
     return next((run for run in runs if run and run.result is Result.DONE), None)

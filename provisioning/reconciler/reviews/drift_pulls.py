@@ -83,8 +83,8 @@ class Drifter(msgspec.Struct, frozen=True, kw_only=True):
         """
         commit, problems = self._fetch(), []
         known = self.list_infras(commit)
-        gone = {each.infra for each in self.branches.list_places()} - {*known}
-        found = [FoundDrifts(infra=each, commit=commit, resources={}) for each in sorted(gone)]
+        gone = {place.infra for place in self.branches.list_places()} - {*known}
+        found = [FoundDrifts(infra=item, commit=commit, resources={}) for item in sorted(gone)]
         for infra in known:
             try:
                 if self._can_drift(infra, commit):
@@ -121,28 +121,30 @@ class Drifter(msgspec.Struct, frozen=True, kw_only=True):
         return commit
 
     def _can_drift(self, infra: str, commit: CommitId) -> bool:
-        has_branch = any(each.infra == infra for each in self.branches.list_places())
+        has_branch = any(place.infra == infra for place in self.branches.list_places())
         resources = () if has_branch else self.compile(commit, infra)
-        return has_branch or any(each.lifecycle.drift is DriftPolicy.PR for each in resources)
+        return has_branch or any(
+            resource.lifecycle.drift is DriftPolicy.PR for resource in resources
+        )
 
     def _keep(self, found: Sequence[FoundDrifts]) -> None:
         there = self.branches.list_places()
-        if not there and not any(each.drifted for each in found):
+        if not there and not any(item.drifted for item in found):
             return
         pulls = self._list_pulls()
-        for each in found:
-            for drifted in each.drifted:
-                place = DriftPlace(each.infra, drifted.id)
-                self._keep_open(place, each, drifted, pulls.get(place))
-            kept = each.blocked | {it.id for it in each.drifted}
+        for item in found:
+            for drifted in item.drifted:
+                place = DriftPlace(item.infra, drifted.id)
+                self._keep_open(place, item, drifted, pulls.get(place))
+            kept = item.blocked | {entry.id for entry in item.drifted}
             for place in there:
-                if place.infra == each.infra and place.id not in kept:
-                    is_watched = each.is_watched(place.id)
+                if place.infra == item.infra and place.id not in kept:
+                    is_watched = item.is_watched(place.id)
                     self._close(place, pulls.get(place), is_watched=is_watched)
 
     def _list_pulls(self) -> dict[DriftPlace, PullRequest]:
-        pulls = [each for each in self.forge.list_open_pulls() if each.base_branch == self.branch]
-        return {place: each for each in pulls if (place := find_drift(each))}
+        pulls = [pull for pull in self.forge.list_open_pulls() if pull.base_branch == self.branch]
+        return {place: pull for pull in pulls if (place := find_drift(pull))}
 
     # One that is wanted
 
@@ -181,7 +183,7 @@ class Drifter(msgspec.Struct, frozen=True, kw_only=True):
         """Return the edited manifest by its path; nothing where it cannot be, or tells a secret."""
         resource = found.resources[drifted.id]
         path = resource.source.file
-        live = "\n".join(str(each.before) for each in drifted.fields)
+        live = "\n".join(str(field.before) for field in drifted.fields)
         exposures = list(self.expose(path, live.encode()))
         data = self.repository.read_file(found.commit, path)
         edited = accept_drift(data, resource, drifted.fields) if data else None
@@ -198,7 +200,7 @@ class Drifter(msgspec.Struct, frozen=True, kw_only=True):
         merge = self.repository.merge(base, old.head)
         if merge.commit is None:
             return False
-        trees = {self.repository.find_id(each, "") for each in (merge.commit, new)}
+        trees = {self.repository.find_id(item, "") for item in (merge.commit, new)}
         return len(trees) == 1
 
     def _is_accepted(self, infra: str, commit: CommitId, name: ResourceId) -> bool:
@@ -207,8 +209,12 @@ class Drifter(msgspec.Struct, frozen=True, kw_only=True):
             plan = self.look(infra, commit).plan
         except ProvisioningError:
             return False  # what is live is nothing that a manifest may say
-        recorded = {it.id for it in plan.changes if it.action is Action.ADOPT and not it.fields}
-        return name in recorded.union(plan.unchanged) - {each.id for each in plan.drifted}
+        recorded = {
+            change.id
+            for change in plan.changes
+            if change.action is Action.ADOPT and not change.fields
+        }
+        return name in recorded.union(plan.unchanged) - {item.id for item in plan.drifted}
 
     # One that is not wanted
 
@@ -216,8 +222,8 @@ class Drifter(msgspec.Struct, frozen=True, kw_only=True):
         """Say why, close it, and delete its branch; what was cut off is done to its end."""
         old = self.branches.read(place)
         if pull is not None:
-            said = [each.body for each in self.forge.list_comments(pull.number)]
-            if not any(each.startswith(GONE) for each in said):
+            said = [comment.body for comment in self.forge.list_comments(pull.number)]
+            if not any(item.startswith(GONE) for item in said):
                 text = render_goodbye(place, is_watched=is_watched)
                 self.forge.create_comment(pull.number, text)
             self.forge.close_pull(pull.number)
@@ -231,8 +237,8 @@ def build_found(plan_result: PlanResult) -> FoundDrifts:
     return FoundDrifts(
         infra=plan.infra,
         commit=plan.commit,
-        drifted=tuple(each for each in plan.drifted if each.policy is DriftPolicy.PR),
-        blocked=frozenset(each.id for each in plan.blocked),
+        drifted=tuple(item for item in plan.drifted if item.policy is DriftPolicy.PR),
+        blocked=frozenset(item.id for item in plan.blocked),
         resources=plan_result.desired.resources,
     )
 

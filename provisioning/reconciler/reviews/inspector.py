@@ -92,7 +92,7 @@ class Inspector(msgspec.Struct, frozen=True, kw_only=True):
         exposures = tuple(sorted(self._list_exposures(changes)))
         look = self._review_planned if is_trusted else self._review_static
         before, after = self.list_infras(base), self.list_infras(merge.commit)
-        touched = find_touched((each.path for each in changes), {*before, *after})
+        touched = find_touched((change.path for change in changes), {*before, *after})
         reviews = [look(infra, base, merge.commit) for infra in sorted(touched.directly)]
         reviews += [
             review
@@ -101,7 +101,7 @@ class Inspector(msgspec.Struct, frozen=True, kw_only=True):
         ]
         return replace(
             found,
-            infras=tuple(sorted(reviews, key=lambda each: each.infra)),
+            infras=tuple(sorted(reviews, key=lambda item: item.infra)),
             exposures=exposures,
             overlaps=self._find_overlaps(pull, reviews),
             renamed=find_renamed(reviews, before, after),
@@ -159,7 +159,7 @@ class Inspector(msgspec.Struct, frozen=True, kw_only=True):
         self, pull: PullRequest, reviews: Iterable[InfraReview]
     ) -> dict[int, tuple[str, ...]]:
         """Return which other open pull requests change the same, as they were last shown."""
-        own = {place for each in reviews for place in each.places}
+        own = {place for review in reviews for place in review.places}
         shared = {
             other.number: tuple(sorted(own & list_places(record)))
             for other in self.forge.list_open_pulls()
@@ -174,7 +174,7 @@ class Inspector(msgspec.Struct, frozen=True, kw_only=True):
     def _inspect_merged(
         self, found: PullReview, merged: CommitId, record: ReviewRecord | None
     ) -> PullReview:
-        shown = {each.infra for each in record.plans} if record else set()
+        shown = {plan.infra for plan in record.plans} if record else set()
         main = self._read_base()
         names = shown | self._list_touched_by(merged)
         reviews = [self._review_merged(infra, found.pull, main) for infra in sorted(names)]
@@ -185,7 +185,7 @@ class Inspector(msgspec.Struct, frozen=True, kw_only=True):
         if not parents:
             return set()
         try:
-            paths = [each.path for each in self._walk_changes(parents[0], merged)]
+            paths = [change.path for change in self._walk_changes(parents[0], merged)]
         except ProvisioningError:
             return set()
         return set(find_touched(paths, self._list_names(parents[0], merged)).directly)

@@ -52,7 +52,7 @@ class Publisher(msgspec.Struct, frozen=True, kw_only=True):
             HeadMoved: If somebody else published a review meanwhile.
         """
         comments = self.forge.list_comments(review.pull.number)
-        own = [each for each in comments if self._is_ours(each)]
+        own = [comment for comment in comments if self._is_ours(comment)]
         url = "" if review.pull.is_closed and not own else self._write_comment(review, own)
         new = self._record(review, record)
         if not review.pull.is_closed:  # else its head may be that of another one
@@ -62,11 +62,11 @@ class Publisher(msgspec.Struct, frozen=True, kw_only=True):
 
     def _record(self, review: PullReview, old: ReviewRecord | None) -> ReviewRecord:
         """Remember what was shown, once it was; only what was said later is an answer to it."""
-        is_waiting = any(each.strays for each in review.infras)
+        is_waiting = any(infra.strays for infra in review.infras)
         comments = self.forge.list_comments(review.pull.number) if is_waiting else []
-        new = build_record(review, old, max((each.id for each in comments), default=0))
+        new = build_record(review, old, max((comment.id for comment in comments), default=0))
         if new != old:
-            texts = {each.infra: self.redact(render_whole_plan(each)) for each in review.infras}
+            texts = {infra.infra: self.redact(render_whole_plan(infra)) for infra in review.infras}
             subject = f"review #{review.pull.number} at {review.pull.head[:10]}"
             self.reviews.append(new, texts, f"{subject}: {review.headline}")
         return new
@@ -82,8 +82,8 @@ class Publisher(msgspec.Struct, frozen=True, kw_only=True):
         first, *others = own
         if first.body.strip() != body.strip():
             self.forge.update_comment(first.id, body)
-        for each in others:
-            self.forge.delete_comment(each.id)
+        for other in others:
+            self.forge.delete_comment(other.id)
         return first.url
 
     def _build_finder(self, review: PullReview) -> Callable[[str], str]:
@@ -92,7 +92,7 @@ class Publisher(msgspec.Struct, frozen=True, kw_only=True):
 
     def _write_statuses(self, review: PullReview, url: str) -> None:
         commit = review.pull.merged or review.pull.head
-        wanted = {each.context: each for each in review.build_statuses(url)}
+        wanted = {statuse.context: statuse for statuse in review.build_statuses(url)}
         there = self.forge.list_statuses(commit)
         for context in there.keys() - wanted.keys():
             if context.startswith(f"{CONTEXT}/"):
@@ -102,13 +102,13 @@ class Publisher(msgspec.Struct, frozen=True, kw_only=True):
                     description="not touched any more",
                     url=url,
                 )
-        news = [each for context, each in wanted.items() if each != there.get(context)]
+        news = [item for context, item in wanted.items() if item != there.get(context)]
         with ThreadPoolExecutor(AT_ONCE) as threads:
             list(threads.map(lambda status: self.forge.set_status(commit, status), news))
 
     def _write_labels(self, review: PullReview) -> None:
-        is_waiting = any(each.strays for each in review.infras)
-        is_destructive = any(each.risk is Risk.DESTRUCTIVE for each in review.infras)
+        is_waiting = any(infra.strays for infra in review.infras)
+        is_destructive = any(infra.risk is Risk.DESTRUCTIVE for infra in review.infras)
         labels = {WAITING: is_waiting, DESTRUCTIVE: is_destructive and not review.pull.merged}
         news = {
             name: is_on for name, is_on in labels.items() if is_on != (name in review.pull.labels)
@@ -127,15 +127,15 @@ def build_record(review: PullReview, old: ReviewRecord | None, last: int) -> Rev
     record = old or ReviewRecord(pull=pull.number, head=pull.head)
     if pull.merged or not pull.is_open:
         waiting = tuple(
-            PendingApproval(infra=each.infra, digest=each.plan.digest, after=last)
-            for each in review.infras
-            if each.strays and each.plan
+            PendingApproval(infra=infra.infra, digest=infra.plan.digest, after=last)
+            for infra in review.infras
+            if infra.strays and infra.plan
         )
-        known = {(each.infra, each.digest): each for each in record.waiting}
-        kept = tuple(known.get((each.infra, each.digest), each) for each in waiting)
-        is_settled = all(each.is_settled for each in review.infras)
+        known = {(item.infra, item.digest): item for item in record.waiting}
+        kept = tuple(known.get((item.infra, item.digest), item) for item in waiting)
+        is_settled = all(infra.is_settled for infra in review.infras)
         return msgspec.structs.replace(record, waiting=kept, is_settled=is_settled)
-    plans = tuple(build_reviewed_plan(each.plan) for each in review.infras if each.plan)
+    plans = tuple(build_reviewed_plan(infra.plan) for infra in review.infras if infra.plan)
     return msgspec.structs.replace(
         record, head=CommitId(pull.head), plans=plans, waiting=(), is_settled=False
     )

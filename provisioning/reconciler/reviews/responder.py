@@ -144,7 +144,7 @@ class Responder(msgspec.Struct, frozen=True, kw_only=True):
             return "it is closed: open it again, and say it then"
         known = set(review.names)
         if said.command.infra is not None and said.command.infra not in known:
-            names = ", ".join(render_code(each) for each in sorted(known)) or "none"
+            names = ", ".join(render_code(item) for item in sorted(known)) or "none"
             return f"this pull request touches no such infra; it touches: {names}"
         permissions = self.permissions[said.command.verb]
         if review.drift and permissions is not Permissions.NOBODY:
@@ -180,7 +180,7 @@ class Responder(msgspec.Struct, frozen=True, kw_only=True):
     ) -> CommandReply:
         if review.is_trusted:
             return CommandReply("✅ planned again, see above", record)
-        before = [each for each in self.forge.list_pushes(pull.number) if each.id < said.comment]
+        before = [push for push in self.forge.list_pushes(pull.number) if push.id < said.comment]
         if not before or before[-1].head != pull.head:
             return CommandReply("❌ a newer commit has come: look at it, and say it again", record)
         text = f"✅ {render_code(pull.head[:10])} is planned in full, and no other commit"
@@ -191,38 +191,38 @@ class Responder(msgspec.Struct, frozen=True, kw_only=True):
     ) -> CommandReply:
         if not pull.merged:
             return CommandReply("❌ approve the pull request itself, by a review", record)
-        shown = [each for each in record.waiting if each.infra in names]
+        shown = [item for item in record.waiting if item.infra in names]
         if not shown:
             return CommandReply("❌ nothing waits for a yes", record)
-        stale = [each.infra for each in shown if each.after > said.comment]
+        stale = [item.infra for item in shown if item.after > said.comment]
         if stale:
             return CommandReply(
                 "❌ the plan has changed since: look at it, and say it again", record
             )
         approvals = [
-            Approval(infra=each.infra, digest=each.digest, by=said.by, comment=said.comment)
-            for each in shown
+            Approval(infra=item.infra, digest=item.digest, by=said.by, comment=said.comment)
+            for item in shown
         ]
         new = msgspec.structs.replace(record, approvals=(*record.approvals, *approvals))
-        done = ", ".join(render_code(each.infra) for each in shown)
+        done = ", ".join(render_code(item.infra) for item in shown)
         return CommandReply(f"✅ {done}: exactly the plan that is shown may be applied", new)
 
 
 def _describe(reports: Sequence[Report]) -> str:
     lines = [
-        f"{'✅' if each.conclusion in GOOD else '❌'} {render_code(each.plan_result.plan.infra)}: "
-        + str(each.conclusion)
-        + (f" in run {each.run.number}" if each.run else "")
-        + "".join(f", stopped by {violation.code}" for violation in each.plan_result.violations)
-        for each in reports
+        f"{'✅' if report.conclusion in GOOD else '❌'} "
+        f"{render_code(report.plan_result.plan.infra)}: {report.conclusion}"
+        + (f" in run {report.run.number}" if report.run else "")
+        + "".join(f", stopped by {violation.code}" for violation in report.plan_result.violations)
+        for report in reports
     ]
     return "\n".join(lines) or "no infra is touched"
 
 
 def _list_paths(review: PullReview, infra: str | None) -> list[str]:
     """Return the files whose owners have a say: where the shown changes are written."""
-    chosen = [each for each in review.infras if infra in {None, each.infra}]
-    plans = [each.plan for each in chosen if each.plan]
+    chosen = [item for item in review.infras if infra in {None, item.infra}]
+    plans = [item.plan for item in chosen if item.plan]
     return sorted({change.source.file for plan in plans for change in plan.changes})
 
 
@@ -235,8 +235,8 @@ def _join(comment: PullComment, texts: Sequence[str]) -> str:
 def render_help(permissions: Mapping[Verb, Permissions]) -> str:
     """Return the list of what can be said, and by whom."""
     rows = [
-        f"| `{WORD} {verb}` | {MEANINGS[verb]} | {CALLED[each]} |"
-        for verb, each in permissions.items()
+        f"| `{WORD} {verb}` | {MEANINGS[verb]} | {CALLED[permission]} |"
+        for verb, permission in permissions.items()
     ]
     return "\n".join(
         [

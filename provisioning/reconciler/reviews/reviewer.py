@@ -79,7 +79,7 @@ class Reviewer(msgspec.Struct, frozen=True, kw_only=True):
         branch = self.inspector.branch
         self.reviews.fetch(branch)
         closed = self.forge.list_closed_pulls()
-        pulls = [each.number for each in closed if each.base_branch == branch]
+        pulls = [item.number for item in closed if item.base_branch == branch]
         records = {number: self.reviews.read(number) for number in pulls}
         return {number: record is None or record.is_settled for number, record in records.items()}
 
@@ -89,7 +89,7 @@ class Reviewer(msgspec.Struct, frozen=True, kw_only=True):
         asked = self._list_asked([number for number, is_settled in settled.items() if is_settled])
         wanted = [number for number in settled if number in asked or not settled[number]]
         closed = [self._review(number) for number in wanted]
-        found = {each.number: self._review(each.number) for each in self.forge.list_open_pulls()}
+        found = {pull.number: self._review(pull.number) for pull in self.forge.list_open_pulls()}
         for other in _list_unaware(found):
             found[other] = self._review(other)
         return [*closed, *found.values()]

@@ -26,7 +26,7 @@ class DescribingTruths(Stage):
     def test_kinds_are_consistent(self, tmp_path: Path, any_case: Case) -> None:
         """2. A kind's fields agree with each other and with its model."""
         provider, kind = self.start(tmp_path, any_case).provider, any_case.kind
-        described = {each.name: _summarise(each) for each in provider.describe()}
+        described = {item.name: _summarise(item) for item in provider.describe()}
         expect(described.get(kind.name) == _summarise(kind), f"{kind.name} is described", described)
         expect(kind.provider == provider.name, "a kind names its provider", kind.provider)
         for name in kind.identity:

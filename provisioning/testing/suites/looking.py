@@ -35,8 +35,8 @@ class LookingTruths(Stage):
         """24. Each target gets its own answer, in the order of the targets."""
         there = self.start(tmp_path, case)
         there.create()
-        others = [each for each in self.build_cases() if each.id != case.id]
-        trials = [self.start(tmp_path, each) for each in others if not each.kind.recorded_only]
+        others = [item for item in self.build_cases() if item.id != case.id]
+        trials = [self.start(tmp_path, other) for other in others if not other.kind.recorded_only]
         targets = [there.build_target(), *(trial.build_target() for trial in trials)]
         for asked in (targets, targets[::-1], [*targets, *targets], []):
             answers = there.provider.observe(OWNER, asked).answers
@@ -84,7 +84,7 @@ class LookingTruths(Stage):
         expect(not asked.strays, "what was asked for is no stray", asked.strays)
 
     def test_probe_tells_when_it_serves(self, tmp_path: Path, case: Case) -> None:
-        """29. A probe looks once, says what it waits for, and in its time-out becomes `ProbeReady`."""
+        """29. A probe looks once, says what it waits for, and becomes `ProbeReady` in time."""
         trial = self.start(tmp_path, case)
         provider = trial.provider
         trial.create()

@@ -55,7 +55,7 @@ class YamlStore:
 
     def dump_encrypted(self, branches: list[Branch], metadata: Branch) -> bytes:
         """Write *branches*, each with the *metadata*."""
-        return self.dump([Branch([*each, (TOP_LEVEL_KEY, metadata)]) for each in branches])
+        return self.dump([Branch([*branch, (TOP_LEVEL_KEY, metadata)]) for branch in branches])
 
     def dump_value(self, value: Value) -> bytes:
         """Write one value of a tree."""

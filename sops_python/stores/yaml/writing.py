@@ -150,7 +150,7 @@ class _Writer:
         self, value: Value, column: int, *, inside_list: bool, beside: list[Comment] | None = None
     ) -> Iterator[str]:
         """Write a single value behind a space, its comments behind it, without a line's end."""
-        note = "".join(f" #{each.text}" for each in beside or ())
+        note = "".join(f" #{item.text}" for item in beside or ())
         if isinstance(value, list):
             yield f" {'{}' if isinstance(value, Branch) else '[]'}{note}"
         elif isinstance(value, str) and (_is_literal(value) or _is_long_binary(value)):
@@ -189,7 +189,7 @@ def _has_items(value: Value) -> bool:
 
 
 def _render_comments(comments: list[Comment], margin: str) -> Iterator[str]:
-    return (f"{margin}#{each.text}\n" for each in comments)
+    return (f"{margin}#{comment.text}\n" for comment in comments)
 
 
 def _is_literal(text: str) -> bool:
@@ -271,5 +271,5 @@ def _escape(match: re.Match[str]) -> str:
     if letter in _NAMED:
         return f"\\{_NAMED[letter]}"
     code = f"{ord(letter):X}"
-    mark, width = next(each for each in _ESCAPES if len(code) <= each[1])
+    mark, width = next(escape for escape in _ESCAPES if len(code) <= escape[1])
     return f"\\{mark}{code:0>{width}}"

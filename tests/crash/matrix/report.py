@@ -49,7 +49,8 @@ What is not cut off here:
 
 - Lost answers of a provider, a machine of another name that has to wait for the lock's ttl, and the
   moves and replacements of an in-memory cloud are cut off by exception instead, in
-  `tests/crash/test_cut_off.py`; throttled calls are in `tests/unit/reconciler/execution/test_executor.py`.
+  `tests/crash/test_cut_off.py`; throttled calls are in
+  `tests/unit/reconciler/execution/test_executor.py`.
 - `lock.backend: gitea`, whose every case needs a server of its own, is killed around each write and
   at random: see [its page](gitea-lock.md).
 - Reviews, `undo --pr` and `forge` write at a forge, and are not cut off yet.

@@ -53,7 +53,11 @@ def setting():
     )
     watching = WatchRegistry(WorkspaceState("shop"), worker_pool, told.put)
     return SimpleNamespace(
-        watching=watching, reconciler=reconciler, provider=provider, told=told, worker_pool=worker_pool,
+        watching=watching,
+        reconciler=reconciler,
+        provider=provider,
+        told=told,
+        worker_pool=worker_pool,
         now=now, log=log,
     )  # fmt: skip
 

@@ -39,7 +39,7 @@ def at(session: Session, moment: str, question: str, names: tuple[str, ...], out
     heads = _find_heads(workspace, checkout, then, infra)
     show = _show_status if question == "status" else _show_resources
     shapes = show(workspace, checkout, heads, ids, is_text=output == "text")
-    if ids and not any(each["resources"] for each in shapes):
+    if ids and not any(shape["resources"] for shape in shapes):
         from provisioning.core.model.errors import InvalidArgument
 
         raise InvalidArgument(
@@ -48,7 +48,7 @@ def at(session: Session, moment: str, question: str, names: tuple[str, ...], out
         )
     if output != "text":
         told = {"commit": then.commit, "time": then.time}
-        dated = [each | {"at": told} for each in shapes]
+        dated = [shape | {"at": told} for shape in shapes]
         print_shape(dated[0] if infra else dated, output)
     return 0
 
@@ -120,14 +120,14 @@ def _show_resources(
     for name, head in heads.items():
         log = workspace.build_log(name)
         records = log.read_records(log.read_at(head))
-        listed = [each for each in records.values() if not ids or each.id in ids]
+        listed = [record for record in records.values() if not ids or record.id in ids]
         desired = checkout.read_resources(name) if name in infras else {}
         missing = sorted(set(desired) - set(records) if not ids else set())
         leaving = sorted(set(records) - set(desired) if not ids else set())
         shapes.append(
             {
                 "infra": name,
-                "resources": [shape_record(each) for each in listed],
+                "resources": [shape_record(item) for item in listed],
                 "desired": sorted(desired),
             }
         )

@@ -37,16 +37,16 @@ def doctor(session: Session, output: str) -> int:
 
     found = []
     area = ""
-    for each in run_checks(_list_checks(session)):
-        found.append(each)
+    for check in run_checks(_list_checks(session)):
+        found.append(check)
         if output == "text":
-            click.echo(render_health_report(each, is_first=each.area != area))
-            area = each.area
+            click.echo(render_health_report(check, is_first=check.area != area))
+            area = check.area
     if output == "text":
         click.echo(render_verdict(found))
     else:
-        print_shape([asdict(each) for each in found], output)
-    return 1 if any(each.health is Health.BAD for each in found) else 0
+        print_shape([asdict(item) for item in found], output)
+    return 1 if any(item.health is Health.BAD for item in found) else 0
 
 
 def _list_checks(session: Session) -> Iterator[Check]:

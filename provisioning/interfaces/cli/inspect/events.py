@@ -35,7 +35,7 @@ def events(session: Session, infra: str | None, output: str, limit: int, *, foll
     if not follow and output != "text":
         from msgspec.structs import asdict
 
-        print_shape([asdict(each) for each in found], output)
+        print_shape([asdict(item) for item in found], output)
         return 0
     _print(found, output)
     return _follow(workspace, infra, followers, limit, output) if follow else 0
@@ -70,7 +70,7 @@ def _look(
         follower = followers.setdefault(name, Follower(workspace.repository, journals, name, limit))
         head = workspace.build_log(name).read_local().head
         found += follower.read(head, render_time(time.time()))
-    return sorted(found, key=lambda each: each.time)
+    return sorted(found, key=lambda item: item.time)
 
 
 def _print(found: list[HistoryEvent], output: str) -> None:
@@ -78,11 +78,11 @@ def _print(found: list[HistoryEvent], output: str) -> None:
 
     from provisioning.interfaces.cli.render.events import render_event_line
 
-    for each in found:
+    for item in found:
         if output == "yaml":
             click.echo("---")
-            print_shape(asdict(each), output)
+            print_shape(asdict(item), output)
         elif output == "json":
-            click.echo(json.dumps(asdict(each), ensure_ascii=False))
+            click.echo(json.dumps(asdict(item), ensure_ascii=False))
         else:
-            click.echo(render_event_line(each))
+            click.echo(render_event_line(item))

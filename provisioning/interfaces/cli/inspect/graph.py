@@ -80,10 +80,10 @@ def _read_picture(session: Session, infra: str | None) -> Picture:
         views[name] = View(
             desired=checkout.read_resources(name),
             records=log.read_records(view),
-            running={each.id for each in begun},
+            running={item.id for item in begun},
             suspended={
-                name: describe_suspension(each)
-                for name, each in list_suspended(view.suspended, now).items()
+                name: describe_suspension(item)
+                for name, item in list_suspended(view.suspended, now).items()
             },
         )
     graph = compute_dependency_graph(views)

@@ -36,7 +36,7 @@ def impact(session: Session, names: tuple[str, ...], output: str) -> int:
     else:
         shape = {
             "infras": [
-                {"infra": infra, "resources": [shape_impact(each) for each in impacts]}
+                {"infra": infra, "resources": [shape_impact(item) for item in impacts]}
                 for infra, impacts in found.items()
             ],
             "ignored": touched.ignored,

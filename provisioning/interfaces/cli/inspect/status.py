@@ -40,7 +40,7 @@ def status(session: Session, infra: str | None, output: str) -> int:
     if output == "text":
         click.echo("\n".join(map(render_status, statuses)) or "no infra yet; make infra/NAME")
     else:
-        shapes = [shape_status(each) for each in statuses]
+        shapes = [shape_status(statuse) for statuse in statuses]
         print_shape(shapes[0] if infra else shapes, output)
     return 0
 
@@ -63,7 +63,7 @@ def get(session: Session, infra: str | None, ids: tuple[str, ...], output: str) 
     for name in workspace.choose_infras(commit, infra, recorded=True):
         log = workspace.build_log(name)
         records = log.read_records(log.read())
-        found[name] = [each for each in records.values() if not ids or each.id in ids]
+        found[name] = [record for record in records.values() if not ids or record.id in ids]
     if ids and not any(found.values()):
         from provisioning.core.model.errors import InvalidArgument
 
@@ -169,4 +169,4 @@ def fsck(session: Session, infra: str | None, output: str) -> int:
             click.echo(render_proof(name, proof, snapshot))
     if output != "text":
         print_shape(shapes[0] if infra else shapes, output)
-    return 1 if any(each["findings"] for each in shapes) else 0
+    return 1 if any(shape["findings"] for shape in shapes) else 0

@@ -82,4 +82,4 @@ def _tell_usages(workspace: Workspace, given: str | None, secret: str, output: s
 
 def _read_views(workspace: Workspace, commit: CommitId, given: str | None) -> dict[str, LogView]:
     infras = workspace.choose_infras(commit, given, recorded=True)
-    return {each: workspace.build_log(each).read() for each in infras}
+    return {infra: workspace.build_log(infra).read() for infra in infras}

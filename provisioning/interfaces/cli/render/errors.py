@@ -14,7 +14,7 @@ MOST = 20
 def render_error(error: ProvisioningError) -> str:
     """Return *error* with its place and its hint."""
     if isinstance(error, InvalidWorkspace):
-        shown = [render_error(each) for each in error.problems[:MOST]]
+        shown = [render_error(problem) for problem in error.problems[:MOST]]
         left = len(error.problems) - MOST
         rest = [f"… and {left} more"] if left > 0 else []
         return "\n".join([*shown, *rest, f"{len(error.problems)} problems; nothing was changed"])

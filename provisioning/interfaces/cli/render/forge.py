@@ -15,24 +15,24 @@ COLOURS = {
     SetupState.WRONG: "red",
     SetupState.UNKNOWN: "cyan",
 }
-_WIDTH = max(len(each) for each in SetupState)
+_WIDTH = max(len(item) for item in SetupState)
 
 
 def render_findings(findings: Sequence[SetupFinding]) -> str:
     """Return a line for each finding, and what to do below it."""
     lines = []
-    for each in findings:
-        standing = style(each.standing.ljust(_WIDTH), fg=COLOURS[each.standing])
-        lines.append(f"{standing}  {each.subject}: {each.told}")
-        if each.hint:
-            lines.append(f"{' ' * _WIDTH}  {style('hint:', fg='cyan')} {each.hint}")
+    for finding in findings:
+        standing = style(finding.standing.ljust(_WIDTH), fg=COLOURS[finding.standing])
+        lines.append(f"{standing}  {finding.subject}: {finding.told}")
+        if finding.hint:
+            lines.append(f"{' ' * _WIDTH}  {style('hint:', fg='cyan')} {finding.hint}")
     return "\n".join(lines)
 
 
 def render_steps(steps: Sequence[SetupStep]) -> str:
     """Return what is to be done, a block for each step."""
     lines = []
-    for each in steps:
-        lines.append(f"  {SIGNS[each.action]} {each.subject}")
-        lines += [f"      {detail}" for detail in each.details]
+    for step in steps:
+        lines.append(f"  {SIGNS[step.action]} {step.subject}")
+        lines += [f"      {detail}" for detail in step.details]
     return "\n".join(lines)

@@ -23,8 +23,8 @@ def render_health_report(health_report: HealthReport, *, is_first: bool) -> str:
 
 def render_verdict(checkups: Sequence[HealthReport]) -> str:
     """Return how many are not well."""
-    bad = sum(each.health is Health.BAD for each in checkups)
-    doubtful = sum(each.health is Health.DOUBTFUL for each in checkups)
+    bad = sum(checkup.health is Health.BAD for checkup in checkups)
+    doubtful = sum(checkup.health is Health.DOUBTFUL for checkup in checkups)
     if not bad and not doubtful:
         return style(f"{len(checkups)} checks, all good.", fg="green")
     return f"{len(checkups)} checks: {bad} bad, {doubtful} doubtful."

@@ -51,8 +51,8 @@ class Section(msgspec.Struct, frozen=True):
 
 def render_page(sections: Sequence[Section]) -> str:
     """Return the page; every text in it that comes from elsewhere is escaped."""
-    title = "Plan of " + (", ".join(each.plan.infra for each in sections) or "nothing")
-    body = [line for each in sections for line in _render_section(each)]
+    title = "Plan of " + (", ".join(section.plan.infra for section in sections) or "nothing")
+    body = [line for section in sections for line in _render_section(section)]
     return "\n".join([HEAD.format(title=escape(title)), f"<h1>{escape(title)}</h1>", *body])
 
 

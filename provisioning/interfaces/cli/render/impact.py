@@ -14,8 +14,8 @@ def render_impacts(found: Mapping[str, Sequence[Impact]], ignored: Sequence[str]
     lines = []
     for infra, impacts in found.items():
         lines.append(style(infra, bold=True))
-        width = max(len(each.name[1]) for each in impacts)
-        lines += [_render(each, width) for each in impacts]
+        width = max(len(impact.name[1]) for impact in impacts)
+        lines += [_render(impact, width) for impact in impacts]
     lines += [f"{path} is no part of any desired state" for path in ignored]
     count = sum(map(len, found.values()))
     if not count:

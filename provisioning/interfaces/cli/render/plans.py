@@ -76,7 +76,7 @@ def _render_change(change: PlannedChange) -> Iterator[str]:
 
 def render_fields(fields: tuple[FieldChange, ...]) -> Iterator[str]:
     """Yield changed fields, text as a unified diff, sensitive values masked."""
-    width = max((len(each.path) for each in fields), default=0)
+    width = max((len(item.path) for item in fields), default=0)
     for field in fields:
         note = (
             style("  forces replacement", fg="magenta")
@@ -112,7 +112,7 @@ def _get_diff_colour(line: str) -> str | None:
 
 def render_run(run: Run) -> str:
     """Return what became of a run: failures with their hints, and the counts last."""
-    lines = [_render_failure(each) for each in run.changes if each.error]
+    lines = [_render_failure(item) for item in run.changes if item.error]
     counts: dict[str, int] = {}
     for change in run.changes:
         counts[change.outcome] = counts.get(change.outcome, 0) + 1

@@ -14,18 +14,18 @@ def render_status(shape: dict[str, Any]) -> str:
     lines = [
         click.style("ready", fg="green") if shape["ready"] else click.style("not ready", fg="red")
     ]
-    lines += [f"  {each}" for each in shape["troubles"]]
+    lines += [f"  {item}" for item in shape["troubles"]]
     if shape["paused"]:
         lines.append("  everything is paused; `provisioning serve resume` ends that")
-    lines += [f"  {each} is paused" for each in shape["pausedInfras"]]
-    lines += [f"  working on {each['key']}: {each['reason']}" for each in shape["running"]]
+    lines += [f"  {item} is paused" for item in shape["pausedInfras"]]
+    lines += [f"  working on {item['key']}: {item['reason']}" for item in shape["running"]]
     if shape["queued"]:
         lines.append(f"  {shape['queued']} queued; `provisioning serve queue` lists them")
     for workspace in shape["workspaces"]:
         commit = workspace["commit"]
         place = f"at {commit[:10]}" if commit else "not read yet"
         lines.append(f"\n{click.style(workspace['workspace'], bold=True)}  {place}")
-        lines += [_render_infra(each) for each in workspace["infras"]]
+        lines += [_render_infra(item) for item in workspace["infras"]]
     return "\n".join(lines)
 
 
@@ -45,17 +45,17 @@ def render_queue(work: list[dict[str, Any]]) -> str:
     if not work:
         return "nothing is queued"
     lines = []
-    for each in work:
-        rest = each["reason"]
-        if each["waitsFor"]:
-            rest += f"; waits for {each['waitsFor']}"
-        if each["dueInSeconds"] is not None:
-            rest += f"; in {each['dueInSeconds']:.0f} s"
-        if each["failures"]:
-            rest += f"; after {each['failures']} failure{'s' * (each['failures'] != 1)}"
+    for item in work:
+        rest = item["reason"]
+        if item["waitsFor"]:
+            rest += f"; waits for {item['waitsFor']}"
+        if item["dueInSeconds"] is not None:
+            rest += f"; in {item['dueInSeconds']:.0f} s"
+        if item["failures"]:
+            rest += f"; after {item['failures']} failure{'s' * (item['failures'] != 1)}"
         lines.append(
-            f"{each['standing']:<8} {each['urgency']:<7} {each['seconds']:>7.1f} s  "
-            f"{each['key']}  {rest}"
+            f"{item['standing']:<8} {item['urgency']:<7} {item['seconds']:>7.1f} s  "
+            f"{item['key']}  {rest}"
         )
     return "\n".join(lines)
 

@@ -41,14 +41,16 @@ def render_status(status: InfraStatus) -> str:
     """Return the conditions of an infra, and those of its resources that are not well."""
     mark = style("ready", fg="green") if status.is_ready else style("not ready", fg="red")
     lines = [f"{style(status.infra, bold=True)}  {mark}  {len(status.resources)} resources"]
-    for each in status.conditions:
-        if each.type is Condition.READY or each.status:
-            name = style(f"{each.type:<12}", fg=COLOURS[each.type] if each.status else "red")
-            lines.append(f"  {name} {each.message}")
+    for condition in status.conditions:
+        if condition.type is Condition.READY or condition.status:
+            name = style(
+                f"{condition.type:<12}", fg=COLOURS[condition.type] if condition.status else "red"
+            )
+            lines.append(f"  {name} {condition.message}")
     lines += [
-        f"  {style('✗', fg='red')} {each.id}  {each.message}"
-        for each in status.resources
-        if each.condition is not Condition.READY
+        f"  {style('✗', fg='red')} {resource.id}  {resource.message}"
+        for resource in status.resources
+        if resource.condition is not Condition.READY
     ]
     return "\n".join(lines)
 
@@ -56,8 +58,14 @@ def render_status(status: InfraStatus) -> str:
 def render_records(records: Iterable[Record]) -> str:
     """Return recorded resources as a table."""
     rows = [
-        (each.id, each.provider, each.run.partition("-")[0], _describe(each), _locate(each))
-        for each in sorted(records, key=lambda each: each.id)
+        (
+            record.id,
+            record.provider,
+            record.run.partition("-")[0],
+            _describe(record),
+            _locate(record),
+        )
+        for record in sorted(records, key=lambda item: item.id)
     ]
     return render_table(("RESOURCE", "PROVIDER", "RUN", "DETAIL", "SOURCE"), rows)
 
@@ -83,12 +91,14 @@ def _describe(record: Record) -> str:
 
 def render_log(commits: Iterable[Commit]) -> str:
     """Return the state log as a story, newest first, as `git log --oneline` tells it."""
-    return "\n".join(f"{style(each.id[:10], fg='yellow')} {each.subject}" for each in commits)
+    return "\n".join(f"{style(commit.id[:10], fg='yellow')} {commit.subject}" for commit in commits)
 
 
 def render_proof(infra: str, proof: Proof, snapshot: LogSnapshot | None) -> str:
     """Return what is wrong with a state log, a line each, and the verdict."""
-    lines = [f"{style(it.commit[:10], fg='red')} {it.message}" for it in proof.findings]
+    lines = [
+        f"{style(finding.commit[:10], fg='red')} {finding.message}" for finding in proof.findings
+    ]
     violation = f"{len(lines)} findings" if lines else "linear, fenced, complete"
     told = f"{proof.entries} entries"
     if snapshot:

@@ -33,18 +33,18 @@ def render_svg(graph: Picture, tip: str = "tip") -> str:
     """
     infras = {infra for infra, _ in graph}
     labels = {name: name[1] if len(infras) == 1 else " ".join(name) for name in graph}
-    longest = {name: max(len(labels[name]), len(it.condition)) for name, it in graph.items()}
+    longest = {name: max(len(labels[name]), len(item.condition)) for name, item in graph.items()}
     widths = {name: round(count * LETTER + 2 * PADDING, 1) for name, count in longest.items()}
     layout = compute_layout({name: node.needs for name, node in graph.items()}, widths)
     conditions = {node.condition for node in graph.values()}
-    legend = [each for each in Condition if each in conditions]
+    legend = [item for item in Condition if item in conditions]
     head = HEAD.format(
         width=max(layout.width, 40.0 + ENTRY * len(legend)),
         height=layout.height + HEIGHT,
         count=len(graph),
         tip=tip,
     )
-    boxes = (_render_box(labels[name], it, layout.boxes[name]) for name, it in graph.items())
+    boxes = (_render_box(labels[name], item, layout.boxes[name]) for name, item in graph.items())
     bottom = _render_legend(legend, layout.height)
     return "\n".join([head, *_render_edges(layout, tip), *boxes, *bottom, "</svg>"])
 

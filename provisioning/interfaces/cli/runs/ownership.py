@@ -132,7 +132,7 @@ def adopt(
     if output == "text":
         for _, adopt_plan in planned:
             _show(adopt_plan.plan, output)
-    todo = [each for each in planned if each[1].plan.changes]
+    todo = [item for item in planned if item[1].plan.changes]
     if todo:
         confirm("Record this?", yes=yes, command="adopt")
     shapes = []

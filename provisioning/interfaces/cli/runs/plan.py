@@ -88,16 +88,21 @@ def plan(
         from provisioning.interfaces.schema.results import shape_plan
 
         shapes = [
-            shape_plan(each.plan)
-            | {"verdicts": [{"code": it.code, "reason": it.reason} for it in each.violations]}
-            for each in plan_results
+            shape_plan(result.plan)
+            | {
+                "verdicts": [
+                    {"code": violation.code, "reason": violation.reason}
+                    for violation in result.violations
+                ]
+            }
+            for result in plan_results
         ]
         print_shape(shapes[0] if infra else shapes, output)
     if out:
         _save(plan_results, out, request)
-    if any(each.violations or each.plan.is_stuck for each in plan_results):
+    if any(result.violations or result.plan.is_stuck for result in plan_results):
         return BLOCKED
-    return PENDING if exit_code and any(each.plan.changes for each in plan_results) else 0
+    return PENDING if exit_code and any(result.plan.changes for result in plan_results) else 0
 
 
 def _show_page(plan_results: Sequence[PlanResult]) -> None:
@@ -109,12 +114,13 @@ def _show_page(plan_results: Sequence[PlanResult]) -> None:
     from provisioning.interfaces.cli.render.html import Section, render_page
 
     views = {
-        each.plan.infra: View(desired=each.desired.resources, records=each.recorded.records)
-        for each in plan_results
+        result.plan.infra: View(desired=result.desired.resources, records=result.recorded.records)
+        for result in plan_results
     }
     graph = compute_dependency_graph(views)
     sections = [
-        Section(it.plan, it.violations, focus_graph(graph, it.plan.infra)) for it in plan_results
+        Section(result.plan, result.violations, focus_graph(graph, result.plan.infra))
+        for result in plan_results
     ]
     click.echo(render_page(sections))
 
@@ -228,13 +234,15 @@ def _apply_pull(workspace: Workspace, number: int, infra: str | None, output: st
 
     reports = build_reviewer(workspace).apply(number, infra)
     if output == "text":
-        for each in reports:
-            click.echo(f"{each.plan_result.plan.infra}  {each.conclusion}")
-            _show_report(each)
+        for report in reports:
+            click.echo(f"{report.plan_result.plan.infra}  {report.conclusion}")
+            _show_report(report)
     else:
-        shapes = [shape_result(it.plan_result.plan, it.conclusion, it.run) for it in reports]
+        shapes = [
+            shape_result(item.plan_result.plan, item.conclusion, item.run) for item in reports
+        ]
         print_shape(shapes[0] if infra else shapes, output)
-    return _join_codes(CODES[each.conclusion] for each in reports)
+    return _join_codes(CODES[report.conclusion] for report in reports)
 
 
 def _load_saved(plan_file: str | None, infra: str | None) -> SavedPlan | None:
@@ -316,7 +324,9 @@ def _run_all(
             if output == "text":
                 _show_report(report)
     if output != "text":
-        shapes = [shape_result(it.plan_result.plan, it.conclusion, it.run) for it in reports]
+        shapes = [
+            shape_result(item.plan_result.plan, item.conclusion, item.run) for item in reports
+        ]
         print_shape(shapes[0] if single and shapes else shapes, output)
     tell_forge(workspace, reports, narrowed=bool(request.targets or request.excludes))
     return _join_codes(codes)

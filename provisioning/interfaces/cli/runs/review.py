@@ -37,20 +37,20 @@ def review(session: Session, number: int | None, *, exit_code: bool, output: str
     if output == "text":
         _show(found)
     else:
-        shapes = [shape_review(each) for each in found]
+        shapes = [shape_review(item) for item in found]
         print_shape(shapes[0] if number else shapes, output)
-    if any(each.state is not State.SUCCESS for each in found):
+    if any(item.state is not State.SUCCESS for item in found):
         return BLOCKED
-    has_changes = any(it.plan and it.plan.changes for each in found for it in each.infras)
+    has_changes = any(it.plan and it.plan.changes for item in found for it in item.infras)
     return PENDING if exit_code and has_changes else 0
 
 
 def _show(found: list[PullReview]) -> None:
-    for each in found:
-        click.echo(f"#{each.pull.number}  {each.state}  {each.headline}  {each.pull.url}")
-        for infra in each.infras:
+    for item in found:
+        click.echo(f"#{item.pull.number}  {item.state}  {item.headline}  {item.pull.url}")
+        for infra in item.infras:
             click.echo(f"  {infra.infra}  {infra.headline}")
-        for exposure in each.exposures:
+        for exposure in item.exposures:
             click.echo(f"  {exposure.file}:{exposure.line}: {exposure.what}")
     if not found:
         click.echo("no open pull request, and nothing to answer")

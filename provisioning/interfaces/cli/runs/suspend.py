@@ -63,7 +63,7 @@ def resume(session: Session, names: tuple[str, ...]) -> int:
     chosen = _choose(workspace, names)
     if not names:
         chosen = [
-            each for each in chosen if workspace.build_log(each[0]).read_local().suspended.infra
+            item for item in chosen if workspace.build_log(item[0]).read_local().suspended.infra
         ]
         if not chosen:
             click.echo("no infra is suspended")

@@ -34,7 +34,7 @@ def show(session: Session, infra: str | None, output: str) -> int:
     from provisioning.interfaces.cli.render.status import render_table
 
     values = [(key, layers.get(key)) for key in layers.list_keys()]
-    rows = [(key, _render(each.value), str(each.origin)) for key, each in values]
+    rows = [(key, _render(value.value), str(value.origin)) for key, value in values]
     click.echo(render_table(("KEY", "VALUE", "FROM"), rows))
     return 0
 
@@ -48,7 +48,7 @@ def explain(session: Session, key: str, infra: str | None, output: str) -> int:
     """Show what every layer says of KEY, with file and line; a star marks what applies."""
     found = _load(session, infra).explain(key)
     if output != "text":
-        print_shape(_mask([_shape(each) for each in found]), output)
+        print_shape(_mask([_shape(item) for item in found]), output)
         return 0
     from provisioning.config.settings import BY_KEY
     from provisioning.interfaces.cli.render.status import render_table
@@ -65,7 +65,7 @@ def _load(session: Session, infra: str | None) -> Layers:
     from provisioning.core.model.values import find_nearest
 
     workspace = session.open_workspace()
-    known = [each.name for each in workspace.root.glob("infra/*/")]
+    known = [path.name for path in workspace.root.glob("infra/*/")]
     if infra is not None and infra not in known:
         nearest = find_nearest(infra, known)
         raise InvalidArgument(

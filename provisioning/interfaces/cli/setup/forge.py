@@ -39,8 +39,8 @@ def check(session: Session, hook: str | None, output: str) -> int:
     if output == "text":
         click.echo(render_findings(findings))
     else:
-        print_shape([_shape_finding(each) for each in findings], output)
-    return BLOCKED if any(_is_bad(each) for each in findings) else 0
+        print_shape([_shape_finding(finding) for finding in findings], output)
+    return BLOCKED if any(_is_bad(finding) for finding in findings) else 0
 
 
 @forge.command()
@@ -62,21 +62,23 @@ def setup(session: Session, hook: str | None, *, yes: bool, output: str) -> int:
         )
     joined = build_setup(session.open_workspace(), hook)
     findings = joined.look()
-    steps = [] if list_obstacles(findings) else [each.step for each in findings if each.step]
+    steps = (
+        [] if list_obstacles(findings) else [finding.step for finding in findings if finding.step]
+    )
     is_text = output == "text"
     if steps:
         click.echo(render_steps(steps), err=not is_text)
         if not yes:
             click.confirm("Do it?", abort=True, err=not is_text)
     done = _do(joined, steps, output)
-    left = [each for each in (joined.look() if done else findings) if _is_bad(each)]
+    left = [item for item in (joined.look() if done else findings) if _is_bad(item)]
     if is_text:
         if not steps and not left:
             click.echo("nothing to do")
         if left:
             click.echo(render_findings(left))
     else:
-        print_shape({"steps": done, "left": [_shape_finding(each) for each in left]}, output)
+        print_shape({"steps": done, "left": [_shape_finding(item) for item in left]}, output)
     return BLOCKED if left else 0
 
 

@@ -138,7 +138,7 @@ def _rewrap(root: Path, data: bytes, message: str, *, rotate: bool) -> None:
         name: follow_rules(content, root / name, rules, keyring, now(), rotate=rotate)
         for name, content in old.items()
     }
-    changed = {FILE_NAME: data} | {name: each for name, each in new.items() if each != old[name]}
+    changed = {FILE_NAME: data} | {name: item for name, item in new.items() if item != old[name]}
     for name, content in changed.items():
         replace_file(root / name, content)
     commit_all(root, sorted(changed), message)
@@ -201,7 +201,7 @@ def guard(session: Session, everything: bool, install: bool, output: str) -> int
         if everything
         else list_staged(root)
     )
-    found = [each for name, data in files.items() for each in checker.check_plain(name, data)]
+    found = [item for name, data in files.items() for item in checker.check_plain(name, data)]
     return _report(sorted(found), len(files), output)
 
 
@@ -223,14 +223,19 @@ def _install_hook(root: Path) -> int:
 def _report(findings: list[SecretFinding], count: int, output: str) -> int:
     if output != "text":
         shape = [
-            {"path": each.path, "commit": each.commit, "what": each.what, "hint": each.hint}
-            for each in findings
+            {
+                "path": finding.path,
+                "commit": finding.commit,
+                "what": finding.what,
+                "hint": finding.hint,
+            }
+            for finding in findings
         ]
         print_shape(shape, output)
         return 1 if findings else 0
-    for each in findings:
-        click.echo(str(each))
-        click.echo(f"  {each.hint}")
+    for finding in findings:
+        click.echo(str(finding))
+        click.echo(f"  {finding.hint}")
     if not findings:
         click.echo(f"nothing wrong in {count} files")
     return 1 if findings else 0
@@ -285,22 +290,22 @@ def _add_commands(group: click.Group, sort: str) -> None:
         """List them with fingerprint and age; no key is needed."""
         from provisioning.secrets.store import SecretStore
 
-        found = [each for each in SecretStore(_find_root(session)).list_all() if each.sort == sort]
+        found = [item for item in SecretStore(_find_root(session)).list_all() if item.sort == sort]
         if output != "text":
             shape = [
                 {
-                    "name": each.name,
-                    "fingerprint": each.fingerprint,
-                    "created": each.created,
-                    "previous": each.has_previous,
+                    "name": item.name,
+                    "fingerprint": item.fingerprint,
+                    "created": item.created,
+                    "previous": item.has_previous,
                 }
-                for each in found
+                for item in found
             ]
             print_shape(shape, output)
             return 0
-        for each in found:
-            note = "  (rotation not finished)" if each.has_previous else ""
-            click.echo(f"{each.name}  {each.fingerprint}  {each.age}{note}")
+        for item in found:
+            note = "  (rotation not finished)" if item.has_previous else ""
+            click.echo(f"{item.name}  {item.fingerprint}  {item.age}{note}")
         return 0
 
     @group.command()

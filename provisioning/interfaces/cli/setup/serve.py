@@ -212,18 +212,18 @@ def unit(session: Session, folders: Sequence[str], listen: str | None) -> None:
     from provisioning.config.home import find_home
     from provisioning.interfaces.service.systemd_unit import render_unit
 
-    workspaces = [open_workspace(each, session.flags) for each in folders or (session.folder,)]
-    roots = [each.root for each in workspaces]
-    command = [*_find_program(), *(word for each in session.flags for word in ("-c", each))]
+    workspaces = [open_workspace(folder, session.flags) for folder in folders or (session.folder,)]
+    roots = [workspace.root for workspace in workspaces]
+    command = [*_find_program(), *(word for flag in session.flags for word in ("-c", flag))]
     command += ["serve", "--log-format", "json"]
     for root in roots:
         command += ["--workspace", str(root)]
     command += ["--listen", listen] if listen else []
     home = find_home(os.environ).path
     writable = [home, *roots]
-    for each in workspaces:
-        writable.append(each.root / str(each.layers.get("local.root").value))
-        writable += [Path(str(path)) for path in each.layers.get("local.allow").value]
+    for workspace in workspaces:
+        writable.append(workspace.root / str(workspace.layers.get("local.root").value))
+        writable += [Path(str(path)) for path in workspace.layers.get("local.allow").value]
     click.echo(render_unit(command, roots, home, _drop_inner(writable), _find_user()), nl=False)
 
 
@@ -248,7 +248,7 @@ def _find_user() -> str:
 
 def _drop_inner(folders: Sequence[Path]) -> list[Path]:
     """Return *folders* without those that lie in another of them."""
-    return [each for each in folders if not set(each.parents).intersection(folders)]
+    return [folder for folder in folders if not set(folder.parents).intersection(folders)]
 
 
 def _name(infra: str | None) -> dict[str, str]:

@@ -60,7 +60,7 @@ def _read(folder: Path, name: str) -> Mark | None:
 
 def diagnose_root(root: Path) -> tuple[str, str] | None:
     """Say what is not well with *root*, and what to do; None if nothing."""
-    there = next((each for each in (root, *root.parents) if each.exists()), root)
+    there = next((item for item in (root, *root.parents) if item.exists()), root)
     try:
         with tempfile.NamedTemporaryFile(dir=there) as file:
             if write_attribute(file.fileno(), MARK, "probe"):

@@ -96,15 +96,15 @@ def _check_call(function: Callable[..., Any], values: list[Any]) -> None:
         if isinstance(value, int) and not isinstance(value, bool) and abs(value) > SIZE:
             raise TooCostly(f"it counts to {value:,}")
     name = getattr(function, "__name__", "").removeprefix("do_")
-    texts = [each for each in values if isinstance(each, str)]
+    texts = [item for item in values if isinstance(item, str)]
     if name == "replace" and len(texts) > 2:  # noqa: PLR2004  text, old, new
         _expect(len(texts[0]) + texts[0].count(texts[1]) * len(texts[2]))
     if name in {"join", "indent", "expandtabs"}:
-        counts = [each for each in values if isinstance(each, int)]
-        width = max([*counts, *(len(each) for each in texts[-1:])], default=0)
-        longest = max((len(each) for each in values if isinstance(each, COUNTED)), default=0)
+        counts = [item for item in values if isinstance(item, int)]
+        width = max([*counts, *(len(text) for text in texts[-1:])], default=0)
+        longest = max((len(item) for item in values if isinstance(item, COUNTED)), default=0)
         _expect(width * longest if name != "join" else 0)
-    if name in {"format", "format_map"} and any(WIDTH.search(each) for each in texts[:1]):
+    if name in {"format", "format_map"} and any(WIDTH.search(text) for text in texts[:1]):
         raise TooCostly("a format asks for a width that is not small")
 
 
@@ -142,7 +142,7 @@ class BoundedEnvironment(SandboxedEnvironment):
             optimized=False,
         )
         del self.filters["random"], self.globals["lipsum"]
-        self.filters = {name: _bound(each) for name, each in self.filters.items()}
+        self.filters = {name: _bound(item) for name, item in self.filters.items()}
 
     def call(self, context: Context, called: Any, /, *values: Any, **named: Any) -> Any:
         """Call *called*, if what it makes is bounded."""

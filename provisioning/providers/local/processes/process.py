@@ -178,7 +178,9 @@ class Processes:
         """Find the very process that the call speaks of, whatever mark it bears."""
         pid, started = call.attributes.get("pid"), call.attributes.get("started")
         members = find_members("") if pid else []
-        exact = (each for each in members if (each.seen.pid, each.seen.started) == (pid, started))
+        exact = (
+            member for member in members if (member.seen.pid, member.seen.started) == (pid, started)
+        )
         return next(exact, None)
 
     # Probing

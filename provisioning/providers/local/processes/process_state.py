@@ -40,7 +40,7 @@ def find_run(process_files: ProcessFiles, members: Sequence[Member]) -> ProcessR
     It is littered if parts of it were started by another run: see `list_stale`.
     """
     stale = list_stale(members)
-    run = _find_run(process_files, [each for each in members if each not in stale])
+    run = _find_run(process_files, [member for member in members if member not in stale])
     if run is None or not stale:
         return run
     return replace(run, attributes={**run.attributes, "leftover": True})
@@ -52,8 +52,8 @@ def list_stale(members: Sequence[Member]) -> list[Member]:
     A reconciler that was put to sleep just before it started a process does so when it wakes,
     although another one has taken over, and has started it by then.
     """
-    newest = max((_get_age(each) for each in members), default=None)
-    return [each for each in members if _get_age(each) != newest]
+    newest = max((_get_age(member) for member in members), default=None)
+    return [member for member in members if _get_age(member) != newest]
 
 
 def _get_age(member: Member) -> tuple[int, int]:
@@ -63,7 +63,7 @@ def _get_age(member: Member) -> tuple[int, int]:
 def _find_run(process_files: ProcessFiles, members: Sequence[Member]) -> ProcessRun | None:
     leaders = [member for member in members if member.seen.is_leader]
     if leaders:
-        return _build_running(process_files, max(leaders, key=lambda each: each.seen.started))
+        return _build_running(process_files, max(leaders, key=lambda item: item.seen.started))
     if members:
         return _build_broken(process_files, members[0])
     return _find_ended(process_files)

@@ -127,4 +127,4 @@ def find_group(find: Callable[[], list[Member]]) -> list[SeenProcess]:
     if not sessions:
         return list(members.values())
     others = (read_seen(pid) for pid in _list_pids() if pid not in members)
-    return [*members.values(), *(each for each in others if each and each.session in sessions)]
+    return [*members.values(), *(other for other in others if other and other.session in sessions)]

@@ -86,7 +86,7 @@ def open_pull(hub: Hub, forge: Forge, branch: str = "topic", path: str = "") -> 
 
 def find_pull(forge: Forge, branch: str) -> int:
     """Return the number of the open pull request from *branch*."""
-    found = [each.number for each in forge.list_open_pulls() if each.head_branch == branch]
+    found = [pull.number for pull in forge.list_open_pulls() if pull.head_branch == branch]
     expect(len(found) == 1, f"there is one open pull request from {branch}", found)
     return found[0]
 

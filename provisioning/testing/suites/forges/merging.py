@@ -35,8 +35,8 @@ class MergingTruths(HubStage):
             forge.merge_pull(number, forge.read_pull(number).head)
         forge.close_pull(other)
         closed = forge.list_closed_pulls()
-        moments = [each.merged_at for each in closed]
-        expect({each.number for each in closed} == {first, second, other}, "all of them", closed)
+        moments = [item.merged_at for item in closed]
+        expect({item.number for item in closed} == {first, second, other}, "all of them", closed)
         expect(moments == sorted(moments), "oldest merge first", moments)
 
     def test_another_head_is_not_merged(self) -> None:
@@ -85,4 +85,6 @@ def _expect_unmerged(hub: Hub, forge: Forge, number: int) -> Iterator[None]:
     pull, head = forge.read_pull(number), hub.read_head(hub.base)
     expect(head == before, "the base branch is where it was", head)
     expect(pull.merged is None and not pull.merged_at, "it was not merged", pull)
-    expect(not any(each.merged for each in forge.list_closed_pulls()), "nor listed so")
+    expect(
+        not any(closed_pull.merged for closed_pull in forge.list_closed_pulls()), "nor listed so"
+    )

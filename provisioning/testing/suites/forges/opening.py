@@ -53,10 +53,10 @@ class OpeningTruths(HubStage):
         """5. Open ones are listed in the order in which they were opened, and closed ones not."""
         hub, forge = self.start()
         numbers = [open_pull(hub, forge, f"topic{number}") for number in range(3)]
-        listed = [each.number for each in forge.list_open_pulls()]
+        listed = [pull.number for pull in forge.list_open_pulls()]
         expect(listed == numbers == sorted(numbers), "oldest first", listed)
         forge.close_pull(numbers[1])
-        listed = [each.number for each in forge.list_open_pulls()]
+        listed = [pull.number for pull in forge.list_open_pulls()]
         expect(listed == [numbers[0], numbers[2]], "a closed one is not open", listed)
 
     def test_its_text_is_written_anew(self) -> None:

@@ -28,11 +28,11 @@ class ShowingTruths(HubStage):
         hub, forge = self.start()
         first = hub.read_head(hub.base)
         wanted = {
-            each.context: each
-            for each in (_make_status(f"infra/i{count}", State.PENDING) for count in range(MANY))
+            number.context: number
+            for number in (_make_status(f"infra/i{count}", State.PENDING) for count in range(MANY))
         }
-        for each in wanted.values():
-            forge.set_status(first, each)
+        for item in wanted.values():
+            forge.set_status(first, item)
         expect(forge.list_statuses(first) == wanted, "all are there")
         second = hub.push(hub.base, "next.txt", "next\n")
         expect(forge.list_statuses(second) == {}, "another commit has none")

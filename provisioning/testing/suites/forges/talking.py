@@ -38,7 +38,7 @@ class TalkingTruths(HubStage):
         number, other = open_pull(hub, forge), open_pull(hub, forge, "other")
         said = [forge.create_comment(number, f"comment {count}") for count in range(MANY)]
         forge.create_comment(other, "elsewhere")
-        ids = [each.id for each in said]
+        ids = [item.id for item in said]
         expect(ids == sorted(set(ids)), "ids rise", ids)
         expect(forge.list_comments(number) == said, "all are there, and no other's")
 
@@ -48,7 +48,7 @@ class TalkingTruths(HubStage):
         number = open_pull(hub, forge)
         first, second = (forge.create_comment(number, text) for text in ("one", "two"))
         forge.update_comment(first.id, "new")
-        told = [(each.id, each.body) for each in forge.list_comments(number)]
+        told = [(comment.id, comment.body) for comment in forge.list_comments(number)]
         expect(told == [(first.id, "new"), (second.id, "two")], "only its text changed", told)
 
     def test_deleting_twice_is_no_error(self) -> None:
@@ -68,7 +68,7 @@ class TalkingTruths(HubStage):
         said = forge.create_comment(number, "said")
         second = hub.push("topic", "more.txt", "more\n")
         pushes = _wait_for_push(forge, number, second)
-        expect([each.head for each in pushes] == [first, second], "all, oldest first", pushes)
+        expect([push.head for push in pushes] == [first, second], "all, oldest first", pushes)
         early, late = pushes
         expect(early.id < said.id < late.id, "it was said between the two", pushes)
 
@@ -80,12 +80,12 @@ class TalkingTruths(HubStage):
         with ThreadPoolExecutor(4) as threads:
             said = list(threads.map(lambda text: forge.create_comment(number, text), texts))
         listed = forge.list_comments(number)
-        expect(sorted(said, key=lambda each: each.id) == listed, "each is there once", listed)
+        expect(sorted(said, key=lambda item: item.id) == listed, "each is there once", listed)
 
 
 def _wait_for_push(forge: Forge, number: int, head: CommitId) -> list[Push]:
     deadline = time.monotonic() + NOTED_SECONDS
-    while head not in [each.head for each in forge.list_pushes(number)]:
+    while head not in [push.head for push in forge.list_pushes(number)]:
         expect(time.monotonic() < deadline, f"a push is noted within {NOTED_SECONDS} s")
         threading.Event().wait(POLL_SECONDS)
     return forge.list_pushes(number)
