@@ -186,8 +186,12 @@ def list_documents():
 
 
 @pytest.mark.parametrize("document", [*list_documents()])
-def test_what_the_documentation_shows_is_what_happens(document, tmp_path, request):
+def test_what_the_documentation_shows_is_what_happens(
+    document, tmp_path, request, peer, monkeypatch
+):
     """Each console block of a document runs, one after the other, as it stands there."""
+    folders = [str(peer(name).parent) for name in PEERS.get(document.stem, [])]
+    monkeypatch.setenv("PATH", os.pathsep.join([os.environ["PATH"], *folders]))
     text = "\n".join(read_blocks(document))
     places, environ = {}, os.environ
     if names := set(PERSON.findall(document.read_text("utf-8"))):
