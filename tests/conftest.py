@@ -128,7 +128,7 @@ def moto_server(tmp_path_factory):
 
 def is_ready(address: str) -> bool:
     try:
-        with urlopen(address, timeout=5) as answer:
+        with urlopen(address, timeout=60) as answer:
             return answer.status == HTTPStatus.OK
     except OSError:
         return False

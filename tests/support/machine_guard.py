@@ -134,6 +134,8 @@ def find_processes(base: Path) -> dict[int, str]:
             continue
         with suppress(OSError):
             words = (folder / "cmdline").read_bytes()
+            if b"multiprocessing.resource_tracker" in words:  # ends with this process, by itself
+                continue
             if (
                 f"{MARK}={OWN}".encode() in (folder / "environ").read_bytes().split(b"\0")
                 or f"{base}/".encode() in words

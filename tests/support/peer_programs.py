@@ -1,8 +1,8 @@
 """Finds the real programs that tests run against, and builds those that are pinned below `peers/`.
 
 A program that is not installed, or whose toolchain is missing, raises `PeerMissing`: its tests are
-skipped, or fail where `PROVISIONING_REQUIRE_PEERS=1`. A build that fails is tried once more and then
-raises `PeerNotBuilt` with the last lines of its output: its tests fail, always.
+skipped, or fail where `PROVISIONING_REQUIRE_PEERS=1`. A build that fails is tried once more and
+then raises `PeerNotBuilt` with the last lines of its output: its tests fail, always.
 """
 
 from __future__ import annotations
@@ -48,7 +48,11 @@ PYTHON_TOOLS = {
 }
 """The program that each `tests/peers/*/requirements.txt` names in its first line."""
 
-RUN = os.environ.get("PYTEST_XDIST_TESTRUNUID") or f"{os.getpid()}-{time.time_ns()}"
+RUN = (
+    os.environ.get("TEST_RUN")
+    or os.environ.get("PYTEST_XDIST_TESTRUNUID")
+    or f"{os.getpid()}-{time.time_ns()}"
+)
 """All processes of one test run share it, so that one of them tries a build and not each."""
 
 ATTEMPTS = 2
@@ -65,8 +69,7 @@ class PeerNotBuilt(Exception):
 
 
 def find_peer(name: str) -> Path:
-    """
-    Return the program of the peer *name*, built if it is pinned.
+    """Return the program of the peer *name*, built if it is pinned.
 
     Raises:
         PeerMissing: If it is not installed and nothing here can build it.
@@ -185,13 +188,14 @@ def main() -> int:
         try:
             find_peer(name)
         except PeerMissing as exc:
-            print(f"peer {name}: {exc}", flush=True)
-            failed |= is_required()
+            told, is_wrong = str(exc), is_required()
         except PeerNotBuilt as exc:
-            print(f"peer {exc}", flush=True)
-            failed = True
+            told, is_wrong = str(exc), True
         else:
-            print(f"peer {name}: there after {time.monotonic() - begin:.0f} s", flush=True)
+            told, is_wrong = f"there after {time.monotonic() - begin:.0f} s", False
+        sys.stdout.write(f"peer {name}: {told}\n")
+        sys.stdout.flush()
+        failed |= is_wrong
     return failed
 
 

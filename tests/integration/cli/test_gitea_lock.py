@@ -157,7 +157,7 @@ def test_kill_9_around_each_write(
     with FaultyProxy(gitea.url) as proxy:
         proxy.plan(request_, Fault(forwards, hangs=True))
         process = hosted.start("reconcile", "web", PROVISIONING_FORGE__URL=proxy.url)
-        assert proxy.hanging.wait(60)
+        assert proxy.hanging.wait(600)
         process.kill()
         process.communicate()
         assert len(list((hosted.folder / "live").glob("d/*.txt"))) == made
@@ -173,31 +173,50 @@ def test_runs_from_several_machines_at_once_never_both_apply(hosted, gitea, tmp_
         home.mkdir()
         shutil.copy2(hosted.token, home)
     processes = [hosted.start("reconcile", PROVISIONING_HOME=str(home)) for home in homes]
-    told = [process.communicate(timeout=120) for process in processes]
+    told = [process.communicate(timeout=600) for process in processes]
     assert {process.returncode for process in processes} <= {0, 4}, told
     hosted.run("reconcile")
     assert sum("created" in line for line in read_log(hosted, gitea)) == 1
     judge(hosted, gitea, {f"d/{name}.txt": f"x{name}" for name in range(5)})
 
 
+GATE = """\
+apiVersion: provisioning/v1
+kind: Process
+metadata: {name: gate}
+spec:
+  command: [/bin/sleep, "4713"]
+  cwd: .
+  ready: {exec: [/bin/sh, -c, "touch waits; while [ ! -e goes-on ]; do sleep 0.05; done"]}
+  timeout: 600
+"""
+"""A process that lets the run that starts it wait for a file."""
+
+
 def test_gitea_killed_in_the_middle_of_a_run(hosted, gitea, render_files):
     """The run says what stands where; when Gitea is back the next one mends it."""
-    publish(hosted, gitea, render_files(range(200)))
-    process = hosted.start("-c", "executor.parallelism=1", "reconcile", "web")
-    deadline = time.monotonic() + 60
-    while not list((hosted.folder / "live").glob("d/*.txt")):
+    live = hosted.folder / "live"
+    publish(hosted, gitea, f"{GATE}---\n{render_files(range(20))}")
+    process = hosted.start("reconcile", "web")
+    deadline = time.monotonic() + 600
+    while not (live / "waits").exists() or len(list(live.glob("d/*.txt"))) < 20:
         assert time.monotonic() < deadline, "it did not begin"
-        time.sleep(0.002)
+        time.sleep(0.01)
     gitea.kill()
+    (live / "goes-on").touch()
     try:
-        _, told = process.communicate(timeout=120)
+        _, told = process.communicate(timeout=600)
     finally:
         gitea.start()
     assert process.returncode == 1, told
     assert "could not be recorded" in told
     assert "nothing is lost" in told
     hosted.run("reconcile", "web")
-    judge(hosted, gitea, {f"d/{name}.txt": f"x{name}" for name in range(200)})
+    for name in ("waits", "goes-on"):
+        (live / name).unlink()
+    judge(hosted, gitea, {f"d/{name}.txt": f"x{name}" for name in range(20)})
+    publish(hosted, gitea, render_files(range(20)))
+    hosted.run("apply", "--yes")
 
 
 def test_a_hold_is_seen_here_and_at_gitea(hosted, gitea):

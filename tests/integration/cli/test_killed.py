@@ -11,7 +11,7 @@ import pytest
 COUNT = 40
 
 
-def wait_for(condition, seconds=30.0):
+def wait_for(condition, seconds=300.0):
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it did not come in time"
@@ -53,7 +53,7 @@ def test_sigterm_finishes_what_is_in_hand_records_and_releases(shop, render_file
     process = shop.start("-c", "executor.parallelism=1", "reconcile", "web")
     wait_for(lambda: list((shop.folder / "live").glob("d/*.txt")))
     process.send_signal(signal.SIGTERM)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=600)
     assert process.returncode == 130, err
     assert "interrupted run 1" in shop.run("log", "web")
     assert "web is free" in shop.run("lock", "explain", "web")
@@ -65,7 +65,7 @@ def test_two_reconcilers_at_once_never_both_apply(shop, render_files):
     """P3: of several that start together each change is made once, and the log proves it."""
     shop.commit(render_files(range(30)))
     processes = [shop.start("reconcile", "web") for _ in range(4)]
-    codes = [process.wait(timeout=120) for process in processes]
+    codes = [process.wait(timeout=600) for process in processes]
     for process in processes:
         process.communicate()
     assert set(codes) <= {0, 4}
@@ -90,7 +90,7 @@ def test_what_a_sleeper_starts_on_waking_is_cleared_away(shop):
     child = subprocess.Popen(["sleep", "613"], env=stale, start_new_session=True)
     assert "left something unfinished beside it" in shop.run("plan")
     shop.run("reconcile", "web")
-    child.wait(timeout=30)
+    child.wait(timeout=300)
     assert list_leaders("613") == [kept]
     assert "Nothing to do" in shop.run("reconcile", "web")
     shop.git("rm", "--quiet", "infra/web/example.yaml")

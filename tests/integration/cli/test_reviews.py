@@ -289,7 +289,7 @@ def test_bad_input_is_told_where_people_look(hosted, files, told):
     """One clear message in the comment, and nothing is applied."""
     pull = hosted.open(files)
     process = hosted.shop.start("review", "--pr", str(pull))
-    out, err = process.communicate(timeout=120)
+    out, err = process.communicate(timeout=600)
     comment = hosted.get_comment(pull)
     assert process.returncode in {0, 3}, err
     assert told in comment

@@ -61,7 +61,7 @@ def test_a_worker_that_goes_on_while_all_is_drained_is_looked_after(crew, clock,
     assert not crew.join(0.05)
     clock.time = 62.0
     until = threading.Event()
-    for _ in range(100):
+    for _ in range(1000):
         if crew.beat == clock.time:
             break
         until.wait(0.1)
@@ -72,7 +72,7 @@ def test_a_long_drain_is_alive(crew, clock):
     """Its supervisor beats on, so that no watchdog ends it within a run."""
     for clock.time in (20.0, 40.0):
         until = threading.Event()
-        for _ in range(100):
+        for _ in range(1000):
             if crew.beat == clock.time:
                 break
             until.wait(0.1)
