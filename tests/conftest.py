@@ -13,12 +13,9 @@ from urllib.request import urlopen
 import machine_guard
 import not_run
 import pytest
+import selection
 from gitea_server import GiteaServer
-from hypothesis import settings
 from peer_programs import ENVIRON, require_peer
-
-settings.register_profile("whole machine busy", deadline=None)
-settings.load_profile("whole machine busy")  # a test never judges how long something took
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell's background job ignores it, and so would every process that a test interrupts.
@@ -26,7 +23,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 
 def pytest_configure(config: pytest.Config):
-    for plugin in (machine_guard, not_run):
+    for plugin in (machine_guard, not_run, selection):
         config.pluginmanager.register(plugin)
 
 

@@ -10,6 +10,7 @@ import hashlib
 import os
 import signal
 import stat
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -59,7 +60,10 @@ IGNORED = frozenset(
 TRANSIENT_MOUNTS = ("/run/", "/media/", "/snap/", "/var/lib/docker/", "/var/lib/containers/")
 """Below these the machine itself mounts and unmounts."""
 
-PATIENCE = 30.0
+TEMPORARY = tempfile.gettempdir()
+"""Below it other test processes may mount; what a test mounts is below its own folder."""
+
+PATIENCE = float(os.environ.get("PYTEST_PATIENCE", "30"))
 """Seconds in which a process that is just ending must be gone."""
 
 FINDINGS = pytest.StashKey[list[str]]()
@@ -112,12 +116,13 @@ def list_names() -> Iterator[tuple[str, str]]:
                     yield f"name {folder / name}", "present"
 
 
-def compare(before: dict[str, str], after: dict[str, str]) -> list[str]:
-    """Return one sentence for each difference."""
+def compare(before: dict[str, str], after: dict[str, str], base: Path | None = None) -> list[str]:
+    """Return one sentence for each difference; *base* is where the tests of this process write."""
     return [
         f"{name}: was {before.get(name, 'missing')}, is {after.get(name, 'missing')}"
         for name in sorted({*before, *after})
         if before.get(name, "missing") != after.get(name, "missing")
+        and (not name.startswith(f"mount {TEMPORARY}/") or name.startswith(f"mount {base}/"))
     ]
 
 
@@ -167,9 +172,10 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     """Compare, after every fixture was torn down; fail the run if something is not as before."""
     config = session.config
     found = config.stash[FINDINGS]
+    base = config._tmp_path_factory.getbasetemp()
     if not config.pluginmanager.hasplugin("dsession"):  # that one starts workers, and no tests
-        found += end_processes(config._tmp_path_factory.getbasetemp())
-    found += compare(config.stash[BEFORE], take_snapshot())
+        found += end_processes(base)
+    found += compare(config.stash[BEFORE], take_snapshot(), base)
     if hasattr(config, "workeroutput"):
         config.workeroutput["machine"] = found
     elif found and session.exitstatus == pytest.ExitCode.OK:
