@@ -4,9 +4,9 @@
     python tests/tiers.py verify [--part K/8]
     python tests/tiers.py ids [--write | --exact]
 
-A test belongs to the tier of its folder. `verify` also runs the programs that search at random or
-try every case; it is cut into eight parts of about the same length, and writes what came of each
-into `docs/verification.md`.
+A test belongs to the tier of its folder below `tests/`; a folder `verify`, wherever it is, belongs
+to that tier. `verify` also runs the programs that search at random or try every case; it is cut
+into eight parts of about the same length, and writes what came of each into `docs/verification.md`.
 """
 
 from __future__ import annotations
@@ -48,9 +48,10 @@ FOLDERS: Mapping[str, tuple[str, ...]] = {
         "transcripts",
         "upgrade",
     ),
-    VERIFY: ("verify",),
 }
 """The folders below `tests/` that a tier adds to the one before it."""
+
+LEFT_OUT = "--ignore-glob=*/verify"
 
 LIMITS = {QUICK: 90, TEST: 480, VERIFY: 600}
 """Seconds that a tier, or a part of `verify`, may take on two cores with peers built."""
@@ -79,10 +80,17 @@ HISTORIES = 5_000
 SOAK_SECONDS = 60
 
 
-def list_pytest(*folders: str, workers: int = CORES) -> list[str | Path]:
-    """Return the command that runs the tests of *folders*."""
+def list_pytest(*words: str | Path, workers: int = CORES) -> list[str | Path]:
+    """Return the command that runs tests: *words* are folders and options."""
     options = ["-q", "-n", str(workers), "--dist", "loadgroup"]
-    return [sys.executable, "-m", "pytest", *options, *(TESTS / each for each in folders)]
+    return [sys.executable, "-m", "pytest", *options, *words]
+
+
+def list_folders(tier: str) -> list[str | Path]:
+    """Return the folders of *tier*, with the option that leaves out those of `verify`."""
+    if tier == VERIFY:
+        return sorted(each for each in TESTS.rglob("verify") if each.is_dir())
+    return [LEFT_OUT, *(TESTS / each for each in FOLDERS[tier])]
 
 
 LANES: tuple[tuple[Unit, ...], ...] = (
@@ -132,13 +140,13 @@ LANES: tuple[tuple[Unit, ...], ...] = (
         ),
         Unit(
             "long tests",
-            lambda _: list_pytest("verify"),
+            lambda _: list_pytest(*list_folders(VERIFY)),
             PYTEST_FIGURES,
             lambda part: {"TEST_PART": f"{part}/{PARTS}"},
         ),
         Unit(
             "properties, ten times the examples",
-            lambda _: list_pytest("property"),
+            lambda _: list_pytest(LEFT_OUT, TESTS / "property"),
             PYTEST_FIGURES,
             lambda part: {"TEST_PART": f"{part}/{PARTS}", "TEST_EXAMPLES": "10"},
         ),
@@ -148,11 +156,6 @@ LANES: tuple[tuple[Unit, ...], ...] = (
 
 
 # The tiers of tests
-
-
-def list_folders(tier: str) -> list[str]:
-    """Return the folders of *tier*, those of the tiers that it includes first."""
-    return [*FOLDERS[QUICK], *FOLDERS[TEST]] if tier == TEST else [*FOLDERS[tier]]
 
 
 def run_tests(tier: str, options: Sequence[str]) -> int:
@@ -170,7 +173,8 @@ def run_tests(tier: str, options: Sequence[str]) -> int:
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder, "report.xml")
         workers = max(2, CORES) if tier == QUICK else max(4, CORES)
-        command = [*list_pytest(*list_folders(tier), workers=workers), f"--junitxml={report}"]
+        folders = [word for each in list_tiers(tier) for word in list_folders(each)]
+        command = [*list_pytest(*folders, workers=workers), f"--junitxml={report}"]
         codes.append(subprocess.run([*command, *options], env=environ, check=False).returncode)
         if not options:
             codes.append(check_ids(list_tiers(tier), count_reported(report)))
@@ -178,12 +182,12 @@ def run_tests(tier: str, options: Sequence[str]) -> int:
         linters.join()
     say(f"make {tier}: {time.monotonic() - begin:.0f} s, of {LIMITS[tier]} s on two cores")
     if tier == TEST:
-        say("Not run here: tests/verify and the long programs; `make verify` runs them.")
+        say("Not run here: the folders `verify` and the long programs; `make verify` runs them.")
     return int(any(codes))
 
 
 def list_tiers(tier: str) -> list[str]:
-    """Return the names of the lists that hold the tests of *tier*."""
+    """Return *tier* after those that it includes."""
     return [QUICK, TEST] if tier == TEST else [tier]
 
 
@@ -228,9 +232,9 @@ def count_reported(report: Path) -> Counter[str]:
 
 def count_collected(tier: str) -> Counter[str]:
     """Count the tests that pytest collects for the folders that *tier* adds, and its programs."""
-    folders = [TESTS / each for each in FOLDERS[tier] if (TESTS / each).is_dir()]
     command = [sys.executable, "-m", "pytest", "-q", "--collect-only", "-p", "no:randomly"]
-    done = subprocess.run([*command, *folders], capture_output=True, text=True, check=False)
+    command += list_folders(tier)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     if done.returncode:
         raise SystemExit(done.stdout + done.stderr)
     found = re.findall(r"^tests/[^:\n]*\.py(?:::\w+)*?::(\w+)(?:\[.*)?$", done.stdout, re.MULTILINE)

@@ -17,7 +17,7 @@ def run_script(*arguments):
 @pytest.mark.peer("cc")
 def test_a_sample_of_the_matrix_ends_in_the_right_world():
     """P2, P10: a real run killed, or its disk full, anywhere: the next one makes all right."""
-    done = run_script("run.py", "--every", "83", "--jobs", "2")
+    done = run_script("run.py", "--every", "419", "--jobs", "2")
     assert done.returncode == 0, done.stdout + done.stderr
     assert " 0 wrong worlds" in done.stdout
 

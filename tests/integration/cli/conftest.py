@@ -75,6 +75,17 @@ class Shop:
         files = (path for path in root.rglob("*") if path.is_file())
         return {str(path.relative_to(root)): path.read_text(encoding="utf-8") for path in files}
 
+    def judge(self, wanted):
+        """Find the world as Git says and nothing besides, the log sound, the lock free."""
+        assert self.live() == wanted
+        leftovers = [path.name for path in (self.folder / "live").rglob(".*")]
+        assert leftovers == []
+        assert "linear, fenced, complete" in self.run("fsck", "web")
+        assert "web is free" in self.run("lock", "explain", "web")
+        head = self.git("rev-parse", "provisioning/web")
+        self.run("reconcile", "web")
+        assert self.git("rev-parse", "provisioning/web") == head
+
 
 def build_shop(folder, home):
     environment = os.environ | {

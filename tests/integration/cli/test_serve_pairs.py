@@ -3,8 +3,6 @@
 import os
 import random
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -139,17 +137,3 @@ def stop_jobs():
     for pid in found:
         os.kill(pid, signal.SIGKILL)
     return found
-
-
-def test_a_short_soak(tmp_path):
-    """P2, P3: half a minute of everything that `make soak` does for an hour."""
-    script = Path(__file__).parents[2] / "soak/run.py"
-    done = subprocess.run(
-        [sys.executable, str(script), "--seconds", "30"],
-        env=os.environ | {"TMPDIR": str(tmp_path)},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=500,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
