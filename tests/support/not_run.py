@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 NO_MORE = "the run stopped before them"
+COLLECTED = pytest.StashKey[frozenset[str]]()
 
 
 def list_reasons(reporter: object) -> Iterator[tuple[str, str]]:
@@ -20,12 +21,24 @@ def list_reasons(reporter: object) -> Iterator[tuple[str, str]]:
         yield item.nodeid.partition("::")[0], "deselected on the command line"
 
 
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Remember what is to run, in a run without workers."""
+    session.config.stash[COLLECTED] = frozenset(item.nodeid for item in session.items)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_node_collection_finished(node: object, ids: list[str]) -> None:
+    """Remember what the workers are to run."""
+    node.config.stash[COLLECTED] = frozenset(each.partition("@")[0] for each in ids)
+
+
 def count_never_started(reporter: object) -> int:
     """Return how many collected tests have no result at all."""
     outcomes = ("passed", "failed", "error", "skipped", "xfailed", "xpassed")
-    ended = {each.nodeid for name in outcomes for each in reporter.stats.get(name, [])}
-    collected = reporter._numcollected - len(reporter.stats.get("deselected", []))
-    return max(0, collected - len(ended))
+    ended = {
+        each.nodeid.partition("@")[0] for name in outcomes for each in reporter.stats.get(name, [])
+    }
+    return len(reporter.config.stash.get(COLLECTED, frozenset()) - ended)
 
 
 def pytest_terminal_summary(terminalreporter: object, config: pytest.Config) -> None:

@@ -1,6 +1,7 @@
 """A missing toolchain leaves tests out and says so; a build that fails twice fails them."""
 
 import os
+import re
 
 import peer_programs
 import pytest
@@ -119,10 +120,16 @@ def test_a_run_in_which_all_ran_says_so(run_nested):
     assert "nothing: every collected test ran" in told
 
 
-def test_what_a_stopped_run_did_not_reach_is_counted(run_nested):
+@pytest.mark.parametrize("workers", [(), ("-n", "1")], ids=["one process", "a worker"])
+def test_what_a_stopped_run_did_not_reach_is_counted(run_nested, workers):
     """And what the command line left out."""
-    text = "def test_a():\n    assert 0\n\ndef test_b():\n    pass\n\ndef test_c():\n    pass\n"
-    code, told = run_nested(text, "-x", "-p", "no:randomly", "--deselect", "test_nested.py::test_c")
-    assert code == 1
-    assert "1 tests: the run stopped before them" in told
-    assert "1 tests: deselected on the command line" in told
+    text = (
+        "import pytest, time\n\ndef test_a():\n    assert 0\n\n"
+        "@pytest.mark.parametrize('n', range(9))\ndef test_b(n):\n    time.sleep(0.3)\n\n"
+        "def test_c():\n    pass\n"
+    )
+    options = ("-x", "-p", "no:randomly", "--deselect", "test_nested.py::test_c")
+    code, told = run_nested(text, *options, *workers)
+    assert code in {1, 2}, told
+    assert re.search(r"^\d tests: the run stopped before them$", told, re.MULTILINE)
+    assert ("1 tests: deselected" in told) == (not workers)  # a worker does not tell
