@@ -130,6 +130,14 @@ PEERS = {
 
 
 @pytest.fixture(autouse=True)
+def _peers_on_the_path(request, peer, monkeypatch):
+    """A shell finds what the document needs, also the programs that were built for the tests."""
+    for mark in request.node.iter_markers("peer"):
+        folder = peer(*mark.args).parent
+        monkeypatch.setenv("PATH", f"{os.environ['PATH']}{os.pathsep}{folder}")
+
+
+@pytest.fixture(autouse=True)
 def _key_service(request, monkeypatch):
     """A key service with the key `alias/shop`, and a bucket, for the document that moves to it."""
     if ("moto_server",) not in [each.args for each in request.node.iter_markers("peer")]:
