@@ -21,8 +21,9 @@ from provisioning.core.policy.approvals import ReviewedEffects
 from provisioning.core.policy.conflicts import REACH, hold_conflicting
 from provisioning.core.policy.gates import GateContext, compute_violations
 from provisioning.core.policy.suspensions import get_suspension, hold_back
+from provisioning.core.statelog.entries import compute_result
 from provisioning.core.statelog.lock_expiry import LockStatus
-from provisioning.core.statelog.transitions import LogView, build_run_id, compute_result, next_token
+from provisioning.core.statelog.transitions import LogView, build_run_id, next_token
 from provisioning.gitstore.statelog.git_statelog import StateLog
 from provisioning.localstore.journal import (
     Journal,

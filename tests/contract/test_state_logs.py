@@ -8,12 +8,8 @@ from entries import begin, make_lock, make_record, record
 from provisioning.core.model.errors import HeadMoved
 from provisioning.core.model.ids import ResourceId
 from provisioning.core.model.records import Result
-from provisioning.core.statelog.transitions import (
-    LogView,
-    compute_hold,
-    compute_release,
-    compute_renewal,
-)
+from provisioning.core.statelog.entries import compute_hold, compute_release, compute_renewal
+from provisioning.core.statelog.transitions import LogView
 from provisioning.forges.gitea.client import Gitea
 from provisioning.gitstore.repository.git_program import run_git
 from provisioning.gitstore.repository.remote import Remote

@@ -50,6 +50,7 @@ MODULES = {
         "unit/core/statelog/test_fsck.py",
         *CYCLE,
     ),
+    "statelog.entries": ("unit/core/statelog/test_transitions.py", *CYCLE),
     "statelog.fsck": ("unit/core/statelog/test_fsck.py",),
     "model.graph": ("unit/core/model/test_graph.py", "unit/core/plan/test_operations.py"),
     "plan.ownership": ("unit/core/plan/test_compute.py", *CYCLE),

@@ -139,6 +139,12 @@ class StateLogDamaged(ProvisioningError):
     code = "state-log-damaged"
 
 
+class TransitionRefused(ProvisioningError):
+    """An entry was about to be written that may not follow the state log as it stands."""
+
+    code = "transition-refused"
+
+
 class PlanChanged(ProvisioningError):
     """What would be applied now differs from what was approved."""
 

@@ -15,12 +15,8 @@ from entries import NOW, begin, make_lock, record
 
 from provisioning.core.model.errors import HeadMoved, ProvisioningError, RemoteRefused
 from provisioning.core.model.redaction import Redactor
-from provisioning.core.statelog.transitions import (
-    LogView,
-    compute_hold,
-    compute_release,
-    compute_renewal,
-)
+from provisioning.core.statelog.entries import compute_hold, compute_release, compute_renewal
+from provisioning.core.statelog.transitions import LogView
 from provisioning.forges.gitea.client import Gitea
 from provisioning.forges.tokens import TokenFile
 from provisioning.gitstore.repository.remote import Remote

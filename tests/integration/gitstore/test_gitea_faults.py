@@ -12,14 +12,14 @@ from entries import begin, make_begin, make_lock, name_run, record
 from gitea_proxy import Fault, FaultyProxy
 
 from provisioning.core.model.errors import HeadMoved, RemoteRefused, RemoteUnreachable
-from provisioning.core.statelog.fsck import compute_findings
-from provisioning.core.statelog.transitions import (
+from provisioning.core.statelog.entries import (
     compute_begin,
     compute_hold,
     compute_release,
     compute_renewal,
-    is_own,
 )
+from provisioning.core.statelog.fsck import compute_findings
+from provisioning.core.statelog.transitions import is_own
 from provisioning.forges.gitea.client import Gitea
 from provisioning.gitstore.repository.remote import Remote
 from provisioning.gitstore.statelog.git_statelog import GitStateLog

@@ -4,8 +4,8 @@ from provisioning.core.model.errors import LockHeld, PlanChanged
 from provisioning.core.model.ids import Mark, ResourceId, RunId
 from provisioning.core.model.records import Lock, Outcome
 from provisioning.core.model.resources import DeletePolicy, DriftPolicy, Lifecycle
+from provisioning.core.statelog.entries import compute_hold
 from provisioning.core.statelog.fsck import compute_findings
-from provisioning.core.statelog.transitions import compute_hold
 from provisioning.reconciler.planning.plan_result import Conclusion, RunRequest
 from provisioning.testing.sandboxes import INFRA, WORKSPACE, Sandbox, build_resource
 
