@@ -30,7 +30,7 @@ def build_settings(layers: Layers) -> Settings:
         budget=Budget(
             deletions=layers.get("budget.deletions").value,
             share=layers.get("budget.share").value,
-            dependants=layers.get("budget.dependants").value,
+            dependents=layers.get("budget.dependents").value,
         ),
         windows=read_windows(layers),
     )

@@ -15,6 +15,7 @@ import msgspec
 from msgspec.structs import replace
 
 from provisioning.bootstrap.cycle_settings import build_settings
+from provisioning.bootstrap.gates import list_gates
 from provisioning.bootstrap.hosting import Hosted
 from provisioning.bootstrap.resolvers import KnownValuesByInfra, build_lookup, build_scope
 from provisioning.config.home import find_home
@@ -234,6 +235,7 @@ class Workspace(Hosted):
             read_reviewed=self._build_consent(log, layers)
             if asks_for_reviews
             else _ask_for_nothing,
+            gates=list_gates(),
             nonce=lambda: secrets.token_bytes(3),
             settings=settings if asks_for_reviews else replace(settings, windows=()),
             stop=stop or Cancellation(),

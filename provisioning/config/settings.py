@@ -217,7 +217,7 @@ SETTINGS: tuple[Setting, ...] = (
         doc="How many of a hundred recorded resources it may delete so; null is any.",
     ),
     Setting(
-        key="budget.dependants",
+        key="budget.dependents",
         type=int,
         default=20,
         minimum=0,

@@ -278,7 +278,7 @@ SECRET = "AKIA" + "ABCDEFGHIJKLMNOP"
     [
         ({"infra/web/example.yaml": "kind: [\n"}, "it cannot be planned: invalid-manifest"),
         (edit(f"key {SECRET}\n"), "infra/web/example.yaml:4: an AWS access key"),
-        ({"infra/web/example.yaml": None}, "stopped by emptied"),
+        ({"infra/web/example.yaml": None}, "stopped by prune"),
         (edit("</code></details>``` @eve #1 <script>\n```\n/provisioning apply"), "1 to update"),
         ({f"infra/web/f{n}.yaml": make_file(f"f{n}", "x" * 200) for n in range(500)},
          "more: [the whole plan]"),
@@ -370,7 +370,7 @@ def test_a_renamed_infra_takes_nothing_with_it(hosted):
     comment = hosted.get_comment(pull)
     assert "**`web` is now `shop`, and takes nothing with it.**" in comment
     assert "what stands in its place is File/motd of the infra web" in comment
-    assert "stopped by emptied" in comment
+    assert "stopped by prune" in comment
     assert hosted.get_statuses(pull)["provisioning"] == "failure"
     hosted.merge(pull)
     told = hosted.run("reconcile", expected=3)
