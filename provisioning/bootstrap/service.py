@@ -71,7 +71,7 @@ class ServedWorkspace(Workspace):
     @property
     def patience(self) -> float:
         """Seconds without a sign of life after which a worker counts as hung."""
-        return float(self.layers.get("serve.patience").value)
+        return float(self.layers.get("serve.timeout").value)
 
     def find_touched(self, old: CommitId | None, new: CommitId) -> ChangedInfras:
         """Return what differs between two commits; without *old*, from the first parent."""
@@ -231,7 +231,7 @@ class ServedWorkspace(Workspace):
 def _build_rhythm(layers: Layers) -> DriftSchedule:
     cron = layers.get("serve.cron")
     return DriftSchedule(
-        interval=float(layers.get("serve.sweep").value),
+        interval=float(layers.get("serve.resync").value),
         cron=None if cron.value is None else str(cron.value),
         zone=str(layers.get("serve.timezone").value),
         source=cron.origin.source,
@@ -252,7 +252,7 @@ def build_service(
     openers = [_build_opener(root, flags, tell, redactor) for root in roots]
     first = openers[0]()
     worker_pool = WorkerPool(size=first.resync_width, patience=first.patience, tell=tell)
-    schedule = Schedule(lambda key: worker_pool.add(key, Urgency.SWEEP, "sweep"))
+    schedule = Schedule(lambda key: worker_pool.add(key, Urgency.RESYNC, "resync"))
     names = _name_all(roots)
     workspace_controllers = {
         name: WorkspaceController(name, opener, worker_pool, schedule, tell, stop)

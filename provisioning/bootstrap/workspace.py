@@ -83,7 +83,7 @@ class Workspace(Hosted):
         """Return which of *infras* refer to which at *commit*; one that is broken to none.
 
         Raises:
-            DependencyCycle: If they refer to each other in a ring.
+            DependencyCycle: If they refer to each other in a cycle.
         """
         links: dict[str, Links] = {}
         for infra in infras:

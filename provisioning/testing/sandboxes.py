@@ -182,7 +182,7 @@ class Sandbox:
                 limits=Limits(
                     parallelism=parallelism,
                     per_provider=parallelism,
-                    retries=RetryPolicy(attempts=attempts, base=0.0),
+                    retries=RetryPolicy(max_attempts=attempts, base=0.0),
                 ),
             ),
             stop=self.stop,

@@ -61,7 +61,7 @@ class InvalidWorkspace(ProvisioningError):
 
 
 class DependencyCycle(ProvisioningError):
-    """Resources depend on each other in a ring, so there is no order to apply them in."""
+    """Resources depend on each other in a cycle, so there is no order to apply them in."""
 
     code = "dependency-cycle"
 

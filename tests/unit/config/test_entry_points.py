@@ -1,30 +1,11 @@
 """Packages that were installed beside this one add to it, and a broken one is named."""
 
-import sys
-
 import pytest
 
 from provisioning.bootstrap.gates import list_gates
 from provisioning.config.entry_points import list_entry_points
 from provisioning.core.model.errors import InvalidConfiguration
 from provisioning.core.policy.builtin_gates import GATES
-
-
-@pytest.fixture
-def install(tmp_path, monkeypatch):
-    """Install a package with that text of entry points."""
-
-    def install(entry_points, code="", package="friday"):
-        folder = tmp_path / "site"
-        about = folder / f"{package}_rules-1.0.dist-info"
-        about.mkdir(parents=True)
-        (about / "entry_points.txt").write_text(entry_points)
-        (folder / f"{package}.py").write_text(code)
-        monkeypatch.setattr(sys, "path", [str(folder), *sys.path])
-
-    yield install
-    sys.modules.pop("friday", None)
-
 
 GATE = """
 from provisioning.core.policy.gates import Gate
