@@ -80,7 +80,7 @@ class Ours:
     def __init__(self, server: Any, folder: Path) -> None:
         from pieces import _begin, _build_record, _record
 
-        from provisioning.forges.gitea.client import Gitea
+        from provisioning.forges.gitea.contents import GiteaContents
         from provisioning.gitstore.repository.remote import Remote
         from provisioning.locks.gitea_lock import ContentsStateLog
         from provisioning.transport.http import Api
@@ -93,7 +93,7 @@ class Ours:
             "web",
             remote=remote,
             author="bench",
-            contents=Gitea(self._api, repository),
+            contents=GiteaContents(self._api, repository),
         )
         self._begin, self._write, self._build = _begin, _record, _build_record
         self._view = self._log.read()

@@ -35,14 +35,13 @@ from provisioning.core.model.ids import CommitId
 from provisioning.core.model.redaction import Redactor
 from provisioning.core.scheduling.workqueue import Urgency
 from provisioning.core.statelog.transitions import LogView
-from provisioning.forges.gitea.pulls import GiteaPulls
 from provisioning.gitstore.repository.remote import Exchange
 from provisioning.gitstore.repository.revert import list_changed_paths
 from provisioning.reconciler.execution.cancellation import Cancellation
 from provisioning.reconciler.planning.plan_result import Report
 
 if TYPE_CHECKING:
-    from provisioning.core.reviews.forge import PullRequest
+    from provisioning.core.reviews.forge import Forge, PullRequest
     from provisioning.reconciler.reviews.reviewer import Reviewer
 
 
@@ -202,10 +201,10 @@ class ServedWorkspace(Workspace):
         """Whether a forge hosts it."""
         return self.forge is not None
 
-    def build_pulls(self) -> GiteaPulls:
+    def build_pulls(self) -> Forge:
         """Join the forge's pull requests; there must be one."""
         assert self.forge is not None  # noqa: S101  whoever asks has looked
-        return GiteaPulls(self.api, self.forge.repository)
+        return self.forge.pulls
 
     def redact(self, text: str) -> str:
         """Return *text* without any secret that was read."""

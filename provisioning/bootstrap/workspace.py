@@ -161,7 +161,7 @@ class Workspace(Hosted):
         from provisioning.locks.gitea_lock import ContentsStateLog
 
         return ContentsStateLog(
-            self.repository, infra, remote=remote, author=author, contents=self.forge
+            self.repository, infra, remote=remote, author=author, contents=self.forge.contents
         )
 
     def _build_compiler(self, kinds: Mapping[str, Kind]) -> Compiler:
@@ -248,12 +248,11 @@ class Workspace(Hosted):
         """Join what tells which changes were reviewed, if the workspace is at a forge."""
         if self.forge is None or self.remote is None:
             return _ask_for_nothing
-        from provisioning.forges.gitea.pulls import GiteaPulls
         from provisioning.gitstore.branches.review_log import ReviewLog
         from provisioning.reconciler.reviews.consent import Consent
 
         consent = Consent(
-            forge=GiteaPulls(self.api, self.forge.repository),
+            forge=self.forge.pulls,
             reviews=ReviewLog(self.remote, self.holder.user),
             history=self.repository,
             branch=self.branch,

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from provisioning.config.setting import IN_WORKSPACE, Setting
+from provisioning.forges.registry import list_forge_names
 
 SETTINGS = (
     Setting(
         key="forge.kind",
         type=str,
         default=None,
-        choices=("gitea",),
+        choices=tuple(list_forge_names()),
         optional=True,
         layers=IN_WORKSPACE,
         doc="The kind of forge that hosts the repository.",

@@ -10,7 +10,7 @@ from provisioning.core.model.ids import ResourceId
 from provisioning.core.model.records import Result
 from provisioning.core.statelog.entries import compute_hold, compute_release, compute_renewal
 from provisioning.core.statelog.transitions import LogView
-from provisioning.forges.gitea.client import Gitea
+from provisioning.forges.gitea.contents import GiteaContents
 from provisioning.gitstore.repository.git_program import run_git
 from provisioning.gitstore.repository.remote import Remote
 from provisioning.gitstore.repository.repository import Repository
@@ -61,7 +61,11 @@ def open_gitea(request, folder):
         api = Api(server.url, server.token)
         request.addfinalizer(api.close)
         return ContentsStateLog(
-            remote.mirror, "web", remote=remote, author="Ada", contents=Gitea(api, repository)
+            remote.mirror,
+            "web",
+            remote=remote,
+            author="Ada",
+            contents=GiteaContents(api, repository),
         )
 
     return open_clone

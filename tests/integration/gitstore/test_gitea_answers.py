@@ -17,7 +17,7 @@ from provisioning.core.model.errors import HeadMoved, ProvisioningError, RemoteR
 from provisioning.core.model.redaction import Redactor
 from provisioning.core.statelog.entries import compute_hold, compute_release, compute_renewal
 from provisioning.core.statelog.transitions import LogView
-from provisioning.forges.gitea.client import Gitea
+from provisioning.forges.gitea.contents import GiteaContents
 from provisioning.forges.tokens import TokenFile
 from provisioning.gitstore.repository.remote import Remote
 from provisioning.locks.gitea_lock import ContentsStateLog
@@ -53,7 +53,7 @@ class Site:
         remote = Remote(f"{self.server.url}/{repository}.git", mirror, token=token)
         api = Api(self.server.url, token)
         self.apis.append(api)
-        contents = Gitea(api, repository)
+        contents = GiteaContents(api, repository)
         return ContentsStateLog(
             remote.mirror, "web", remote=remote, author="Ada", contents=contents
         )

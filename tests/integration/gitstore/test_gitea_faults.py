@@ -20,7 +20,7 @@ from provisioning.core.statelog.entries import (
 )
 from provisioning.core.statelog.fsck import compute_findings
 from provisioning.core.statelog.transitions import is_own
-from provisioning.forges.gitea.client import Gitea
+from provisioning.forges.gitea.contents import GiteaContents
 from provisioning.gitstore.repository.remote import Remote
 from provisioning.gitstore.statelog.git_statelog import GitStateLog
 from provisioning.locks.gitea_lock import ContentsStateLog
@@ -54,7 +54,7 @@ class Site:
         remote = Remote(url, mirror, token=self.server.token, timeout=PATIENCE)
         api = Api(self.proxy.url, self.server.token, timeout=PATIENCE, sleep=self.pauses.append)
         self.apis.append(api)
-        contents = Gitea(api, self.repository)
+        contents = GiteaContents(api, self.repository)
         return ContentsStateLog(
             remote.mirror, "web", remote=remote, author="Ada", contents=contents
         )
