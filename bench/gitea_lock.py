@@ -80,13 +80,13 @@ class Ours:
     def __init__(self, server: Any, folder: Path) -> None:
         from pieces import _begin, _build_record, _record
 
+        from provisioning.forges.gitea.api import GiteaApi
         from provisioning.forges.gitea.contents import GiteaContents
         from provisioning.gitstore.repository.remote import Remote
         from provisioning.locks.gitea_lock import ContentsStateLog
-        from provisioning.transport.http import Api
 
         repository = server.create_repository()
-        self._api = Api(server.url, server.token)
+        self._api = GiteaApi(server.url, server.token)
         remote = Remote(f"{server.url}/{repository}.git", folder / "mirror.git", token=server.token)
         self._log = ContentsStateLog(
             remote.mirror,

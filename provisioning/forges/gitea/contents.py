@@ -19,7 +19,7 @@ from provisioning.core.model.errors import (
 )
 from provisioning.core.model.ids import CommitId
 from provisioning.core.reviews.forge import Author, FileOperation, FileWrite
-from provisioning.transport.http import Api
+from provisioning.forges.gitea.api import GiteaApi
 
 _RACES = frozenset({403, 404, 409, 422})
 """What a write that lost a race is answered with, besides what else these mean."""
@@ -34,7 +34,7 @@ _LOST = re.compile(
 class GiteaContents:
     """The files of *repository* (`owner/name`) at the Gitea that *api* speaks to."""
 
-    def __init__(self, api: Api, repository: str) -> None:
+    def __init__(self, api: GiteaApi, repository: str) -> None:
         self._api = api
         self._repository = repository
         owner, _, name = repository.partition("/")

@@ -11,7 +11,7 @@ from provisioning.forges.registry import ForgeKind, RepositoryRules
 
 if TYPE_CHECKING:
     from provisioning.core.reviews.forge import Contents, Forge, Token
-    from provisioning.transport.http import Api
+    from provisioning.forges.gitea.api import GiteaApi
 
 _REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+")
 
@@ -20,13 +20,13 @@ class GiteaRepository:
     """The repository *repository* of the Gitea at *url*; see `ForgeRepository`."""
 
     def __init__(self, url: str, repository: str, token: Token) -> None:
-        from provisioning.transport.http import Api
+        from provisioning.forges.gitea.api import GiteaApi
 
         if not _REPOSITORY.fullmatch(repository):
             raise InvalidConfiguration(
                 f"forge.repository is {repository!r}", hint="write it as OWNER/NAME"
             )
-        self._api: Api = Api(url, token)
+        self._api: GiteaApi = GiteaApi(url, token)
         self.url = self._api.url
         self.repository = repository
         self.git_url = f"{self.url}/{repository}.git"

@@ -20,11 +20,11 @@ from provisioning.core.statelog.entries import (
 )
 from provisioning.core.statelog.fsck import compute_findings
 from provisioning.core.statelog.transitions import is_own
+from provisioning.forges.gitea.api import GiteaApi
 from provisioning.forges.gitea.contents import GiteaContents
 from provisioning.gitstore.repository.remote import Remote
 from provisioning.gitstore.statelog.git_statelog import GitStateLog
 from provisioning.locks.gitea_lock import ContentsStateLog
-from provisioning.transport.http import Api
 
 pytestmark = [pytest.mark.peer("gitea"), pytest.mark.xdist_group("gitea-faults")]
 
@@ -52,7 +52,9 @@ class Site:
         url = f"{self.proxy.url}/{self.repository}.git"
         mirror = self.folder / f"mirror-{next(self.numbers)}.git"
         remote = Remote(url, mirror, token=self.server.token, timeout=PATIENCE)
-        api = Api(self.proxy.url, self.server.token, timeout=PATIENCE, sleep=self.pauses.append)
+        policy = HttpPolicy(timeout=PATIENCE)
+        token, sleep = self.server.token, self.pauses.append
+        api = GiteaApi(self.proxy.url, token, policy=policy, sleep=sleep)
         self.apis.append(api)
         contents = GiteaContents(api, self.repository)
         return ContentsStateLog(
