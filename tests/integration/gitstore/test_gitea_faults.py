@@ -25,6 +25,7 @@ from provisioning.forges.gitea.contents import GiteaContents
 from provisioning.gitstore.repository.remote import Remote
 from provisioning.gitstore.statelog.git_statelog import GitStateLog
 from provisioning.locks.gitea_lock import ContentsStateLog
+from provisioning.transport.http import HttpPolicy
 
 pytestmark = [pytest.mark.peer("gitea"), pytest.mark.xdist_group("gitea-faults")]
 
