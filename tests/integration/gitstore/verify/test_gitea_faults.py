@@ -20,6 +20,7 @@ from provisioning.core.statelog.entries import (
 )
 from provisioning.core.statelog.fsck import compute_findings
 from provisioning.core.statelog.transitions import is_own
+from provisioning.forges.gitea.api import GiteaApi
 from provisioning.forges.gitea.contents import GiteaContents
 from provisioning.gitstore.repository.remote import Remote
 from provisioning.gitstore.statelog.git_statelog import GitStateLog
