@@ -15,6 +15,7 @@ import msgspec
 from msgspec.structs import replace
 
 from provisioning.bootstrap.cycle_settings import build_settings
+from provisioning.bootstrap.gates import list_gates
 from provisioning.bootstrap.hosting import Hosted
 from provisioning.bootstrap.resolvers import KnownValuesByInfra, build_lookup, build_scope
 from provisioning.config.home import find_home
@@ -83,7 +84,7 @@ class Workspace(Hosted):
         """Return which of *infras* refer to which at *commit*; one that is broken to none.
 
         Raises:
-            DependencyCycle: If they refer to each other in a ring.
+            DependencyCycle: If they refer to each other in a cycle.
         """
         links: dict[str, Links] = {}
         for infra in infras:
@@ -161,7 +162,7 @@ class Workspace(Hosted):
         from provisioning.locks.gitea_lock import ContentsStateLog
 
         return ContentsStateLog(
-            self.repository, infra, remote=remote, author=author, contents=self.forge
+            self.repository, infra, remote=remote, author=author, contents=self.forge.contents
         )
 
     def _build_compiler(self, kinds: Mapping[str, Kind]) -> Compiler:
@@ -235,6 +236,7 @@ class Workspace(Hosted):
             read_reviewed=self._build_consent(log, layers)
             if asks_for_reviews
             else _ask_for_nothing,
+            gates=list_gates(),
             nonce=lambda: secrets.token_bytes(3),
             settings=settings if asks_for_reviews else replace(settings, windows=()),
             stop=stop or Cancellation(),
@@ -247,12 +249,11 @@ class Workspace(Hosted):
         """Join what tells which changes were reviewed, if the workspace is at a forge."""
         if self.forge is None or self.remote is None:
             return _ask_for_nothing
-        from provisioning.forges.gitea.pulls import GiteaPulls
         from provisioning.gitstore.branches.review_log import ReviewLog
         from provisioning.reconciler.reviews.consent import Consent
 
         consent = Consent(
-            forge=GiteaPulls(self.api, self.forge.repository),
+            forge=self.forge.pulls,
             reviews=ReviewLog(self.remote, self.holder.user),
             history=self.repository,
             branch=self.branch,

@@ -19,7 +19,7 @@ from provisioning.reconciler.cycle import Reconciler
 
 @dataclass(slots=True)
 class WatchRegistry:
-    """The watches of one workspace. A watch is a hint: where it fails, the sweeps are left."""
+    """The watches of one workspace. A watch is a hint: where it fails, the resyncs are left."""
 
     kept: WorkspaceState
     worker_pool: WorkerPool
