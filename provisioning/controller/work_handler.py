@@ -17,12 +17,12 @@ from provisioning.controller.events import (
     PullsReviewed,
     describe_cycle,
 )
+from provisioning.controller.served_workspace import ServedWorkspace
 from provisioning.controller.watches import WatchRegistry
 from provisioning.controller.worker_pool import WorkerPool
 from provisioning.controller.workspace_state import (
     CommitProgress,
     Last,
-    OpenWorkspace,
     WorkspaceState,
 )
 from provisioning.core.model.errors import LockHeld, ProvisioningError
@@ -139,7 +139,7 @@ class WorkHandler(msgspec.Struct, frozen=True, kw_only=True):
 
     # What follows
 
-    def _follow_up(self, workspace: OpenWorkspace, ended: CycleEnded) -> None:
+    def _follow_up(self, workspace: ServedWorkspace, ended: CycleEnded) -> None:
         """Ask for what follows: a look at those that read what changed, and what people see."""
         report = ended.report
         has_run = report is not None and report.run is not None
@@ -161,7 +161,7 @@ class WorkHandler(msgspec.Struct, frozen=True, kw_only=True):
             readers = workspace.list_readers(ended.work.key.name, report.plan_result.view)
             self.worker_pool.add_all(map(self.kept.get_key, readers), Urgency.PUSH, told)
 
-    def _tell_drift(self, workspace: OpenWorkspace, report: Report) -> None:
+    def _tell_drift(self, workspace: ServedWorkspace, report: Report) -> None:
         try:
             workspace.tell_drift(report)
         except ProvisioningError as exc:
@@ -169,7 +169,7 @@ class WorkHandler(msgspec.Struct, frozen=True, kw_only=True):
 
     # A review
 
-    def _review(self, work: Work, workspace: OpenWorkspace) -> Ending:
+    def _review(self, work: Work, workspace: ServedWorkspace) -> Ending:
         began, error, retry = self.worker_pool.now(), None, None
         try:
             reviewer = workspace.build_reviewer()

@@ -20,10 +20,11 @@ from provisioning.controller.events import (
     ForgeUntold,
 )
 from provisioning.controller.schedule import Schedule
+from provisioning.controller.served_workspace import ServedWorkspace
 from provisioning.controller.watches import WatchRegistry
 from provisioning.controller.work_handler import WorkHandler
 from provisioning.controller.worker_pool import WorkerPool
-from provisioning.controller.workspace_state import CommitProgress, OpenWorkspace, WorkspaceState
+from provisioning.controller.workspace_state import CommitProgress, WorkspaceState
 from provisioning.core.model.errors import InvalidConfiguration, ProvisioningError
 from provisioning.core.model.ids import CommitId
 from provisioning.core.reviews.forge import Forge
@@ -39,7 +40,7 @@ class WorkspaceController:
     def __init__(
         self,
         name: str,
-        open_workspace: Callable[[], OpenWorkspace],
+        open_workspace: Callable[[], ServedWorkspace],
         worker_pool: WorkerPool,
         schedule: Schedule,
         tell: EventSink,
@@ -130,7 +131,7 @@ class WorkspaceController:
         """
         return self._get_workspace().read_hook_secret()
 
-    def _get_workspace(self) -> OpenWorkspace:
+    def _get_workspace(self) -> ServedWorkspace:
         if self.kept.towards is None:
             raise InvalidConfiguration(
                 f"{self.kept.name} has not been read yet", hint="try again soon"
@@ -194,7 +195,7 @@ class WorkspaceController:
             trace = "".join(traceback.format_exception(exc))
             self._tell(Defect(key=None, trace=trace))
 
-    def _open_anew(self) -> OpenWorkspace:
+    def _open_anew(self) -> ServedWorkspace:
         """Open the workspace; where its settings are broken, keep the last good ones."""
         try:
             workspace = self._open_workspace()
@@ -212,7 +213,7 @@ class WorkspaceController:
 
     # Taking a commit in
 
-    def _take_in(self, workspace: OpenWorkspace, commit: CommitId, began: float) -> None:
+    def _take_in(self, workspace: ServedWorkspace, commit: CommitId, began: float) -> None:
         """Work towards *commit* from now on: entirely, or, if that fails, not at all."""
         before = self.kept.towards
         is_new = before is None or before.commit != commit
@@ -246,7 +247,7 @@ class WorkspaceController:
 
     def _set_up(
         self,
-        workspace: OpenWorkspace,
+        workspace: ServedWorkspace,
         commit: CommitId,
         infras: list[str],
         before: Iterable[str],
@@ -278,7 +279,7 @@ class WorkspaceController:
             infra = self._asked.pop()
             self._crew.add(self.kept.get_key(infra), Urgency.PUSH, "asked for")
 
-    def _ask_for_reviews(self, workspace: OpenWorkspace) -> None:
+    def _ask_for_reviews(self, workspace: ServedWorkspace) -> None:
         if not workspace.is_at_forge:
             return
         try:

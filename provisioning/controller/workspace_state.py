@@ -2,100 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
-from provisioning.controller.schedule import DriftSchedule
-from provisioning.core.infras.order import Needs
+from provisioning.controller.served_workspace import ServedWorkspace
 from provisioning.core.model.errors import LockHeld, ProvisioningError
 from provisioning.core.model.ids import CommitId
-from provisioning.core.reviews.forge import Forge
 from provisioning.core.scheduling.workqueue import Key, Topic
-from provisioning.core.statelog.transitions import LogView
-from provisioning.reconciler.cycle import Reconciler
-from provisioning.reconciler.events import Listener
-from provisioning.reconciler.execution.cancellation import Cancellation
-from provisioning.reconciler.planning.plan_result import Report
-
-if TYPE_CHECKING:
-    from provisioning.reconciler.reviews.reviewer import Reviewer
-
-
-class ChangedInfras(msgspec.Struct, frozen=True):
-    """The infras whose folders changed, and whether something changed that any may read."""
-
-    infras: frozenset[str]
-    is_shared: bool
-
-
-class OpenWorkspace(Protocol):
-    """A workspace as it was opened once; its settings never change. Any thread may call."""
-
-    @property
-    def identifier(self) -> str:
-        """Its id."""
-
-    @property
-    def branch(self) -> str:
-        """The branch that desired state is read from."""
-
-    @property
-    def poll_interval(self) -> float:
-        """Seconds between two looks for news."""
-
-    @property
-    def is_at_forge(self) -> bool:
-        """Whether a forge hosts it."""
-
-    def read_commit(self) -> CommitId:
-        """Fetch, and return the newest desired state."""
-
-    def choose_infras(self, commit: CommitId, infra: str | None) -> list[str]:
-        """Return the infras to work on: *infra*, or all."""
-
-    def find_touched(self, old: CommitId | None, new: CommitId) -> ChangedInfras:
-        """Return what differs between two commits; without *old*, from the first parent."""
-
-    def read_needs(self, commit: CommitId, infras: Collection[str]) -> Needs:
-        """Return which of *infras* refer to which."""
-
-    def list_readers(self, infra: str, before: LogView) -> list[str]:
-        """Return the infras that read what *infra* recorded otherwise since *before*."""
-
-    def read_rhythms(self, commit: CommitId, infras: Iterable[str]) -> dict[str, DriftSchedule]:
-        """Return how often each of *infras* is looked at."""
-
-    def build_reconciler(
-        self, infra: str, commit: CommitId, *, stop: Cancellation | None, listener: Listener | None
-    ) -> Reconciler:
-        """Join the reconciler of *infra* with the settings of *commit*."""
-
-    def find_reviews(self) -> list[int]:
-        """Return the pull requests that are not as they were when this was asked last."""
-
-    def build_reviewer(self) -> Reviewer:
-        """Join what reviews pull requests; there must be a forge."""
-
-    def build_pulls(self) -> Forge:
-        """Join the forge's pull requests; there must be one."""
-
-    def tell_drift(self, report: Report) -> None:
-        """Tell the forge, if there is one, of what drifted and waits for an answer there."""
-
-    def redact(self, text: str) -> str:
-        """Return *text* without any secret."""
-
-    def read_hook_secret(self) -> str:
-        """Return the secret by which webhooks are signed."""
 
 
 class CommitProgress(msgspec.Struct, frozen=True):
     """What is worked towards: the workspace as it was opened, a commit of it, its infras."""
 
-    workspace: OpenWorkspace
+    workspace: ServedWorkspace
     commit: CommitId
     infras: frozenset[str]
 

@@ -29,7 +29,7 @@ class ResyncResult(msgspec.Struct, frozen=True, kw_only=True):
         return self.report is not None and self.report.conclusion in GOOD
 
 
-def sweep(
+def resync(
     needs: Needs,
     run: Callable[[str], Report],
     *,

@@ -15,9 +15,8 @@ from typing import Any
 
 import msgspec
 
-from provisioning.bootstrap.service import build_service
 from provisioning.controller.controller import Controller
-from provisioning.controller.events import News
+from provisioning.controller.events import EventSink, News
 from provisioning.core.model.redaction import Redactor
 from provisioning.interfaces.schema.service import shape_news
 from provisioning.interfaces.service.event_bus import Bus
@@ -58,7 +57,11 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     log_level: str
 
 
-def serve(options: Options) -> int:
+BuildService = Callable[[Sequence[str], Sequence[str], EventSink, Redactor], Controller]
+"""Joins a service of workspaces: their folders, their flags, and what is told of events."""
+
+
+def serve(options: Options, build_service: BuildService) -> int:
     """Serve until told to stop; return the exit code.
 
     SIGTERM and SIGINT stop it, finishing what is in hand; a second one ends it at once. SIGHUP
