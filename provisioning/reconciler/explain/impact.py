@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 from provisioning.config.layers import WORKSPACE_FILE
 from provisioning.config.provenance import list_leaves
 from provisioning.core.model.errors import ProvisioningError
+from provisioning.core.model.kinds import get_kind
 from provisioning.core.model.resources import Resource
 from provisioning.core.model.values import is_equal
 from provisioning.core.status.impact import Impact, ImpactSource, compute_impact
@@ -109,7 +110,7 @@ def _list_named(checkout: Checkout) -> set[str]:
         path
         for infra in checkout.list_infras()
         for resource in checkout.read_resources(infra).values()
-        for path in checkout.kinds[resource.kind].get_file_paths(resource.spec)
+        for path in get_kind(checkout.kinds, resource).get_file_paths(resource.spec)
     }
 
 

@@ -8,6 +8,7 @@ import msgspec
 
 from provisioning.core.model.errors import InvalidArgument, PlanChanged, Source
 from provisioning.core.model.ids import CommitId, ResourceId
+from provisioning.core.model.kinds import get_kind
 from provisioning.core.model.records import Run
 from provisioning.core.model.resources import Resource
 from provisioning.core.statelog.transitions import RUN
@@ -125,7 +126,7 @@ def _list_paths(infra: str, then: Checkout, old: Checkout) -> list[str]:
 
 def _list_named(checkout: Checkout, infra: str) -> Iterator[str]:
     for resource in checkout.read_resources(infra).values():
-        yield from checkout.kinds[resource.kind].get_file_paths(resource.spec)
+        yield from get_kind(checkout.kinds, resource).get_file_paths(resource.spec)
 
 
 def _check_resources(
