@@ -1,4 +1,4 @@
-"""Finds what packages that the operator installed add to this program, by their entry points.
+"""Finds the entry points by which packages that the operator installed extend this program.
 
 The format is that of the packaging standard: `entry_points.txt` in each distribution's `.dist-info`
 folder (https://packaging.python.org/specifications/entry-points). They are read without
@@ -31,7 +31,7 @@ LIMIT = 1024 * 1024
 
 
 class EntryPoint(msgspec.Struct, frozen=True):
-    """One entry point: *value* is `module:attribute`, and *place* the file that says so."""
+    """One entry point: *value* is `module:attribute`, and *place* its file."""
 
     group: str
     name: str
