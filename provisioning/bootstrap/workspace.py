@@ -32,6 +32,7 @@ from provisioning.core.model.kinds import Kind
 from provisioning.core.model.providers import Provider
 from provisioning.core.model.records import Holder, Lock
 from provisioning.core.model.resources import Resource
+from provisioning.core.model.values import Tree
 from provisioning.core.policy.approvals import ReviewedEffects
 from provisioning.core.reviews.drift_pulls import DRIFTS
 from provisioning.core.statelog.lock_expiry import LockStatus, compute_lock_status
@@ -261,14 +262,22 @@ class Workspace(Hosted):
         return lambda view, commit: consent.read_reviewed(log, view, commit)
 
     def _build_providers(self, layers: Layers) -> list[Provider]:
+        from provisioning.providers.instance import ProviderInstance
         from provisioning.providers.local.provider import LocalProvider
 
-        root = self.root / str(layers.get("local.root").value)
-        allow = [Path(str(item)) for item in layers.get("local.allow").value]
-        providers, key = self.lasting.providers, (str(root), *(str(item) for item in allow))
-        if key not in providers:
-            providers[key] = LocalProvider(root=root, allow=allow, home=self.home.path)
-        return [providers[key]]
+        allow = tuple(str(item) for item in layers.get("local.allow").value)
+
+        def connect(location: Mapping[str, Tree]) -> Provider:
+            root = self.root / str(location["root"])
+            providers, key = self.lasting.providers, (str(root), *allow)
+            if key not in providers:
+                providers[key] = LocalProvider(
+                    root=root, allow=[Path(item) for item in allow], home=self.home.path
+                )
+            return providers[key]
+
+        location = {"root": str(layers.get("local.root").value)}
+        return [ProviderInstance("local", location, connect)]
 
 
 def _ignore(event: Event) -> None:
