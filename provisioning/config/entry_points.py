@@ -62,8 +62,13 @@ class EntryPoint(msgspec.Struct, frozen=True):
 
 
 def list_entry_points(group: str) -> list[EntryPoint]:
-    """Return the entry points of `provisioning.`*group* by name; the first of each name counts."""
-    points = reversed(_scan(tuple(sys.path)))
+    """Return the entry points of `provisioning.`*group* by name; the first of each name counts.
+
+    The working directory is left out, although `python -m` puts it on the path: it may be a
+    workspace, and code of a workspace never runs in this process.
+    """
+    here = Path().absolute()
+    points = reversed(_scan(tuple(path for path in sys.path if path and Path(path) != here)))
     found = {point.name: point for point in points if point.group == group}
     return [found[name] for name in sorted(found)]
 
@@ -74,7 +79,6 @@ def _scan(folders: Sequence[str]) -> tuple[EntryPoint, ...]:
 
 
 def _scan_folder(folder: str) -> Iterator[EntryPoint]:
-    folder = folder or "."
     try:
         names = [name for name in os.listdir(folder) if name.endswith(".dist-info")]  # noqa: PTH208
     except OSError:
