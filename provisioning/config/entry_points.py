@@ -67,10 +67,17 @@ def list_entry_points(group: str) -> list[EntryPoint]:
     The working directory is left out, although `python -m` puts it on the path: it may be a
     workspace, and code of a workspace never runs in this process.
     """
-    here = Path().absolute()
-    points = reversed(_scan(tuple(path for path in sys.path if path and Path(path) != here)))
+    points = reversed(_scan(_list_folders()))
     found = {point.name: point for point in points if point.group == group}
     return [found[name] for name in sorted(found)]
+
+
+def _list_folders() -> tuple[str, ...]:
+    try:
+        here = os.getcwd()  # noqa: PTH109  as a text, to compare
+    except OSError:  # it was deleted
+        here = ""
+    return tuple(folder for folder in sys.path if folder not in {"", here})
 
 
 @cache
