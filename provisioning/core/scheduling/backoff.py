@@ -17,7 +17,7 @@ FIRST = 2.0
 
 LONGEST = 300.0
 
-LOCK_LOOK = 10.0
+LOCK_POLL = 10.0
 """The longest time, in seconds, between two reads of a lock that another holds."""
 
 LOCK_MARGIN = 0.5
@@ -72,8 +72,8 @@ def compute_backoff(failures: int, jitter: float) -> float:
 def compute_retry(error: ProvisioningError, failures: int, jitter: float) -> float | None:
     """Return in how many seconds to try again after *error*; None if only a change can help."""
     if isinstance(error, LockHeld):
-        left = LOCK_LOOK if error.remaining is None else error.remaining + LOCK_MARGIN
-        return min(LOCK_LOOK, left)
+        left = LOCK_POLL if error.remaining is None else error.remaining + LOCK_MARGIN
+        return min(LOCK_POLL, left)
     if not error.retryable:
         return None
     pause = compute_backoff(failures, jitter)

@@ -132,12 +132,12 @@ def world():
 
 def test_a_commit_asks_for_what_it_touched(world):
     """At the start everything is looked at; then what changed, before it."""
-    assert world.list_queued() == {"api": "SWEEP", "web": "SWEEP"}
+    assert world.list_queued() == {"api": "RESYNC", "web": "RESYNC"}
     world.commit = "c2"
     world.workspace_controller.hint()
     news = world.wait_for(Fetched)
     assert (news.commit, news.touched) == ("c2", 1)
-    assert world.list_queued() == {"api": "SWEEP", "web": "PUSH"}
+    assert world.list_queued() == {"api": "RESYNC", "web": "PUSH"}
 
 
 @pytest.mark.parametrize("name", ["choose_infras", "read_needs", "read_rhythms"])
