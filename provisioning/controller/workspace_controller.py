@@ -254,7 +254,7 @@ class WorkspaceController:
         gone = set(before).difference(infras)
         try:
             needs = workspace.read_needs(commit, infras)
-        except ProvisioningError:  # a ring: each infra's own cycle goes on as it can
+        except ProvisioningError:  # a dependency cycle: each infra goes on as it can
             needs = {}
         keys = {
             self.kept.get_key(infra): [self.kept.get_key(other) for other in others]

@@ -65,7 +65,7 @@ def compute_dependency_graph(views: Mapping[str, View]) -> Picture:
 
 
 def _open_leaving(nodes: Mapping[Name, Node], views: Mapping[str, View]) -> Picture:
-    """Take from what is leaving the needs that close a ring: records are of different runs."""
+    """Take from what is leaving the needs that close a cycle: records are of different runs."""
     needs = {name: node.needs for name, node in nodes.items()}
     if not has_cycle(needs):
         return nodes

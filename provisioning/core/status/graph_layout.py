@@ -56,7 +56,7 @@ def compute_layout(
         widths: How wide each node's box is.
 
     Raises:
-        DependencyCycle: If nodes need each other in a ring.
+        DependencyCycle: If nodes need each other in a cycle.
     """
     depth: dict[Any, int] = {}
     for node in compute_order(needs):
