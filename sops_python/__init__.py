@@ -1,4 +1,3 @@
-"""The SOPS file format, read and written without the `sops` program.
+"""X."""
 
-The format is defined by what `sops` 3.13 writes; its tests here are made with that program.
-"""
+from sops_python.errors import SopsError as SopsError

@@ -13,7 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from sops_python.errors import UndecryptableValue
-from sops_python.go_floats import render_positional
+from sops_python.stores.go_floats import render_positional
 from sops_python.tree import (
     Comment,
     Timestamp,

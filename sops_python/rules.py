@@ -58,6 +58,15 @@ class Rules(msgspec.Struct, frozen=True):
 
         return Indents(yaml=read("yaml"), json=read("json"), json_binary=read("json_binary"))
 
+    def has_pattern_for(self, name: str) -> bool:
+        """Return whether the `path_regex` of a creation rule is found in the file *name*.
+
+        Raises:
+            SopsError: If one is no expression.
+        """
+        rules = [rule for rule in self.data.get("creation_rules") or () if isinstance(rule, dict)]
+        return any(rule.get("path_regex") and fits(rule, name, str(self.path)) for rule in rules)
+
     def find_rule(self, path: Path, context: names.Context | None = None) -> Rule | None:
         """Return the first rule that fits *path*; None if the file has no rules at all.
 

@@ -20,6 +20,13 @@ Step: TypeAlias = str | int
 """A key of a branch, or a position in a list counted from 0."""
 
 
+class Confidential(msgspec.Struct, frozen=True):
+    """A value with plain text or keys in it; its repr shows the type alone."""
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(***)"
+
+
 class Comment(msgspec.Struct, frozen=True):
     """A comment, without its mark; `is_inline` if it stands behind a value."""
 

@@ -13,7 +13,6 @@ from typing import Any
 import click
 from msgspec.structs import replace
 
-from provisioning.core.model.errors import ProvisioningError
 from sops_python.data_keys import DECRYPTION_ORDER, Keyring
 from sops_python.disk.replacement import replace_file
 from sops_python.document import Document
@@ -257,7 +256,7 @@ def read_input(path: Path | None) -> bytes:
 
 
 @contextmanager
-def exit_with(code: int, kind: type[ProvisioningError] = ProvisioningError) -> Iterator[None]:
+def exit_with(code: int, kind: type[SopsError] = SopsError) -> Iterator[None]:
     """Give every error of *kind* in the block the exit code *code*."""
     try:
         yield

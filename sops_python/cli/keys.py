@@ -12,7 +12,6 @@ from typing import Any
 import click
 from msgspec.structs import replace
 
-from provisioning.core.model.errors import ProvisioningError
 from sops_python.cli import options as shared
 from sops_python.cli.files import (
     Bench,
@@ -49,7 +48,7 @@ def updatekeys(bench: Bench, /, files: tuple[str, ...], **options: Any) -> int:
     for file in files:
         try:
             _update(bench, bench.locate(file), options)
-        except ProvisioningError as exc:
+        except SopsError as exc:
             click.echo(str(exc), err=True)
             failed += 1
     if failed:

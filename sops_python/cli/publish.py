@@ -13,7 +13,6 @@ from typing import Any
 import click
 import msgspec
 
-from provisioning.core.model.errors import ProvisioningError
 from sops_python.cli import options as shared
 from sops_python.cli.files import Bench, Options, ask, exit_with
 from sops_python.cli.keys import compare_groups
@@ -95,9 +94,8 @@ def _naming(file: str) -> Iterator[None]:
     """Tell of every error in the block that it is about *file*: it may be one of many."""
     try:
         yield
-    except ProvisioningError as exc:
-        code = getattr(exc, "sops_exit_code", 1)
-        raise SopsError(f"{file}: {exc.message}", hint=exc.hint, exit_code=code) from exc
+    except SopsError as exc:
+        raise SopsError(f"{file}: {exc.message}", hint=exc.hint, exit_code=exc.exit_code) from exc
 
 
 def _pack(bench: Bench, rules: Rules, file: str, target: str, options: Options) -> _Parcel:

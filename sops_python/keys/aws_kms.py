@@ -8,7 +8,7 @@ import socket
 from collections.abc import Mapping
 from typing import Any
 
-from sops_python.keys.errors import KeyUnusable
+from sops_python.errors import KeyUnusable
 
 _ARN = re.compile(r"arn:[^:]+:kms:([^:]+):\d+:(?:key|alias)/.+")
 TIMEOUT = 10.0

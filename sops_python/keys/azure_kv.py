@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
+from sops_python.errors import KeyUnusable
 from sops_python.keys import http_calls, jwt
 from sops_python.keys.azure_tokens import get_token
-from sops_python.keys.errors import KeyUnusable
 
 API = "api-version=7.4"
 ALGORITHM = "RSA-OAEP-256"

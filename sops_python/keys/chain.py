@@ -7,9 +7,8 @@ from typing import TypeVar
 
 import msgspec
 
-from provisioning.core.model.errors import ProvisioningError
 from sops_python.data_keys import Keyring
-from sops_python.keys.errors import KeyUnusable
+from sops_python.errors import KeyUnusable, SopsError
 from sops_python.keys.keyring import NoKeyring
 from sops_python.metadata import MasterKey
 
@@ -38,11 +37,11 @@ class KeyringChain(msgspec.Struct, frozen=True):
         return self._ask(lambda keyring: keyring.unwrap(key))
 
     def _ask(self, use: Callable[[Keyring], Answer]) -> Answer:
-        failures: list[ProvisioningError] = []
+        failures: list[SopsError] = []
         for keyring in self.keyrings:
             try:
                 return use(keyring)
-            except ProvisioningError as exc:
+            except SopsError as exc:
                 failures.append(exc)
         raise KeyUnusable(
             "\n".join(failure.message for failure in failures), hint=failures[-1].hint

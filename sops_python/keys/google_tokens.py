@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+from sops_python.errors import KeyUnusable
 from sops_python.keys import http_calls, jwt
-from sops_python.keys.errors import KeyUnusable
 
 CREDENTIALS, TOKEN = "GOOGLE_CREDENTIALS", "GOOGLE_OAUTH_ACCESS_TOKEN"
 DEFAULT, DEFAULT_FILE = (

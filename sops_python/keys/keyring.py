@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from sops_python.errors import KeyUnusable
 from sops_python.keys import age
-from sops_python.keys.errors import KeyUnusable
 from sops_python.metadata import MasterKey
 
 

@@ -6,8 +6,8 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
+from sops_python.errors import InvalidContext, KeyUnusable
 from sops_python.keys import age
-from sops_python.keys.errors import InvalidContext, KeyUnusable
 from sops_python.metadata import MasterKey
 
 Context = Mapping[str, str | None]

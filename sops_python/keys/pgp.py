@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Mapping
 
-from sops_python.keys.errors import KeyUnusable
+from sops_python.errors import KeyUnusable
 
 PROGRAM = "SOPS_GPG_EXEC"
 """The variable that names another program than `gpg`."""

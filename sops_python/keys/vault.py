@@ -9,7 +9,7 @@ import base64
 from collections.abc import Mapping
 from typing import Any
 
-from sops_python.keys.errors import KeyUnusable
+from sops_python.errors import KeyUnusable
 from sops_python.keys.vault_api import VaultFailed, ask
 
 

@@ -7,9 +7,8 @@ from enum import StrEnum
 
 import msgspec
 
-from provisioning.core.model.errors import ProvisioningError
-from provisioning.core.model.terminal_text import render_plain
 from sops_python.data_keys import Keyring
+from sops_python.errors import SopsError
 from sops_python.keyservice.messages import (
     MalformedMessage,
     NoKeyNamed,
@@ -18,6 +17,7 @@ from sops_python.keyservice.messages import (
     render_answer,
 )
 from sops_python.metadata import MasterKey
+from sops_python.terminal_text import escape_controls
 
 _KINDS = {
     "age": "age key with recipient",
@@ -42,7 +42,7 @@ class RpcStatus(StrEnum):
     UNKNOWN = "UNKNOWN"
 
 
-class RequestRefused(ProvisioningError):
+class RequestRefused(SopsError):
     """A request has no answer; `status` is what its client is told besides the message."""
 
     code = "key-unusable"
@@ -77,7 +77,7 @@ class KeyService(msgspec.Struct, frozen=True, kw_only=True):
             what = f"{what} using {describe_key(request.key)}"
             answer = self._use(verb, request, what)
         except RequestRefused as exc:
-            self.tell(f"Refused {what}: {render_plain(exc.message)}")
+            self.tell(f"Refused {what}: {escape_controls(exc.message)}")
             raise
         self.tell(f"Answered {what}")
         return render_answer(answer)
@@ -92,7 +92,7 @@ class KeyService(msgspec.Struct, frozen=True, kw_only=True):
             return keyring.unwrap(MasterKey(key.section, key.fields, wrapped))
         except RequestRefused:
             raise
-        except ProvisioningError as exc:
+        except SopsError as exc:
             raise RequestRefused(RpcStatus.UNKNOWN, exc.message) from exc
         except ValueError as exc:
             raise RequestRefused(
@@ -106,7 +106,7 @@ class KeyService(msgspec.Struct, frozen=True, kw_only=True):
 
 def describe_key(key: MasterKey) -> str:
     """Return what *key* is, for people, with nothing in it that moves a cursor."""
-    return render_plain(f"{_KINDS[key.section]} {_shorten(key.label)}")
+    return escape_controls(f"{_KINDS[key.section]} {_shorten(key.label)}")
 
 
 def _shorten(text: str) -> str:
