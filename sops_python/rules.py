@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ import msgspec
 
 from sops_python.errors import SopsError
 from sops_python.files import Indents
-from sops_python.go_regex import compile_pattern
+from sops_python.go_regex import InvalidPattern, compile_pattern
 from sops_python.keys import names
 from sops_python.metadata import KeyGroup, MasterKey
 from sops_python.selection import RULES, Selection
@@ -176,10 +175,10 @@ def fits(rule: Mapping[str, Any], name: str, where: str) -> bool:
     """
     pattern = rule.get("path_regex") or ""
     try:
-        return bool(compile_pattern(str(pattern)).search(name))
-    except re.error as exc:
+        return compile_pattern(str(pattern))(name)
+    except InvalidPattern as exc:
         raise SopsError(
-            f"{where}: can not compile regexp {pattern!r}: {exc}", hint="correct path_regex"
+            f"{where}: can not compile regexp {pattern!r}: {exc}", hint=exc.hint
         ) from exc
 
 

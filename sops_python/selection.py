@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 
 import msgspec
 
 from sops_python.errors import SopsError
-from sops_python.go_regex import compile_pattern
+from sops_python.go_regex import Finder, InvalidPattern, compile_pattern
 
 RULES = (
     "unencrypted_suffix",
@@ -58,14 +57,14 @@ class Selection(msgspec.Struct, frozen=True):
         if rule.endswith("regex"):
             try:
                 compile_pattern(pattern)
-            except re.error as exc:
+            except InvalidPattern as exc:
                 raise SopsError(
-                    f"{rule} is not a regular expression: {exc}", hint=f"correct {pattern!r}"
+                    f"{rule} is not a regular expression: {exc}", hint=exc.hint
                 ) from exc
         return cls(rule, pattern, only_encrypted)
 
     @property
-    def _regex(self) -> re.Pattern[str]:
+    def _regex(self) -> Finder:
         return compile_pattern(self.pattern)
 
     def as_rules(self) -> dict[str, str]:
@@ -80,9 +79,9 @@ class Selection(msgspec.Struct, frozen=True):
             case "encrypted_suffix":
                 return any(key.endswith(self.pattern) for key in path)
             case "unencrypted_regex":
-                return not any(self._regex.search(key) for key in path)
+                return not any(self._regex(key) for key in path)
             case "encrypted_regex":
-                return any(self._regex.search(key) for key in path)
+                return any(self._regex(key) for key in path)
             case "unencrypted_comment_regex":
                 return not any(self._is_marked(comment) for comment in comments)
             case "encrypted_comment_regex":
@@ -101,4 +100,4 @@ class Selection(msgspec.Struct, frozen=True):
         )
 
     def _is_marked(self, comments: Sequence[str]) -> bool:
-        return any(self._regex.search(text) for text in comments)
+        return any(self._regex(text) for text in comments)
