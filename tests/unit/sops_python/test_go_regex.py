@@ -50,18 +50,10 @@ def test_any_other_is_refused_with_the_name_of_the_extra(text, without_library):
 @pytest.mark.parametrize("text", READ)
 @pytest.mark.parametrize("unit", ["a", ".enc", ".enc.a", "secrets/", ".yam", "data", ".a.", "\\"])
 def test_a_plain_expression_takes_linear_time(text, unit, without_library):
-    find = compile_pattern(text)
-
-    def measure(count):
-        part = unit * count + "!"
-        runs = []
-        for _ in range(3):
-            start = time.perf_counter()
-            find(part)
-            runs.append(time.perf_counter() - start)
-        return min(runs)
-
-    assert measure(40_000) < 60 * measure(2_000) + 0.02
+    """A quadratic search of this text takes minutes."""
+    start = time.perf_counter()
+    compile_pattern(text)(unit * 300_000 + "!")
+    assert time.perf_counter() - start < 10
 
 
 def test_the_library_takes_linear_time_for_all():
