@@ -61,7 +61,7 @@ def load(data: bytes, name: str, environ: Mapping[str, str] | None = None) -> An
     Args:
         data: The file.
         name: Its name, which chooses the format.
-        environ: Where the keys are looked for; the process's environment by default.
+        environ: The variables by which keys are found; the process's own by default.
 
     Raises:
         NotEncrypted: If it is no SOPS file.
@@ -103,7 +103,7 @@ def encrypt(
         name: Its name, which chooses the format.
         rule: The keys and which values are encrypted, as a creation rule of `.sops.yaml` says it:
             `{"age": "age1…", "encrypted_regex": "^(data|stringData)$"}`.
-        environ: Where credentials for the keys are looked for.
+        environ: The variables by which credentials are found.
 
     Raises:
         AlreadyEncrypted: If it is encrypted already.
@@ -161,7 +161,7 @@ def set_value(
         name: Its name, which chooses the format.
         path: Keys, and positions in lists counted from 0; what is missing is made.
         value: Dicts, lists and scalars.
-        environ: Where the keys are looked for.
+        environ: The variables by which keys are found.
 
     Raises as `load` does, but for several documents.
 

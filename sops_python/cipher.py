@@ -35,7 +35,7 @@ _ENCRYPTED = re.compile(
 
 
 def looks_encrypted(value: object) -> bool:
-    """Tell whether *value* is text that begins as an encrypted value does."""
+    """Return whether *value* is text that begins as an encrypted value does."""
     return isinstance(value, str) and value.startswith("ENC[")
 
 

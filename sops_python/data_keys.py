@@ -86,7 +86,7 @@ def unwrap_data_key(
         order: The kinds of keys that are tried first.
 
     Raises:
-        NoKeyFits: If too few groups open; it tells why for every key that was tried.
+        NoKeyFits: If too few groups open; the message says why for every key.
     """
     parts: list[bytes] = []
     reports = []
@@ -117,7 +117,7 @@ def _unwrap_part(
     """Return what the group's keys have wrapped, and why each key before it did not open."""
     ranks = {section: rank for rank, section in enumerate(order)}
     failures: list[tuple[str, str]] = []
-    for key in sorted(group, key=lambda each: ranks.get(each.section, len(ranks))):
+    for key in sorted(group, key=lambda key: ranks.get(key.section, len(ranks))):
         try:
             return keyring.unwrap(key), failures
         except SopsError as exc:

@@ -15,7 +15,7 @@ from sops_python.selection import Comments
 from sops_python.tree import Branch, Comment, Confidential, Value
 
 _ENCRYPTED_ONLY_SALT = hashlib.sha256(b"sops").digest()
-"""What the MAC begins with when it covers only what is encrypted."""
+"""The first input of a MAC that covers only encrypted values."""
 
 
 class Document(Confidential, frozen=True):

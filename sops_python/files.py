@@ -33,7 +33,7 @@ from sops_python.tree import Branch, Comment, Confidential, Value
 
 
 class Format(StrEnum):
-    """What a file is written in."""
+    """The format of a file."""
 
     BINARY = "binary"
     DOTENV = "dotenv"
@@ -52,7 +52,7 @@ _SUFFIXES = {
 
 
 def choose_format(path: str | PurePath, given: str = "") -> Format:
-    """Return the format *given*, else that which the name of *path* tells; else binary."""
+    """Return the format *given*; else that of the suffix of *path*; else binary."""
     if given in set(Format):
         return Format(given)
     return next(

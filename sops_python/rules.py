@@ -22,7 +22,7 @@ _NEAR_MISS = ".sops.yml"
 
 
 class Rule(msgspec.Struct, frozen=True):
-    """What a creation rule says about a new file."""
+    """The keys and the encrypted values that a creation rule gives a new file."""
 
     groups: tuple[KeyGroup, ...]
     rules: Mapping[str, str]
@@ -31,7 +31,7 @@ class Rule(msgspec.Struct, frozen=True):
 
     @property
     def selection(self) -> Selection:
-        """What of the file is encrypted."""
+        """The choice of encrypted values."""
         return Selection.build(self.rules, only_encrypted=self.mac_only_encrypted)
 
 
@@ -168,7 +168,7 @@ def _read_map(data: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 
 def fits(rule: Mapping[str, Any], name: str, where: str) -> bool:
-    """Tell whether *rule*, which stands at *where*, is for the file *name*.
+    """Return whether *rule*, which stands at *where*, is for the file *name*.
 
     Raises:
         SopsError: If its `path_regex` is no expression.
@@ -196,8 +196,7 @@ def build_rule(rule: dict[str, Any], where: str, context: names.Context | None =
         else (tuple(_read_flat(rule, where, context)),)
     )
     try:
-        selection = Selection.build({name: str(rule.get(name) or "") for name in RULES})
-        del selection
+        Selection.build({name: str(rule.get(name) or "") for name in RULES})
         threshold = int(rule.get("shamir_threshold") or 0)
     except (SopsError, ValueError, TypeError) as exc:
         raise SopsError(f"error loading config: {where}: {exc}", hint="correct it") from exc

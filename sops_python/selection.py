@@ -26,7 +26,7 @@ Comments = Sequence[Sequence[str]]
 
 
 class Selection(msgspec.Struct, frozen=True):
-    """Tells which values are encrypted.
+    """The choice of the values that are encrypted.
 
     Args:
         rule: One of `RULES`; "" encrypts everything.
@@ -72,7 +72,7 @@ class Selection(msgspec.Struct, frozen=True):
         return {self.rule: self.pattern} if self.rule else {}
 
     def is_selected(self, path: Sequence[str], comments: Comments, *, is_comment: bool) -> bool:
-        """Tell whether the value at *path* is encrypted; a comment's own text is the last."""
+        """Return whether the value at *path* is encrypted; a comment's own text is the last."""
         match self.rule:
             case "unencrypted_suffix":
                 return not any(key.endswith(self.pattern) for key in path)
@@ -89,7 +89,7 @@ class Selection(msgspec.Struct, frozen=True):
         return True
 
     def leaves_by_comment(self, text: str) -> bool:
-        """Tell whether a comment *text* leaves what follows it in plain text."""
+        """Return whether a comment *text* leaves the values after it in plain text."""
         return self.rule == "unencrypted_comment_regex" and self._is_marked([text])
 
     def _is_encrypted_by_comment(self, comments: Comments, *, is_comment: bool) -> bool:

@@ -1,4 +1,4 @@
-"""What a SOPS file holds: ordered branches, lists, typed scalars, and comments.
+"""The content of a SOPS file: ordered branches, lists, typed scalars, and comments.
 
 A scalar is a `str`, `int`, `float`, `bool`, `Timestamp` or None. Text stands for the bytes of
 a file: those that are not UTF-8 are lone surrogates (PEP 383), so that any file goes through.

@@ -20,7 +20,7 @@ from sops_python.files import choose_format, load_encrypted, open_store
 from sops_python.rules import Rules
 
 TELLING = 8
-"""Secrets of fewer characters are not looked for in other files: they are in many by chance."""
+"""Secrets of fewer characters are not searched in other files, which hold them by chance."""
 
 
 class SecretFinding(msgspec.Struct, frozen=True, order=True):

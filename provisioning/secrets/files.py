@@ -17,7 +17,7 @@ Read = Callable[[str], bytes | None]
 
 
 def list_folders(infra: str) -> tuple[str, ...]:
-    """Return where to look for the secrets of *infra*, the first first."""
+    """Return the folders of the secrets of *infra*; the first has precedence."""
     return f"infra/{infra}", FOLDER
 
 

@@ -24,7 +24,7 @@ class Sort(StrEnum):
 
 
 class Listed(msgspec.Struct, frozen=True):
-    """What may be told of a generated secret without a key."""
+    """The facts about a generated secret that need no key."""
 
     name: str
     sort: str
@@ -70,7 +70,7 @@ def finish(values: Branch, name: str) -> Branch:
 
 
 def describe(name: str, values: Branch) -> Listed | None:
-    """Return what may be told of *values*, encrypted or not; None if they were not made here."""
+    """Return the facts in *values*, encrypted or not; None if they were not made here."""
     sort = values.get("sort_unencrypted")
     if sort not in set(Sort):
         return None

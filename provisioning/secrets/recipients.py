@@ -206,7 +206,7 @@ def read_wanted(rules: Rules, path: Path, old: Metadata) -> Metadata:
 
 
 def differs(one: Metadata, other: Metadata) -> bool:
-    """Tell whether two files are encrypted for different keys."""
+    """Return whether two files are encrypted for different keys."""
     return [_name(group) for group in one.groups] != [_name(group) for group in other.groups]
 
 

@@ -46,7 +46,7 @@ class StoredSecret(msgspec.Struct, frozen=True):
 
     @property
     def sort(self) -> str:
-        """What it is."""
+        """The kind of secret."""
         return self.listed.sort
 
     @property
@@ -56,7 +56,7 @@ class StoredSecret(msgspec.Struct, frozen=True):
 
     @property
     def fingerprint(self) -> str:
-        """What tells it from others."""
+        """The text that distinguishes it from others."""
         return self.listed.fingerprint
 
     @property
@@ -66,7 +66,7 @@ class StoredSecret(msgspec.Struct, frozen=True):
 
     @property
     def has_previous(self) -> bool:
-        """Whether the one it replaced is still there."""
+        """True if the secret that it replaced is still there."""
         return self.listed.has_previous
 
     @property

@@ -1,4 +1,4 @@
-"""What `{{secrets.NAME.…}}` resolves to: values of a commit's SOPS files, as secrets.
+"""The values of `{{secrets.NAME.…}}`: those of a commit's SOPS files, as secrets.
 
 `NAME` is a file `NAME.enc.yaml`, `.yml`, `.json`, `.env`, `.ini`, or `NAME.enc` for any other
 content, in the infra's folder or in `secrets/`; the infra's comes first.
@@ -61,7 +61,7 @@ class SecretFiles:
         read: Reads a file of the commit.
         list_names: Lists the files of a folder of the commit.
         keyring: Holds the keys.
-        redactor: Is told every secret.
+        redactor: Gets every secret.
     """
 
     folders: Sequence[str]

@@ -35,7 +35,7 @@ COMMANDS = {
     "exec-file": (f"{_HERE}.exec:exec_file", "Run a command that reads the plain text."),
     "publish": (f"{_HERE}.publish:publish", "Put files where .sops.yaml says."),
     "keyservice": (f"{_HERE}.keyservice:keyservice", "Use keys for other processes."),
-    "filestatus": (f"{_HERE}.keys:filestatus", "Tell whether a file is encrypted."),
+    "filestatus": (f"{_HERE}.keys:filestatus", "Print whether a file is encrypted."),
     "completion": (f"{_HERE}.completion:completion", "Print the shell's completion script."),
 }
 

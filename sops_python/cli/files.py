@@ -1,4 +1,4 @@
-"""What the commands of `sops` do with files: find rules and keys, read, and write."""
+"""Files as the commands of `sops` use them: rules, keys, reading and writing."""
 
 from __future__ import annotations
 
@@ -280,7 +280,7 @@ def refuse_new_keys(path: Path, options: Options) -> None:
 
 
 def ask(question: str) -> bool:
-    """Ask until the answer is `y` or `n`; tell whether it is yes.
+    """Ask until the answer is `y` or `n`; return whether it is `y`.
 
     Raises:
         SopsError: If the input ends before.

@@ -195,7 +195,7 @@ def _regroup(bench: Bench, path: Path, groups: tuple[KeyGroup, ...], options: Op
 @click.option("--input-type", help=shared.FORMATS)
 @click.pass_obj
 def filestatus(bench: Bench, /, file: str, **options: Any) -> int:
-    """Tell as JSON whether FILE is encrypted."""
+    """Print as JSON whether FILE is encrypted."""
     path = bench.locate(file)
     is_encrypted = False
     with exit_with(1), suppress(NotEncrypted):

@@ -30,7 +30,7 @@ from sops_python.timestamps import now
 from sops_python.tree import as_plain
 
 _SUFFIXES = ("unencrypted_suffix", "encrypted_suffix")
-"""What a recreation rule may say of what is encrypted, as in `sops`."""
+"""The choices of encrypted values that a recreation rule can make, as in `sops`."""
 
 
 @click.command(cls=SopsCommand)
@@ -91,7 +91,7 @@ def _walk(folder: Path) -> Iterator[Path]:
 
 @contextmanager
 def _naming(file: str) -> Iterator[None]:
-    """Tell of every error in the block that it is about *file*: it may be one of many."""
+    """Name *file* in every error of the block: it may be one of many."""
     try:
         yield
     except SopsError as exc:

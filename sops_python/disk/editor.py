@@ -14,7 +14,7 @@ from sops_python.disk.private_files import open_private_folder, write_private
 from sops_python.errors import SopsError
 
 EDITORS = ("vim", "nano", "vi")
-"""What is tried if neither `SOPS_EDITOR` nor `EDITOR` is set."""
+"""The editors to try if neither `SOPS_EDITOR` nor `EDITOR` is set."""
 
 _NOTE = "!! "
 _MARKS = {".yaml": "#", ".yml": "#", ".env": "#", ".ini": ";"}
@@ -31,7 +31,7 @@ def edit_text(
 
     Args:
         text: What is edited.
-        name: The name of the file that the editor is given, which tells it the format.
+        name: The name of the file that the editor opens; its suffix says the format.
         parse: Reads the text; it raises a `SopsError` if there is something wrong.
         environ: The environment variables.
 

@@ -95,7 +95,7 @@ def _check(name: str) -> str:
 def _ask(
     vault: str, path: str, body: Mapping[str, str] | None, environ: Mapping[str, str]
 ) -> Mapping[str, Any]:
-    """Ask the vault, which tells at the first request whose token it wants to see."""
+    """Call the vault, whose answer to a first call without a token names the issuer."""
     if not _VAULT.fullmatch(vault):
         raise KeyUnusable(
             f"{vault!r} is not the address of an Azure vault",

@@ -278,4 +278,4 @@ _SOURCES = {
     "AzureCLICredential": _use_cli,
     "AzureDeveloperCLICredential": _use_developer_cli,
 }
-"""What is tried, in this order, by the names that Azure gives them."""
+"""The kinds of credentials, in the order of `sops`, by the names that Azure gives them."""

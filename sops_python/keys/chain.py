@@ -24,7 +24,7 @@ class KeyringChain(msgspec.Struct, frozen=True):
         """Return *data* encrypted by *key*.
 
         Raises:
-            KeyUnusable: If no keyring can; it tells why for each, one a line.
+            KeyUnusable: If no keyring can; the message says why for each, one a line.
         """
         return self._ask(lambda keyring: keyring.wrap(key, data))
 
@@ -32,7 +32,7 @@ class KeyringChain(msgspec.Struct, frozen=True):
         """Return what *key* has wrapped.
 
         Raises:
-            KeyUnusable: If no keyring can; it tells why for each, one a line.
+            KeyUnusable: If no keyring can; the message says why for each, one a line.
         """
         return self._ask(lambda keyring: keyring.unwrap(key))
 

@@ -43,7 +43,7 @@ class RpcStatus(StrEnum):
 
 
 class RequestRefused(SopsError):
-    """A request has no answer; `status` is what its client is told besides the message."""
+    """A request has no answer; the client gets `status` and the message."""
 
     code = "key-unusable"
 
@@ -57,13 +57,13 @@ class KeyService(msgspec.Struct, frozen=True, kw_only=True):
 
     Args:
         open_keyring: Returns the keys that are at hand when a request comes.
-        confirm: Tells whether a request, which it is given in words, is to be answered.
-        tell: Is told, in words without a secret, what became of each request.
+        confirm: Decides by the words for a request whether to answer it.
+        report: Takes the outcome of each request, in words without a secret.
     """
 
     open_keyring: Callable[[], Keyring]
     confirm: Callable[[str], bool]
-    tell: Callable[[str], None]
+    report: Callable[[str], None]
 
     def answer(self, verb: str, message: bytes) -> bytes:
         """Return the answer to the request *message*, to "encrypt" or "decrypt" as *verb* says.
@@ -77,9 +77,9 @@ class KeyService(msgspec.Struct, frozen=True, kw_only=True):
             what = f"{what} using {describe_key(request.key)}"
             answer = self._use(verb, request, what)
         except RequestRefused as exc:
-            self.tell(f"Refused {what}: {escape_controls(exc.message)}")
+            self.report(f"Refused {what}: {escape_controls(exc.message)}")
             raise
-        self.tell(f"Answered {what}")
+        self.report(f"Answered {what}")
         return render_answer(answer)
 
     def _use(self, verb: str, request: Request, what: str) -> bytes:

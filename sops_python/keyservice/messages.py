@@ -45,7 +45,7 @@ class NoKeyNamed(MalformedMessage):
 
 
 class Request(Confidential, frozen=True):
-    """What a key service is asked to encrypt or decrypt, and by which key."""
+    """A request to encrypt or decrypt *data* by *key*."""
 
     key: MasterKey
     data: bytes
