@@ -227,9 +227,9 @@ class ServedWorkspace(Workspace):
         """Open or close the pull requests about drift that *report* asks for."""
         if not is_drift_told(self, report.plan_result.plan):
             return
-        from provisioning.reconciler.reviews.drift_pulls import build_found
+        from provisioning.reconciler.reviews.drift_pulls import build_infra_drift
 
-        build_reviewer(self).drifter.keep([build_found(report.plan_result)])
+        build_reviewer(self).drift_publisher.sync([build_infra_drift(report.plan_result)])
 
 
 def _build_drift_schedule(layers: Layers) -> DriftSchedule:

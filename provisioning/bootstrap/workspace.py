@@ -32,7 +32,7 @@ from provisioning.core.model.providers import Provider
 from provisioning.core.model.records import Holder, Lock
 from provisioning.core.model.resources import Resource
 from provisioning.core.policy.approvals import ReviewedEffects
-from provisioning.core.reviews.drift_pulls import DRIFTS
+from provisioning.core.reviews.drift_pulls import DRIFT_REFS
 from provisioning.core.statelog.lock_expiry import LockStatus, compute_lock_status
 from provisioning.core.statelog.transitions import OURS, LogView
 from provisioning.gitstore.statelog.git_statelog import GitStateLog
@@ -105,7 +105,7 @@ class Workspace(Hosted):
 
     def has_drift_branches(self, infra: str) -> bool:
         """Tell whether a drift of *infra* has a branch at the remote, as it was fetched."""
-        return bool(self.repository.list_refs(f"{DRIFTS}{infra}/"))
+        return bool(self.repository.list_refs(f"{DRIFT_REFS}{infra}/"))
 
     def list_infras(self, commit: CommitId) -> list[str]:
         """Return the names of the infras at *commit*, sorted."""
@@ -231,7 +231,7 @@ class Workspace(Hosted):
                 infra=infra, claims=self._build_compiler(kinds), open_log=self.build_log
             ),
             judge=lambda lock: self.judge(infra, lock),
-            read_reviewed=self._build_consent(log, layers)
+            read_reviewed=self._build_approval_reader(log, layers)
             if asks_for_reviews
             else _ask_for_nothing,
             nonce=lambda: secrets.token_bytes(3),
@@ -242,22 +242,22 @@ class Workspace(Hosted):
             clocks=Clocks(),
         )
 
-    def _build_consent(self, log: GitStateLog, layers: Layers) -> ReadReviewed:
+    def _build_approval_reader(self, log: GitStateLog, layers: Layers) -> ReadReviewed:
         """Join what tells which changes were reviewed, if the workspace is at a forge."""
         if self.forge is None or self.remote is None:
             return _ask_for_nothing
         from provisioning.forges.gitea.pulls import GiteaPulls
         from provisioning.gitstore.branches.review_log import ReviewLog
-        from provisioning.reconciler.reviews.consent import Consent
+        from provisioning.reconciler.reviews.approval_reader import ApprovalReader
 
-        consent = Consent(
+        approvals = ApprovalReader(
             forge=GiteaPulls(self.api, self.forge.repository),
             reviews=ReviewLog(self.remote, self.holder.user),
             history=self.repository,
             branch=self.branch,
             is_required=layers.get("review.policy").value == "pull-request",
         )
-        return lambda view, commit: consent.read_reviewed(log, view, commit)
+        return lambda view, commit: approvals.read_reviewed(log, view, commit)
 
     def _build_providers(self, layers: Layers) -> list[Provider]:
         from provisioning.providers.local.provider import LocalProvider

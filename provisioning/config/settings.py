@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from provisioning.config.modes import MODES
 from provisioning.config.setting import Layer, Setting
-from provisioning.core.reviews.commands import WORD, Verb
+from provisioning.core.reviews.commands import PREFIX, Verb
 from provisioning.core.reviews.permissions import Permissions
 
 BEFORE_INFRA = frozenset({Layer.USER, Layer.WORKSPACE, Layer.OVERRIDE})
@@ -162,7 +162,7 @@ SETTINGS: tuple[Setting, ...] = (
             default=permissions.value,
             choices=tuple(permission.value for permission in Permissions),
             layers=IN_WORKSPACE,
-            doc=f"Who may say `{WORD} {verb}` in a pull request.",
+            doc=f"Who may give the command `{PREFIX} {verb}` in a pull request.",
         )
         for verb, permissions in (
             (Verb.PLAN, Permissions.WRITERS),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
 from enum import StrEnum
 from typing import ClassVar, TypeAlias
@@ -11,6 +10,7 @@ import msgspec
 
 from provisioning.core.model.errors import ProvisioningError
 from provisioning.core.model.ids import CommitId, RunId
+from provisioning.core.reviews.findings import describe_outcomes
 from provisioning.core.scheduling.workqueue import Key, Urgency
 from provisioning.reconciler.events import Event
 from provisioning.reconciler.planning.plan_result import Conclusion, Report
@@ -249,8 +249,6 @@ def describe_cycle(infra: str, commit: CommitId, report: Report) -> str:
         more = f" (and {len(reasons) - 1} more)" if len(reasons) > 1 else ""
         rest = f"; {reasons[0]}{more}" if reasons else ""
         return f"{infra}: nothing done at {commit[:10]}, {len(plan.unchanged)} unchanged{rest}"
-    counts = Counter(change.outcome for change in run.changes)
-    story = ", ".join(f"{count} {outcome}" for outcome, count in counts.items()) or "no changes"
     failed = next((change for change in run.changes if change.error), None)
     why = f"; {failed.id}: {failed.error}" if failed else ""
-    return f"{infra}: run {run.number} {run.result} at {commit[:10]}: {story}{why}"
+    return f"{infra}: run {run.number} {run.result} at {commit[:10]}: {describe_outcomes(run)}{why}"

@@ -10,7 +10,7 @@ import msgspec
 
 from provisioning.core.model.ids import CommitId
 from provisioning.core.reviews.drift_pulls import (
-    DRIFTS,
+    DRIFT_REFS,
     DriftNote,
     DriftPlace,
     parse_drift_ref,
@@ -49,11 +49,11 @@ class DriftBranches:
 
     def fetch(self, branch: str) -> None:
         """Fetch *branch*, and that of every drift."""
-        self._remote.fetch(f"refs/heads/{branch}", f"{DRIFTS}*")
+        self._remote.fetch(f"refs/heads/{branch}", f"{DRIFT_REFS}*")
 
     def list_places(self) -> list[DriftPlace]:
         """Return the drifts that have a branch, sorted."""
-        found = (parse_drift_ref(ref) for ref in self._repository.list_refs(DRIFTS))
+        found = (parse_drift_ref(ref) for ref in self._repository.list_refs(DRIFT_REFS))
         return sorted(item for item in found if item)
 
     def read(self, place: DriftPlace) -> DriftBranch | None:

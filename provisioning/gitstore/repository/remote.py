@@ -21,7 +21,7 @@ from provisioning.core.model.errors import (
 )
 from provisioning.core.model.ids import CommitId
 from provisioning.core.policy.review_records import REVIEWS
-from provisioning.core.reviews.drift_pulls import DRIFTS
+from provisioning.core.reviews.drift_pulls import DRIFT_REFS
 from provisioning.core.reviews.forge import Token
 from provisioning.core.statelog.transitions import OURS
 from provisioning.gitstore.repository.git_program import GitResult, mask_password, run_git
@@ -201,7 +201,7 @@ class Remote:
 
     def delete(self, ref: str, old: CommitId) -> None:
         """Delete *ref*, there and in the mirror, if it is at *old*; see `push` for the rest."""
-        if not ref.startswith(DRIFTS):
+        if not ref.startswith(DRIFT_REFS):
             raise AssertionError(f"{ref} is not ours to delete")
         self._push(ref, None, old)
         self.mirror.unfollow(ref)
@@ -217,9 +217,9 @@ class Remote:
 
         The branch of a drift is no history, and is written anew.
         """
-        if not ref.startswith((OURS, REVIEWS, DRIFTS)):
+        if not ref.startswith((OURS, REVIEWS, DRIFT_REFS)):
             raise AssertionError(f"{ref} is not ours to write")
-        is_history = not ref.startswith(DRIFTS)
+        is_history = not ref.startswith(DRIFT_REFS)
         if old and is_history and not self.mirror.is_ancestor(old, new):
             raise AssertionError(f"{new} does not follow {old}")
 

@@ -263,7 +263,7 @@ def _shape_infra_review(review: InfraReview) -> Shape:
             {"code": violation.code, "reason": violation.reason} for violation in review.violations
         ],
         "error": shape_error(review.error) if review.error else None,
-        "waiting": [stray.id for stray in review.strays],
+        "waiting": [change.id for change in review.unreviewed],
         "run": review.run.run if review.run else None,
     }
 

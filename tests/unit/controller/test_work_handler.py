@@ -79,7 +79,7 @@ def test_what_a_review_completes_is_applied():
     "found",
     [
         PullReview(pull=replace(PULL, merged=None, is_open=True), infras=(WEB,)),
-        PullReview(pull=PULL, infras=(replace(WEB, strays=(CHANGE,)),)),
+        PullReview(pull=PULL, infras=(replace(WEB, unreviewed=(CHANGE,)),)),
         PullReview(
             pull=PULL, infras=(replace(WEB, violations=(GateViolation(code="x", reason=""),)),)
         ),
