@@ -317,7 +317,7 @@ def measure_webhook(base: Path) -> list[Row]:
 
 def list_hooks(service: RunningService) -> list[dict[str, str]]:
     """Return the webhooks that told of a push to the branch; runs push, too."""
-    return [each for each in service.read_log("hook") if each["event"] == "looking at main"]
+    return [each for each in service.read_log("webhook") if each["event"] == "fetching main"]
 
 
 def read_delay(service: RunningService, seen: int) -> float:

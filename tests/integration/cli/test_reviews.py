@@ -155,7 +155,7 @@ def test_two_pull_requests_that_touch_the_same(hosted):
     third = hosted.open(edit("third\n"), "ben")
     hosted.run("review", "--pr", str(third))
     for one, other in ((first, third), (third, first)):
-        assert f"#{other} changes the same: `web: File/motd`" in hosted.get_comment(one)
+        assert f"#{other} changes the same resources: `web: File/motd`" in hosted.get_comment(one)
     assert f"#{second}" in hosted.get_comment(first)
     hosted.merge(first)
     hosted.run("reconcile")

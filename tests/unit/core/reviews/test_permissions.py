@@ -21,7 +21,12 @@ AUTHOR, OTHER = "the author may not", "CODEOWNERS names `ana` for this"
         ("others", "ana", ["ana"], AUTHOR),
         ("others", "ben", [], ""),
         ("others", "ben", ["ana"], OTHER),
-        ("nobody", "ana", ["ana"], "the setting `commands.apply` allows nobody to give this command"),
+        (
+            "nobody",
+            "ana",
+            ["ana"],
+            "the setting `commands.apply` allows nobody",
+        ),
     ],
 )
 def test_who_may(permissions, by, owners, told):
