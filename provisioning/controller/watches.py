@@ -13,6 +13,7 @@ from provisioning.core.model.providers import ObservationTarget, Watch, Watches
 from provisioning.core.scheduling.backoff import HEALINGS, LOOKS, TokenBucket
 from provisioning.core.scheduling.workqueue import Urgency, Work
 from provisioning.core.statelog.transitions import LogView
+from provisioning.providers.instance import find_ability
 from provisioning.reconciler.cycle import Reconciler
 
 
@@ -70,13 +71,13 @@ class WatchRegistry:
         records = reconciler.log.open_records(view).read_all().values()
         owner = reconciler.owner
         for name, provider in reconciler.providers.items():
-            if isinstance(provider, Watches):
+            if watches := find_ability(provider, Watches):
                 targets = [
                     ObservationTarget(id=record.id, kind=record.kind, attributes=record.attributes)
                     for record in records
                     if record.provider == name
                 ]
-                self._open(provider).follow(owner, targets)
+                self._open(watches).follow(owner, targets)
 
     def _open(self, provider: Watches) -> Watch:
         with self._mutex:

@@ -132,12 +132,12 @@ def world():
 
 def test_a_commit_asks_for_what_it_touched(world):
     """At the start everything is looked at; then what changed, before it."""
-    assert world.list_queued() == {"api": "SWEEP", "web": "SWEEP"}
+    assert world.list_queued() == {"api": "RESYNC", "web": "RESYNC"}
     world.commit = "c2"
     world.workspace_controller.request_fetch()
     event = world.wait_for(Fetched)
     assert (event.commit, event.touched) == ("c2", 1)
-    assert world.list_queued() == {"api": "SWEEP", "web": "PUSH"}
+    assert world.list_queued() == {"api": "RESYNC", "web": "PUSH"}
 
 
 @pytest.mark.parametrize("name", ["choose_infras", "read_needs", "read_drift_schedules"])
@@ -214,7 +214,7 @@ def test_a_push_to_a_log_is_heard_where_its_lock_is_waited_for(world):
 
 def wait_until(is_so):
     deadline = threading.Event()
-    for _ in range(3000):
+    for _ in range(30_000):
         if is_so():
             return
         deadline.wait(0.01)
