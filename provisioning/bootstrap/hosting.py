@@ -18,7 +18,7 @@ from provisioning.core.model.ids import CommitId
 from provisioning.core.model.providers import Provider
 from provisioning.core.model.redaction import Redactor
 from provisioning.core.policy.review_records import REVIEWS
-from provisioning.core.reviews.drift_pulls import DRIFTS
+from provisioning.core.reviews.drift_pulls import DRIFT_REFS
 from provisioning.core.statelog.transitions import OURS
 from provisioning.gitstore.repository.repository import Repository, open_repository
 
@@ -202,7 +202,7 @@ class Hosted:
         ref = f"refs/heads/{self.branch}"
         if self.remote:
             reviews = [f"{REVIEWS}*"] if self.forge else []
-            self.remote.fetch(ref, f"{OURS}*", f"{DRIFTS}*", *reviews)
+            self.remote.fetch(ref, f"{OURS}*", f"{DRIFT_REFS}*", *reviews)
         commit = self.repository.read_ref(ref)
         if commit is None:
             raise RepositoryUnusable(

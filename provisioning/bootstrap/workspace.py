@@ -32,7 +32,7 @@ from provisioning.core.model.kinds import Kind, build_kinds
 from provisioning.core.model.records import Holder, Lock
 from provisioning.core.model.resources import Resource
 from provisioning.core.policy.approvals import ReviewedEffects
-from provisioning.core.reviews.drift_pulls import DRIFTS
+from provisioning.core.reviews.drift_pulls import DRIFT_REFS
 from provisioning.core.statelog.lock_expiry import LockStatus, compute_lock_status
 from provisioning.core.statelog.transitions import OURS, LogView
 from provisioning.gitstore.statelog.git_statelog import GitStateLog
@@ -106,7 +106,7 @@ class Workspace(Hosted):
 
     def has_drift_branches(self, infra: str) -> bool:
         """Tell whether a drift of *infra* has a branch at the remote, as it was fetched."""
-        return bool(self.repository.list_refs(f"{DRIFTS}{infra}/"))
+        return bool(self.repository.list_refs(f"{DRIFT_REFS}{infra}/"))
 
     def list_infras(self, commit: CommitId) -> list[str]:
         """Return the names of the infras at *commit*, sorted."""
@@ -229,7 +229,7 @@ class Workspace(Hosted):
                 infra=infra, claims=self._build_compiler(kinds), open_log=self.build_log
             ),
             judge=lambda lock: self.judge(infra, lock),
-            read_reviewed=self._build_consent(log, layers)
+            read_reviewed=self._build_approval_reader(log, layers)
             if asks_for_reviews
             else _ask_for_nothing,
             gates=list_gates(),
@@ -241,21 +241,21 @@ class Workspace(Hosted):
             clocks=Clocks(),
         )
 
-    def _build_consent(self, log: GitStateLog, layers: Layers) -> ReadReviewed:
+    def _build_approval_reader(self, log: GitStateLog, layers: Layers) -> ReadReviewed:
         """Join what tells which changes were reviewed, if the workspace is at a forge."""
         if self.forge is None or self.remote is None:
             return _ask_for_nothing
         from provisioning.gitstore.branches.review_log import ReviewLog
-        from provisioning.reconciler.reviews.consent import Consent
+        from provisioning.reconciler.reviews.approval_reader import ApprovalReader
 
-        consent = Consent(
+        approvals = ApprovalReader(
             forge=self.forge.pulls,
             reviews=ReviewLog(self.remote, self.holder.user),
             history=self.repository,
             branch=self.branch,
             is_required=layers.get("review.policy").value == "pull-request",
         )
-        return lambda view, commit: consent.read_reviewed(log, view, commit)
+        return lambda view, commit: approvals.read_reviewed(log, view, commit)
 
     def _build_kinds(self, layers: Layers) -> dict[str, Kind]:
         return build_kinds(

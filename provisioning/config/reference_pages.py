@@ -7,7 +7,7 @@ import json
 from provisioning.config.modes import MODES
 from provisioning.config.registry import load_settings
 from provisioning.config.setting import ANYWHERE, Layer, Setting, describe_expected
-from provisioning.core.reviews.permissions import CALLED
+from provisioning.core.reviews.permissions import DESCRIPTIONS
 
 _SETTINGS_HEAD = """\
 # Settings
@@ -81,7 +81,7 @@ def render_modes() -> str:
         + " |\n"
         for key in keys
     ]
-    who = [f"| `{item}` | {meaning} |\n" for item, meaning in CALLED.items()]
+    who = [f"| `{item}` | {meaning} |\n" for item, meaning in DESCRIPTIONS.items()]
     return "".join(
         [
             _MODES_HEAD,

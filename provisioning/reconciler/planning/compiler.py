@@ -30,8 +30,8 @@ from provisioning.localstore.manifest_cache import (
     ManifestSnapshot,
     load_snapshot,
     pack_file,
-    save_snapshot,
 )
+from provisioning.localstore.plan_cache import save_cache
 
 if TYPE_CHECKING:
     from provisioning.gitstore.objects.commits import FileChange
@@ -134,7 +134,7 @@ class Compiler:
         stale = {name: file.blob for name, file in files.items() if _is_stale(file, lookup)}
         if tree != old.tree or stale:
             files = self._compile_changes(old, tree, stale, infra, lookup)
-            save_snapshot(path, ManifestSnapshot(self._version, tree or "", files))
+            save_cache(path, ManifestSnapshot(self._version, tree or "", files))
         return {
             name: CompiledManifest(name, file, infra, self, lookup) for name, file in files.items()
         }
