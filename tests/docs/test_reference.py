@@ -77,3 +77,10 @@ def test_no_link_is_dead(document):
     """Every relative link leads to a file or folder that is there."""
     for target in re.findall(r"\]\(([^)#:]+)\)", document.read_text(encoding="utf-8")):
         assert (document.parent / target).exists(), target
+
+
+def test_glossary_is_in_order():
+    """A term has one row, where the alphabet puts it."""
+    rows = [line for line in read("docs/glossary.md").splitlines() if line.startswith("| ")]
+    terms = [line.split("|")[1].strip().lower() for line in rows[2:]]
+    assert terms == sorted(set(terms))
