@@ -1,6 +1,7 @@
-# Both `make demo` and `make test` set up everything they need in .venv.
+# Every target sets up what it needs in .venv. CONTRIBUTING.md tells which tests run when.
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint format clean crash-matrix simulate soak fuzz mutate bench
+.PHONY: help demo quick test verify check lint peers ids pins format clean \
+  crash-matrix simulate soak fuzz mutate bench
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -9,17 +10,27 @@ STAMP := .venv/.installed
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
-$(STAMP): pyproject.toml
+$(STAMP): pyproject.toml constraints-dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=python3.12 …"; exit 1; }
 	@$(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
-	@$(BIN)/python -m pip install --quiet --editable '.[service]' --group dev
+	@$(BIN)/python -m pip install --quiet --constraint constraints-dev.txt \
+	  --editable '.[service]' --group dev
 	@touch $(STAMP)
 
 demo: $(STAMP) ## Run the whole story on a throw-away workspace
 	@$(BIN)/python examples/demo.py
 
-test: check ## Everything that CI runs
+quick: $(STAMP) ## Unit, property, docs and corpora tests: 90 s
+	@$(BIN)/python tests/tiers.py quick
+
+test: $(STAMP) ## Linters, all of quick, and one of everything with real peers: 8 min
+	@$(BIN)/python tests/tiers.py test
+
+verify: $(STAMP) ## Everything at length: an hour, or an eighth of it with PART=k/8: 10 min
+	@$(BIN)/python tests/tiers.py verify $(PART:%=--part %)
+
+check: test
 
 lint: $(STAMP) ## Style, types and layers
 	$(BIN)/ruff check .
@@ -27,8 +38,18 @@ lint: $(STAMP) ## Style, types and layers
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-check: lint ## Lint, then all tests
-	$(BIN)/python -m pytest -n 4 --dist loadgroup
+peers: $(STAMP) ## Build the peers that tests run against, once
+	$(BIN)/python tests/support/peer_programs.py
+
+ids: $(STAMP) ## Write the lists of the tests of each tier again
+	@$(BIN)/python tests/tiers.py ids --write
+
+pins: ## Write constraints-dev.txt from the newest development tools
+	@rm -rf .venv/pins && $(PYTHON) -m venv .venv/pins
+	@.venv/pins/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
+	@.venv/pins/bin/python -m pip install --quiet --group dev
+	@{ head -1 constraints-dev.txt; .venv/pins/bin/python -m pip freeze; } >.venv/pins/new
+	@mv .venv/pins/new constraints-dev.txt && rm -rf .venv/pins
 
 crash-matrix: $(STAMP) ## Cut real runs off at every effect (EVERY=n: each n-th case, JOBS=n at a time)
 	$(BIN)/python tests/crash/matrix/run.py --every $(or $(EVERY),1) $(if $(JOBS),--jobs $(JOBS)) \

@@ -21,8 +21,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from chart import write_chart
 from gitea_lock import measure_gitea
-from graph import write_picture
 from measuring import Row, measure
 from reviews import measure_reviews
 from serving import measure_serving
@@ -181,7 +181,7 @@ def main() -> None:
         shutil.rmtree(base)
     if arguments.write:
         write_page(arguments.write, rows)
-        write_picture(arguments.write)
+        write_chart(arguments.write)
 
 
 def write_page(path: Path, rows: list[Row]) -> None:

@@ -1,4 +1,4 @@
-"""Six processes race for one lock at a real Gitea; `make soak` lets them do so for longer."""
+"""Six processes race for one lock at a real Gitea; `make verify` lets them do so for longer."""
 
 import os
 import subprocess
@@ -26,15 +26,15 @@ def hold(*options):
     }
 
 
-def test_each_of_a_hundred_contests_has_exactly_one_winner():
+def test_each_contest_has_exactly_one_winner():
     """P3: each is won by one process, the five others are told so, and the log is sound."""
-    counts = hold("--contests", "100", "--processes", "6")
-    assert counts["one winner"] == counts["won"] == 100
-    assert counts["lost"] == 500
+    counts = hold("--contests", "5", "--processes", "6")
+    assert counts["one winner"] == counts["won"] == 5
+    assert counts["lost"] == 25
 
 
 def test_contests_in_which_gitea_is_killed_and_answers_are_lost():
     """P3: one winner, or nobody and an error that says so; never two, and the log is sound."""
-    counts = hold("--contests", "16", "--kills", "5", "--faults", "8", "--seed", "7")
-    assert counts["one winner"] + counts["no winner, and an error"] == 16
+    counts = hold("--contests", "5", "--kills", "1", "--faults", "3", "--seed", "7")
+    assert counts["one winner"] + counts["no winner, and an error"] == 5
     assert counts["unknown"] > 0

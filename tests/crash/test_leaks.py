@@ -1,7 +1,5 @@
 """P8: a run with secrets that is killed, or whose disk is full, anywhere, leaves none behind."""
 
-import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -35,12 +33,9 @@ def run_script(*arguments):
     return subprocess.run(command, capture_output=True, text=True, check=False, cwd=MATRIX)
 
 
-@pytest.mark.skipif(
-    shutil.which("cc") is None and not os.environ.get("PROVISIONING_REQUIRE_PEERS"),
-    reason="there is no cc",
-)
+@pytest.mark.peer("cc")
 def test_a_sample_of_the_cuts_leaves_no_secret_anywhere():
-    done = run_script("leaks.py", "--every", "61")
+    done = run_script("leaks.py", "--every", "101")
     assert done.returncode == 0, done.stdout + done.stderr
     assert " 0 finds" in done.stdout
     assert not done.stdout.startswith("0 cuts")

@@ -1,7 +1,6 @@
 """Real Git servers on the loopback: sshd, and `git http-backend`."""
 
 import getpass
-import os
 import shutil
 import socket
 import subprocess
@@ -10,15 +9,9 @@ from pathlib import Path
 
 import pytest
 from git_http_server import GitHttpServer
+from peer_programs import require_peer
 
 SSHD = "/usr/sbin/sshd"
-
-
-def require(program):
-    """Skip without a peer, or fail where peers are required."""
-    if shutil.which(program) is None:
-        report = pytest.fail if os.environ.get("PROVISIONING_REQUIRE_PEERS") == "1" else pytest.skip
-        report(f"needs {program}, which is not installed")
 
 
 def find_port():
@@ -28,7 +21,7 @@ def find_port():
 
 
 def wait_for_port(port):
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 200
     while True:
         try:
             socket.create_connection(("127.0.0.1", port), 1).close()
@@ -51,7 +44,7 @@ def hub(tmp_path):
 @pytest.fixture
 def over_ssh(tmp_path, hub, monkeypatch):
     """The hub's URL over a real sshd, whose key is known and for whose user there is a key."""
-    require(SSHD)
+    require_peer("sshd")
     folder = tmp_path / "ssh"
     folder.mkdir(mode=0o700)
     for name in ("host", "user"):
@@ -76,18 +69,18 @@ def over_ssh(tmp_path, hub, monkeypatch):
         monkeypatch.setenv(
             "GIT_SSH_COMMAND",
             f"ssh -i {folder / 'user'} -o UserKnownHostsFile={folder / 'known_hosts'} "
-            "-o IdentitiesOnly=yes -o StrictHostKeyChecking=yes -F /dev/null",
+            "-o IdentitiesOnly=yes -o StrictHostKeyChecking=yes -F none",
         )
         yield f"ssh://{getpass.getuser()}@127.0.0.1:{port}{hub}"
     finally:
         server.terminate()
-        server.wait(timeout=10)
+        server.wait(timeout=300)
 
 
 @pytest.fixture
 def over_http(hub):
     """The hub's URL over a real HTTP Git server."""
-    require("git")
+    require_peer("git")
     server = GitHttpServer(hub.parent)
     try:
         yield f"{server.url}/{hub.name}"

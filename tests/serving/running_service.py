@@ -72,7 +72,7 @@ class RunningService:
     def get(self, path: str) -> tuple[int, str]:
         """Ask at the network's door."""
         try:
-            with urlopen(f"{self.url}{path}", timeout=10) as answer:
+            with urlopen(f"{self.url}{path}", timeout=100) as answer:
                 return answer.status, answer.read().decode()
         except HTTPError as exc:
             return exc.code, exc.read().decode()
@@ -84,7 +84,7 @@ class RunningService:
         return [each for each in found if action in {None, each["action"]}]
 
     def wait(
-        self, is_so: Callable[[], Any], what: str, seconds: float = 60.0, pause: float = 0.02
+        self, is_so: Callable[[], Any], what: str, seconds: float = 600.0, pause: float = 0.02
     ) -> Any:
         """Wait until *is_so* gives something true, and return that; look each *pause* seconds."""
         deadline = time.monotonic() + seconds
@@ -102,7 +102,7 @@ class RunningService:
                     return each["result"]
         return "unknown"
 
-    def wait_idle(self, seconds: float = 60.0, pause: float = 0.02) -> None:
+    def wait_idle(self, seconds: float = 600.0, pause: float = 0.02) -> None:
         """Wait until nothing is queued or being done."""
         self.wait(lambda: self.ask("status")["ready"] and not self.ask("queue")["queue"],
                   "an empty queue", seconds, pause)  # fmt: skip
@@ -116,7 +116,7 @@ class RunningService:
         self.process.kill()
         self.process.wait()
 
-    def stop(self, seconds: float = 60.0) -> int:
+    def stop(self, seconds: float = 600.0) -> int:
         """Ask it to stop; return its exit code."""
         if self.process is None or self.process.poll() is not None:
             return self.process.returncode if self.process else 0

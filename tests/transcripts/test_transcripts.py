@@ -130,6 +130,14 @@ PEERS = {
 
 
 @pytest.fixture(autouse=True)
+def _peers_on_the_path(request, peer, monkeypatch):
+    """A shell finds what the document needs, also the programs that were built for the tests."""
+    for mark in request.node.iter_markers("peer"):
+        folder = peer(*mark.args).parent
+        monkeypatch.setenv("PATH", f"{os.environ['PATH']}{os.pathsep}{folder}")
+
+
+@pytest.fixture(autouse=True)
 def _key_service(request, monkeypatch):
     """A key service with the key `alias/shop`, and a bucket, for the document that moves to it."""
     if ("moto_server",) not in [each.args for each in request.node.iter_markers("peer")]:
@@ -186,8 +194,12 @@ def list_documents():
 
 
 @pytest.mark.parametrize("document", [*list_documents()])
-def test_what_the_documentation_shows_is_what_happens(document, tmp_path, request):
+def test_what_the_documentation_shows_is_what_happens(
+    document, tmp_path, request, peer, monkeypatch
+):
     """Each console block of a document runs, one after the other, as it stands there."""
+    folders = [str(peer(name).parent) for name in PEERS.get(document.stem, [])]
+    monkeypatch.setenv("PATH", os.pathsep.join([os.environ["PATH"], *folders]))
     text = "\n".join(read_blocks(document))
     places, environ = {}, os.environ
     if names := set(PERSON.findall(document.read_text("utf-8"))):

@@ -3,13 +3,13 @@
 import hashlib
 import json
 import os
-import shutil
 import subprocess
 import zlib
 from pathlib import Path
 
 import pyrage
 import pytest
+from peer_programs import require_peer
 
 MODULE = Path(__file__).parents[2] / "peers" / "age_vectors"
 ENVIRON = dict(os.environ)
@@ -23,9 +23,7 @@ LENIENT = ["stanza_missing_body", "stanza_missing_final_line"]
 @pytest.fixture(scope="module")
 def vectors():
     """Every vector by its name; they are a Go module without a program."""
-    if shutil.which("go") is None:
-        report = pytest.fail if ENVIRON.get("PROVISIONING_REQUIRE_PEERS") == "1" else pytest.skip
-        report("needs go, to fetch the vectors")
+    require_peer("go")
     done = subprocess.run(
         ["go", "mod", "download", "-json", "c2sp.org/CCTV/age"],
         cwd=MODULE,

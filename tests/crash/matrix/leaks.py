@@ -1,6 +1,6 @@
 """Cuts a run with secrets off at its effects, and searches all that it left for them.
 
-    python tests/crash/matrix/leaks.py [--every N]
+    python tests/crash/matrix/leaks.py [--every N] [--part K/N]
 
 The world itself, `live`, is left out: a file that is to hold a secret holds it. Git's objects are
 read through Git, whether they are packed or not.
@@ -23,6 +23,7 @@ from urllib.parse import quote
 
 import pyrage
 from cutting import Cut, build_cutter, preload
+from run import read_part
 from scenarios import Scenario, file, render
 from stage import Stage
 
@@ -104,7 +105,7 @@ def read_all(stage: Stage) -> Iterator[tuple[str, bytes]]:
     yield "Git's objects", subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout
 
 
-def search(folder: Path, every: int) -> tuple[int, list[str]]:
+def search(folder: Path, every: int, part: tuple[int, int]) -> tuple[int, list[str]]:
     """Cut at every *every*-th effect in each way; return how often, and what was found."""
     preload()
     stage = SecretStage(SCENARIO, folder / "stage")
@@ -114,7 +115,7 @@ def search(folder: Path, every: int) -> tuple[int, list[str]]:
     found += [f"not cut: {each}" for each in stage.recover("same")]
     count = 0
     cases = [(at, cut) for at in range(1, len(whole.effects) + 1) for cut in CUTS]
-    for at, cut in cases[::every]:
+    for at, cut in cases[::every][part[0] - 1 :: part[1]]:
         stage.restore()
         ending = stage.cut(cut, at)
         count += ending.is_cut
@@ -129,13 +130,14 @@ def main() -> None:
     """Search; exit with 1 if a secret was found."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--every", type=int, default=1, help="try each N-th case only")
+    parser.add_argument("--part", type=read_part, default=(1, 1), help="try the K-th of N parts")
     arguments = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="leaks-"))
     try:
         if "cutter.so" not in os.environ.get("LD_PRELOAD", ""):
             os.environ["LD_PRELOAD"] = str(build_cutter(folder))
             raise SystemExit(os.spawnv(os.P_WAIT, sys.executable, [sys.executable, *sys.argv]))
-        count, found = search(folder, arguments.every)
+        count, found = search(folder, arguments.every, arguments.part)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     print(*found[:20], f"{count} cuts, {len(found)} finds", sep="\n")

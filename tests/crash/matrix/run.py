@@ -1,6 +1,7 @@
 """Cuts every scenario off at its effects, goes on, judges the world, and writes the table.
 
-    python tests/crash/matrix/run.py [--every N] [--jobs N] [--scenario NAME] [--write FILE]
+    python tests/crash/matrix/run.py [--every N] [--part K/N] [--jobs N] [--scenario NAME]
+        [--write FILE]
 
 Each run is the real program in a process of its own, on real files, processes and Git; a kill
 is a real SIGKILL. The effects are found by tracing a whole run first. Most of a case's time it
@@ -42,8 +43,8 @@ def find_memory() -> Path | None:
     return MEMORY
 
 
-def try_scenario(name: str, *, folder: Path, every: int) -> Tally:
-    """Cut one scenario at every *every*-th of its effects, in all ways."""
+def try_scenario(name: str, *, folder: Path, every: int, part: tuple[int, int]) -> Tally:
+    """Cut one scenario at every *every*-th of its effects, in all ways; or a part of these."""
     preload()
     number = next(n for n, each in enumerate(SCENARIOS) if each.name == name)
     stage = Stage(SCENARIOS[number], folder / f"s{number}")
@@ -52,17 +53,18 @@ def try_scenario(name: str, *, folder: Path, every: int) -> Tally:
         whole = stage.cut(Cut.NONE, 0)
         tally = Tally(name, whole.effects)
         tally.failed += [f"{name}, not cut: {fault}" for fault in stage.recover("same")]
-        _try_cuts(stage, tally, every)
+        _try_cuts(stage, tally, every, part)
     finally:
         stage.close()
     return tally
 
 
-def _try_cuts(stage: Stage, tally: Tally, every: int) -> None:
+def _try_cuts(stage: Stage, tally: Tally, every: int, part: tuple[int, int]) -> None:
+    number, count = part
     cases = [
         (at, cut, home) for at in range(1, len(tally.effects) + 1) for cut in CUTS for home in HOMES
     ]
-    for at, cut, home in cases[::every]:
+    for at, cut, home in cases[::every][number - 1 :: count]:
         stage.restore()
         ending = stage.cut(cut, at)
         if not ending.is_cut:
@@ -72,10 +74,19 @@ def _try_cuts(stage: Stage, tally: Tally, every: int) -> None:
         tally.failed += [f"{what}: {fault}" for fault in stage.recover(home)]
 
 
+def read_part(text: str) -> tuple[int, int]:
+    """Return the number of a part, and how many there are: `3/8`."""
+    number, count = map(int, text.split("/"))
+    if not 1 <= number <= count:
+        raise ValueError(text)
+    return number, count
+
+
 def main() -> None:
     """Fill the matrix; exit with 1 if the world was wrong in any case."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--every", type=int, default=1, help="try each N-th case only")
+    parser.add_argument("--part", type=read_part, default=(1, 1), help="try the K-th of N parts")
     parser.add_argument("--jobs", type=int, default=2 * (os.cpu_count() or 1))
     parser.add_argument("--scenario", action="append", choices=[each.name for each in SCENARIOS])
     parser.add_argument("--write", type=Path, help="write the table into this file")
@@ -95,7 +106,7 @@ def main() -> None:
 def _fill(arguments: argparse.Namespace, folder: Path) -> None:
     names = arguments.scenario or [each.name for each in SCENARIOS]
     begin = time.monotonic()
-    work = partial(try_scenario, folder=folder, every=arguments.every)
+    work = partial(try_scenario, folder=folder, every=arguments.every, part=arguments.part)
     with ProcessPoolExecutor(arguments.jobs, mp_context=get_context("spawn")) as pool:
         tallies = [_tell(tally) for tally in pool.map(work, names)]
     failed = [each for tally in tallies for each in tally.failed]

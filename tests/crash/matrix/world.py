@@ -15,7 +15,7 @@ from pathlib import Path
 from scenarios import Scenario
 
 FOREIGN = {"foreign.txt": "made by hand"}
-SOON = 5.0
+SOON = 30.0
 LOG, OTHER = "refs/heads/provisioning/web", "refs/heads/provisioning/shop"
 
 

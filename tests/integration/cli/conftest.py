@@ -3,7 +3,7 @@ import shutil
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -56,7 +56,7 @@ class Shop:
 
     def run(self, *arguments, expected=0, **more):
         process = self.start(*arguments, **more)
-        out, err = process.communicate(timeout=120)
+        out, err = process.communicate(timeout=600)
         assert process.returncode == expected, (process.returncode, out, err)
         assert "Traceback" not in err
         return out + err
@@ -75,12 +75,23 @@ class Shop:
         files = (path for path in root.rglob("*") if path.is_file())
         return {str(path.relative_to(root)): path.read_text(encoding="utf-8") for path in files}
 
+    def judge(self, wanted):
+        """Find the world as Git says and nothing besides, the log sound, the lock free."""
+        assert self.live() == wanted
+        leftovers = [path.name for path in (self.folder / "live").rglob(".*")]
+        assert leftovers == []
+        assert "linear, fenced, complete" in self.run("fsck", "web")
+        assert "web is free" in self.run("lock", "explain", "web")
+        head = self.git("rev-parse", "provisioning/web")
+        self.run("reconcile", "web")
+        assert self.git("rev-parse", "provisioning/web") == head
+
 
 def build_shop(folder, home):
     environment = os.environ | {
         "PROVISIONING_HOME": str(home),
         "HOME": str(home),
-        "GIT_CONFIG_GLOBAL": "/dev/null",
+        "GIT_CONFIG_GLOBAL": str(home / "gitconfig"),
         "GIT_CONFIG_NOSYSTEM": "1",
         "GIT_AUTHOR_NAME": "Ana",
         "GIT_AUTHOR_EMAIL": "ana@example.org",
@@ -139,6 +150,7 @@ class Hosted:
     repository: str
     tokens: dict
     numbers: Any
+    pulls: dict = field(default_factory=dict)
 
     def call(self, who, method, path, body=None, expected=range(200, 300)):
         status, data = self.gitea.call(
@@ -161,6 +173,15 @@ class Hosted:
         self.shop.git("commit", "--quiet", "-m", "change")
         more = ["--force"] if force else []
         self.shop.git("push", "--quiet", *more, self.url, f"HEAD:{branch}")
+        if branch in self.pulls:
+            self.wait_for_head(self.pulls[branch], self.shop.git("rev-parse", "HEAD").strip())
+
+    def wait_for_head(self, pull, commit):
+        """Wait until Gitea's own reference of *pull* is *commit*: it is moved after the push."""
+        deadline = time.monotonic() + 600
+        while not self.shop.git("ls-remote", self.url, f"refs/pull/{pull}/head").startswith(commit):
+            assert time.monotonic() < deadline, f"pull request {pull} does not follow its branch"
+            time.sleep(0.05)
 
     @property
     def url(self):
@@ -171,7 +192,8 @@ class Hosted:
         branch = f"topic{next(self.numbers)}"
         self.push(branch, files)
         body = {"head": branch, "base": "main", "title": "Change"}
-        return self.call(who, "POST", "/pulls", body)["number"]
+        self.pulls[branch] = self.call(who, "POST", "/pulls", body)["number"]
+        return self.pulls[branch]
 
     def read(self, pull):
         return self.call("ops", "GET", f"/pulls/{pull}")
@@ -179,7 +201,7 @@ class Hosted:
     def merge(self, pull, who="ben"):
         """Merge it, once Gitea has found out whether that can be done."""
         path, body = f"/pulls/{pull}/merge", {"Do": "merge"}
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 600
         while True:
             told = self.call(who, "POST", path, body, expected=(*range(200, 300), 405))
             if "try again later" not in str(told):

@@ -181,7 +181,7 @@ def test_followers_are_not_told_everything_again(old):
         told = [process.stdout.readline() for _ in range(2)]
     finally:
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=30)
+        process.communicate(timeout=300)
     assert "compacted" in told[0]
     assert "run 7" in told[1]
 

@@ -3,18 +3,12 @@
 import base64
 import json
 import os
-import random
 import re
 import shutil
-import signal
 import time
-from contextlib import suppress
-from subprocess import TimeoutExpired
 
 import pytest
-from gitea_proxy import Fault, FaultyProxy
-
-CALL, PUSH = r"^POST /api/v1/.*/contents", r"^POST .*/git-receive-pack"
+from gitea_workspace import host, judge, publish, read_log
 
 pytestmark = [pytest.mark.peer("gitea"), pytest.mark.xdist_group("gitea-lock")]
 
@@ -22,31 +16,7 @@ pytestmark = [pytest.mark.peer("gitea"), pytest.mark.xdist_group("gitea-lock")]
 @pytest.fixture
 def hosted(shop, gitea):
     """A workspace whose repository is at Gitea, and whose locks are written by its API."""
-    shop.repository = gitea.create_repository(auto_init=False)
-    token = shop.home / "gitea-token"
-    token.parent.mkdir(exist_ok=True)
-    token.write_text(f"{gitea.token}\n")
-    token.chmod(0o600)
-    settings = shop.folder / "config/provisioning.yaml"
-    more = f"""
-lock: {{backend: gitea}}
-forge:
-  kind: gitea
-  url: {gitea.url}
-  repository: {shop.repository}
-  token_file: gitea-token
-"""
-    settings.write_text(settings.read_text(encoding="utf-8") + more)
-    shop.token = token
-    shop.commit()
-    shop.git("push", "--quiet", gitea.get_git_url(shop.repository), "main")
-    gitea.wait_for_push(shop.repository)
-    return shop
-
-
-def read_log(shop, gitea):
-    folder = str(gitea.find_folder(shop.repository))
-    return shop.git("-C", folder, "log", "--format=%s", "provisioning/web").splitlines()
+    return host(shop, gitea)
 
 
 def test_a_log_at_gitea_is_compacted(hosted, gitea):
@@ -107,64 +77,6 @@ def test_what_is_missing_is_named(hosted, pattern, text, told):
     assert hosted.live() == {}
 
 
-def judge(hosted, gitea, wanted):
-    """The world is what Git says, the log is sound, the lock free, and all is done."""
-    assert hosted.live() == wanted
-    assert "linear, fenced, complete" in hosted.run("fsck", "web")
-    assert "web is free" in hosted.run("lock", "explain", "web")
-    told = read_log(hosted, gitea)
-    hosted.run("reconcile", "web")
-    assert read_log(hosted, gitea) == told
-
-
-def publish(hosted, gitea, text):
-    hosted.commit(text)
-    hosted.git("push", "--quiet", gitea.get_git_url(hosted.repository), "main")
-
-
-@pytest.mark.parametrize("part", range(2))
-def test_kill_9_at_random_points(hosted, gitea, render_files, part):
-    """P2: six kills in a row at any moment of applies, then one run makes the world right."""
-    chance = random.Random(part)
-    for round_ in range(6):
-        names = sorted(chance.sample(range(20), 10))
-        publish(hosted, gitea, render_files(names, content=f"round {round_} "))
-        process = hosted.start("reconcile", "web")
-        with suppress(TimeoutExpired):
-            process.communicate(timeout=chance.uniform(0.4, 1.6))
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
-    publish(hosted, gitea, render_files(range(0, 20, 2), content="end "))
-    hosted.run("reconcile", "web")
-    judge(hosted, gitea, {f"d/{name}.txt": f"end {name}" for name in range(0, 20, 2)})
-
-
-@pytest.mark.parametrize("forwards", [0, 1], ids=["before", "after"])
-@pytest.mark.parametrize("home", ["the same machine", "another machine"])
-@pytest.mark.parametrize(("request_", "made"), [(CALL, 0), (PUSH, 5)], ids=["acquire", "record"])
-def test_kill_9_around_each_write(
-    hosted, gitea, render_files, tmp_path, request_, made, home, forwards
-):
-    """P2: killed when a write is about to reach Gitea, or has just done so: the next run mends."""
-    hosted.run("apply", "--yes")
-    publish(hosted, gitea, render_files(range(5)))
-    variables = {}
-    if home == "another machine":
-        other = tmp_path / "other"
-        other.mkdir()
-        shutil.copy2(hosted.token, other)
-        variables = {"PROVISIONING_HOME": str(other)}
-    with FaultyProxy(gitea.url) as proxy:
-        proxy.plan(request_, Fault(forwards, hangs=True))
-        process = hosted.start("reconcile", "web", PROVISIONING_FORGE__URL=proxy.url)
-        assert proxy.hanging.wait(60)
-        process.kill()
-        process.communicate()
-        assert len(list((hosted.folder / "live").glob("d/*.txt"))) == made
-        hosted.run("reconcile", "web", **variables)
-    judge(hosted, gitea, {f"d/{name}.txt": f"x{name}" for name in range(5)})
-
-
 def test_runs_from_several_machines_at_once_never_both_apply(hosted, gitea, tmp_path, render_files):
     """P3: of several that start together each change is made once, and the log proves it."""
     publish(hosted, gitea, render_files(range(5)))
@@ -173,31 +85,50 @@ def test_runs_from_several_machines_at_once_never_both_apply(hosted, gitea, tmp_
         home.mkdir()
         shutil.copy2(hosted.token, home)
     processes = [hosted.start("reconcile", PROVISIONING_HOME=str(home)) for home in homes]
-    told = [process.communicate(timeout=120) for process in processes]
+    told = [process.communicate(timeout=600) for process in processes]
     assert {process.returncode for process in processes} <= {0, 4}, told
     hosted.run("reconcile")
     assert sum("created" in line for line in read_log(hosted, gitea)) == 1
     judge(hosted, gitea, {f"d/{name}.txt": f"x{name}" for name in range(5)})
 
 
+GATE = """\
+apiVersion: provisioning/v1
+kind: Process
+metadata: {name: gate}
+spec:
+  command: [/bin/sleep, "4713"]
+  cwd: .
+  ready: {exec: [/bin/sh, -c, "touch waits; while [ ! -e goes-on ]; do sleep 0.05; done"]}
+  timeout: 600
+"""
+"""A process that lets the run that starts it wait for a file."""
+
+
 def test_gitea_killed_in_the_middle_of_a_run(hosted, gitea, render_files):
     """The run says what stands where; when Gitea is back the next one mends it."""
-    publish(hosted, gitea, render_files(range(200)))
-    process = hosted.start("-c", "executor.parallelism=1", "reconcile", "web")
-    deadline = time.monotonic() + 60
-    while not list((hosted.folder / "live").glob("d/*.txt")):
+    live = hosted.folder / "live"
+    publish(hosted, gitea, f"{GATE}---\n{render_files(range(20))}")
+    process = hosted.start("reconcile", "web")
+    deadline = time.monotonic() + 600
+    while not (live / "waits").exists() or len(list(live.glob("d/*.txt"))) < 20:
         assert time.monotonic() < deadline, "it did not begin"
-        time.sleep(0.002)
+        time.sleep(0.01)
     gitea.kill()
+    (live / "goes-on").touch()
     try:
-        _, told = process.communicate(timeout=120)
+        _, told = process.communicate(timeout=600)
     finally:
         gitea.start()
     assert process.returncode == 1, told
     assert "could not be recorded" in told
     assert "nothing is lost" in told
     hosted.run("reconcile", "web")
-    judge(hosted, gitea, {f"d/{name}.txt": f"x{name}" for name in range(200)})
+    for name in ("waits", "goes-on"):
+        (live / name).unlink()
+    judge(hosted, gitea, {f"d/{name}.txt": f"x{name}" for name in range(20)})
+    publish(hosted, gitea, render_files(range(20)))
+    hosted.run("apply", "--yes")
 
 
 def test_a_hold_is_seen_here_and_at_gitea(hosted, gitea):

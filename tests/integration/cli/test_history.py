@@ -241,7 +241,7 @@ def test_following_tells_what_comes(runs):
     while not told or told[-1]["what"] != "done":
         told.append(json.loads(follower.stdout.readline()))
     follower.send_signal(signal.SIGINT)
-    follower.communicate(timeout=60)
+    follower.communicate(timeout=600)
     assert first["run"] == "3"
     assert ("4", "File/motd", "updated") in {(it["run"], it["id"], it["what"]) for it in told}
     assert follower.returncode == 0

@@ -49,7 +49,7 @@ def test_runs_from_several_machines_at_once_never_both_apply(shared, hub, tmp_pa
     shared.git("push", "--quiet", str(hub), "main")
     homes = [str(tmp_path / f"home{n}") for n in range(3)]
     processes = [shared.start("reconcile", PROVISIONING_HOME=home) for home in homes]
-    told = [process.communicate(timeout=120) for process in processes]
+    told = [process.communicate(timeout=600) for process in processes]
     codes = [process.returncode for process in processes]
     assert set(codes) <= {0, 4}, told
     shared.run("reconcile")
@@ -113,7 +113,7 @@ def test_compacting_beside_runs_loses_none(shared, hub, tmp_path):
         shared.git("push", "--quiet", str(hub), "main")
         run = shared.start("reconcile", PROVISIONING_HOME=other)
         compaction = shared.start("gc", "--keep", "0s", "--yes")
-        told = [process.communicate(timeout=120) for process in (run, compaction)]
+        told = [process.communicate(timeout=600) for process in (run, compaction)]
         assert run.returncode == 0, told
         compactions += "web: compacted" in told[1][0]
         is_late = "somebody wrote to the log" in told[1][1]

@@ -164,7 +164,7 @@ def look(shop):
     outputs = []
     for words in LOOKS:
         process = shop.start(*words)
-        outputs += process.communicate(timeout=60)
+        outputs += process.communicate(timeout=600)
         assert "Traceback" not in outputs[-1], outputs[-1]
     return outputs
 
@@ -195,7 +195,7 @@ def test_no_secret_is_found_anywhere_after_a_full_cycle(safe, canaries):
 def test_what_fails_tells_no_secret(safe, canaries):
     plant(safe, canaries, FAILING)
     process = safe.start("apply", "--yes", "web")
-    outputs = [*process.communicate(timeout=120)]
+    outputs = [*process.communicate(timeout=600)]
     assert process.returncode == 1, outputs
     outputs += look(safe)
     assert [*find_leaks(safe, canaries, outputs)] == []

@@ -41,7 +41,7 @@ def deliver(service, body, *, event="push", secret=SECRET, delivery="d1", name="
         "X-Gitea-Delivery": delivery,
     }
     try:
-        with urlopen(Request(f"{service.url}/hooks/{name}", body, headers), timeout=20) as answer:
+        with urlopen(Request(f"{service.url}/hooks/{name}", body, headers), timeout=200) as answer:
             return answer.status, answer.read().decode()
     except HTTPError as exc:
         return exc.code, exc.read().decode()

@@ -3,8 +3,6 @@
 import os
 import random
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -46,7 +44,7 @@ def publish(shop, hub, text, name="infra/api/a.yaml"):
 
 def judge(shop, services, wanted):
     for each in services:
-        each.wait_idle(120)
+        each.wait_idle()
     assert read_files(shop.shared / "d") == wanted
     for each in services:
         assert each.stop() == 0
@@ -87,7 +85,7 @@ def test_killed_in_the_middle(shop, hub, pair, render_files):
         victim.kill()
         victim.start(waits=False)
     wanted = {f"{name}.txt": f"3 {name}" for name in range(40)}
-    pair[0].wait(lambda: read_files(shop.shared / "d") == wanted, "the last push", 120)
+    pair[0].wait(lambda: read_files(shop.shared / "d") == wanted, "the last push")
     judge(shop, pair, wanted)
 
 
@@ -108,12 +106,12 @@ def test_stopped_past_its_ttl_it_is_fenced(shop, hub, pair, tmp_path):
     sleeper.send(signal.SIGSTOP)
     other.start()
     gate.touch()
-    other.wait(lambda: other.get_result("api") in {"applied", "unchanged"}, "the take-over", 90)
+    other.wait(lambda: other.get_result("api") in {"applied", "unchanged"}, "the take-over")
     assert other.read_log("taken-over")
     sleeper.send(signal.SIGCONT)
     sleeper.wait(lambda: has(sleeper, "cycle-ended", "result", "fenced"), "it to be fenced")
     for each in pair:
-        each.wait_idle(120)
+        each.wait_idle()
         assert each.stop() == 0
     assert shop.run("fsck").count("linear, fenced, complete") == 2
     assert len(stop_jobs()) == 1
@@ -139,17 +137,3 @@ def stop_jobs():
     for pid in found:
         os.kill(pid, signal.SIGKILL)
     return found
-
-
-def test_a_short_soak(tmp_path):
-    """P2, P3: half a minute of everything that `make soak` does for an hour."""
-    script = Path(__file__).parents[2] / "soak/run.py"
-    done = subprocess.run(
-        [sys.executable, str(script), "--seconds", "30"],
-        env=os.environ | {"TMPDIR": str(tmp_path)},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=500,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr

@@ -103,6 +103,6 @@ def test_the_end_waits_for_no_thread(shop):
     )
     done = subprocess.run(
         [sys.executable, "-c", program, "--version"],
-        env=shop.environment, capture_output=True, text=True, timeout=60, check=True,
+        env=shop.environment, capture_output=True, text=True, timeout=600, check=True,
     )  # fmt: skip
     assert done.stdout.startswith("provisioning")

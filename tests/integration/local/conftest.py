@@ -122,7 +122,7 @@ def wait_until() -> Callable[[Callable[[], object]], None]:
     import select
     import time
 
-    def wait(holds: Callable[[], object], seconds: float = 10.0) -> None:
+    def wait(holds: Callable[[], object], seconds: float = 100.0) -> None:
         until = time.monotonic() + seconds
         while not holds():
             assert time.monotonic() < until, "it did not come true in time"

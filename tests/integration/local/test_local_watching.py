@@ -35,7 +35,7 @@ def file(path):
 
 
 def hear(told):
-    return told.get(timeout=20)
+    return told.get(timeout=200)
 
 
 def is_silent(told):

@@ -27,12 +27,12 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
-sys.path.insert(0, str(Path(__file__).parents[2]))
+sys.path.insert(0, str(Path(__file__).parents[2] / "support"))
 
-from conftest import find_peer
 from entries import begin, record
 from gitea_proxy import Fault, FaultyProxy
 from gitea_server import GiteaServer
+from peer_programs import PeerMissing, PeerNotBuilt, find_peer
 
 from provisioning.core.model.errors import HeadMoved, RemoteUnreachable
 from provisioning.core.statelog.fsck import compute_findings
@@ -43,7 +43,7 @@ from provisioning.locks.gitea_lock import ContentsStateLog
 from provisioning.transport.http import Api
 
 WRITE = r"^POST .*(/contents|/git-receive-pack)"
-PATIENCE = 60.0
+PATIENCE = 300.0
 """Seconds in which a server that was killed is there again."""
 
 
@@ -259,8 +259,10 @@ def main() -> None:
     parser.add_argument("--faults", type=int, default=0)
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
-    if find_peer("gitea") is None:
-        raise SystemExit("gitea cannot be built: is there a go program?")
+    try:
+        find_peer("gitea")
+    except (PeerMissing, PeerNotBuilt) as exc:
+        raise SystemExit(str(exc)) from exc
     with tempfile.TemporaryDirectory() as base:
         tally, entries = hold_contests(arguments, Path(base))
     print(f"{len(tally.seconds)} contests between {arguments.processes} processes")

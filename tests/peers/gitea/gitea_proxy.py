@@ -58,6 +58,7 @@ class FaultyProxy:
         self._gate = threading.Event()
         self._late = threading.Event()
         self.hanging = threading.Event()
+        self._held: list[socket.socket] = []
         self.seen: list[str] = []
         handler = type("Handler", (_Handler,), {"proxy": self})
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
@@ -69,6 +70,9 @@ class FaultyProxy:
         return self
 
     def __exit__(self, *_: object) -> None:
+        for each in self._held:  # a client that nobody ends any more would wait on
+            with suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
         self._server.shutdown()
         self._server.server_close()
 
@@ -84,7 +88,7 @@ class FaultyProxy:
     def let_go(self) -> None:
         """Let the request that was held back pass on, and wait until it has been answered."""
         self._gate.set()
-        assert self._late.wait(60)
+        assert self._late.wait(600)
 
     def count(self, pattern: str) -> int:
         """Return how many requests came that *pattern* matches."""
@@ -102,7 +106,7 @@ class FaultyProxy:
 
     def forward(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> _Reply:
         """Pass a request on."""
-        link = http.client.HTTPConnection(self._target, timeout=60)
+        link = http.client.HTTPConnection(self._target, timeout=600)
         try:
             link.request(method, path, body, dict(headers))
             answer = link.getresponse()
@@ -110,9 +114,14 @@ class FaultyProxy:
         finally:
             link.close()
 
+    def hold(self, connection: socket.socket) -> None:
+        """Keep a connection without an answer, until its client or this proxy ends."""
+        self._held.append(connection)
+        self.hanging.set()
+
     def hold_back(self, send: Callable[[], object]) -> None:
         """Send a request when it is let go."""
-        if self._gate.wait(60):
+        if self._gate.wait(600):
             send()
             self._late.set()
 
@@ -144,7 +153,7 @@ class _Handler(BaseHTTPRequestHandler):
         for _ in range(fault.forwards):
             reply = self._forward(body)
         if fault.hangs:
-            self.proxy.hanging.set()
+            self.proxy.hold(self.connection)
             self._wait_for_the_end()
             if fault.late:
                 self.proxy.hold_back(lambda: self._forward(body))
@@ -190,8 +199,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.connection.shutdown(socket.SHUT_RD)
 
     def _wait_for_the_end(self) -> None:
-        self.connection.settimeout(60)
-        with suppress(TimeoutError):
+        self.connection.settimeout(600)
+        with suppress(TimeoutError, ConnectionError):
             while self.connection.recv(4096):
                 pass
         self.close_connection = True

@@ -20,7 +20,7 @@ PASSWORD = "correct-horse-battery"
 ENVIRON = dict(os.environ)
 """As it was before any test had a home of its own: Go finds its modules by it."""
 
-READY = 60.0
+READY = 300.0
 """Seconds in which a server must come up."""
 
 
@@ -69,7 +69,7 @@ class GiteaServer:
         deadline = time.monotonic() + READY
         while True:
             try:
-                urllib.request.urlopen(f"{self.url}/api/v1/version", timeout=5).close()
+                urllib.request.urlopen(f"{self.url}/api/v1/version", timeout=30).close()
             except (urllib.error.URLError, OSError):
                 assert self._process.poll() is None, "gitea ended"
                 assert time.monotonic() < deadline, "gitea did not come up"
@@ -80,13 +80,13 @@ class GiteaServer:
     def kill(self) -> None:
         """Kill it as a power cut would."""
         self._process.kill()
-        self._process.wait(timeout=30)
+        self._process.wait(timeout=300)
 
     def stop(self) -> None:
         """Stop it if it runs."""
         if self._process:
             self._process.terminate()
-            self._process.wait(timeout=30)
+            self._process.wait(timeout=300)
 
     def create_user(self, name: str, *options: str) -> str:
         """Make a user; return the name."""
@@ -115,7 +115,7 @@ class GiteaServer:
             method=method,
         )
         try:
-            with urllib.request.urlopen(request, timeout=30) as answer:
+            with urllib.request.urlopen(request, timeout=300) as answer:
                 raw = answer.read()
                 return answer.status, json.loads(raw) if raw else None
         except urllib.error.HTTPError as exc:

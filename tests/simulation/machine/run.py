@@ -1,6 +1,7 @@
 """Plays many histories of the lock and the state log, and prints what they met.
 
-    python tests/simulation/machine/run.py [--histories N] [--jobs N] [--broken HOW] [--seed S]
+    python tests/simulation/machine/run.py [--histories N] [--first SEED] [--jobs N] [--broken HOW]
+    python tests/simulation/machine/run.py --seed SEED [--broken HOW]
     python tests/simulation/machine/run.py --beside-git S [S …]
 
 With `--seed` it plays that one and prints its trace; with `--beside-git` each entry of these seeds
@@ -72,6 +73,7 @@ def main() -> None:
     """Play them."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--histories", type=int, default=10_000)
+    parser.add_argument("--first", type=int, default=0, help="the seed of the first history")
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     parser.add_argument("--broken", choices=BREAKAGES)
     parser.add_argument("--seed", type=int)
@@ -84,7 +86,7 @@ def main() -> None:
     begin = time.monotonic()
     counts: Counter[str] = Counter()
     failed: list[History] = []
-    chunks = range(0, arguments.histories, CHUNK)
+    chunks = range(arguments.first, arguments.first + arguments.histories, CHUNK)
     with ProcessPoolExecutor(arguments.jobs) as pool:
         for met, broke in pool.map(play, chunks, [arguments.broken] * len(chunks)):
             counts += met

@@ -1,4 +1,4 @@
-"""A crew that takes nothing new is looked after until the last worker is done."""
+"""A worker_pool that takes nothing new is looked after until the last worker is done."""
 
 import threading
 from queue import Queue
@@ -61,7 +61,7 @@ def test_a_worker_that_goes_on_while_all_is_drained_is_looked_after(worker_pool,
     assert not worker_pool.join(0.05)
     clock.time = 62.0
     until = threading.Event()
-    for _ in range(100):
+    for _ in range(1000):
         if worker_pool.beat == clock.time:
             break
         until.wait(0.1)
@@ -72,7 +72,7 @@ def test_a_long_drain_is_alive(worker_pool, clock):
     """Its supervisor beats on, so that no watchdog ends it within a run."""
     for clock.time in (20.0, 40.0):
         until = threading.Event()
-        for _ in range(100):
+        for _ in range(1000):
             if worker_pool.beat == clock.time:
                 break
             until.wait(0.1)

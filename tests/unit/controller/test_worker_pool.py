@@ -1,6 +1,7 @@
 """The workers of a service: in parallel, replaced when they hang, never lost to a defect."""
 
 import threading
+import time
 from queue import Queue
 
 import pytest
@@ -17,6 +18,18 @@ def key(name):
     return Key("shop", Topic.INFRA, name)
 
 
+class Clock:
+    time = 0.0
+
+    def __call__(self):
+        return self.time
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
 @pytest.fixture
 def told():
     return []
@@ -27,8 +40,8 @@ def build(told, monkeypatch):
     monkeypatch.setattr(module, "LOOK", 0.01)
     made = []
 
-    def build_crew(do, size=2, patience=1000.0):
-        worker_pool = WorkerPool(size=size, patience=patience, tell=told.append)
+    def build_crew(do, size=2, patience=1000.0, now=time.monotonic):
+        worker_pool = WorkerPool(size=size, patience=patience, tell=told.append, now=now)
         made.append(worker_pool)
         worker_pool.start(do)
         return worker_pool
@@ -109,12 +122,13 @@ def test_a_worker_that_hangs_is_replaced(build, told):
     assert worker_pool.list_hung() == []
 
 
-def test_who_goes_on_after_a_silence_hangs_no_more(build, told):
+def test_who_goes_on_after_a_silence_hangs_no_more(build, told, clock):
     """It is waited for again, so that nothing ends in the middle of a call."""
-    goes_on, gate, began = threading.Event(), threading.Event(), threading.Event()
+    goes_on, gate, began, started = (threading.Event() for _ in range(4))
 
     def do(work):
         if work.key.name == "slow":
+            started.set()
             goes_on.wait(20)
             while not gate.wait(0.01):
                 worker_pool.sign(work.key)
@@ -122,8 +136,10 @@ def test_who_goes_on_after_a_silence_hangs_no_more(build, told):
             began.set()
         return GOOD
 
-    worker_pool = build(do, size=1, patience=1.0)
+    worker_pool = build(do, size=1, patience=1.0, now=clock)
     worker_pool.add(key("slow"), Urgency.PUSH, "")
+    assert started.wait(20)
+    clock.time = 2.0
     while not told:
         threading.Event().wait(0.01)
     assert [each.key for each in worker_pool.list_hung()] == [key("slow")]
@@ -139,19 +155,22 @@ def test_who_goes_on_after_a_silence_hangs_no_more(build, told):
     assert len(told) == 1
 
 
-def test_a_sign_of_life_is_one(build, told):
+def test_a_sign_of_life_is_one(build, told, clock):
     """Who still gets on with it is not hung, however long it takes."""
-    gate = threading.Event()
+    step, done = threading.Semaphore(0), threading.Event()
 
     def do(work):
-        while not gate.wait(0.01):
+        for _ in range(60):
+            step.acquire(timeout=20)
             worker_pool.sign(work.key)
+            clock.time += 0.1
+        done.set()
         return GOOD
 
-    worker_pool = build(do, size=1, patience=0.2)
+    worker_pool = build(do, size=1, patience=0.2, now=clock)
     worker_pool.add(key("busy"), Urgency.PUSH, "")
-    threading.Event().wait(0.6)
-    gate.set()
+    while not done.wait(0.01):
+        step.release()
     assert worker_pool.join(20)
     assert told == []
 

@@ -208,7 +208,7 @@ def test_a_push_to_a_log_is_heard_where_its_lock_is_waited_for(world):
 
 def wait_until(is_so):
     deadline = threading.Event()
-    for _ in range(3000):
+    for _ in range(30_000):
         if is_so():
             return
         deadline.wait(0.01)

@@ -1,6 +1,6 @@
 """Draws what a plan costs against its size, from the table of results, beside what Terraform costs.
 
-.venv/bin/python bench/picture.py
+.venv/bin/python bench/chart.py
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def place(size: float, seconds: float) -> tuple[float, float]:
     return round(x, 1), round(y, 1)
 
 
-def render_picture(series: list[Points]) -> str:
+def render_chart(series: list[Points]) -> str:
     """Draw *series* in the order of `LINES`, as SVG."""
     font = 'font-family="sans-serif" font-size="12" role="img"'
     parts = [
@@ -76,7 +76,7 @@ def render_picture(series: list[Points]) -> str:
     return "\n".join([*parts, "</svg>"]) + "\n"
 
 
-def write_picture(page: Path) -> None:
+def write_chart(page: Path) -> None:
     """Draw what *page* tells into the documentation."""
     text = page.read_text(encoding="utf-8")
     series = [
@@ -84,8 +84,8 @@ def write_picture(page: Path) -> None:
         read_points(text, "the same, cold cache, ", ""),
         read_points(text, "plan of 1 change among ", ", warm"),
     ]
-    (ROOT / "docs/plan-cost.svg").write_text(render_picture(series), encoding="utf-8")
+    (ROOT / "docs/plan-cost.svg").write_text(render_chart(series), encoding="utf-8")
 
 
 if __name__ == "__main__":
-    write_picture(ROOT / "bench/RESULTS.md")
+    write_chart(ROOT / "bench/RESULTS.md")

@@ -394,7 +394,7 @@ def answer(shop, text):
             text=True,
         )
         os.write(here, text.encode())
-        return process.communicate(timeout=120)[0]
+        return process.communicate(timeout=600)[0]
     finally:
         os.close(here)
         os.close(there)

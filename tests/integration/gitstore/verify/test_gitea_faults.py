@@ -28,8 +28,8 @@ from provisioning.transport.http import Api
 
 pytestmark = [pytest.mark.peer("gitea"), pytest.mark.xdist_group("gitea-faults")]
 
-PATIENCE = 4.0
-"""Seconds after which a client of these tests gives up."""
+PATIENCE, SHORT = 120.0, 12.0
+"""Seconds after which a client gives up; the short ones where nothing will be answered."""
 
 HTML = {"status": 200, "headers": {"Content-Type": "text/html"}, "body": b"<h1>Sign in</h1>"}
 ERROR = {"headers": {"Content-Type": "text/html"}, "body": b"<h1>Oh no</h1>"}
@@ -47,12 +47,12 @@ class Site:
     numbers: count = field(default_factory=count)
     apis: list = field(default_factory=list)
 
-    def open_log(self):
+    def open_log(self, patience=PATIENCE):
         """Open the log as a machine of its own would, through the proxy."""
         url = f"{self.proxy.url}/{self.repository}.git"
         mirror = self.folder / f"mirror-{next(self.numbers)}.git"
-        remote = Remote(url, mirror, token=self.server.token, timeout=PATIENCE)
-        api = Api(self.proxy.url, self.server.token, timeout=PATIENCE, sleep=self.pauses.append)
+        remote = Remote(url, mirror, token=self.server.token, timeout=patience)
+        api = Api(self.proxy.url, self.server.token, timeout=patience, sleep=self.pauses.append)
         self.apis.append(api)
         contents = Gitea(api, self.repository)
         return ContentsStateLog(
@@ -126,6 +126,7 @@ AFTER = {
     "silence": Fault(1, hangs=True),
     "twice": Fault(2),
 }
+LATE = Fault(hangs=True, late=True)
 MANY = ("begin", "record")
 FEW = {"cut", "html"}
 
@@ -139,10 +140,10 @@ def list_cases(faults):
     ]
 
 
-def prepare(site, write):
+def prepare(site, write, fault=None):
     """Bring the log to where *write* can be made; return a log, its view, the request."""
     request, before, act = WRITES[write]
-    log = site.open_log()
+    log = site.open_log(SHORT if fault and fault.hangs else PATIENCE)
     view = log.read()
     for each in before:
         view = each(log, view)
@@ -161,7 +162,7 @@ def judge(site, expected):
 @pytest.mark.parametrize(("write", "fault"), list_cases(BEFORE))
 def test_what_did_not_arrive_is_an_error_and_nothing_was_written(site, write, fault):
     """The error tells that it may be tried again, the log is as it was, and trying works."""
-    log, view, request, act = prepare(site, write)
+    log, view, request, act = prepare(site, write, fault)
     site.proxy.plan(request, fault)
     if request == PUSH and fault == Fault():
         site.proxy.plan(request, fault)  # git sends it once more by itself
@@ -176,7 +177,7 @@ def test_what_did_not_arrive_is_an_error_and_nothing_was_written(site, write, fa
 @pytest.mark.parametrize(("write", "fault"), list_cases(AFTER))
 def test_what_arrived_is_a_success_whatever_was_answered(site, write, fault):
     """The log is read back: the write is ours, it is there once, and we go on from it."""
-    log, view, request, act = prepare(site, write)
+    log, view, request, act = prepare(site, write, fault)
     site.proxy.plan(request, fault)
     after = act(log, view)
     assert site.proxy.is_done
@@ -200,8 +201,8 @@ def test_an_answer_that_nothing_can_clear_up_is_unknown_until_the_next_look(site
 @pytest.mark.parametrize("write", MANY)
 def test_a_write_that_lands_after_we_gave_up_is_seen_by_the_next(site, write):
     """A request that was held back lands late: once, whole, and nobody else's write is lost."""
-    log, view, request, act = prepare(site, write)
-    site.proxy.plan(request, Fault(hangs=True, late=True))
+    log, view, request, act = prepare(site, write, LATE)
+    site.proxy.plan(request, LATE)
     with pytest.raises(RemoteUnreachable):
         act(log, view)
     site.proxy.let_go()
@@ -215,8 +216,8 @@ def test_a_write_that_lands_after_we_gave_up_is_seen_by_the_next(site, write):
 
 def test_a_late_write_is_fenced_off_by_whoever_wrote_meanwhile(site):
     """A begin that is held back until another run holds the lock does not land."""
-    log, view, request, act = prepare(site, "begin")
-    site.proxy.plan(request, Fault(hangs=True, late=True))
+    log, view, request, act = prepare(site, "begin", LATE)
+    site.proxy.plan(request, LATE)
     with pytest.raises(RemoteUnreachable):
         act(log, view)
     there = begin(site.open_log(), view, 5)
