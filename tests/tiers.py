@@ -119,7 +119,7 @@ LANES: tuple[tuple[Unit, ...], ...] = (
                 *(sys.executable, TESTS / "soak/run.py"),
                 *("--seconds", f"{SOAK_SECONDS}", "--seed", f"{part}"),
             ],
-            r"^(What was wrong at the end: .*)$",
+            r"^(Errors at the end: .*)$",
         ),
         Unit(
             "lock contests at Gitea",
