@@ -3,7 +3,9 @@
 SAME_TRUTH = "The caller uses only the truth of the result, and both results are false."
 SHORTCUT = "A shortcut: without it the comparison below gives the same result later."
 
-EQUAL = "The replacement concerns only equal values, and the comparison below finds them equal, too."
+EQUAL = (
+    "The replacement concerns only equal values, and the comparison below finds them equal, too."
+)
 
 EARLIER = "A shortcut: without it the same result is computed from nothing."
 

@@ -20,8 +20,8 @@ every declared resource exists once and no other does, foreign objects are uncha
 the right content and is checked out, the state log is linear with fencing tokens in order and
 records exactly the live state, no lock and no intention are left, and another plan is empty.
 
-`make crash-matrix` writes this page. This time it tried every {every} case, in {minutes:.0f} minutes
-with {jobs} scenarios in parallel. A small library in front of libc (`tests/crash/matrix/cutter.c`)
+`make crash-matrix` writes this page. This time it tried every {every} case, in {minutes:.0f}
+minutes with {jobs} scenarios in parallel. A small library in front of libc (`tests/crash/matrix/cutter.c`)
 finds the effects: every call of Python, libgit2 or git that changes a disk, starts a program or
 sends a signal. A test runs the same under `strace` and fails if the kernel sees a call that the
 library missed.
@@ -41,8 +41,8 @@ The effects of one whole run of each scenario, summed up:
 | --- | --- |
 {places}
 
-A git process that is killed during the checkout of `undo` leaves lock files and half a work tree, like
-any `git merge`. Only this case needs a person, and the errors say so: remove the lock files and
+A git process that is killed during the checkout of `undo` leaves lock files and half a work tree,
+like any `git merge`. Only this case needs a person, and the errors say so: remove the lock files and
 stash the half work tree before you repeat `undo`.
 
 The matrix does not contain:
@@ -50,8 +50,8 @@ The matrix does not contain:
 - lost answers of a provider, another machine that waits for the lock's ttl, and moves and
   replacements in an in-memory cloud: `tests/crash/test_cut_off.py` raises exceptions instead;
   `tests/unit/reconciler/execution/test_executor.py` covers throttled calls;
-- `lock.backend: gitea`, because every case needs its own server: [its page](gitea-lock.md) describes
-  kills around each write and at random;
+- `lock.backend: gitea`, because every case needs its own server: [its page](gitea-lock.md)
+  describes kills around each write and at random;
 - writes to a forge by reviews, `undo --pr` and `forge`.
 """
 
