@@ -47,8 +47,8 @@ def get_title(module: str) -> str:
 INTRODUCTION = """# Mutation testing
 
 `make mutate MUTANTS={count}` writes this page. A mutant is a module of the core with one small
-change: a comparison, a condition, a constant, a result, or an omitted statement. The tests of the module run
-against the mutant until one fails. Seed {seed} selected {count} mutants of each module.
+change: a comparison, a condition, a constant, a result, or an omitted statement. The tests of the
+module run against the mutant until one fails. Seed {seed} selected {count} mutants of each module.
 """
 
 PAGE = """{introduction}

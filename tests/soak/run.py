@@ -381,7 +381,7 @@ def render_report(
         "# An hour of faults" if seconds >= 3600 else f"# {seconds:.0f} seconds of faults",
         "",
         "`make soak S=SECONDS` writes this page. Two services with separate homes keep a workspace",
-        f"of {INFRAS} infras equal to one Git server, under random faults. After the faults a check",
+        f"of {INFRAS} infras equal to one Git server, under random faults. After them a check",
         "that knows every commit compares files, processes, state logs and locks with Git.",
         "",
         f"Seed {seed}, {seconds:.0f} s, lock ttl {TTL} s, 5 % of Git's answers late or lost.",

@@ -21,8 +21,8 @@ the right content and is checked out, the state log is linear with fencing token
 records exactly the live state, no lock and no intention are left, and another plan is empty.
 
 `make crash-matrix` writes this page. This time it tried every {every} case, in {minutes:.0f}
-minutes with {jobs} scenarios in parallel. A small library in front of libc (`tests/crash/matrix/cutter.c`)
-finds the effects: every call of Python, libgit2 or git that changes a disk, starts a program or
+minutes with {jobs} scenarios in parallel. A small library in front of libc
+(`tests/crash/matrix/cutter.c`) finds the effects: every call of Python, libgit2 or git that changes a disk, starts a program or
 sends a signal. A test runs the same under `strace` and fails if the kernel sees a call that the
 library missed.
 
@@ -42,8 +42,8 @@ The effects of one whole run of each scenario, summed up:
 {places}
 
 A git process that is killed during the checkout of `undo` leaves lock files and half a work tree,
-like any `git merge`. Only this case needs a person, and the errors say so: remove the lock files and
-stash the half work tree before you repeat `undo`.
+like any `git merge`. Only this case needs a person, and the errors say so: remove the lock files
+and stash the half work tree before you repeat `undo`.
 
 The matrix does not contain:
 
