@@ -22,9 +22,9 @@ records exactly the live state, no lock and no intention are left, and another p
 
 `make crash-matrix` writes this page. This time it tried every {every} case, in {minutes:.0f}
 minutes with {jobs} scenarios in parallel. A small library in front of libc
-(`tests/crash/matrix/cutter.c`) finds the effects: every call of Python, libgit2 or git that changes a disk, starts a program or
-sends a signal. A test runs the same under `strace` and fails if the kernel sees a call that the
-library missed.
+(`tests/crash/matrix/cutter.c`) finds the effects: every call of Python, libgit2 or git that changes
+a disk, starts a program or sends a signal. A test runs the same under `strace` and fails if the
+kernel sees a call that the library missed.
 
 - *killed before*, *killed after*: SIGKILL for the process, and for the git process that it started.
 - *answer lost*: the call is executed and returns "input/output error".
