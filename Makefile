@@ -53,7 +53,7 @@ pins: ## Write constraints-dev.txt from the newest development tools
 
 crash-matrix: $(STAMP) ## Cut real runs off at every effect (EVERY=n: each n-th case, JOBS=n at a time)
 	$(BIN)/python tests/crash/matrix/run.py --every $(or $(EVERY),1) $(if $(JOBS),--jobs $(JOBS)) \
-	  --write docs/explanation/crash-matrix.md
+	  --write docs/contributing/reports/crash-matrix.md
 	$(BIN)/python tests/crash/matrix/leaks.py --every $(or $(EVERY),1)
 
 simulate: $(STAMP) ## Play N histories of lock and state log on an unreliable server
@@ -61,7 +61,7 @@ simulate: $(STAMP) ## Play N histories of lock and state log on an unreliable se
 
 soak: $(STAMP) ## Hurt two services for S seconds, and let 6 processes race N times for a lock
 	$(if $(N),,$(BIN)/python tests/soak/run.py --seconds $(or $(S),600) \
-	  --write docs/explanation/service-soak.md)
+	  --write docs/contributing/reports/service-soak.md)
 	$(if $(S),,$(BIN)/python tests/peers/gitea/contests.py --contests $(or $(N),1000) --kills 20 --faults 100)
 
 fuzz: $(STAMP) ## Fuzz every parser of outside bytes for S seconds
@@ -70,7 +70,7 @@ fuzz: $(STAMP) ## Fuzz every parser of outside bytes for S seconds
 
 mutate: $(STAMP) ## Change the core at MUTANTS places a module (ONLY="a b"), and see whether a test notices
 	$(BIN)/python tests/mutation/run.py --mutants $(or $(MUTANTS),20) $(ONLY:%=--only %) \
-	  --write docs/explanation/mutation.md
+	  --write docs/contributing/reports/mutation.md
 
 bench: $(STAMP) ## Measure, beside terraform if the machine has it
 	$(BIN)/python bench/run.py --write bench/RESULTS.md

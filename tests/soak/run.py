@@ -376,7 +376,7 @@ def soak(world: World, seconds: float) -> tuple[list[str], list[list[Sample]]]:
 def render_report(
     world: World, seconds: float, wrongs: list[str], samples: list[list[Sample]], seed: int
 ) -> str:
-    """Return `docs/explanation/service-soak.md`."""
+    """Return `docs/contributing/reports/service-soak.md`."""
     lines = [
         "# An hour of faults" if seconds >= 3600 else f"# {seconds:.0f} seconds of faults",
         "",

@@ -50,8 +50,8 @@ The matrix does not contain:
 - lost answers of a provider, another machine that waits for the lock's ttl, and moves and
   replacements in an in-memory cloud: `tests/crash/test_cut_off.py` raises exceptions instead;
   `tests/unit/reconciler/execution/test_executor.py` covers throttled calls;
-- `lock.backend: gitea`, because every case needs its own server: [its page](gitea-lock.md)
-  describes kills around each write and at random;
+- `lock.backend: gitea`, because every case needs its own server:
+  [its page](../../explanation/gitea-lock.md) describes kills around each write and at random;
 - writes to a forge by reviews, `undo --pr` and `forge`.
 """
 
