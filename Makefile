@@ -1,6 +1,6 @@
 # Every target sets up what it needs in .venv. CONTRIBUTING.md tells which tests run when.
 .DEFAULT_GOAL := help
-.PHONY: help demo quick test verify check lint peers ids pins format clean \
+.PHONY: help demo quick test verify check lint peers ids words pins format clean \
   crash-matrix simulate soak fuzz mutate bench
 
 PYTHON ?= python3
@@ -43,6 +43,9 @@ peers: $(STAMP) ## Build the peers that tests run against, once
 
 ids: $(STAMP) ## Write the lists of the tests of each tier again
 	@$(BIN)/python tests/tiers.py ids --write
+
+words: $(STAMP) ## Write the numbers of retired words that are left in the sources again
+	@REWRITE_WORDS=1 $(BIN)/python -m pytest -q tests/docs/test_words.py
 
 pins: ## Write constraints-dev.txt from the newest development tools
 	@rm -rf .venv/pins && $(PYTHON) -m venv .venv/pins
