@@ -161,3 +161,22 @@ def test_folder_has_few_modules():
     """A folder with more modules holds two rooms."""
     folders = Counter(name(path.parent) for path in SOURCES if path.name != "__init__.py")
     assert {key: number for key, number in folders.items() if number > MODULES_A_FOLDER} == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("The door tells it in passing.", ["door", "tells", "in passing"]),
+        ("They look up a name, and say yes.", ["say yes"]),
+        ("NEWS of a keeper", ["news", "keeper"]),
+    ],
+)
+def test_retired_words_are_found(text, words):
+    """In every form, and not in an allowed phrase."""
+    assert [word for word, _ in find_retired(text, "docs")] == words
+
+
+def test_clauses_are_found():
+    """A question is none."""
+    text = "What is new? It is told.\nWhat is gone\nis told. A plan says: What is it. Whether: no."
+    assert list_clauses(text) == ["What is gone is told.", "What is it.", "Whether: no."]
