@@ -80,20 +80,20 @@ class Ours:
     def __init__(self, server: Any, folder: Path) -> None:
         from pieces import _begin, _build_record, _record
 
-        from provisioning.forges.gitea.client import Gitea
+        from provisioning.forges.gitea.api import GiteaApi
+        from provisioning.forges.gitea.contents import GiteaContents
         from provisioning.gitstore.repository.remote import Remote
         from provisioning.locks.gitea_lock import ContentsStateLog
-        from provisioning.transport.http import Api
 
         repository = server.create_repository()
-        self._api = Api(server.url, server.token)
+        self._api = GiteaApi(server.url, server.token)
         remote = Remote(f"{server.url}/{repository}.git", folder / "mirror.git", token=server.token)
         self._log = ContentsStateLog(
             remote.mirror,
             "web",
             remote=remote,
             author="bench",
-            contents=Gitea(self._api, repository),
+            contents=GiteaContents(self._api, repository),
         )
         self._begin, self._write, self._build = _begin, _record, _build_record
         self._view = self._log.read()

@@ -33,13 +33,8 @@ from provisioning.core.model.records import (
     Run,
 )
 from provisioning.core.model.values import Digest, Tree
-from provisioning.core.statelog.transitions import (
-    LogEntry,
-    LogView,
-    compute_begin,
-    compute_record,
-    next_token,
-)
+from provisioning.core.statelog.entries import compute_begin, compute_record
+from provisioning.core.statelog.transitions import LogEntry, LogView, next_token
 from provisioning.gitstore.repository.git_program import run_git
 from provisioning.gitstore.repository.remote import Remote
 from provisioning.gitstore.repository.repository import Repository

@@ -97,8 +97,8 @@ def git(folder: Path, *arguments: str) -> None:
 
 def run_and_account(arguments: list[str]) -> None:
     """Run the command line in this process; print the seconds it waited for Gitea and Git last."""
+    import provisioning.forges.gitea.api
     import provisioning.gitstore.repository.remote
-    import provisioning.transport.http
     from provisioning.interfaces.cli.main import main
 
     waited = [0.0]
@@ -113,7 +113,7 @@ def run_and_account(arguments: list[str]) -> None:
 
         return call
 
-    api = provisioning.transport.http.Api
+    api = provisioning.forges.gitea.api.GiteaApi
     api.send = account(api.send)  # type: ignore[method-assign]
     provisioning.gitstore.repository.remote.run_git = account(
         provisioning.gitstore.repository.remote.run_git

@@ -1,4 +1,4 @@
-"""The service: how soon it hears, heals, sweeps, starts and takes over; over real Git and Gitea."""
+"""The service: how soon it hears, heals, resyncs, starts, takes over; real Git and Gitea."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Bench:
         (self.folder / ".gitignore").write_text("live/\n")
         (self.folder / "config/provisioning.yaml").write_text(
             f"workspace: {{name: shop, id: bench-{infras}}}\nremote: {self.hub}\n"
-            f"local: {{root: live, allow: []}}\nserve: {{sweep: 36000, poll: 1}}\n{more}"
+            f"local: {{root: live, allow: []}}\nserve: {{resync: 36000, poll: 1}}\n{more}"
         )
         for number in range(infras):
             self.write(number, "first")
@@ -116,7 +116,7 @@ def running(bench: Bench) -> Iterator[RunningService]:
 
 
 def measure_many(base: Path) -> list[Row]:
-    """Measure a thousand infras: start, sweep, memory, idle, a push to a hundred of them."""
+    """Measure a thousand infras: start, resync, memory, idle, a push to a hundred of them."""
     bench = Bench(base / "many", INFRAS)
     with running(bench) as service:
         service.wait_idle(1200, pause=2)
@@ -131,7 +131,7 @@ def measure_many(base: Path) -> list[Row]:
         resynced = time.monotonic() - began - ready
         before, memory = bench.read_usage()
         rows.append(
-            Row("service: a sweep of 1,000 × 10, all unchanged", f"{resynced:.1f} s", "30 s")
+            Row("service: a resync of 1,000 × 10, all unchanged", f"{resynced:.1f} s", "30 s")
         )
         rows.append(Row("service: memory of that at most", f"{memory:.0f} MiB", "200 MiB"))
         time.sleep(20)

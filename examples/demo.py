@@ -168,7 +168,7 @@ def clean_up() -> None:
     commit("Nothing any more")
     run("provisioning", "reconcile", "web", expected=3, last=7)
     subprocess.run(
-        ["provisioning", "reconcile", "web", "--allow", "emptied"],
+        ["provisioning", "reconcile", "web", "--allow", "prune"],
         cwd=SHOP,
         env=ENVIRONMENT,
         check=True,

@@ -293,9 +293,9 @@ def verify(parts: Sequence[int]) -> int:
     """Run *parts* one after the other; write the page after each; return the exit code."""
     codes = [check_ids([VERIFY], count_collected(VERIFY))]
     for part in parts:
-        begin = time.monotonic()
+        begin, commit = time.monotonic(), read_commit()
         outcomes = run_part(part)
-        write_page(outcomes)
+        write_page(outcomes, commit)
         codes += [not each.passed for each in outcomes]
         seconds = time.monotonic() - begin
         say(f"make verify PART={part}/{PARTS}: {seconds:.0f} s, of {LIMITS[VERIFY]} s on two cores")
@@ -359,10 +359,10 @@ further changes.
 """
 
 
-def write_page(outcomes: Sequence[Outcome]) -> None:
-    """Replace the rows of *outcomes* in the page."""
+def write_page(outcomes: Sequence[Outcome], commit: str) -> None:
+    """Replace the rows of *outcomes*, which began at *commit*, in the page."""
     rows = dict(read_rows())
-    commit, day = read_commit(), f"{datetime.now(UTC):%Y-%m-%d}"
+    day = f"{datetime.now(UTC):%Y-%m-%d}"
     for each in outcomes:
         result = "passed" if each.passed else "**failed**"
         cells = (each.figures.replace("|", "/"), f"{each.seconds:.0f}", commit, day)

@@ -25,12 +25,12 @@ def build_settings(layers: Layers) -> Settings:
         limits=Limits(
             parallelism=int(get("executor.parallelism")),
             per_provider=int(get("executor.per_provider")),
-            retries=RetryPolicy(attempts=int(get("executor.attempts"))),
+            retries=RetryPolicy(max_attempts=int(get("executor.max_attempts"))),
         ),
         budget=Budget(
             deletions=layers.get("budget.deletions").value,
             share=layers.get("budget.share").value,
-            dependants=layers.get("budget.dependants").value,
+            dependents=layers.get("budget.dependents").value,
         ),
         windows=read_windows(layers),
     )

@@ -8,7 +8,7 @@ import msgspec
 
 from provisioning.core.model.errors import InvalidConfiguration
 from provisioning.core.model.ids import NAME
-from provisioning.forges.gitea.rules import GiteaRules
+from provisioning.forges.registry import ForgeRepository, RepositoryRules
 from provisioning.forges.setup.checks import compute_findings
 from provisioning.forges.setup.facts import Label, Wanted
 from provisioning.forges.setup.findings import Change, SetupFinding
@@ -28,7 +28,8 @@ class Setup(msgspec.Struct, frozen=True, kw_only=True):
     """The setup of one repository at its forge; *hook* is the webhook's address, if any."""
 
     workspace: Workspace
-    rules: GiteaRules
+    forge: ForgeRepository
+    rules: RepositoryRules
     secret: TokenFile
     hook: str | None
 
@@ -48,8 +49,8 @@ class Setup(msgspec.Struct, frozen=True, kw_only=True):
         folders = folder.iterdir() if folder.is_dir() else ()
         names = sorted(item.name for item in folders if item.is_dir() and NAME.match(item.name))
         return Wanted(
-            url=workspace.api.url,
-            repository=str(settings.get("forge.repository").value),
+            url=self.forge.url,
+            repository=self.forge.repository,
             branch=workspace.branch,
             infras=tuple(names),
             labels=tuple(
@@ -75,5 +76,5 @@ def build_setup(workspace: Workspace, hook: str | None) -> Setup:
             hint="set forge.kind, url, repository and token_file in config/provisioning.yaml",
         )
     secret = workspace.build_token_file("webhook_secret_file")
-    rules = GiteaRules(workspace.api, workspace.forge.repository, secret.read_or_make)
-    return Setup(workspace=workspace, rules=rules, secret=secret, hook=hook)
+    rules = workspace.forge.build_rules(secret.read_or_make)
+    return Setup(workspace=workspace, forge=workspace.forge, rules=rules, secret=secret, hook=hook)

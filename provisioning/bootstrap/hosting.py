@@ -24,10 +24,9 @@ from provisioning.gitstore.repository.repository import Repository, open_reposit
 
 if TYPE_CHECKING:
     from provisioning.core.reviews.forge import Token
-    from provisioning.forges.gitea.client import Gitea
+    from provisioning.forges.registry import ForgeRepository
     from provisioning.forges.tokens import TokenFile
     from provisioning.gitstore.repository.remote import Exchange, Remote
-    from provisioning.transport.http import Api
 
 
 class SharedState(msgspec.Struct, frozen=True):
@@ -35,8 +34,15 @@ class SharedState(msgspec.Struct, frozen=True):
 
     redactor: Redactor = msgspec.field(default_factory=Redactor)
     providers: dict[tuple[str, ...], Provider] = msgspec.field(default_factory=dict)
-    apis: dict[tuple[str, str], Api] = msgspec.field(default_factory=dict)
+    forges: dict[tuple[str, ...], ForgeRepository] = msgspec.field(default_factory=dict)
     listener: Callable[[Exchange], None] | None = None
+
+    def close(self) -> None:
+        """Close every provider, and every connection to a forge."""
+        for provider in self.providers.values():
+            provider.close()
+        for forge in self.forges.values():
+            forge.close()
 
 
 @dataclass
@@ -135,23 +141,18 @@ class Hosted:
         return Remote(address, folder, token=token, listener=listener or ignore_exchange)
 
     @cached_property
-    def forge(self) -> Gitea | None:
-        """What hosts the repository, if the settings name it; nothing is asked of it yet."""
-        if self.layers.get("forge.kind").value is None:
+    def forge(self) -> ForgeRepository | None:
+        """The repository at its forge, if the settings name one; nothing is sent to it yet."""
+        kind = self.layers.get("forge.kind").value
+        if kind is None:
             return None
-        from provisioning.forges.gitea.client import Gitea
+        from provisioning.forges.registry import find_forge
 
-        return Gitea(self.api, self._read_forge("repository"))
-
-    @cached_property
-    def api(self) -> Api:
-        """The forge's API."""
-        from provisioning.transport.http import Api
-
-        apis, key = self.lasting.apis, (self._read_forge("url"), self._read_forge("token_file"))
-        if key not in apis:
-            apis[key] = Api(key[0], self._token)
-        return apis[key]
+        url, repository = self._read_forge("url"), self._read_forge("repository")
+        forges, key = self.lasting.forges, (kind, url, repository, self._read_forge("token_file"))
+        if key not in forges:
+            forges[key] = find_forge(kind).open(url, repository, self._token)
+        return forges[key]
 
     def _read_forge(self, key: str) -> str:
         value = self.layers.get(f"forge.{key}").value

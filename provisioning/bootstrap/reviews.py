@@ -16,7 +16,6 @@ from provisioning.core.reviews.commands import Verb
 from provisioning.core.reviews.findings import Exposure
 from provisioning.core.reviews.permissions import Permissions, exclude_author
 from provisioning.core.statelog.transitions import LogView
-from provisioning.forges.gitea.pulls import GiteaPulls
 from provisioning.gitstore.branches.drift_branches import DriftBranches
 from provisioning.gitstore.branches.review_log import ReviewLog
 from provisioning.reconciler.cycle import Reconciler
@@ -34,6 +33,7 @@ from provisioning.secrets.exposed_credentials import find_exposed
 if TYPE_CHECKING:
     from provisioning.bootstrap.workspace import Workspace
     from provisioning.config.layers import Layers
+    from provisioning.core.reviews.forge import Forge
     from provisioning.gitstore.repository.remote import Remote
 
 
@@ -128,13 +128,13 @@ def build_proposer(workspace: Workspace) -> Proposer:
     return Proposer(forge=forge, publish=remote.publish, branch=workspace.branch)
 
 
-def _join_pulls(workspace: Workspace) -> tuple[GiteaPulls, Remote]:
+def _join_pulls(workspace: Workspace) -> tuple[Forge, Remote]:
     if workspace.forge is None or workspace.remote is None:
         raise InvalidConfiguration(
             "forge.kind is not set, so there are no pull requests",
             hint="set forge.kind, url, repository and token_file in config/provisioning.yaml",
         )
-    return GiteaPulls(workspace.api, workspace.forge.repository), workspace.remote
+    return workspace.forge.pulls, workspace.remote
 
 
 class _Desk:

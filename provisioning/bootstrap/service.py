@@ -35,14 +35,13 @@ from provisioning.core.model.ids import CommitId
 from provisioning.core.model.redaction import Redactor
 from provisioning.core.scheduling.workqueue import Urgency
 from provisioning.core.statelog.transitions import LogView
-from provisioning.forges.gitea.pulls import GiteaPulls
 from provisioning.gitstore.repository.remote import Exchange
 from provisioning.gitstore.repository.revert import list_changed_paths
 from provisioning.reconciler.execution.cancellation import Cancellation
 from provisioning.reconciler.planning.plan_result import Report
 
 if TYPE_CHECKING:
-    from provisioning.core.reviews.forge import PullRequest
+    from provisioning.core.reviews.forge import Forge, PullRequest
     from provisioning.reconciler.reviews.reviewer import Reviewer
 
 
@@ -71,7 +70,7 @@ class ServedWorkspace(Workspace):
     @property
     def patience(self) -> float:
         """Seconds without a sign of life after which a worker counts as hung."""
-        return float(self.layers.get("serve.patience").value)
+        return float(self.layers.get("serve.timeout").value)
 
     def find_touched(self, old: CommitId | None, new: CommitId) -> ChangedInfras:
         """Return what differs between two commits; without *old*, from the first parent."""
@@ -202,10 +201,10 @@ class ServedWorkspace(Workspace):
         """Whether a forge hosts it."""
         return self.forge is not None
 
-    def build_pulls(self) -> GiteaPulls:
+    def build_pulls(self) -> Forge:
         """Join the forge's pull requests; there must be one."""
         assert self.forge is not None  # noqa: S101  whoever asks has looked
-        return GiteaPulls(self.api, self.forge.repository)
+        return self.forge.pulls
 
     def redact(self, text: str) -> str:
         """Return *text* without any secret that was read."""
@@ -231,7 +230,7 @@ class ServedWorkspace(Workspace):
 def _build_rhythm(layers: Layers) -> DriftSchedule:
     cron = layers.get("serve.cron")
     return DriftSchedule(
-        interval=float(layers.get("serve.sweep").value),
+        interval=float(layers.get("serve.resync").value),
         cron=None if cron.value is None else str(cron.value),
         zone=str(layers.get("serve.timezone").value),
         source=cron.origin.source,
@@ -252,7 +251,7 @@ def build_service(
     openers = [_build_opener(root, flags, tell, redactor) for root in roots]
     first = openers[0]()
     worker_pool = WorkerPool(size=first.resync_width, patience=first.patience, tell=tell)
-    schedule = Schedule(lambda key: worker_pool.add(key, Urgency.SWEEP, "sweep"))
+    schedule = Schedule(lambda key: worker_pool.add(key, Urgency.RESYNC, "resync"))
     names = _name_all(roots)
     workspace_controllers = {
         name: WorkspaceController(name, opener, worker_pool, schedule, tell, stop)

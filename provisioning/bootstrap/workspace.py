@@ -15,6 +15,7 @@ import msgspec
 from msgspec.structs import replace
 
 from provisioning.bootstrap.cycle_settings import build_settings
+from provisioning.bootstrap.gates import list_gates
 from provisioning.bootstrap.hosting import Hosted
 from provisioning.bootstrap.resolvers import KnownValuesByInfra, build_lookup, build_scope
 from provisioning.config.home import find_home
@@ -31,6 +32,7 @@ from provisioning.core.model.kinds import Kind
 from provisioning.core.model.providers import Provider
 from provisioning.core.model.records import Holder, Lock
 from provisioning.core.model.resources import Resource
+from provisioning.core.model.values import Tree
 from provisioning.core.policy.approvals import ReviewedEffects
 from provisioning.core.reviews.drift_pulls import DRIFTS
 from provisioning.core.statelog.lock_expiry import LockStatus, compute_lock_status
@@ -82,7 +84,7 @@ class Workspace(Hosted):
         """Return which of *infras* refer to which at *commit*; one that is broken to none.
 
         Raises:
-            DependencyCycle: If they refer to each other in a ring.
+            DependencyCycle: If they refer to each other in a cycle.
         """
         links: dict[str, Links] = {}
         for infra in infras:
@@ -160,7 +162,7 @@ class Workspace(Hosted):
         from provisioning.locks.gitea_lock import ContentsStateLog
 
         return ContentsStateLog(
-            self.repository, infra, remote=remote, author=author, contents=self.forge
+            self.repository, infra, remote=remote, author=author, contents=self.forge.contents
         )
 
     def _build_compiler(self, kinds: Mapping[str, Kind]) -> Compiler:
@@ -234,6 +236,7 @@ class Workspace(Hosted):
             read_reviewed=self._build_consent(log, layers)
             if asks_for_reviews
             else _ask_for_nothing,
+            gates=list_gates(),
             nonce=lambda: secrets.token_bytes(3),
             settings=settings if asks_for_reviews else replace(settings, windows=()),
             stop=stop or Cancellation(),
@@ -246,12 +249,11 @@ class Workspace(Hosted):
         """Join what tells which changes were reviewed, if the workspace is at a forge."""
         if self.forge is None or self.remote is None:
             return _ask_for_nothing
-        from provisioning.forges.gitea.pulls import GiteaPulls
         from provisioning.gitstore.branches.review_log import ReviewLog
         from provisioning.reconciler.reviews.consent import Consent
 
         consent = Consent(
-            forge=GiteaPulls(self.api, self.forge.repository),
+            forge=self.forge.pulls,
             reviews=ReviewLog(self.remote, self.holder.user),
             history=self.repository,
             branch=self.branch,
@@ -260,14 +262,22 @@ class Workspace(Hosted):
         return lambda view, commit: consent.read_reviewed(log, view, commit)
 
     def _build_providers(self, layers: Layers) -> list[Provider]:
+        from provisioning.providers.instance import ProviderInstance
         from provisioning.providers.local.provider import LocalProvider
 
-        root = self.root / str(layers.get("local.root").value)
-        allow = [Path(str(item)) for item in layers.get("local.allow").value]
-        providers, key = self.lasting.providers, (str(root), *(str(item) for item in allow))
-        if key not in providers:
-            providers[key] = LocalProvider(root=root, allow=allow, home=self.home.path)
-        return [providers[key]]
+        allow = tuple(str(item) for item in layers.get("local.allow").value)
+
+        def connect(location: Mapping[str, Tree]) -> Provider:
+            root = self.root / str(location["root"])
+            providers, key = self.lasting.providers, (str(root), *allow)
+            if key not in providers:
+                providers[key] = LocalProvider(
+                    root=root, allow=[Path(item) for item in allow], home=self.home.path
+                )
+            return providers[key]
+
+        location = {"root": str(layers.get("local.root").value)}
+        return [ProviderInstance("local", location, connect)]
 
 
 def _ignore(event: Event) -> None:

@@ -8,13 +8,13 @@ from collections.abc import Callable
 import msgspec
 
 from provisioning.config.provenance import Branch, Origin, SettingValue, describe_unknown
+from provisioning.config.registry import get_setting, list_groups, list_maps
 from provisioning.config.setting import (
     Setting,
     describe_expected,
     has_interpolation,
     is_fitting,
 )
-from provisioning.config.settings import GROUPS, MAPS, get_setting
 from provisioning.core.formats.scalars import NUMBER_HINT, read_plain
 from provisioning.core.model.errors import InvalidConfiguration
 from provisioning.core.model.terminal_text import is_utf8
@@ -54,8 +54,8 @@ class Reader:
                 hint="put maps into each other instead of a dot: `lock: {ttl: 60}`",
                 source=origin.source,
             )
-        is_own_map = place[0] in MAPS and isinstance(tree, dict)
-        if key in GROUPS or key in MAPS or is_own_map:
+        is_own_map = place[0] in list_maps() and isinstance(tree, dict)
+        if key in list_groups() or key in list_maps() or is_own_map:
             return self._read_map(tree, place)
         _check_entry(key, tree, origin)
         return SettingValue(tree, origin)

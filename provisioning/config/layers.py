@@ -18,9 +18,9 @@ from provisioning.config.provenance import (
     merge_branches,
     nest,
 )
+from provisioning.config.registry import load_settings
 from provisioning.config.scope import Facts, Scope, settle
 from provisioning.config.setting import Layer
-from provisioning.config.settings import SETTINGS
 from provisioning.core.formats.documents import ManifestDocument
 from provisioning.core.model.errors import (
     InvalidArgument,
@@ -93,11 +93,11 @@ def _merge(stack: Sequence[Loaded]) -> Branch:
 
 
 def _load_defaults(mode: str = "") -> Loaded:
-    """Return the table's defaults, and over them those of *mode*."""
+    """Return the registered defaults, and over them those of *mode*."""
     origin = Origin(layer=Layer.DEFAULTS)
     branches = [
         nest(setting.key, {} if setting.type is dict else SettingValue(setting.default, origin))
-        for setting in SETTINGS
+        for setting in load_settings().values()
     ]
     if mode:
         origin = Origin(layer=Layer.DEFAULTS, name=f"mode {mode}")

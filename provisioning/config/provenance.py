@@ -7,8 +7,8 @@ from typing import Any, TypeAlias
 
 import msgspec
 
+from provisioning.config.registry import list_groups, list_maps, load_settings
 from provisioning.config.setting import Layer
-from provisioning.config.settings import BY_KEY, GROUPS, MAPS, SETTINGS
 from provisioning.core.expressions.interpolation import Reference, find_templated, parse_text
 from provisioning.core.model.errors import InvalidConfiguration, Source
 from provisioning.core.model.values import Tree, find_nearest, read_at
@@ -79,9 +79,9 @@ class Layers(msgspec.Struct, frozen=True):
         return value
 
     def list_keys(self) -> list[str]:
-        """Return every key that has a value, in the order of the table."""
-        own = (key for item in sorted(MAPS) for key, _ in list_leaves(self.tree[item], item))
-        return [*(setting.key for setting in SETTINGS if setting.type is not dict), *own]
+        """Return every key that has a value, in the order of the registry."""
+        own = (key for item in sorted(list_maps()) for key, _ in list_leaves(self.tree[item], item))
+        return [*(key for key in load_settings() if key not in list_maps()), *own]
 
     def list_references(self) -> dict[str, list[str]]:
         """Return the references in the value of each key that has any, each once."""
@@ -177,7 +177,7 @@ def describe_unknown(
     key: str, origin: Origin | None, known: Sequence[str] = ()
 ) -> InvalidConfiguration:
     """Build the error for a key that is no setting, with the nearest one that is."""
-    nearest = find_nearest(key, [*BY_KEY, *GROUPS, *known])
+    nearest = find_nearest(key, [*load_settings(), *list_groups(), *known])
     name = origin.name if origin else ""
     if nearest and name.isupper():
         nearest = "PROVISIONING_" + nearest.upper().replace(".", "__")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 
 from provisioning.config.modes import MODES
+from provisioning.config.registry import load_settings
 from provisioning.config.setting import ANYWHERE, Layer, Setting, describe_expected
-from provisioning.config.settings import BY_KEY, SETTINGS
 from provisioning.core.reviews.permissions import CALLED
 
 _SETTINGS_HEAD = """\
@@ -39,7 +39,7 @@ def render_settings() -> str:
     rows = [
         f"| `{setting.key}` | {describe_expected(setting)} | `{json.dumps(setting.default)}` "
         f"| {_describe_layers(setting)} | {setting.doc} |\n"
-        for setting in SETTINGS
+        for setting in load_settings().values()
     ]
     return _SETTINGS_HEAD + "".join(rows)
 
@@ -70,15 +70,14 @@ _COMMANDS_HEAD = """
 
 def render_modes() -> str:
     """Return `docs/reference/modes.md`."""
+    settings = load_settings()
     meanings = [f"| `{name}` | {mode.doc} |\n" for name, mode in MODES.items()]
-    keys = [
-        setting.key
-        for setting in SETTINGS
-        if any(setting.key in mode.defaults for mode in MODES.values())
-    ]
+    keys = [key for key in settings if any(key in mode.defaults for mode in MODES.values())]
     rows = [
         f"| `{key}` | "
-        + " | ".join(f"`{mode.defaults.get(key, BY_KEY[key].default)}`" for mode in MODES.values())
+        + " | ".join(
+            f"`{mode.defaults.get(key, settings[key].default)}`" for mode in MODES.values()
+        )
         + " |\n"
         for key in keys
     ]

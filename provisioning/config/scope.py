@@ -11,8 +11,8 @@ from msgspec.structs import replace
 
 from provisioning.config.layer_reader import check_value, read_text
 from provisioning.config.provenance import Branch, Layers, Origin, SettingValue
+from provisioning.config.registry import load_settings
 from provisioning.config.setting import has_interpolation
-from provisioning.config.settings import SETTINGS
 from provisioning.core.expressions.interpolation import (
     Reference,
     find_templated,
@@ -165,7 +165,7 @@ def settle(layers: Layers, scope: Scope) -> Layers:
         InvalidConfiguration: If one of them has no value, or one that does not fit.
     """
     settled = {}
-    for setting in SETTINGS:
+    for setting in load_settings().values():
         found = layers.get(setting.key) if setting.type is not dict else None
         if found and has_interpolation(setting, found.value):
             value = scope.resolve_setting(setting.key)
@@ -206,7 +206,7 @@ def _check_trail(key: str, origin: Origin, trail: Trail) -> None:
         return
     begin = keys.index(key) if key in keys else 0
     way = " -> ".join([f"{item} ({where})" for item, where in trail[begin:]] + [key])
-    what = "in a ring" if key in keys else f"more than {MAX_LEVELS} deep"
+    what = "in a cycle" if key in keys else f"more than {MAX_LEVELS} deep"
     raise InvalidConfiguration(
         f"settings refer to each other {what}: {way}",
         hint="give one of them a plain value",

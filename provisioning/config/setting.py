@@ -1,4 +1,4 @@
-"""What a setting is, and what may be its value."""
+"""One setting: its key, the values that it may have, and the layers that may set it."""
 
 from __future__ import annotations
 
@@ -25,6 +25,13 @@ class Layer(StrEnum):
 
 
 ANYWHERE = frozenset(Layer)
+BEFORE_INFRA = frozenset({Layer.USER, Layer.WORKSPACE, Layer.OVERRIDE})
+"""The layers of a setting that decides which further values are read."""
+
+IN_WORKSPACE = frozenset({Layer.WORKSPACE, Layer.OVERRIDE})
+ONLY_WORKSPACE = frozenset({Layer.WORKSPACE})
+IN_COMMITS = frozenset({Layer.WORKSPACE, Layer.ENVIRONMENT, Layer.INFRA})
+"""The layers of a setting that only a commit changes."""
 
 
 class Setting(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from provisioning.config.layers import WORKSPACE_FILE
+from provisioning.config.registry import load_settings
 from provisioning.config.setting import describe_expected
-from provisioning.config.settings import BY_KEY, SETTINGS
 from provisioning.core.formats.scalars import read_plain
 from provisioning.core.model.errors import InvalidArgument, StorageFailed, WorkspaceNotFound
 
@@ -52,7 +52,7 @@ def render_workspace_file(name: str, identifier: str) -> str:
         "local.allow",
     }
     groups: dict[str, list[str]] = {}
-    for setting in SETTINGS:
+    for setting in load_settings().values():
         if setting.key in shown:
             continue
         group, _, key = setting.key.rpartition(".")
@@ -138,7 +138,7 @@ def write_workspace(folder: Path, files: Mapping[str, str]) -> list[str]:
     check_free(folder, files)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _ignore(folder / ".gitignore", f"/{BY_KEY['local.root'].default}/")
+        _ignore(folder / ".gitignore", f"/{load_settings()['local.root'].default}/")
         for path, text in files.items():
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
             (folder / path).write_text(text, encoding="utf-8")

@@ -13,12 +13,13 @@ from provisioning.core.model.providers import ObservationTarget, Watch, Watches
 from provisioning.core.scheduling.backoff import HEALINGS, LOOKS, TokenBucket
 from provisioning.core.scheduling.workqueue import Urgency, Work
 from provisioning.core.statelog.transitions import LogView
+from provisioning.providers.instance import find_ability
 from provisioning.reconciler.cycle import Reconciler
 
 
 @dataclass(slots=True)
 class WatchRegistry:
-    """The watches of one workspace. A watch is a hint: where it fails, the sweeps are left."""
+    """The watches of one workspace. A watch is a hint: where it fails, the resyncs are left."""
 
     kept: WorkspaceState
     worker_pool: WorkerPool
@@ -70,13 +71,13 @@ class WatchRegistry:
         every = reconciler.log.open_records(view).read_all().values()
         owner = reconciler.owner
         for name, provider in reconciler.providers.items():
-            if isinstance(provider, Watches):
+            if watches := find_ability(provider, Watches):
                 targets = [
                     ObservationTarget(id=item.id, kind=item.kind, attributes=item.attributes)
                     for item in every
                     if item.provider == name
                 ]
-                self._open(provider).follow(owner, targets)
+                self._open(watches).follow(owner, targets)
 
     def _open(self, provider: Watches) -> Watch:
         with self._mutex:

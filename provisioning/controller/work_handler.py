@@ -26,7 +26,7 @@ from provisioning.controller.workspace_state import (
     WorkspaceState,
 )
 from provisioning.core.model.errors import LockHeld, ProvisioningError
-from provisioning.core.policy.gates import REWOUND
+from provisioning.core.policy.builtin_gates import REWOUND
 from provisioning.core.scheduling.backoff import compute_backoff, compute_retry
 from provisioning.core.scheduling.workqueue import Ending, Key, Topic, Urgency, Work
 from provisioning.reconciler.events import Event

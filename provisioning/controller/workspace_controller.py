@@ -226,7 +226,7 @@ class WorkspaceController:
             self._set_up(workspace, commit, infras, before.infras if before else ())
             if is_new and workspace.is_at_forge:
                 self._statuses.follow(commit, direct)
-            urgency = Urgency.PUSH if before and is_new else Urgency.SWEEP
+            urgency = Urgency.PUSH if before and is_new else Urgency.RESYNC
             reason = f"commit {commit[:10]}" if is_new else "settings"
             keys = [self.kept.get_key(infra) for infra in (*direct, *rest)]
             self._crew.add_all(keys, urgency, reason)

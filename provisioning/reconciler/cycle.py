@@ -18,11 +18,12 @@ from provisioning.core.model.records import Action, Begin, Holder, Inputs, Lock,
 from provisioning.core.model.states import DesiredState
 from provisioning.core.plan.plan import Plan
 from provisioning.core.policy.approvals import ReviewedEffects
-from provisioning.core.policy.conflicts import REACH, hold_conflicting
-from provisioning.core.policy.gates import GateContext, compute_violations
-from provisioning.core.policy.suspensions import get_suspension, hold_back
+from provisioning.core.policy.conflicts import REACH, block_conflicts
+from provisioning.core.policy.gates import Gate, GateContext, compute_violations
+from provisioning.core.policy.suspensions import block_suspended, get_suspension
+from provisioning.core.statelog.entries import compute_result
 from provisioning.core.statelog.lock_expiry import LockStatus
-from provisioning.core.statelog.transitions import LogView, build_run_id, compute_result, next_token
+from provisioning.core.statelog.transitions import LogView, build_run_id, next_token
 from provisioning.gitstore.statelog.git_statelog import StateLog
 from provisioning.localstore.journal import (
     Journal,
@@ -36,11 +37,11 @@ from provisioning.reconciler.execution.lease import Clocks, Lease, render_time
 from provisioning.reconciler.execution.recovery import build_inherited, compute_kept
 from provisioning.reconciler.planning.cross_infra import CrossInfraReader
 from provisioning.reconciler.planning.plan_result import (
-    Conclusion,
     PlanResult,
     Report,
     RunRequest,
     Settings,
+    conclude,
 )
 from provisioning.reconciler.planning.planner import (
     CommitHistory,
@@ -81,6 +82,7 @@ class Reconciler(Masked, frozen=True, kw_only=True):
         cross_infra: Tells of the other infras.
         judge: Judges a lock.
         read_reviewed: Tells what was reviewed up to a commit, if anybody asks for reviews.
+        gates: The gates that a plan must pass, in order.
         nonce: Gives random bytes.
         settings: What the configuration says.
         stop: Asks the cycle to stop.
@@ -104,6 +106,7 @@ class Reconciler(Masked, frozen=True, kw_only=True):
     cross_infra: CrossInfraReader
     judge: Callable[[Lock], LockStatus]
     read_reviewed: Callable[[LogView, CommitId], ReviewedEffects | None]
+    gates: Sequence[Gate]
     nonce: Callable[[], bytes]
     settings: Settings
     stop: Cancellation
@@ -158,13 +161,13 @@ class Reconciler(Masked, frozen=True, kw_only=True):
             from provisioning.core.policy.targeting import target_plan
 
             plan = target_plan(plan, request.targets, request.excludes)
-        plan = hold_back(plan, view.suspended, render_time(self.clocks.wall()))
+        plan = block_suspended(plan, view.suspended, render_time(self.clocks.wall()))
         history = self.log.read_history(REACH)
-        plan = hold_conflicting(plan, history, view.suspended, request.corrects)
+        plan = block_conflicts(plan, history, view.suspended, request.corrects)
         now = self._read_circumstances(view, sight, plan)
         return PlanResult(
             plan=plan,
-            violations=compute_violations(plan, now, request.allow),
+            violations=compute_violations(plan, now, request.allow, gates=self.gates),
             desired=sight.desired,
             recorded=sight.recorded,
             live=sight.live,
@@ -209,19 +212,19 @@ class Reconciler(Masked, frozen=True, kw_only=True):
             reviewed=self.read_reviewed(view, commit) if asks_for_news else None,
             suspended=get_suspension(view.suspended, render_time(time)),
             budget=self.settings.budget,
-            dependants=self._count_dependants(view, plan),
+            dependents=self._count_dependents(view, plan),
             kinds=self.kinds,
             windows=self.settings.windows,
             time=time,
         )
 
-    def _count_dependants(self, view: LogView, plan: Plan) -> Mapping[ResourceId, int]:
+    def _count_dependents(self, view: LogView, plan: Plan) -> Mapping[ResourceId, int]:
         """Count what depends on what is replaced; the look may have left out what is settled."""
         if not any(change.action is Action.REPLACE for change in plan.changes):
             return {}
-        from provisioning.core.policy.budgets import compute_dependants
+        from provisioning.core.policy.budgets import compute_dependents
 
-        return compute_dependants(plan, self.log.open_records(view).read_all())
+        return compute_dependents(plan, self.log.open_records(view).read_all())
 
     # Acting
 
@@ -236,7 +239,7 @@ class Reconciler(Masked, frozen=True, kw_only=True):
         if not plan_result.has_work:
             return self._conclude_unchanged(plan_result)
         if plan_result.violations:
-            return Report(conclusion=Conclusion.BLOCKED, plan_result=plan_result)
+            return Report(conclusion=conclude(plan_result, None), plan_result=plan_result)
         from provisioning.core.plan.operations import compute_operations
         from provisioning.core.plan.waves import arrange_waves
 
@@ -247,14 +250,12 @@ class Reconciler(Masked, frozen=True, kw_only=True):
             run = self._run(plan_result, request, operations, lease)
         finally:
             lease.close()
-        return Report(conclusion=_conclude(run, plan_result), plan_result=plan_result, run=run)
+        return Report(conclusion=conclude(plan_result, run), plan_result=plan_result, run=run)
 
     def _conclude_unchanged(self, plan_result: PlanResult) -> Report:
-        blocked = plan_result.plan.is_stuck
-        if not blocked and not plan_result.view.is_cut_off:
+        if not plan_result.is_blocked and not plan_result.view.is_cut_off:
             remove_journals(plan_result.journals)
-        conclusion = Conclusion.BLOCKED if blocked else Conclusion.UNCHANGED
-        return Report(conclusion=conclusion, plan_result=plan_result)
+        return Report(conclusion=conclude(plan_result, None), plan_result=plan_result)
 
     def _check_lock(self, plan_result: PlanResult) -> None:
         lock, lock_status = plan_result.view.lock, plan_result.lock_status
@@ -393,12 +394,3 @@ class Reconciler(Masked, frozen=True, kw_only=True):
 
     def _tell(self, kind: EventKind, text: str, run: RunId | None = None) -> None:
         self.listener(Event(kind=kind, infra=self.infra, run=run, text=text))
-
-
-def _conclude(run: Run, plan_result: PlanResult) -> Conclusion:
-    match run.result:
-        case Result.INTERRUPTED:
-            return Conclusion.INTERRUPTED
-        case Result.FAILED:
-            return Conclusion.FAILED
-    return Conclusion.BLOCKED if plan_result.plan.is_stuck else Conclusion.APPLIED

@@ -18,6 +18,7 @@ from provisioning.core.model.resources import Resource
 from provisioning.core.model.states import DesiredState
 from provisioning.core.model.values import Tree
 from provisioning.core.policy.approvals import ReviewedEffects
+from provisioning.core.policy.builtin_gates import GATES
 from provisioning.core.scheduling.rate_limits import Limits, RetryPolicy
 from provisioning.core.statelog.lock_expiry import LockStatus, compute_lock_status
 from provisioning.reconciler.cycle import Reconciler
@@ -173,6 +174,7 @@ class Sandbox:
             ),
             judge=self.judge,
             read_reviewed=lambda *_: self.reviewed,
+            gates=GATES,
             nonce=lambda: next(self._nonces).to_bytes(3, "big"),
             settings=Settings(
                 lock_ttl=600.0,
@@ -180,7 +182,7 @@ class Sandbox:
                 limits=Limits(
                     parallelism=parallelism,
                     per_provider=parallelism,
-                    retries=RetryPolicy(attempts=attempts, base=0.0),
+                    retries=RetryPolicy(max_attempts=attempts, base=0.0),
                 ),
             ),
             stop=self.stop,

@@ -18,6 +18,7 @@ from provisioning.core.statelog.transitions import (
     RESOURCES,
     LogEntry,
     LogView,
+    check_transition,
     parse_view,
 )
 from provisioning.gitstore.statelog.recorded import RecordChanges
@@ -84,6 +85,7 @@ class MemoryStateLog:
         records: Mapping[ResourceId, Record | None] | None = None,
     ) -> LogView:
         """See `StateLog.append`."""
+        check_transition(view, entry)
         with self._branch.mutex:
             if self.read().head != view.head:
                 raise HeadMoved(f"{self.infra} is no longer at {view.head}")

@@ -1,4 +1,8 @@
-"""JSON over HTTP as a forge speaks it: one connection pool, time-outs, and errors of ours."""
+"""The one HTTP client: connections, timeouts, retries and limits by one policy.
+
+It follows no redirect, because that would forward the token, and takes the proxies that the
+environment names. An answer of any status is returned; the caller judges it.
+"""
 
 from __future__ import annotations
 
@@ -8,237 +12,203 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from provisioning.core.model.errors import (
-    InvalidConfiguration,
-    ProvisioningError,
-    RemoteRefused,
-    RemoteUnreachable,
-)
-from provisioning.core.reviews.forge import Token
+from provisioning.core.model.errors import InvalidConfiguration, RemoteUnreachable
 
 if TYPE_CHECKING:
     import httpx2
 
-TIMEOUT = 30.0
-"""Seconds that one call may take."""
-
-ATTEMPTS = 4
-"""How often a call that only reads is made, if it fails in passing."""
-
-LONGEST_PAUSE = 20.0
-"""Seconds that are waited at most between two tries."""
-
-SHOWN = 300
-"""Characters of an answer that a message repeats."""
-
 _URL = re.compile(r"https?://[\w.:\[\]-]+(/[\w.~/-]*)?", re.ASCII)
 
 
-class Reply(msgspec.Struct, frozen=True):
-    """What a forge answered: the status, the JSON, and the words of a refusal.
+class HttpPolicy(msgspec.Struct, frozen=True, kw_only=True):
+    """The limits of a call; times are in seconds.
 
-    `total` is how many items a list has on all its pages, if the forge told; `date` is its own
-    time, as HTTP writes it.
+    Args:
+        timeout: To connect, and between two parts of an answer.
+        deadline: For a call with all its attempts; none begins after it.
+        max_attempts: The most attempts of a call.
+        max_pause: The longest pause between two attempts.
+        max_size: The most bytes of an answer.
     """
 
+    timeout: float = 30.0
+    deadline: float = 180.0
+    max_attempts: int = 4
+    max_pause: float = 20.0
+    max_size: int = 64 * 1024 * 1024
+
+
+DEFAULT_POLICY = HttpPolicy()
+
+
+class HttpReply(msgspec.Struct, frozen=True):
+    """An answer: its status, the reason that HTTP gives for it, its headers and its body."""
+
     status: int
-    data: Any
-    message: str = ""
-    total: int | None = None
-    date: str = ""
+    reason: str
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def is_throttled(self) -> bool:
+        """Whether the server asks for fewer calls, and did nothing."""
+        return self.status == http.HTTPStatus.TOO_MANY_REQUESTS
+
+    @property
+    def is_failed(self) -> bool:
+        """Whether the server failed."""
+        return self.status >= http.HTTPStatus.INTERNAL_SERVER_ERROR
+
+    @property
+    def retry_after(self) -> float | None:
+        """The seconds that `Retry-After` asks for; None if it names none, or a date."""
+        text = self.headers.get("Retry-After", "")
+        return float(text) if text.isdecimal() else None
 
 
-class Api:
-    """The API below *url*, as the owner of *token*; any thread may use it.
-
-    *token* is one, or reads it anew for each call.
+class HttpClient:
+    """A client of the server at *url*, which *setting* names; any thread may use it.
 
     Raises:
-        InvalidConfiguration: If the address or the token cannot be one.
+        InvalidConfiguration: If *url* is no address.
     """
 
     def __init__(
         self,
         url: str,
-        token: str | Token,
         *,
-        timeout: float = TIMEOUT,
+        setting: str,
+        policy: HttpPolicy = DEFAULT_POLICY,
         sleep: Callable[[float], None] = time.sleep,
+        now: Callable[[], float] = time.monotonic,
     ) -> None:
         if not _URL.fullmatch(url):
             raise InvalidConfiguration(
-                "forge.url is not the address of a forge",
+                f"{setting} is no address",
                 hint="write it as https://git.example.org, without user and password",
             )
-        if isinstance(token, str):
-            check_token(token, "forge.token_file")
         self.url = url.rstrip("/")
-        self._token = token
-        self._timeout = timeout
         self.sleep = sleep
+        self._setting = setting
+        self._policy = policy
+        self._now = now
         self._mutex = threading.Lock()
         self._client: httpx2.Client | None = None
+
+    def close(self) -> None:
+        """Close the connections."""
+        with self._mutex:
+            client, self._client = self._client, None
+        if client is not None:
+            client.close()
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        headers: Callable[[], Mapping[str, str]],
+        body: bytes | None = None,
+        query: Mapping[str, str | int] | None = None,
+    ) -> HttpReply:
+        """Make one call, and repeat it while its failure is transient.
+
+        A `GET` is repeated after any failure. Another method is repeated only after 429, with
+        which the server says that it did nothing.
+
+        Args:
+            method: The HTTP method.
+            path: The path below the address, with its parts quoted.
+            headers: Builds the headers, anew for each attempt: a token may change.
+            body: The content, JSON.
+            query: The parameters.
+
+        Raises:
+            RemoteUnreachable: If it is unknown whether the call had an effect.
+        """
+        until = self._now() + self._policy.deadline
+        for attempt in count(1):
+            outcome = self._attempt(method, path, headers(), body, query or {}, until)
+            pause = self._compute_pause(method, outcome, attempt)
+            if pause is None or self._now() + pause > until:
+                break
+            self.sleep(pause)
+        if isinstance(outcome, RemoteUnreachable):
+            raise outcome
+        return outcome
+
+    def _compute_pause(
+        self, method: str, outcome: HttpReply | RemoteUnreachable, attempt: int
+    ) -> float | None:
+        """Return the seconds until the next attempt; None if there is none."""
+        if isinstance(outcome, HttpReply) and outcome.is_throttled:
+            is_transient = True
+        else:
+            has_failed = isinstance(outcome, RemoteUnreachable) or outcome.is_failed
+            is_transient = has_failed and method == "GET"
+        if attempt == self._policy.max_attempts or not is_transient:
+            return None
+        return min(outcome.retry_after or 2.0**attempt, self._policy.max_pause)
+
+    def _attempt(
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str],
+        body: bytes | None,
+        query: Mapping[str, str | int],
+        until: float,
+    ) -> HttpReply | RemoteUnreachable:
+        import httpx2
+
+        if body is not None:
+            headers = {**headers, "Content-Type": "application/json"}
+        try:
+            with self._open().stream(
+                method, f"{self.url}{path}", content=body, params=dict(query), headers=headers
+            ) as answer:
+                return HttpReply(
+                    answer.status_code,
+                    answer.reason_phrase,
+                    answer.headers,
+                    self._read(answer, until),
+                )
+        except (httpx2.HTTPError, httpx2.InvalidURL) as exc:
+            error = RemoteUnreachable(
+                f"{self.url} does not answer: {type(exc).__name__}",
+                hint=f"check {self._setting} and the network; run again when it answers",
+            )
+            error.__cause__ = exc
+            return error
+
+    def _read(self, answer: httpx2.Response, until: float) -> bytes:
+        size, parts = 0, []
+        for part in answer.iter_bytes():
+            size += len(part)
+            if size > self._policy.max_size or self._now() > until:
+                raise RemoteUnreachable(
+                    f"{self.url} sends more than {self._policy.max_size >> 20} MiB, or for more "
+                    f"than {self._policy.deadline:g} s",
+                    hint=f"is {self._setting} right?",
+                )
+            parts.append(part)
+        return b"".join(parts)
 
     def _open(self) -> httpx2.Client:
         import httpx2
 
         with self._mutex:
             if self._client is None:
-                self._client = httpx2.Client(
-                    base_url=self.url,
-                    headers={"Accept": "application/json"},
-                    timeout=self._timeout,
-                )
+                self._client = httpx2.Client(timeout=self._policy.timeout, follow_redirects=False)
             return self._client
-
-    def _authorise(self) -> dict[str, str]:
-        token = self._token if isinstance(self._token, str) else self._token()
-        return {"Authorization": f"token {token}"}
-
-    def close(self) -> None:
-        """Close the connections."""
-        if self._client is not None:
-            self._client.close()
-
-    def read(self, path: str, **query: str | int) -> Reply:
-        """Read what is at *path*; see `send`."""
-        return self.send("GET", path, query=query)
-
-    def read_all(self, path: str, **query: str | int) -> list[Any]:
-        """Return every item of the list at *path*, page after page."""
-        items: list[Any] = []
-        for page in count(1):
-            reply = self.read(path, **query, page=page, limit=50)
-            items += reply.data or ()
-            if not reply.data or (reply.total is not None and len(items) >= reply.total):
-                break
-        return items
-
-    def send(
-        self,
-        method: str,
-        path: str,
-        body: Mapping[str, Any] | None = None,
-        *,
-        query: Mapping[str, str | int] | None = None,
-        accepted: frozenset[int] = frozenset(),
-    ) -> Reply:
-        """Make one call.
-
-        One that only reads is made again if it fails in passing, any other only if the forge
-        asks to come back later: that one did nothing.
-
-        Args:
-            method: The HTTP method.
-            path: Below `/api/v1`, with its parts quoted.
-            body: What is sent as JSON.
-            query: What is asked for.
-            accepted: Statuses from 400 on that the caller wants to see.
-
-        Raises:
-            RemoteUnreachable: If it is unknown what became of it.
-            RemoteRefused: If the forge says no.
-        """
-        for attempt in range(1, ATTEMPTS + 1):
-            try:
-                answer = self._exchange(method, path, body, query or {})
-                return self._judge(method, path, answer, accepted)
-            except RemoteUnreachable as exc:
-                is_safe = method == "GET" or isinstance(exc, _Throttled)
-                if attempt == ATTEMPTS or not is_safe:
-                    raise
-                self.sleep(min(exc.retry_after or 2.0**attempt, LONGEST_PAUSE))
-        raise AssertionError  # the last attempt returns or raises
-
-    def _exchange(
-        self,
-        method: str,
-        path: str,
-        body: Mapping[str, Any] | None,
-        query: Mapping[str, str | int],
-    ) -> httpx2.Response:
-        import httpx2
-
-        headers = self._authorise()
-        try:
-            return self._open().request(
-                method, f"/api/v1{path}", json=body, params=dict(query), headers=headers
-            )
-        except (httpx2.HTTPError, httpx2.InvalidURL) as exc:
-            raise RemoteUnreachable(
-                f"{self.url} does not answer: {type(exc).__name__}",
-                hint="check forge.url and the network; run again when it answers",
-            ) from exc
-
-    def _judge(
-        self, method: str, path: str, answer: httpx2.Response, accepted: frozenset[int]
-    ) -> Reply:
-        status = answer.status_code
-        is_told = True
-        try:
-            data = answer.json() if answer.content else None
-        except ValueError:
-            data, is_told = None, False
-        told = data.get("message") if isinstance(data, dict) else None
-        message = str(told or answer.reason_phrase)[:SHOWN]
-        if status < http.HTTPStatus.MULTIPLE_CHOICES and is_told:
-            total = answer.headers.get("X-Total-Count", "")
-            return Reply(
-                status,
-                data,
-                total=int(total) if total.isdecimal() else None,
-                date=answer.headers.get("Date", ""),
-            )
-        if status in accepted:
-            return Reply(status, data, message)
-        raise self._describe(method, path, answer, message)
-
-    def _describe(
-        self, method: str, path: str, answer: httpx2.Response, message: str
-    ) -> ProvisioningError:
-        status = answer.status_code
-        where = f"{method} {self.url}{path}: {status} {message}"
-        is_throttled = status == http.HTTPStatus.TOO_MANY_REQUESTS
-        if is_throttled or status >= http.HTTPStatus.INTERNAL_SERVER_ERROR:
-            kind = _Throttled if is_throttled else RemoteUnreachable
-            error = kind(where, hint="the forge is busy or broken; run again later")
-            error.retry_after = read_retry_after(answer.headers.get("Retry-After"))
-            return error
-        hints = {
-            401: "the token is unknown or was revoked: make a new one, and write it to its file",
-            403: "the token's owner may not do that; check rights, scopes and branch protection",
-            404: "check forge.repository, and that the token's owner can see it",
-            423: "the repository is archived",
-        }
-        if http.HTTPStatus.MULTIPLE_CHOICES <= status < http.HTTPStatus.BAD_REQUEST:
-            place = answer.headers.get("Location", "nowhere")[:SHOWN]
-            return RemoteRefused(
-                f"{where}: it has moved to {place}",
-                hint="set forge.url and forge.repository to the new place",
-            )
-        if status < http.HTTPStatus.MULTIPLE_CHOICES:
-            return RemoteUnreachable(
-                f"{method} {self.url}{path} was answered with something else than JSON",
-                hint="is forge.url that of the forge, and no proxy before it?",
-            )
-        return RemoteRefused(where, hint=hints.get(status, "see the forge's own log"))
-
-
-class _Throttled(RemoteUnreachable):
-    """The forge asks for fewer calls, and did nothing."""
-
-
-def read_retry_after(text: str | None) -> float | None:
-    """Return the seconds that a `Retry-After` header asks for; None if it names a date."""
-    return float(text) if text and text.isdecimal() else None
 
 
 def check_token(token: str, place: str, setting: str = "forge.token_file") -> None:
-    """Refuse what cannot stand in a header, before a message of somebody else's shows it.
+    """Refuse a text that cannot stand in a header, before an error of the library shows it.
 
     Raises:
         InvalidConfiguration: If *token*, which is from *place*, is no token.

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from provisioning.core.model.ids import CommitId
+from provisioning.forges.gitea.api import GiteaApi
 from provisioning.forges.gitea.pulls import GiteaPulls
 from provisioning.testing import ForgeSuite, MemoryHub
 from provisioning.testing.suites.forges.hubs import LABEL
-from provisioning.transport.http import Api
 
 
 class TestMemoryForge(ForgeSuite):
@@ -38,7 +38,7 @@ class GiteaHub:
         return told
 
     def build(self, url, token, sleep=time.sleep):
-        api = Api(url, token, sleep=sleep)
+        api = GiteaApi(url, token, sleep=sleep)
         self.apis.append(api)
         return GiteaPulls(api, self.repository)
 

@@ -8,13 +8,10 @@ from entries import begin, make_lock, make_record, record
 from provisioning.core.model.errors import HeadMoved
 from provisioning.core.model.ids import ResourceId
 from provisioning.core.model.records import Result
-from provisioning.core.statelog.transitions import (
-    LogView,
-    compute_hold,
-    compute_release,
-    compute_renewal,
-)
-from provisioning.forges.gitea.client import Gitea
+from provisioning.core.statelog.entries import compute_hold, compute_release, compute_renewal
+from provisioning.core.statelog.transitions import LogView
+from provisioning.forges.gitea.api import GiteaApi
+from provisioning.forges.gitea.contents import GiteaContents
 from provisioning.gitstore.repository.git_program import run_git
 from provisioning.gitstore.repository.remote import Remote
 from provisioning.gitstore.repository.repository import Repository
@@ -22,7 +19,6 @@ from provisioning.gitstore.statelog.git_statelog import GitStateLog
 from provisioning.gitstore.statelog.recorded import RecordChanges
 from provisioning.locks.gitea_lock import ContentsStateLog
 from provisioning.testing.statelogs import MemoryStateLog, SharedBranch
-from provisioning.transport.http import Api
 
 
 def make_repository(folder: Path) -> Path:
@@ -62,10 +58,14 @@ def open_gitea(request, folder):
     def open_clone():
         url = f"{server.url}/{repository}.git"
         remote = Remote(url, folder / f"mirror-{next(clones)}.git", token=server.token)
-        api = Api(server.url, server.token)
+        api = GiteaApi(server.url, server.token)
         request.addfinalizer(api.close)
         return ContentsStateLog(
-            remote.mirror, "web", remote=remote, author="Ada", contents=Gitea(api, repository)
+            remote.mirror,
+            "web",
+            remote=remote,
+            author="Ada",
+            contents=GiteaContents(api, repository),
         )
 
     return open_clone

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 import pytest
 
-from provisioning.config.settings import SETTINGS
+from provisioning.config.registry import load_settings
 from provisioning.core.scheduling.workqueue import QueueStatus, Topic, Urgency
 from provisioning.interfaces.cli.setup.serve import serve
 from provisioning.interfaces.schema import service
@@ -93,7 +93,9 @@ def test_every_topic_is_a_key_of_the_log(topic):
     assert f"`{topic.replace(' ', '-')}`" in PAGE
 
 
-@pytest.mark.parametrize("key", [each.key for each in SETTINGS if each.key.startswith("serve.")])
+@pytest.mark.parametrize(
+    "key", [each.key for each in load_settings().values() if each.key.startswith("serve.")]
+)
 def test_every_setting_is_named(key):
     """What it means stands with all the others."""
     assert f"`{key}`" in PAGE

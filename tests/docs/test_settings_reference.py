@@ -8,8 +8,8 @@ import pytest
 
 from provisioning.config.modes import MODES
 from provisioning.config.reference_pages import render_modes, render_settings
+from provisioning.config.registry import load_settings
 from provisioning.config.setting import is_fitting
-from provisioning.config.settings import BY_KEY, SETTINGS
 
 FOLDER = Path(__file__).parents[2] / "docs" / "reference"
 PAGE = FOLDER / "settings.md"
@@ -31,11 +31,11 @@ def test_mode_says_what_settings_may_be(name, mode):
     """What a mode changes is a setting, may have that value, and is a change."""
     assert mode.doc.endswith(".")
     for key, value in mode.defaults.items():
-        assert is_fitting(BY_KEY[key], value)
-        assert value != BY_KEY[key].default
+        assert is_fitting(load_settings()[key], value)
+        assert value != load_settings()[key].default
 
 
-@pytest.mark.parametrize("setting", SETTINGS, ids=lambda each: each.key)
+@pytest.mark.parametrize("setting", load_settings().values(), ids=lambda each: each.key)
 def test_setting_is_documented(setting):
     """Every setting has its sentence, and a row of its own."""
     assert setting.doc.endswith(".")

@@ -10,8 +10,8 @@ from properties import find_depth, hold, hold_same, read_or_refuse, split_files,
 
 from provisioning.config.layer_reader import read_text
 from provisioning.config.layers import load_layers
+from provisioning.config.registry import load_settings
 from provisioning.config.scope import Scope
-from provisioning.config.settings import SETTINGS
 from provisioning.core.expressions.interpolation import (
     Reference,
     parse_text,
@@ -127,7 +127,7 @@ ENVIRON = {"USER": "ana", "RAW": "\udcff", "PROVISIONING_LOCK__TTL": "60"}
 def check_text_settings(data: bytes) -> None:
     """A variable's or a flag's text is a value for every setting, or refused."""
     text = data.decode(errors="surrogateescape")
-    for key in {each.type: each.key for each in SETTINGS}.values():
+    for key in {each.type: each.key for each in load_settings().values()}.values():
         value = read_or_refuse(lambda key=key: read_text(key, text, "-c"))
         written = json.dumps(value, ensure_ascii=False).encode()
         hold_same(json.loads(written), value, "a value that JSON cannot hold")

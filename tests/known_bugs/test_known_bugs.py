@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from provisioning.core.model.errors import InvalidArgument
 from provisioning.core.model.ids import ResourceId
 from provisioning.core.model.records import Holder, Lock
-from provisioning.core.statelog.transitions import compute_hold
+from provisioning.core.statelog.entries import compute_hold
 from provisioning.reconciler.operations.lock import release_lock
 from provisioning.testing.effects import PatchPoint, cut_at
 from provisioning.testing.faults import permanent

@@ -35,7 +35,7 @@ MODULES = {
     "plan.compute": ("unit/core/plan/test_compute.py", *CYCLE, *LIVES, *PLANS),
     "plan.prune": ("unit/core/plan/test_compute.py", *CYCLE, *LIVES, *PLANS),
     "plan.diff": ("unit/core/plan/test_diff.py", "unit/core/model/test_sensitive.py", *CYCLE),
-    "policy.gates": (
+    "policy.builtin_gates": (
         "unit/core/policy/test_gates.py",
         "unit/core/policy/test_budgets.py",
         *WINDOWS,
@@ -50,9 +50,11 @@ MODULES = {
         "unit/core/statelog/test_fsck.py",
         *CYCLE,
     ),
+    "statelog.entries": ("unit/core/statelog/test_transitions.py", *CYCLE),
     "statelog.fsck": ("unit/core/statelog/test_fsck.py",),
     "model.graph": ("unit/core/model/test_graph.py", "unit/core/plan/test_operations.py"),
     "plan.ownership": ("unit/core/plan/test_compute.py", *CYCLE),
+    "policy.gates": ("unit/core/policy/test_gates.py", "unit/core/policy/test_budgets.py"),
     "policy.targeting": ("unit/core/policy/test_targeting.py",),
     "plan.operations": ("unit/core/plan/test_operations.py", *CYCLE, "property/test_order.py"),
     "plan.plan_cache": ("unit/core/plan/test_plan_cache.py", "property/test_looking.py"),

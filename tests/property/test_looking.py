@@ -102,7 +102,7 @@ class Story:
 
     def attempt(self, act):
         commit = self.box.commits.commit(*self.desired.values())
-        request = RunRequest(commit=commit, reason="test", allow=["emptied"])
+        request = RunRequest(commit=commit, reason="test", allow=["prune"])
         try:
             return act(request)
         except ProvisioningError as exc:

@@ -54,7 +54,7 @@ class Site:
         self.watcher.steps.clear()
         resources = [build(each) for each in manifests]
         report = self.box.reconcile(
-            self.box.commits.commit(*resources), allow=["emptied"], parallelism=parallelism
+            self.box.commits.commit(*resources), allow=["prune"], parallelism=parallelism
         )
         assert report.conclusion in {"applied", "unchanged"}
         self.needs = {f"{each['kind']}/{each['name']}": each["needs"] for each in manifests}

@@ -110,7 +110,7 @@ class World:
         (self.clone / "config/provisioning.yaml").write_text(
             f"workspace: {{name: soak, id: {WORKSPACE}}}\nbranch: main\n"
             f"remote: {self.hub.url}/hub.git\nlocal: {{root: {self.live}, allow: []}}\n"
-            f"lock: {{ttl: {TTL}}}\nserve: {{poll: 2, sweep: 20}}\nexecutor: {{infras: 4}}\n"
+            f"lock: {{ttl: {TTL}}}\nserve: {{poll: 2, resync: 20}}\nexecutor: {{infras: 4}}\n"
         )
         for number in range(INFRAS):
             infra = f"i{number:02}"
@@ -255,7 +255,7 @@ class World:
         environment = self.services[0].environment | {"PROVISIONING_HOME": str(self.base / "judge")}
         self.environment = environment
         while count_free(self._list_locks()) < INFRAS and time.monotonic() < deadline:
-            time.sleep(1)  # by a run that could not be recorded: until its ttl, and a sweep
+            time.sleep(1)  # by a run that could not be recorded: until its ttl, and a resync
         for service in self.services:
             if (code := service.stop(130)) not in ENDINGS:
                 wrongs.append(f"a service ended with {code}")

@@ -115,10 +115,10 @@ def test_a_part_replaces_its_own_rows_of_the_page(monkeypatch, tmp_path):
     """The others stay, in the order of the parts."""
     page = tmp_path / "page.md"
     monkeypatch.setattr(tiers, "PAGE", page)
-    monkeypatch.setattr(tiers, "read_commit", lambda: "0123456789")
-    tiers.write_page([tiers.Outcome(2, "crash matrix", True, "9 cuts", 1.0)])
-    tiers.write_page([tiers.Outcome(1, "crash matrix", True, "8 cuts", 1.0)])
-    tiers.write_page([tiers.Outcome(2, "crash matrix", False, "7 cuts | 1 wrong", 61.4)])
+    commit = "0123456789"
+    tiers.write_page([tiers.Outcome(2, "crash matrix", True, "9 cuts", 1.0)], commit)
+    tiers.write_page([tiers.Outcome(1, "crash matrix", True, "8 cuts", 1.0)], commit)
+    tiers.write_page([tiers.Outcome(2, "crash matrix", False, "7 cuts | 1 wrong", 61.4)], commit)
     rows = [line for line in page.read_text().splitlines() if line.startswith(("| 1", "| 2"))]
     assert [row.split(" | ")[:4] for row in rows] == [
         ["| 1/8", "crash matrix", "passed", "8 cuts"],

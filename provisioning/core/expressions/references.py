@@ -14,7 +14,7 @@ from provisioning.core.expressions.interpolation import (
 )
 from provisioning.core.model.errors import InvalidManifest, Source
 from provisioning.core.model.ids import ResourceId
-from provisioning.core.model.kinds import Kind
+from provisioning.core.model.kinds import LOCATION, Kind
 from provisioning.core.model.resources import Resource
 from provisioning.core.model.sensitive import expand_unseen, mark_secrets
 from provisioning.core.model.values import (
@@ -164,11 +164,13 @@ def expand_spec(
 ) -> dict[str, Tree]:
     """Return *spec* as it is compared and applied; *is_secret* if a secret is in it."""
     expand = kind.expand
-    if expand is None:
-        return spec
-    if is_secret:
-        return expand_unseen(spec, lambda each: expand(each, files))
-    return expand(spec, files)
+    if expand is not None:
+        spec = (
+            expand_unseen(spec, lambda visible: expand(visible, files))
+            if is_secret
+            else expand(spec, files)
+        )
+    return {**spec, LOCATION: dict(kind.location)} if kind.location else spec
 
 
 def compute_known_values(

@@ -1,4 +1,4 @@
-"""In which order the infras of a sweep go: those that others refer to first. Pure."""
+"""In which order the infras of a resync go: those that others refer to first. Pure."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ Needs = Mapping[str, Mapping[str, Source]]
 def compute_needs(links: Mapping[str, Links]) -> dict[str, dict[str, Source]]:
     """Return which of the infras in *links* refer to which others, and where.
 
-    What gives resources away goes after what takes them, if that is no ring, and if the latter
-    gives nothing away itself: then each does what it can, and the next sweep the rest.
+    What gives resources away goes after what takes them, if that is no cycle, and if the latter
+    gives nothing away itself: then each does what it can, and the next resync the rest.
 
     Raises:
-        DependencyCycle: If they refer to each other in a ring; the message is `a -> b -> a`.
+        DependencyCycle: If they refer to each other in a cycle; the message is `a -> b -> a`.
     """
     needs: dict[str, dict[str, Source]] = {infra: {} for infra in links}
     for infra, its in links.items():

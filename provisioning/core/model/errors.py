@@ -61,7 +61,7 @@ class InvalidWorkspace(ProvisioningError):
 
 
 class DependencyCycle(ProvisioningError):
-    """Resources depend on each other in a ring, so there is no order to apply them in."""
+    """Resources depend on each other in a cycle, so there is no order to apply them in."""
 
     code = "dependency-cycle"
 
@@ -137,6 +137,12 @@ class StateLogDamaged(ProvisioningError):
     """The state log holds something no release of ours has written."""
 
     code = "state-log-damaged"
+
+
+class TransitionRefused(ProvisioningError):
+    """An entry was about to be written that may not follow the state log as it stands."""
+
+    code = "transition-refused"
 
 
 class PlanChanged(ProvisioningError):

@@ -15,6 +15,14 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
 
+LOCATION = "@location"
+"""The field, in specs and attributes, of the settings that locate a resource; no manifest has it.
+
+The engine adds it to what a located kind asks for and to what its provider answers. It is
+immutable: a resource whose location changes is replaced.
+"""
+
+
 class ListBehaviour(StrEnum):
     """When two lists are the same."""
 
@@ -59,7 +67,7 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
     Args:
         name: As manifests write it, `File`.
-        provider: The provider's name.
+        provider: The name of the provider instance that serves it.
         summary: One sentence for `provisioning schema`.
         fields: Those with a behaviour of their own; any other field is plain.
         identity: The fields that say where the live resource is, for kinds that are found
@@ -70,6 +78,8 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         create_before_delete: A replacement may stand beside what it replaces.
         stateful: Deleting it loses data.
         recorded_only: It lives in the state log alone, so there is nothing to observe.
+        location: The settings of the instance that locate its resources, as root or region;
+            empty for a kind that is nowhere in particular.
     """
 
     name: str
@@ -82,6 +92,7 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     create_before_delete: bool = False
     stateful: bool = False
     recorded_only: bool = False
+    location: Mapping[str, Tree] = {}
 
     @cached_property
     def _by_name(self) -> dict[str, Field]:
@@ -93,6 +104,16 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         if found is None:
             found = self._by_name[name] = Field(name=name)
         return found
+
+    def pick_place(self, values: Mapping[str, Tree]) -> dict[str, Tree]:
+        """Return those of *values* that say where a resource is.
+
+        What was recorded without a location is where the instance looks now.
+        """
+        place = {name: values[name] for name in self.identity if name in values}
+        if self.location:
+            place[LOCATION] = values.get(LOCATION, self.location)
+        return place
 
     def get_file_paths(self, spec: Mapping[str, Tree]) -> tuple[str, ...]:
         """Return the workspace files that *spec* names."""

@@ -14,7 +14,7 @@ from provisioning.core.expressions.references import (
 )
 from provisioning.core.model.errors import Source
 from provisioning.core.model.ids import ResourceId
-from provisioning.core.model.kinds import Kind
+from provisioning.core.model.kinds import LOCATION, Kind
 from provisioning.core.model.providers import Absent, Observation, Present, Unreadable
 from provisioning.core.model.records import Action, Record
 from provisioning.core.model.resources import DriftPolicy, Resource
@@ -261,11 +261,12 @@ class _Planner:
         )
         names = ", ".join(sorted({item.path for item in fields if item.replaces}))
         is_drift = all(item.cause is Cause.DRIFT for item in fields if item.replaces)
+        is_moved = any(item.path.partition(".")[0] == LOCATION for item in fields)
         why = "it was changed outside of Git, and" if is_drift else "the manifest changed, and"
         self._change(
             resource,
             Action.REPLACE,
-            f"{why} {names} cannot be changed in place",
+            "its location changed" if is_moved else f"{why} {names} cannot be changed in place",
             fields=fields,
             record=record,
             live=live,

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 import msgspec
 
-from provisioning.core.model.kinds import Field, Kind, ListBehaviour
+from provisioning.core.model.kinds import LOCATION, Field, Kind, ListBehaviour
 from provisioning.core.model.sensitive import Secret, conceal, conceal_alike, conceal_whole, reveal
 from provisioning.core.model.values import (
     Omitted,
@@ -54,14 +54,16 @@ def compute_diff(
     """Compare the fields that *desired* states, or that *recorded* shows we once stated.
 
     A field nobody stated belongs to somebody else and is left alone; a field the provider
-    does not report is taken to be as recorded. Sensitive values are compared by their
+    does not report is taken to be as recorded; a location that is neither recorded nor live
+    is that of a resource which is still to be made. Sensitive values are compared by their
     fingerprint under *key*.
     """
     stated = recorded or {}
+    is_placed = LOCATION in live or LOCATION in stated
     changes: list[FieldChange] = []
     for name, wanted in desired.items():
         field = kind.get_field(name)
-        if field.computed:
+        if field.computed or (name == LOCATION and not is_placed):
             continue
         actual = live[name] if name in live else stated.get(name)
         if wanted is actual or (type(wanted) is type(actual) is str and wanted == actual):

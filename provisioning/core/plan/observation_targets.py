@@ -71,27 +71,21 @@ def _add_leftover(places: Places, position: int, record: Record, kinds: Mapping[
     if kind is None or not place:
         return
     known = [item.get(record.id) for item in (places.current, places.elsewhere)]
-    if place not in [_pick(kind, target.attributes) for target in known if target]:
+    if place not in [kind.pick_place(target.attributes) for target in known if target]:
         places.leftovers[position] = _aim(record.id, record.kind, record.attributes)
 
 
 def _get_place(record: Record, kind: Kind) -> dict[str, Tree]:
-    return _pick(kind, {**record.spec, **record.attributes})
-
-
-def _pick(kind: Kind, values: Mapping[str, Tree]) -> dict[str, Tree]:
-    return {name: values[name] for name in kind.identity if name in values}
+    return kind.pick_place({**record.spec, **record.attributes})
 
 
 def _find_wanted_place(
     resource: Resource, desired: DesiredState, recorded: RecordedState, kind: Kind
 ) -> dict[str, Tree]:
     """Return the desired identity as far as it can be known before the plan; else nothing."""
-    if not kind.identity:
-        return {}
-    if not any(hole.path[0] in kind.identity for hole in resource.templated):
-        return _pick(kind, resource.spec)
-    place = _pick(kind, resolve_spec(resource, _Guess(desired, recorded)))
+    if not kind.identity or not any(hole.path[0] in kind.identity for hole in resource.templated):
+        return kind.pick_place(resource.spec)
+    place = kind.pick_place(resolve_spec(resource, _Guess(desired, recorded)))
     return {} if has_unknown(place) else place
 
 

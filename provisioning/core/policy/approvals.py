@@ -1,4 +1,4 @@
-"""What reviews allow: whether a plan holds anything that nobody has read."""
+"""Compares a plan with the reviews that it had. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from provisioning.core.policy.review_records import ReviewRecord
 
 
 class ReviewedEffects(msgspec.Struct, frozen=True, kw_only=True):
-    """What was read of an infra: the effects that pull requests showed, and approved plans."""
+    """The reviewed effects of an infra: those that pull requests showed, and approved plans."""
 
     pulls: tuple[int, ...] = ()
     effects: frozenset[Digest] = frozenset()
@@ -20,7 +20,7 @@ class ReviewedEffects(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def compute_reviewed(infra: str, reviews: Iterable[ReviewRecord]) -> ReviewedEffects:
-    """Join what *reviews* say of *infra*."""
+    """Return the effects of *infra* that *reviews* cover."""
     pulls, effects, approved = [], set(), set()
     for review in reviews:
         shown = [plan for plan in review.plans if plan.infra == infra]
@@ -32,11 +32,11 @@ def compute_reviewed(infra: str, reviews: Iterable[ReviewRecord]) -> ReviewedEff
     )
 
 
-def find_strays(plan: Plan, reviewed: ReviewedEffects) -> tuple[PlannedChange, ...]:
-    """Return the changes of *plan* that nobody has read.
+def list_unreviewed(plan: Plan, reviewed: ReviewedEffects) -> tuple[PlannedChange, ...]:
+    """Return the changes of *plan* that no review covers.
 
-    A plan that was approved as a whole has none. What merely puts back what Git asked for
-    already needs no review: the people who asked for it had theirs.
+    A plan that was approved as a whole has none. A change that only corrects drift needs no
+    review, because the desired state that it restores was reviewed.
     """
     if plan.digest in reviewed.approved:
         return ()

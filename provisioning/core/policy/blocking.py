@@ -1,4 +1,4 @@
-"""Keeps some changes of a plan back, and with them what waits for them. Pure."""
+"""Blocks changes of a plan, and the changes that wait for them. Pure."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from provisioning.core.policy.targeting import list_followers
 def block_changes(plan: Plan, held: Mapping[ResourceId, BlockedResource], waiting: str) -> Plan:
     """Return *plan* with the changes of *held* blocked, and those that wait for them.
 
-    What is not to change stays as it is: others may go on using it. *waiting* is the reason told
-    for those that wait.
+    A blocked resource stays as it is, and others may go on using it. *waiting* is the reason
+    shown for the changes that wait.
     """
     names = [change.id for change in plan.changes if change.id in held]
     if not names:

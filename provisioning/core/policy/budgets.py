@@ -1,8 +1,8 @@
-"""How much one run may take away before somebody must say yes to just that. Pure."""
+"""How much one run may delete or replace without approval of that very plan. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 
 import msgspec
 
@@ -12,29 +12,26 @@ from provisioning.core.model.kinds import Kind
 from provisioning.core.model.records import Action, Record
 from provisioning.core.plan.plan import Plan, PlannedChange
 
-SHORT = 12
-"""Digits of a digest that are shown, and are enough to name a plan."""
-
 
 class Budget(msgspec.Struct, frozen=True, kw_only=True):
-    """What a run may do without being asked; None is no limit.
+    """The limits of one run without approval; None is no limit.
 
     Args:
         deletions: How many resources it may delete.
-        share: How many of a hundred recorded ones.
-        dependants: How many may depend, directly or not, on one that it replaces.
+        share: How many percent of the recorded resources it may delete.
+        dependents: How many dependents, direct or not, a resource that it replaces may have.
     """
 
     deletions: int | None = None
     share: float | None = None
-    dependants: int | None = None
+    dependents: int | None = None
 
 
 UNLIMITED = Budget()
 
 
 def list_deleted(plan: Plan) -> list[ResourceId]:
-    """Return what *plan* deletes and does not make anew."""
+    """Return the resources that *plan* deletes for good."""
     return [
         change.id
         for change in plan.changes
@@ -42,8 +39,8 @@ def list_deleted(plan: Plan) -> list[ResourceId]:
     ]
 
 
-def describe_overdraft(plan: Plan, recorded: int, budget: Budget) -> str | None:
-    """Say by how much *plan* deletes too much; None if it does not."""
+def describe_overrun(plan: Plan, recorded: int, budget: Budget) -> str | None:
+    """Say by how much *plan* deletes more than *budget* permits; None if it does not."""
     count = len(list_deleted(plan))
     share = 100 * count / recorded if recorded else 0.0
     limits = []
@@ -60,8 +57,8 @@ def describe_overdraft(plan: Plan, recorded: int, budget: Budget) -> str | None:
     )
 
 
-def compute_dependants(plan: Plan, records: Mapping[ResourceId, Record]) -> dict[ResourceId, int]:
-    """Return how many resources depend, directly or not, on each that *plan* replaces."""
+def compute_dependents(plan: Plan, records: Mapping[ResourceId, Record]) -> dict[ResourceId, int]:
+    """Return the number of dependents, direct or not, of each resource that *plan* replaces."""
     replaced = [change.id for change in plan.changes if change.action is Action.REPLACE]
     if not replaced:
         return {}
@@ -69,28 +66,17 @@ def compute_dependants(plan: Plan, records: Mapping[ResourceId, Record]) -> dict
     return {name: len(compute_reach([name], users)) - 1 for name in replaced}
 
 
-def list_stateful(plan: Plan, kinds: Mapping[str, Kind]) -> list[ResourceId]:
-    """Return what *plan* takes away, for good or to make it anew, that holds data."""
-    return [change.id for change in plan.changes if _takes(change) and _is_stateful(change, kinds)]
+def list_data_losses(plan: Plan, kinds: Mapping[str, Kind]) -> list[ResourceId]:
+    """Return the resources that hold data and that *plan* deletes or replaces."""
+    return [
+        change.id for change in plan.changes if _is_removed(change) and _is_stateful(change, kinds)
+    ]
 
 
-def _takes(change: PlannedChange) -> bool:
+def _is_removed(change: PlannedChange) -> bool:
     return change.action in {Action.DELETE, Action.REPLACE} and not change.leftover
 
 
 def _is_stateful(change: PlannedChange, kinds: Mapping[str, Kind]) -> bool:
     kind = kinds.get(change.kind)
     return kind is not None and kind.stateful
-
-
-def is_allowed(code: str, digest: str, allowed: Collection[str], *, bound: bool) -> bool:
-    """Tell whether *allowed* lets a gate pass: by its code, or its code and the plan's digest.
-
-    A *bound* gate is passed by the latter alone, so that a yes is to one plan and no other.
-    """
-    if not bound and code in allowed:
-        return True
-    wanted = digest.partition(":")[2]
-    given = (item.partition("@") for item in allowed)
-    parts = [part for name, _, part in given if name == code]
-    return any(len(part) >= SHORT and wanted.startswith(part) for part in parts)

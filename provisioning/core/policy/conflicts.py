@@ -112,7 +112,7 @@ def _list_runs(history: Iterable[LogCommit]) -> Iterable[Run]:
     return (view.run for view in views if view.run is not None)
 
 
-def hold_conflicting(
+def block_conflicts(
     plan: Plan,
     history: Iterable[LogCommit],
     suspensions: Suspensions,

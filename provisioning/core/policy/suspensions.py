@@ -35,7 +35,7 @@ def describe_suspension(suspension: Suspension) -> str:
     return f"suspended by {suspension.by} since {suspension.since}{until}{reason}"
 
 
-def hold_back(plan: Plan, suspensions: Suspensions, now: str) -> Plan:
+def block_suspended(plan: Plan, suspensions: Suspensions, now: str) -> Plan:
     """Return *plan* without the changes to suspended resources, and those that wait for them."""
     suspended = list_suspended(suspensions, now)
     held = {

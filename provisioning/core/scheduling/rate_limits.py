@@ -33,9 +33,9 @@ class Pace(msgspec.Struct, frozen=True):
 
 
 class RetryPolicy(msgspec.Struct, frozen=True):
-    """When to make a failed call again: *attempts* in all, waiting *base* seconds, doubled."""
+    """When to make a failed call again: *max_attempts* in all, waiting *base* seconds, doubled."""
 
-    attempts: int
+    max_attempts: int
     base: float = 0.2
     ceiling: float = 30.0
 
@@ -46,7 +46,7 @@ class RetryPolicy(msgspec.Struct, frozen=True):
             error: How the attempt failed.
             attempt: Which it was, counted from 1.
         """
-        if not isinstance(error, ProviderTransient) or attempt >= self.attempts:
+        if not isinstance(error, ProviderTransient) or attempt >= self.max_attempts:
             return None
         delay = min(self.ceiling, self.base * 2.0 ** (attempt - 1))
         if isinstance(error, ProviderThrottled) and error.retry_after is not None:

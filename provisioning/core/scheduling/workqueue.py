@@ -22,7 +22,7 @@ class Urgency(IntEnum):
     REVIEW = 0
     PUSH = 1
     DRIFT = 2
-    SWEEP = 3
+    RESYNC = 3
 
 
 class Topic(StrEnum):

@@ -10,29 +10,14 @@ import msgspec
 from provisioning.core.model.ids import CommitId
 from provisioning.core.statelog.transitions import (
     BEGIN,
-    FENCE,
-    LOCK,
-    RESOURCES,
     RUN,
     SNAPSHOT,
-    SUSPENDED,
+    TRANSITIONS,
     EntryKind,
+    Fence,
     LogView,
+    Transition,
 )
-
-WRITES = {
-    EntryKind.BEGIN: {LOCK, BEGIN, FENCE},
-    EntryKind.STEAL: {LOCK, BEGIN, FENCE},
-    EntryKind.RENEW: {LOCK, BEGIN},
-    EntryKind.RECORD: {LOCK, BEGIN, RUN, RESOURCES},
-    EntryKind.HOLD: {LOCK, FENCE},
-    EntryKind.RELEASE: {LOCK},
-    EntryKind.SUSPEND: {LOCK, FENCE, SUSPENDED},
-    EntryKind.RESUME: {LOCK, FENCE, SUSPENDED},
-    EntryKind.COMPACT: {FENCE},
-    EntryKind.SNAPSHOT: {FENCE, RUN, RESOURCES, SUSPENDED, SNAPSHOT},
-}
-"""Which files each entry may write, as the table in `core.statelog.transitions` says."""
 
 
 class LogCommit(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,7 +78,10 @@ def _check(before: LogView, commit: LogCommit) -> Iterator[str]:
     if kind is None:
         yield f"it is no entry of a state log: {commit.subject!r}"
         return
-    extra = commit.changed - WRITES[kind]
+    rule = TRANSITIONS[kind]
+    if before.state not in rule.before:
+        yield f"a {kind} entry must not follow a log that is {before.state}"
+    extra = commit.changed - rule.writes
     if extra:
         yield f"a {kind} entry must not write {', '.join(sorted(extra))}"
     yield from _check_fence(kind, before, commit)
@@ -102,34 +90,34 @@ def _check(before: LogView, commit: LogCommit) -> Iterator[str]:
 
 
 def classify(before: LogView, commit: LogCommit) -> EntryKind | None:
-    """Tell what kind of entry *commit* is from what it did to the lock; None if it is none."""
-    had, has = before.lock, commit.view.lock
-    raised = commit.view.fence > before.fence
+    """Return the kind of entry that *commit* is, judged by what it changed; None if it is none."""
     if SNAPSHOT in commit.changed and before.head is None:
         return EntryKind.SNAPSHOT
     if RUN in commit.changed:
         return EntryKind.RECORD
-    if raised and SUSPENDED in commit.changed and not has:
-        word = commit.subject.partition(" ")[0]
-        return EntryKind.RESUME if word == EntryKind.RESUME else EntryKind.SUSPEND
-    if raised and had:
-        return EntryKind.STEAL
-    if raised and BEGIN in commit.changed:
-        return EntryKind.BEGIN
-    if raised and has:
-        return EntryKind.HOLD
-    if raised and commit.view.snapshot and commit.changed == WRITES[EntryKind.COMPACT]:
-        return EntryKind.COMPACT
-    if had and not has and not had.run:
-        return EntryKind.RELEASE
-    is_renewal = commit.changed and commit.changed <= WRITES[EntryKind.RENEW] and commit.view.begin
-    return EntryKind.RENEW if is_renewal else None
+    found = [kind for kind, rule in TRANSITIONS.items() if _fits(rule, before, commit)]
+    if EntryKind.COMPACT in found and commit.view.snapshot is None:
+        found.remove(EntryKind.COMPACT)
+    if commit.subject.partition(" ")[0] == EntryKind.RESUME and EntryKind.RESUME in found:
+        return EntryKind.RESUME
+    extra = {kind: len(commit.changed - TRANSITIONS[kind].writes) for kind in found}
+    return min(found, key=lambda kind: extra[kind], default=None)
+
+
+def _fits(rule: Transition, before: LogView, commit: LogCommit) -> bool:
+    is_raised = commit.view.fence > before.fence
+    return (
+        rule.marks <= commit.changed
+        and is_raised is (rule.fence is Fence.RAISED)
+        and before.state in rule.before
+        and commit.view.state in rule.after
+        and (not rule.is_exact or (bool(commit.changed) and commit.changed <= rule.writes))
+    )
 
 
 def _check_fence(kind: EntryKind, before: LogView, commit: LogCommit) -> Iterator[str]:
     after = commit.view
-    raises = kind not in {EntryKind.RENEW, EntryKind.RECORD, EntryKind.RELEASE}
-    wanted = before.fence + 1 if raises else before.fence
+    wanted = before.fence + (TRANSITIONS[kind].fence is Fence.RAISED)
     if after.snapshot and kind is EntryKind.SNAPSHOT:
         wanted = after.snapshot.fence
     if after.fence != wanted:

@@ -1,40 +1,25 @@
-"""The state log's rules: which entry may follow what, and what it writes.
+"""The rules of the state log: its states, its entries, and which may follow which.
 
-An entry is one commit. This table is all there is; `begin.json` outlives a run that was
-cut off until another run records.
-
-| Entry | Lock before | Lock after | Fence | Writes besides the lock |
-| --- | --- | --- | --- | --- |
-| begin | free | the run's | raised | `begin.json` |
-| steal | somebody's | the stealer's | raised | `begin.json`, if the stealer is a run |
-| renew | the run's | the run's | same | `begin.json`, if it intends more |
-| record | the run's | free | same | `run.json`, `resources/…`, no `begin.json` |
-| hold | free | a person's | raised | |
-| release | a person's | free | same | |
-| suspend | free or dead | free | raised | `suspended.json` |
-| resume | free or dead | free | raised | `suspended.json` |
-| compact | free | free | raised | |
-| snapshot | (it is the first) | free | as it stood | `snapshot.json`, and all that stood |
+`TRANSITIONS` is the one table: the writer refuses an entry that no row allows, `fsck` proves a
+history by it, and `docs/reference/state-log.md` is rendered from it. An entry is one commit.
 """
 
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
 
 import msgspec
 
-from provisioning.core.model.errors import StateLogDamaged
+from provisioning.core.model.errors import StateLogDamaged, TransitionRefused
 from provisioning.core.model.ids import CommitId, RunId, get_number
 from provisioning.core.model.records import (
     FORMAT,
     Begin,
     Lock,
     LogSnapshot,
-    Result,
     Run,
     Suspensions,
 )
@@ -55,7 +40,7 @@ OURS = "refs/heads/provisioning/"
 
 
 class EntryKind(StrEnum):
-    """What an entry of the state log does."""
+    """The kinds of entries, each one commit of the state log."""
 
     BEGIN = "begin"
     STEAL = "steal"
@@ -67,6 +52,136 @@ class EntryKind(StrEnum):
     RESUME = "resume"
     COMPACT = "compact"
     SNAPSHOT = "snapshot"
+
+
+class LogState(StrEnum):
+    """The states of a state log; together with an `EntryKind`, each decides what may follow."""
+
+    ABSENT = "absent"
+    FREE = "free"
+    BEGUN = "begun"
+    RUN = "run"
+    PERSON = "person"
+
+
+MEANINGS: Mapping[LogState, str] = {
+    LogState.ABSENT: "The branch does not exist.",
+    LogState.FREE: "Nobody holds the lock, and no run is under way.",
+    LogState.BEGUN: "A run began and holds no lock: `lock.backend` is `none`, or somebody took "
+    "the lock from it and released it.",
+    LogState.RUN: "A run holds the lock.",
+    LogState.PERSON: "A person holds the lock.",
+}
+
+
+class Fence(StrEnum):
+    """The effect of an entry on the fencing token."""
+
+    SAME = "same"
+    RAISED = "raised"
+    RESTORED = "as before"
+
+
+class Transition(msgspec.Struct, frozen=True, kw_only=True):
+    """One row of the table.
+
+    Args:
+        before: The states that the entry may follow.
+        after: The states that it may leave.
+        fence: Its effect on the fencing token.
+        writes: The files that it may write or remove.
+        marks: Those of them that every such entry writes.
+        is_exact: It is recognised only if it writes nothing else.
+    """
+
+    before: frozenset[LogState]
+    after: frozenset[LogState]
+    fence: Fence
+    writes: frozenset[str]
+    marks: frozenset[str] = frozenset()
+    is_exact: bool = False
+
+
+def _states(*states: LogState) -> frozenset[LogState]:
+    return frozenset(states)
+
+
+def _files(*names: str) -> frozenset[str]:
+    return frozenset(names)
+
+
+_UNLOCKED = _states(LogState.FREE, LogState.BEGUN)
+_OF_A_RUN = _states(LogState.BEGUN, LogState.RUN)
+_LOCKED = _states(LogState.RUN, LogState.PERSON)
+
+_SUSPENSION = Transition(
+    before=frozenset(LogState),
+    after=_UNLOCKED,
+    fence=Fence.RAISED,
+    writes=_files(LOCK, FENCE, SUSPENDED),
+    marks=_files(SUSPENDED),
+)
+
+TRANSITIONS: Mapping[EntryKind, Transition] = {
+    EntryKind.BEGIN: Transition(
+        before=_UNLOCKED | {LogState.ABSENT},
+        after=_OF_A_RUN,
+        fence=Fence.RAISED,
+        writes=_files(LOCK, BEGIN, FENCE),
+        marks=_files(BEGIN),
+    ),
+    EntryKind.STEAL: Transition(
+        before=_LOCKED,
+        after=_LOCKED | {LogState.BEGUN},
+        fence=Fence.RAISED,
+        writes=_files(LOCK, BEGIN, FENCE),
+    ),
+    EntryKind.RENEW: Transition(
+        before=_OF_A_RUN,
+        after=_OF_A_RUN,
+        fence=Fence.SAME,
+        writes=_files(LOCK, BEGIN),
+        is_exact=True,
+    ),
+    EntryKind.RECORD: Transition(
+        before=_OF_A_RUN,
+        after=_states(LogState.FREE),
+        fence=Fence.SAME,
+        writes=_files(LOCK, BEGIN, RUN, RESOURCES),
+        marks=_files(RUN),
+    ),
+    EntryKind.HOLD: Transition(
+        before=_UNLOCKED | {LogState.ABSENT},
+        after=_states(LogState.PERSON),
+        fence=Fence.RAISED,
+        writes=_files(LOCK, FENCE),
+        marks=_files(LOCK),
+    ),
+    EntryKind.RELEASE: Transition(
+        before=_states(LogState.PERSON),
+        after=_UNLOCKED,
+        fence=Fence.SAME,
+        writes=_files(LOCK),
+        marks=_files(LOCK),
+    ),
+    EntryKind.SUSPEND: _SUSPENSION,
+    EntryKind.RESUME: _SUSPENSION,
+    EntryKind.COMPACT: Transition(
+        before=_states(LogState.FREE),
+        after=_states(LogState.FREE),
+        fence=Fence.RAISED,
+        writes=_files(FENCE),
+        marks=_files(FENCE),
+        is_exact=True,
+    ),
+    EntryKind.SNAPSHOT: Transition(
+        before=_states(LogState.ABSENT),
+        after=_states(LogState.FREE),
+        fence=Fence.RESTORED,
+        writes=_files(FENCE, RUN, RESOURCES, SUSPENDED, SNAPSHOT),
+        marks=_files(SNAPSHOT),
+    ),
+}
 
 
 class LogView(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,6 +196,11 @@ class LogView(msgspec.Struct, frozen=True, kw_only=True):
     snapshot: LogSnapshot | None = None
 
     @property
+    def state(self) -> LogState:
+        """The state, of which `TRANSITIONS` says what may follow."""
+        return compute_state(self.head, self.lock, self.begin)
+
+    @property
     def is_cut_off(self) -> bool:
         """Whether a run began here and has not ended."""
         return self.begin is not None
@@ -89,6 +209,15 @@ class LogView(msgspec.Struct, frozen=True, kw_only=True):
     def is_settled(self) -> bool:
         """Whether all that runs did to the world is recorded, as far as the log can tell."""
         return self.begin is None or not self.begin.intents
+
+
+def compute_state(head: CommitId | None, lock: Lock | None, begin: Begin | None) -> LogState:
+    """Return the state of a log at *head* with that *lock* and intention."""
+    if lock is not None:
+        return LogState.RUN if lock.run else LogState.PERSON
+    if begin is not None:
+        return LogState.BEGUN
+    return LogState.FREE if head else LogState.ABSENT
 
 
 class LogEntry(msgspec.Struct, frozen=True, kw_only=True):
@@ -102,8 +231,8 @@ class LogEntry(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def message(self) -> str:
         """The commit message: the subject, and the trailers as Git reads them, a line each."""
-        trailers = "\n".join(f"{key}: {_one_line(value)}" for key, value in self.trailers.items())
-        return f"{_one_line(self.subject)}\n\n{trailers}\n"
+        trailers = "\n".join(f"{key}: {one_line(value)}" for key, value in self.trailers.items())
+        return f"{one_line(self.subject)}\n\n{trailers}\n"
 
 
 def get_ref(infra: str) -> str:
@@ -111,137 +240,35 @@ def get_ref(infra: str) -> str:
     return OURS + infra
 
 
-def compute_begin(view: LogView, lock: Lock | None, begin: Begin) -> LogEntry:
-    """Begin a run on top of *view*: from a free lock, or by stealing one judged dead.
+def check_transition(view: LogView, entry: LogEntry) -> None:
+    """Make sure that *entry* may follow *view*; whoever appends calls this before any write.
 
-    *lock* is None for the backend that keeps none.
+    Raises:
+        TransitionRefused: If no row of `TRANSITIONS` allows it.
     """
-    number = begin.run.partition("-")[0]
-    count = len({intent.id for intent in begin.intents if intent.run == begin.run})
-    subject = f"begin run {number}: {count} change{'s' * (count != 1)} by {begin.actor}"
-    if view.lock is not None:
-        subject += f", taking over from {_name_holder(view.lock)}"
-    return LogEntry(
-        kind=EntryKind.STEAL if view.lock else EntryKind.BEGIN,
-        subject=subject,
-        trailers={
-            "Run-Id": begin.run,
-            "Desired-Commit": begin.commit,
-            "Plan-Digest": begin.digest,
-            "Fencing-Token": number,
-            "Actor": begin.actor,
-        },
-        files={
-            BEGIN: render_record(begin),
-            FENCE: f"{number}\n".encode(),
-            **({LOCK: render_record(lock)} if lock or view.lock else {}),
-        },
+    rule, after = TRANSITIONS[entry.kind], _compute_state_after(view, entry)
+    extra = {name.partition("/")[0] for name in entry.files} - rule.writes
+    if view.state not in rule.before:
+        broken = f"it cannot follow a log that is {view.state}"
+    elif after not in rule.after:
+        broken = f"it cannot leave a log that is {after}"
+    elif extra:
+        broken = f"it cannot write {', '.join(sorted(extra))}"
+    elif rule.fence is Fence.RAISED and FENCE not in entry.files:
+        broken = "it must raise the fence"
+    else:
+        return
+    raise TransitionRefused(
+        f"a {entry.kind} entry ({entry.subject!r}) is not allowed here: {broken}",
+        hint="nothing was written; please report it with the answer of `provisioning fsck`",
     )
 
 
-def compute_renewal(lock: Lock | None, begin: Begin, *, extended: bool) -> LogEntry:
-    """Prolong a run's lock, if it has one; *extended* if it intends more than before."""
-    number = begin.run.partition("-")[0]
-    return LogEntry(
-        kind=EntryKind.RENEW,
-        subject=f"renew run {number}",
-        trailers={"Run-Id": begin.run, "Fencing-Token": number, "Actor": begin.actor},
-        files=({LOCK: render_record(lock)} if lock else {})
-        | ({BEGIN: render_record(begin)} if extended else {}),
-    )
-
-
-def compute_record(view: LogView, run: Run, resources: Mapping[str, bytes | None]) -> LogEntry:
-    """Record what became of a run, and release its lock."""
-    counts = Counter(change.outcome for change in run.changes)
-    story = ", ".join(f"{count} {outcome}" for outcome, count in counts.items()) or "no changes"
-    gone = {LOCK: None, BEGIN: None} if view.lock else {BEGIN: None}
-    return LogEntry(
-        kind=EntryKind.RECORD,
-        subject=f"{run.result} run {run.number}: {story}",
-        trailers={
-            "Run-Id": run.run,
-            "Desired-Commit": run.commit,
-            "Plan-Digest": run.digest,
-            "Fencing-Token": run.number,
-            "Actor": run.actor,
-            "Result": run.result,
-        },
-        files={**gone, RUN: render_record(run), **resources},
-    )
-
-
-def compute_hold(view: LogView, lock: Lock) -> LogEntry:
-    """Give the lock to a person: from free, or by stealing it."""
-    stolen = f" from {_name_holder(view.lock)}" if view.lock else ""
-    kind = EntryKind.STEAL if view.lock else EntryKind.HOLD
-    return LogEntry(
-        kind=kind,
-        subject=f"{kind} {lock.token} by {lock.holder.user}{stolen}: {_one_line(lock.reason)}",
-        trailers={"Fencing-Token": str(lock.token), "Actor": lock.holder.user},
-        files={LOCK: render_record(lock), FENCE: f"{lock.token}\n".encode()},
-    )
-
-
-def compute_release(view: LogView, actor: str) -> LogEntry:
-    """Release a person's lock."""
-    return LogEntry(
-        kind=EntryKind.RELEASE,
-        subject=f"release {view.fence} by {actor}",
-        trailers={"Fencing-Token": str(view.fence), "Actor": actor},
-        files={LOCK: None},
-    )
-
-
-def compute_suspension(
-    view: LogView, suspensions: Suspensions, kind: EntryKind, story: str, actor: str
-) -> LogEntry:
-    """Let *suspensions* hold from now on; *story* tells in a few words what changed.
-
-    The fence is raised, so that no run goes on that was planned before it.
-    """
-    token = next_token(view)
-    is_any = suspensions != NOTHING_SUSPENDED
-    return LogEntry(
-        kind=kind,
-        subject=f"{kind} {token} by {actor}: {_one_line(story)}",
-        trailers={"Fencing-Token": str(token), "Actor": actor},
-        files={
-            SUSPENDED: render_record(suspensions) if is_any else None,
-            FENCE: f"{token}\n".encode(),
-            **({LOCK: None} if view.lock else {}),
-        },
-    )
-
-
-def compute_snapshot(view: LogView, snapshot: LogSnapshot) -> LogEntry:
-    """Let *snapshot*, a first entry, stand for *view* and all that came before it."""
-    return LogEntry(
-        kind=EntryKind.SNAPSHOT,
-        subject=f"{EntryKind.SNAPSHOT} {snapshot.fence} by {snapshot.by}: {snapshot.story}",
-        trailers={
-            "Snapshot-Of": snapshot.of,
-            **({"Desired-Commit": view.run.commit} if view.run else {}),
-            "Fencing-Token": str(snapshot.fence),
-            "Actor": snapshot.by,
-            "Signed-off-by": snapshot.by,
-        },
-        files={SNAPSHOT: render_record(snapshot)},
-    )
-
-
-def compute_compaction(view: LogView, snapshot: LogSnapshot) -> LogEntry:
-    """Tell, on top of the newest entry, that *snapshot* stands for the oldest ones from now on.
-
-    The fence is raised, so that no run goes on that was planned before it.
-    """
-    token = next_token(view)
-    return LogEntry(
-        kind=EntryKind.COMPACT,
-        subject=f"{EntryKind.COMPACT} {token} by {snapshot.by}: {snapshot.story}",
-        trailers={"Fencing-Token": str(token), "Actor": snapshot.by},
-        files={FENCE: f"{token}\n".encode()},
-    )
+def _compute_state_after(view: LogView, entry: LogEntry) -> LogState:
+    files = entry.files
+    lock = _parse(Lock, LOCK, files) if LOCK in files else view.lock
+    begin = _parse(Begin, BEGIN, files) if BEGIN in files else view.begin
+    return compute_state(view.head or CommitId(entry.subject), lock, begin)
 
 
 def next_token(view: LogView) -> int:
@@ -316,18 +343,6 @@ def render_record(record: msgspec.Struct | None) -> bytes | None:
     return msgspec.json.format(msgspec.json.encode(record), indent=2) + b"\n"
 
 
-def _name_holder(lock: Lock) -> str:
-    if lock.run:
-        return f"run {lock.run.partition('-')[0]}"
-    return f"{lock.holder.user}'s hold"
-
-
-def _one_line(text: str) -> str:
+def one_line(text: str) -> str:
+    """Return *text* with each run of white space as one blank."""
     return " ".join(text.split())
-
-
-def compute_result(*, failed: bool, interrupted: bool) -> Result:
-    """Name how a run ended."""
-    if interrupted:
-        return Result.INTERRUPTED
-    return Result.FAILED if failed else Result.DONE

@@ -27,7 +27,7 @@ class Condition(StrEnum):
     """It is desired, and was never applied."""
     LEAVING = "leaving"
     """It is recorded, and no longer desired."""
-    CONTESTED = "contested"
+    CONFLICT = "conflict"
     """Something else changes it each time that a run puts it back."""
 
 
@@ -113,7 +113,7 @@ def _compute_resource(
         message = describe_suspension(suspension)
         return ResourceStatus(id=record.id, condition=Condition.BLOCKED, message=message)
     if conflict is not None:
-        return ResourceStatus(id=record.id, condition=Condition.CONTESTED, message=str(conflict))
+        return ResourceStatus(id=record.id, condition=Condition.CONFLICT, message=str(conflict))
     condition = Condition.STALLED if record.error else Condition.READY
     return ResourceStatus(id=record.id, condition=condition, message=record.error or "applied")
 

@@ -21,7 +21,7 @@ from provisioning.core.reviews.forge import (
     Push,
     State,
 )
-from provisioning.transport.http import Api
+from provisioning.forges.gitea.api import GiteaApi
 
 RECENT = 50
 """How many closed pull requests are looked at, newest first."""
@@ -46,7 +46,7 @@ _PERMISSIONS = {
 class GiteaPulls:
     """The pull requests of *repository* (`owner/name`); a `core.reviews.forge.Forge`."""
 
-    def __init__(self, api: Api, repository: str) -> None:
+    def __init__(self, api: GiteaApi, repository: str) -> None:
         self._api = api
         self._repository = repository
         owner, _, name = repository.partition("/")

@@ -17,9 +17,9 @@ from msgspec.structs import replace
 
 from provisioning.core.model.errors import InvalidConfiguration, ProvisioningError, RemoteRefused
 from provisioning.core.reviews.forge import Permission, Token
+from provisioning.forges.gitea.api import GiteaApi
 from provisioning.forges.setup.facts import EVENTS, Facts, Hook, Hosting, Protection
 from provisioning.forges.setup.findings import AddLabel, Change, Protect, SetHook, SwitchOn
-from provisioning.transport.http import Api
 
 _REFUSED = frozenset({http.HTTPStatus.FORBIDDEN, http.HTTPStatus.NOT_FOUND})
 _MISSING = frozenset({http.HTTPStatus.NOT_FOUND})
@@ -36,7 +36,7 @@ class GiteaRules:
 
     def __init__(
         self,
-        api: Api,
+        api: GiteaApi,
         repository: str,
         secret: Token,
         clock: Callable[[], float] = time.time,

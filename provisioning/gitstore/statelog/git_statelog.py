@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Protocol
 from provisioning.core.model.errors import HeadMoved
 from provisioning.core.model.ids import CommitId, ResourceId
 from provisioning.core.model.records import LogSnapshot, Record
+from provisioning.core.statelog.entries import compute_compaction, compute_snapshot
 from provisioning.core.statelog.fsck import LogCommit
 from provisioning.core.statelog.transitions import (
     RESOURCES,
     LogEntry,
     LogView,
-    compute_compaction,
-    compute_snapshot,
+    check_transition,
     get_ref,
 )
 from provisioning.gitstore.repository.rewrite import write_bundle
@@ -66,6 +66,7 @@ class StateLog(Protocol):
         """Append *entry* on top of *view*, with the new *records* (None: gone).
 
         Raises:
+            TransitionRefused: If *entry* may not follow *view*; nothing was written.
             HeadMoved: If *view* is not the head; nothing was written.
             RemoteUnreachable: If it cannot be known whether the entry arrived.
         """
@@ -135,6 +136,7 @@ class GitStateLog:
         records: Mapping[ResourceId, Record | None] | None = None,
     ) -> LogView:
         """See `StateLog.append`."""
+        check_transition(view, entry)
         self._fetch_missing(view)
         files = dict(entry.files)
         if records:

@@ -35,6 +35,7 @@ class Session:
             from provisioning.bootstrap import open_workspace
 
             self._workspace = open_workspace(self.folder, self.flags)
+            click.get_current_context().find_root().call_on_close(self._workspace.lasting.close)
             redact = self._workspace.redactor.redact
             sys.stdout, sys.stderr = (
                 _RedactedStream(sys.stdout, redact),

@@ -21,6 +21,7 @@ from provisioning.core.model.providers import ProbeReady, Probes, ProbeWaiting
 from provisioning.core.model.records import DONE, Action, Outcome
 from provisioning.core.plan.operations import Operation, Step
 from provisioning.core.scheduling.rate_limits import Limits, Pace
+from provisioning.providers.instance import find_ability
 from provisioning.reconciler.events import Event, EventKind, Listener
 from provisioning.reconciler.execution.cancellation import Cancellation
 from provisioning.reconciler.execution.lease import Clocks
@@ -74,9 +75,9 @@ class Executor:
         self._operations = {item.number: item for item in operations}
         self._limits = limits
         self._probes = {
-            name: provider
+            name: probes
             for name, provider in runner.providers.items()
-            if isinstance(provider, Probes)
+            if (probes := find_ability(provider, Probes))
         }
         self._stop = stop
         self._is_superseded = is_superseded

@@ -12,13 +12,8 @@ import msgspec
 from provisioning.core.model.errors import Fenced, HeadMoved, ProvisioningError
 from provisioning.core.model.ids import ResourceId
 from provisioning.core.model.records import Begin, Intent, Lock, Record, Run
-from provisioning.core.statelog.transitions import (
-    LogView,
-    compute_begin,
-    compute_record,
-    compute_renewal,
-    is_own,
-)
+from provisioning.core.statelog.entries import compute_begin, compute_record, compute_renewal
+from provisioning.core.statelog.transitions import LogView, is_own
 from provisioning.gitstore.statelog.git_statelog import StateLog
 
 ATTEMPTS = 8

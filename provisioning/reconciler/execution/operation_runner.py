@@ -12,7 +12,7 @@ from provisioning.core.expressions.references import KnownValues, expand_spec, r
 from provisioning.core.formats.documents import MAX_DEPTH, TOO_DEEP
 from provisioning.core.model.errors import Fenced, ProviderError, Source
 from provisioning.core.model.ids import Mark, ResourceId, RunId, build_owner
-from provisioning.core.model.kinds import Kind
+from provisioning.core.model.kinds import LOCATION, Kind
 from provisioning.core.model.providers import Call, ObservationTarget, Present, Provider, Unreadable
 from provisioning.core.model.records import Action, Intent, Record
 from provisioning.core.model.redaction import Redactor
@@ -173,8 +173,11 @@ class OperationRunner:
 
     def _is_taken_over(self, name: ResourceId, kind: str, old: Mapping[str, Tree]) -> bool:
         """Tell whether the new came out to be where the old was, and so took its place."""
-        place = pick_identity(self.kinds[kind], old)
-        return bool(place) and place == pick_identity(self.kinds[kind], self.known.get(name, {}))
+        known = self.kinds[kind]
+        is_found_by_place = bool(known.identity) and old.keys() >= {*known.identity}
+        return is_found_by_place and known.pick_place(old) == known.pick_place(
+            self.known.get(name, {})
+        )
 
     def _begin(self, operation: Operation, place: Mapping[str, Tree]) -> None:
         intent = build_intent(operation, self.run, self._keep(operation.change.kind, place))
@@ -192,7 +195,7 @@ class OperationRunner:
     def _get_place(self, operation: Operation, spec: Mapping[str, Tree]) -> Mapping[str, Tree]:
         kind, live = self.kinds[operation.change.kind], operation.change.live
         if operation.step is Step.CREATE:
-            return pick_identity(kind, spec)
+            return kind.pick_place(spec)
         return self._mark(operation, live.attributes, spec) if live else {}
 
     def _mark(
@@ -263,14 +266,9 @@ class OperationRunner:
 
     def build_provisional(self, operation: Operation, error: str) -> Record:
         """Return the record that keeps what *operation* may have made ours until a look at it."""
-        place = pick_identity(self.kinds[operation.change.kind], self._resolve(operation))
+        place = self.kinds[operation.change.kind].pick_place(self._resolve(operation))
         record = self._build_record(operation, {}, place)
         return msgspec.structs.replace(record, error=error)
-
-
-def pick_identity(kind: Kind, values: Mapping[str, Tree]) -> dict[str, Tree]:
-    """Return those of *values* that find a resource of *kind* by place."""
-    return {name: values[name] for name in kind.identity if name in values}
 
 
 def foresee_intent(operation: Operation, run: RunId, kinds: Mapping[str, Kind]) -> Intent:
@@ -281,7 +279,10 @@ def foresee_intent(operation: Operation, run: RunId, kinds: Mapping[str, Kind]) 
     live = change.live.attributes if change.live else {}
     known = {item.path: item.after for item in change.fields if not has_unknown(item.after)}
     unknown = {item.path for item in change.fields} - known.keys()
-    place = pick_identity(kinds[change.kind], {**live, **known})
+    kind = kinds[change.kind]
+    place = kind.pick_place({**live, **known})
+    if kind.location:
+        place[LOCATION] = dict(kind.location)
     place = {name: value for name, value in place.items() if name not in unknown}
     return build_intent(operation, run, place)
 

@@ -16,6 +16,7 @@ from provisioning.core.model.records import Lock
 from provisioning.core.statelog.lock_expiry import LockStatus
 from provisioning.core.status.health_checks import CheckResult, Health
 from provisioning.gitstore.repository.git_program import run_git
+from provisioning.providers.instance import find_ability
 from provisioning.reconciler.cycle import Reconciler
 from provisioning.reconciler.execution.provider_calls import call_provider
 from provisioning.reconciler.explain.drift import read_differences
@@ -125,8 +126,8 @@ def check_secret(path: str, data: bytes, keyring: Keyring) -> CheckResult:
 def check_provider(provider: Provider) -> CheckResult:
     """Tell what the provider says of itself, and of what it works on."""
     kinds = ", ".join(kind.name for kind in call_provider(provider, provider.describe))
-    if isinstance(provider, Diagnoses):
-        for message, remedy in call_provider(provider, provider.diagnose):
+    if diagnoses := find_ability(provider, Diagnoses):
+        for message, remedy in call_provider(provider, diagnoses.diagnose):
             return CheckResult(message, Health.DOUBTFUL, remedy)
     return CheckResult(f"serves {kinds}")
 

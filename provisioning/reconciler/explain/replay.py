@@ -21,8 +21,8 @@ from provisioning.core.plan.compute import compute_plan
 from provisioning.core.plan.observation_targets import compute_places
 from provisioning.core.plan.plan import Plan
 from provisioning.core.plan.replay import find_changed_reads, restore_live
-from provisioning.core.policy.conflicts import REACH, hold_conflicting
-from provisioning.core.policy.suspensions import hold_back
+from provisioning.core.policy.conflicts import REACH, block_conflicts
+from provisioning.core.policy.suspensions import block_suspended
 from provisioning.core.policy.targeting import target_plan
 from provisioning.gitstore.statelog.entries import EntryHead, walk_entries
 from provisioning.reconciler.execution.recovery import compute_unfinished
@@ -130,9 +130,9 @@ def replay_run(reconciler: Reconciler, log: StateLog, begun: BegunRun) -> Replay
         )
         if begin.inputs.targets or begin.inputs.excludes:
             plan = target_plan(plan, begin.inputs.targets, begin.inputs.excludes)
-        plan = hold_back(plan, view.suspended, begin.started_at)
+        plan = block_suspended(plan, view.suspended, begin.started_at)
         history = dropwhile(lambda item: item.id != begun.before, log.read_history())
-        plan = hold_conflicting(plan, islice(history, REACH), view.suspended)
+        plan = block_conflicts(plan, islice(history, REACH), view.suspended)
     except ProvisioningError as exc:
         return Replay(begin=begin, plan=None, reasons=(*reasons, str(exc)))
     if plan.digest == begin.digest:

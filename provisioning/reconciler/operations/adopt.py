@@ -19,6 +19,7 @@ from provisioning.core.model.values import Tree, Unknown, has_unknown
 from provisioning.core.plan.diff import compute_recorded
 from provisioning.core.plan.plan import BlockedResource, Plan, PlannedChange, Risk
 from provisioning.core.statelog.transitions import LogView
+from provisioning.providers.instance import find_ability
 from provisioning.reconciler.cycle import Reconciler
 from provisioning.reconciler.execution.provider_calls import call_provider
 from provisioning.reconciler.operations.state_only_run import check_settled, record_directly
@@ -75,10 +76,10 @@ def adopt(reconciler: Reconciler, adopt_plan: AdoptPlan, reason: str) -> Run:
 def _survey(reconciler: Reconciler) -> dict[ResourceId, FoundResource]:
     seen: dict[ResourceId, list[FoundResource]] = {}
     for provider in reconciler.providers.values():
-        if isinstance(provider, Surveys):
+        if surveys := find_ability(provider, Surveys):
             for item in call_provider(
                 provider,
-                lambda it=provider: it.survey(reconciler.owner),  # type: ignore[misc]
+                lambda it=surveys: it.survey(reconciler.owner),  # type: ignore[misc]
             ):
                 seen.setdefault(item.id, []).append(item)
     twins = {name: found for name, found in seen.items() if len(found) > 1}

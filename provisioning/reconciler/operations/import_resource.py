@@ -24,6 +24,7 @@ from provisioning.core.plan.compute import compute_plan
 from provisioning.core.plan.observation_targets import compute_places
 from provisioning.core.plan.plan import Plan, PlannedChange
 from provisioning.core.policy.targeting import target_plan
+from provisioning.providers.instance import find_ability
 from provisioning.reconciler.cycle import Reconciler
 from provisioning.reconciler.execution.provider_calls import call_provider, observe_targets
 from provisioning.reconciler.planning.plan_result import PlanResult, RunRequest
@@ -83,12 +84,13 @@ def _look(
 
 def _find(reconciler: Reconciler, kind: Kind, place: str) -> Observation:
     provider = reconciler.providers[kind.provider]
-    if not isinstance(provider, Finds):
+    finds = find_ability(provider, Finds)
+    if finds is None:
         raise InvalidArgument(
             f"provider {kind.provider!r} cannot take over a {kind.name}",
             hint="let a run make it, and remove the other one",
         )
-    return call_provider(provider, lambda: provider.find(kind.name, place))
+    return call_provider(provider, lambda: finds.find(kind.name, place))
 
 
 def _check_free(reconciler: Reconciler, name: ResourceId, place: str, seen: Observation) -> Present:

@@ -8,13 +8,9 @@ import msgspec
 
 from provisioning.core.model.errors import HeadMoved, InvalidArgument
 from provisioning.core.model.records import Lock
+from provisioning.core.statelog.entries import compute_hold, compute_release
 from provisioning.core.statelog.lock_expiry import LockStatus
-from provisioning.core.statelog.transitions import (
-    LogView,
-    compute_hold,
-    compute_release,
-    next_token,
-)
+from provisioning.core.statelog.transitions import LogView, next_token
 from provisioning.gitstore.statelog.git_statelog import StateLog
 from provisioning.reconciler.refusals import describe_held
 

@@ -9,13 +9,9 @@ from provisioning.core.model.ids import ResourceId
 from provisioning.core.model.records import Lock, Suspension, Suspensions
 from provisioning.core.policy.conflicts import REACH, find_conflicts
 from provisioning.core.policy.suspensions import with_resumption, with_suspension
+from provisioning.core.statelog.entries import compute_suspension
 from provisioning.core.statelog.lock_expiry import LockStatus
-from provisioning.core.statelog.transitions import (
-    EntryKind,
-    LogView,
-    compute_suspension,
-    next_token,
-)
+from provisioning.core.statelog.transitions import EntryKind, LogView, next_token
 from provisioning.gitstore.statelog.git_statelog import StateLog
 from provisioning.reconciler.refusals import describe_held
 

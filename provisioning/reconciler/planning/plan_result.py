@@ -71,6 +71,11 @@ class PlanResult(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     @property
+    def is_blocked(self) -> bool:
+        """Whether a gate or a blocked resource is in the way of what Git asks for."""
+        return bool(self.violations) or self.plan.is_stuck
+
+    @property
     def _is_log_behind(self) -> bool:
         """Whether the log tells of a run that was cut off or failed, and all is well by now."""
         run = self.view.run
@@ -94,6 +99,16 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     conclusion: Conclusion
     plan_result: PlanResult
     run: Run | None = None
+
+
+def conclude(plan_result: PlanResult, run: Run | None) -> Conclusion:
+    """Name how a cycle ended that planned *plan_result* and recorded *run*, or nothing."""
+    if run is not None and run.result is not Result.DONE:
+        is_cut = run.result is Result.INTERRUPTED
+        return Conclusion.INTERRUPTED if is_cut else Conclusion.FAILED
+    if plan_result.is_blocked:
+        return Conclusion.BLOCKED
+    return Conclusion.APPLIED if run else Conclusion.UNCHANGED
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):

@@ -140,7 +140,16 @@ class Planner(Masked, frozen=True, kw_only=True):
 
     def _compute_version(self) -> str:
         known = sorted(
-            repr((kind.name, kind.provider, kind.fields, kind.recorded_only, bool(kind.expand)))
+            repr(
+                (
+                    kind.name,
+                    kind.provider,
+                    kind.fields,
+                    kind.recorded_only,
+                    bool(kind.expand),
+                    {**kind.location},
+                )
+            )
             for kind in self.kinds.values()
         )
         return compute_digest([__version__, known, compute_fingerprint("settled", self.key)])

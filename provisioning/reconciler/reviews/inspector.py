@@ -12,7 +12,7 @@ from provisioning.core.model.errors import ProvisioningError
 from provisioning.core.model.ids import CommitId
 from provisioning.core.model.records import Result, Run
 from provisioning.core.model.resources import Resource
-from provisioning.core.policy.approvals import find_strays
+from provisioning.core.policy.approvals import list_unreviewed
 from provisioning.core.policy.review_records import ReviewRecord, list_places
 from provisioning.core.reviews.drift_pulls import find_drift
 from provisioning.core.reviews.findings import Exposure, InfraReview, PullReview
@@ -201,7 +201,7 @@ class Inspector(msgspec.Struct, frozen=True, kw_only=True):
         except ProvisioningError as exc:
             return InfraReview(infra=infra, error=exc)
         plan, reviewed = plan_result.plan, plan_result.reviewed
-        strays = find_strays(plan, reviewed) if reviewed else ()
+        strays = list_unreviewed(plan, reviewed) if reviewed else ()
         if run is not None and not strays and plan_result.has_work:
             return InfraReview(infra=infra, run=run)
         violations = plan_result.violations

@@ -64,11 +64,11 @@ def test_a_snapshot_can_be_compacted_again(old):
 
 
 def test_what_is_young_stays(old):
-    """By itself `gc` keeps 90 days; `log.keep` is the workspace's own policy."""
+    """By itself `gc` keeps 90 days; `log.retention` is the workspace's own policy."""
     before = read_story(old)
     assert "web: nothing is old enough" in old.run("gc", "--yes")
     assert read_story(old) == before
-    assert "8 entries" in old.run("-c", "log.keep=0", "gc", "--yes")
+    assert "8 entries" in old.run("-c", "log.retention=0", "gc", "--yes")
 
 
 def test_nothing_is_done_without_a_yes(old):

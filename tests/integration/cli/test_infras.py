@@ -3,9 +3,11 @@ def test_an_infra_that_is_gone_from_git_is_not_forgotten(shop):
     shop.run("apply", "--yes")
     shop.git("rm", "-rq", "infra/web")
     shop.commit()
-    assert "the desired state is empty, and 3 resources would go" in shop.run("plan", expected=3)
+    assert "the desired state is empty, and 3 resources would be deleted" in shop.run(
+        "plan", expected=3
+    )
     assert "etc/motd" in shop.live()
-    shop.run("reconcile", "web", "--allow", "emptied")
+    shop.run("reconcile", "web", "--allow", "prune")
     assert shop.live() == {}
     assert "no infra yet" in shop.run("plan")
     assert "3 deleted" in shop.run("log", "web")

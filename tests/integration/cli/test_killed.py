@@ -63,7 +63,7 @@ def test_what_a_sleeper_starts_on_waking_is_cleared_away(shop):
     assert "Nothing to do" in shop.run("reconcile", "web")
     shop.git("rm", "--quiet", "infra/web/example.yaml")
     shop.commit()
-    shop.run("apply", "--yes", "--allow", "emptied")
+    shop.run("apply", "--yes", "--allow", "prune")
     assert list_leaders("613") == []
 
 

@@ -106,7 +106,7 @@ def test_a_renamed_infra_takes_nothing_with_it(hosted):
     comment = hosted.get_comment(pull)
     assert "**`web` is now `shop`, and takes nothing with it.**" in comment
     assert "what stands in its place is File/motd of the infra web" in comment
-    assert "stopped by emptied" in comment
+    assert "stopped by prune" in comment
     assert hosted.get_statuses(pull)["provisioning"] == "failure"
     hosted.merge(pull)
     told = hosted.run("reconcile", expected=3)

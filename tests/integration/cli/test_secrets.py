@@ -188,7 +188,7 @@ def test_no_secret_is_found_anywhere_after_a_full_cycle(safe, canaries):
     outputs.append(safe.run("reconcile", "web"))
     assert other["mixed"] in safe.live()["mixed"]
     safe.commit("")
-    outputs.append(safe.run("apply", "--yes", "--allow", "emptied", "web"))
+    outputs.append(safe.run("apply", "--yes", "--allow", "prune", "web"))
     assert [*find_leaks(safe, canaries | other, outputs)] == []
 
 

@@ -267,10 +267,10 @@ def test_broken_settings_keep_the_last_good_ones(shop, serve):
     assert "settings are broken" in service.get("/readyz")[1]
     (shop.folder / "live/etc/motd").write_text("by hand")
     service.wait(lambda: read(shop, "etc/motd") != "by hand", "the healing")
-    shop.commit(good + "serve: {sweep: 3}\n", "config/provisioning.yaml")
+    shop.commit(good + "serve: {resync: 3}\n", "config/provisioning.yaml")
     service.wait(lambda: service.ask("status")["ready"], "the service to be ready again")
     service.wait(
-        lambda: [each for each in service.read_log("cycle-begun") if each["reason"] == "sweep"],
+        lambda: [each for each in service.read_log("cycle-begun") if each["reason"] == "resync"],
         "the new rhythm",
     )
 

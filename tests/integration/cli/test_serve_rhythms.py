@@ -22,7 +22,7 @@ def read_rhythms(shop):
 def test_an_infra_may_have_a_rhythm_of_its_own(shop, read_rhythms):
     """The others have the workspace's."""
     shop.write("serve = {cron = '0 4 * * 1', timezone = 'Europe/Berlin'}\n", "infra/db/config.toml")
-    shop.commit((shop.folder / SETTINGS).read_text() + "serve: {sweep: 77}\n", SETTINGS)
+    shop.commit((shop.folder / SETTINGS).read_text() + "serve: {resync: 77}\n", SETTINGS)
     found = read_rhythms()
     assert (found["db"].cron, found["db"].zone) == ("0 4 * * 1", "Europe/Berlin")
     assert found["db"].source.file == "infra/db/config.toml"
@@ -30,17 +30,17 @@ def test_an_infra_may_have_a_rhythm_of_its_own(shop, read_rhythms):
     assert found["web"].cron is None
 
 
-@pytest.mark.parametrize("broken", ["nonsense [\n", "serve.sweep = 'often'\n", "servve = 1\n"])
+@pytest.mark.parametrize("broken", ["nonsense [\n", "serve.resync = 'often'\n", "servve = 1\n"])
 def test_broken_settings_of_an_infra_cost_only_that_one(shop, read_rhythms, broken):
     """It has the workspace's rhythm until they are mended; its own cycle tells what is wrong."""
     shop.commit(broken, "infra/api/config.toml")
-    shop.commit("serve.sweep = 5\n", "infra/db/config.toml")
+    shop.commit("serve.resync = 5\n", "infra/db/config.toml")
     found = read_rhythms()
     assert [found[each].interval for each in ("web", "api", "db")] == [600, 600, 5]
 
 
 def test_broken_settings_of_the_workspace_are_told(shop, read_rhythms):
     """Nobody's rhythm is known then."""
-    shop.commit((shop.folder / SETTINGS).read_text() + "serve: {sweep: often}\n", SETTINGS)
-    with pytest.raises(InvalidConfiguration, match=r"serve\.sweep"):
+    shop.commit((shop.folder / SETTINGS).read_text() + "serve: {resync: often}\n", SETTINGS)
+    with pytest.raises(InvalidConfiguration, match=r"serve\.resync"):
         read_rhythms()

@@ -15,17 +15,13 @@ from entries import NOW, begin, make_lock, record
 
 from provisioning.core.model.errors import HeadMoved, ProvisioningError, RemoteRefused
 from provisioning.core.model.redaction import Redactor
-from provisioning.core.statelog.transitions import (
-    LogView,
-    compute_hold,
-    compute_release,
-    compute_renewal,
-)
-from provisioning.forges.gitea.client import Gitea
+from provisioning.core.statelog.entries import compute_hold, compute_release, compute_renewal
+from provisioning.core.statelog.transitions import LogView
+from provisioning.forges.gitea.api import GiteaApi
+from provisioning.forges.gitea.contents import GiteaContents
 from provisioning.forges.tokens import TokenFile
 from provisioning.gitstore.repository.remote import Remote
 from provisioning.locks.gitea_lock import ContentsStateLog
-from provisioning.transport.http import Api
 
 pytestmark = [pytest.mark.peer("gitea"), pytest.mark.xdist_group("gitea-faults")]
 
@@ -55,9 +51,9 @@ class Site:
         token = TokenFile(self.path, self.folder / "shop", Redactor()).read
         mirror = self.folder / f"mirror-{next(self.numbers)}.git"
         remote = Remote(f"{self.server.url}/{repository}.git", mirror, token=token)
-        api = Api(self.server.url, token)
+        api = GiteaApi(self.server.url, token)
         self.apis.append(api)
-        contents = Gitea(api, repository)
+        contents = GiteaContents(api, repository)
         return ContentsStateLog(
             remote.mirror, "web", remote=remote, author="Ada", contents=contents
         )

@@ -37,10 +37,10 @@ from peer_programs import PeerMissing, PeerNotBuilt, find_peer
 from provisioning.core.model.errors import HeadMoved, RemoteUnreachable
 from provisioning.core.statelog.fsck import compute_findings
 from provisioning.core.statelog.transitions import LogView, is_own
-from provisioning.forges.gitea.client import Gitea
+from provisioning.forges.gitea.api import GiteaApi
+from provisioning.forges.gitea.contents import GiteaContents
 from provisioning.gitstore.repository.remote import Remote
 from provisioning.locks.gitea_lock import ContentsStateLog
-from provisioning.transport.http import Api
 
 WRITE = r"^POST .*(/contents|/git-receive-pack)"
 PATIENCE = 300.0
@@ -60,7 +60,7 @@ def open_log(place: Place, folder: Path) -> ContentsStateLog:
     """Open the log as a machine of its own does."""
     url = f"{place.url}/{place.repository}.git"
     remote = Remote(url, folder / "mirror.git", token=place.token)
-    contents = Gitea(Api(place.url, place.token), place.repository)
+    contents = GiteaContents(GiteaApi(place.url, place.token), place.repository)
     return ContentsStateLog(remote.mirror, "web", remote=remote, author="Ada", contents=contents)
 
 

@@ -6,13 +6,8 @@ from provisioning.core.model.errors import Source
 from provisioning.core.model.ids import CommitId, ResourceId, RunId
 from provisioning.core.model.records import Begin, Holder, Lock, Record, Result, Run
 from provisioning.core.model.values import Digest, Sensitive, Unknown
-from provisioning.core.statelog.transitions import (
-    LogView,
-    build_run_id,
-    compute_begin,
-    compute_record,
-    next_token,
-)
+from provisioning.core.statelog.entries import compute_begin, compute_record
+from provisioning.core.statelog.transitions import LogView, build_run_id, next_token
 
 NOW = "2030-01-01T00:00:00Z"
 COMMIT, DIGEST = CommitId("1" * 40), Digest("sha256:00")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -39,3 +40,19 @@ def load_workspace(load: Callable[..., Layers]) -> Callable[..., Layers]:
         return load({"config/provisioning.yaml": text}, **more)
 
     return load_workspace
+
+
+@pytest.fixture
+def install(tmp_path, monkeypatch):
+    """Install a package with that text of entry points."""
+
+    def install(entry_points, code="", package="friday"):
+        folder = tmp_path / "site"
+        about = folder / f"{package}_rules-1.0.dist-info"
+        about.mkdir(parents=True)
+        (about / "entry_points.txt").write_text(entry_points)
+        (folder / f"{package}.py").write_text(code)
+        monkeypatch.setattr(sys, "path", [str(folder), *sys.path])
+
+    yield install
+    sys.modules.pop("friday", None)

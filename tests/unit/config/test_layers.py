@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from provisioning.config.settings import SETTINGS
+from provisioning.config.registry import load_settings
 from provisioning.core.model.errors import (
     InvalidArgument,
     InvalidConfiguration,
@@ -15,22 +15,22 @@ from provisioning.core.model.errors import (
 WORKSPACE = "config/provisioning.yaml"
 
 EVERY_LAYER = {
-    "user": "executor.attempts = 2",
+    "user": "executor.max_attempts = 2",
     "files": {
-        WORKSPACE: "environment: prod\nexecutor:\n  attempts: 3\n",
-        "config/prod-defaults.toml": "[executor]\nattempts = 4\n",
-        "infra/web/config.toml": "[executor]\nattempts = 6\n",
+        WORKSPACE: "environment: prod\nexecutor:\n  max_attempts: 3\n",
+        "config/prod-defaults.toml": "[executor]\nmax_attempts = 4\n",
+        "infra/web/config.toml": "[executor]\nmax_attempts = 6\n",
     },
     "infra": "web",
-    "environ": {"PROVISIONING_EXECUTOR__ATTEMPTS": "7"},
-    "flags": ["executor.attempts=8"],
+    "environ": {"PROVISIONING_EXECUTOR__MAX_ATTEMPTS": "7"},
+    "flags": ["executor.max_attempts=8"],
 }
 
 
 def test_defaults_stand_alone(load):
     """Without any file every setting has its default."""
     layers = load()
-    for each in SETTINGS:
+    for each in load_settings().values():
         if each.type is not dict:
             assert layers.get(each.key).value == each.default
 
@@ -53,8 +53,8 @@ def test_a_mode_changes_defaults(load_workspace):
 @pytest.mark.parametrize(
     ("without", "value", "origin"),
     [
-        ([], 8, "-c executor.attempts"),
-        (["flags"], 7, "PROVISIONING_EXECUTOR__ATTEMPTS"),
+        ([], 8, "-c executor.max_attempts"),
+        (["flags"], 7, "PROVISIONING_EXECUTOR__MAX_ATTEMPTS"),
         (["flags", "environ"], 6, "infra/web/config.toml:2"),
         (["flags", "environ", "infra"], 4, "config/prod-defaults.toml:2"),
     ],
@@ -62,17 +62,17 @@ def test_a_mode_changes_defaults(load_workspace):
 def test_later_layers_win(load, without, value, origin):
     """Of all layers that set a key the last one wins, and is named with file and line."""
     found = load(**{k: v for k, v in EVERY_LAYER.items() if k not in without}).get(
-        "executor.attempts"
+        "executor.max_attempts"
     )
     assert (found.value, str(found.origin)) == (value, origin)
 
 
 def test_workspace_wins_over_user(load, tmp_path):
     """The workspace wins over the user, who wins over the defaults."""
-    both = load({WORKSPACE: "lock: {ttl: 60}"}, user="lock.ttl = 50\nserve.sweep = 5")
+    both = load({WORKSPACE: "lock: {ttl: 60}"}, user="lock.ttl = 50\nserve.resync = 5")
     assert both.get("lock.ttl").value == 60
-    assert both.get("serve.sweep").value == 5
-    assert str(both.get("serve.sweep").origin) == f"{tmp_path}/config.user.toml:2"
+    assert both.get("serve.resync").value == 5
+    assert str(both.get("serve.resync").origin) == f"{tmp_path}/config.user.toml:2"
 
 
 def test_maps_merge_and_lists_replace(load):
@@ -100,8 +100,8 @@ def test_map_and_leaf_replace_each_other(load_workspace, low, high, merged):
 
 def test_environment_is_chosen_by_a_flag(load):
     """A flag chooses the environment whose file is read."""
-    files = {"config/test-defaults.toml": "serve.sweep = 3"}
-    assert load(files, flags=["environment=test"]).get("serve.sweep").value == 3
+    files = {"config/test-defaults.toml": "serve.resync = 3"}
+    assert load(files, flags=["environment=test"]).get("serve.resync").value == 3
 
 
 @pytest.mark.parametrize(
@@ -116,12 +116,17 @@ def test_environment_is_chosen_by_a_flag(load):
         ("serve: {poll: 86401}", 1, "a number of at least 1 and at most 86400", "Seconds between"),
         ("lock: {ttl: 9}", 1, "lock.ttl is 9, and must be a number of at least 10", "Seconds"),
         ("lock: {ttl: true}", 1, "lock.ttl is True", "Seconds"),
-        ("executor: {attempts: 1.5}", 1, "must be a whole number of at least 1", "How often"),
+        (
+            "executor: {max_attempts: 1.5}",
+            1,
+            "must be a whole number of at least 1",
+            "The most attempts",
+        ),
         ("mode: sollo", 1, "one of solo, multi-user, cicd, enterprise", "did you mean 'solo'?"),
-        ('mode: "{{env.MODE}}"', 1, "and must be one of solo", "How the workspace is run"),
+        ('mode: "{{env.MODE}}"', 1, "and must be one of solo", "The mode"),
         ("branch: null", 1, "branch is None, and must be a string", "The branch"),
         ("local: {allow: [1]}", 1, "local.allow is [1], and must be a list of strings", "Further"),
-        ("environment: ../x", 1, "must be a name of small letters, digits", "Which"),
+        ("environment: ../x", 1, "must be a name of small letters, digits", "The environment"),
         ('"lock.ttl": 60', 1, "the key 'lock.ttl' has a dot", "put maps into each other"),
         ("values: {a: {b.c: 1}}", 1, "the key 'b.c' has a dot", "put maps into each other"),
         ("mode: solo\n---\nmode: cicd", 3, "here begins another", "join them"),

@@ -37,7 +37,7 @@ def test_every_layer_is_explained(load):
 
 def test_key_that_nobody_set_is_explained(load):
     """A key that nobody set has its default, which wins."""
-    found = load().explain("serve.sweep")
+    found = load().explain("serve.resync")
     assert (found[0].value, found[0].wins) == (600, True)
     assert not any(each.origin for each in found[1:])
 

@@ -93,7 +93,7 @@ def test_what_another_infra_has_not_recorded_is_refused(resolve):
 
 
 def test_ring_is_told_with_every_place(resolve):
-    """Settings in a ring are told as the way round it, with each file and line."""
+    """Settings in a cycle are told as the way round it, with each file and line."""
     with pytest.raises(InvalidConfiguration) as caught:
         resolve(
             "{{config.values.start}}",
@@ -101,7 +101,7 @@ def test_ring_is_told_with_every_place(resolve):
             flags=["values.b={{config.values.a}}"],
         )
     assert caught.value.message.endswith(
-        "settings refer to each other in a ring: "
+        "settings refer to each other in a cycle: "
         f"values.a ({WORKSPACE}:3) -> values.b (-c values.b) -> values.a"
     )
     assert caught.value.source == Source(WORKSPACE, 3)
@@ -109,12 +109,12 @@ def test_ring_is_told_with_every_place(resolve):
 
 def test_naming_the_map_one_lies_in_is_a_ring(resolve):
     """A value that names a map with itself inside refers to itself."""
-    with pytest.raises(InvalidConfiguration, match="in a ring"):
+    with pytest.raises(InvalidConfiguration, match="in a cycle"):
         resolve("{{config.values}}", 'values: {a: {b: "{{config.values}}"}}')
 
 
 def test_naming_a_value_twice_is_no_ring(resolve):
-    """Two ways to the same value are no ring."""
+    """Two ways to the same value are no cycle."""
     workspace = """
 values: {a: x, b: "{{config.values.a}}", c: "{{config.values.a}}{{config.values.b}}"}
 """
@@ -176,7 +176,7 @@ def test_home_is_known_without_facts(load_workspace, tmp_path):
         ("{{env.LOW}}", "lock.ttl is 1, and must be a number of at least 10"),
         ("{{git.commit}}", "lock.ttl: {{git.commit}} has no value"),
         ("{{resources.File/a.path}}", "no resources are configured"),
-        ("{{config.lock.ttl}}", "in a ring: lock.ttl (config/provisioning.yaml:2) -> lock.ttl"),
+        ("{{config.lock.ttl}}", "in a cycle: lock.ttl (config/provisioning.yaml:2) -> lock.ttl"),
     ],
 )
 def test_setting_without_a_fitting_value_is_refused(load_workspace, ttl, message):

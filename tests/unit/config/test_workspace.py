@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from provisioning.config.registry import load_settings
 from provisioning.config.setting import Layer
-from provisioning.config.settings import SETTINGS
 from provisioning.config.workspace import (
     check_free,
     find_workspace,
@@ -56,7 +56,7 @@ def test_new_file_has_every_setting(load_workspace):
         if not line.startswith("#") or not line.endswith((")", "default."))
     ]
     layers = load_workspace("\n".join(lines))
-    for each in SETTINGS:
+    for each in load_settings().values():
         if each.key.startswith("workspace."):
             continue
         said = layers.explain(each.key)[list(Layer).index(Layer.WORKSPACE)]
@@ -67,7 +67,7 @@ def test_every_other_setting_is_documented_there():
     """What the head of the new file does not explain has its sentence from the table."""
     text = render_workspace_file("shop", ID)
     head = {"workspace.name", "workspace.id", "mode", "branch", "remote", "local.root"}
-    for each in SETTINGS:
+    for each in load_settings().values():
         assert each.doc in text or each.key in {*head, "local.allow"}
 
 

@@ -126,9 +126,9 @@ def test_after_an_error_the_mirror_is_not_trusted():
     )
     work = Work(
         key=kept.get_key("web"),
-        urgency=Urgency.SWEEP,
+        urgency=Urgency.RESYNC,
         since=0.0,
-        reason="sweep",
+        reason="resync",
         standing=QueueStatus.RUNNING,
     )
     for _ in range(2):

@@ -110,7 +110,7 @@ def test_a_worker_that_hangs_is_replaced(build, told):
         threading.Event().wait(0.01)
     assert isinstance(told[0], WorkerHung)
     worker_pool.add(key("slow"), Urgency.PUSH, "")
-    worker_pool.add(key("other"), Urgency.SWEEP, "")
+    worker_pool.add(key("other"), Urgency.RESYNC, "")
     assert done.wait(20)
     assert len(runs) == 1
     assert [each.key for each in worker_pool.list_hung()] == [key("slow")]

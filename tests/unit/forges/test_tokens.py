@@ -2,8 +2,8 @@ import pytest
 
 from provisioning.core.model.errors import InvalidConfiguration
 from provisioning.core.model.redaction import Redactor
+from provisioning.forges.gitea.api import GiteaApi
 from provisioning.forges.tokens import TokenFile
-from provisioning.transport.http import Api
 
 SECRET = "0123456789abcdef"
 
@@ -72,12 +72,12 @@ def test_a_bad_token_file_is_one_clear_error(token, spoil, told, hint):
 def test_an_address_that_is_none_is_refused(url):
     """A password in the address is not repeated."""
     with pytest.raises(InvalidConfiguration) as caught:
-        Api(url, SECRET)
+        GiteaApi(url, SECRET)
     assert "u:p" not in str(caught.value)
 
 
 def test_a_token_that_is_none_is_refused():
     """A line break in a header would be in somebody else's message."""
     with pytest.raises(InvalidConfiguration) as caught:
-        Api("https://git.example.org", f"{SECRET}\n")
+        GiteaApi("https://git.example.org", f"{SECRET}\n")
     assert SECRET not in str(caught.value)

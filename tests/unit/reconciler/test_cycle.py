@@ -4,8 +4,8 @@ from provisioning.core.model.errors import LockHeld, PlanChanged
 from provisioning.core.model.ids import Mark, ResourceId, RunId
 from provisioning.core.model.records import Lock, Outcome
 from provisioning.core.model.resources import DeletePolicy, DriftPolicy, Lifecycle
+from provisioning.core.statelog.entries import compute_hold
 from provisioning.core.statelog.fsck import compute_findings
-from provisioning.core.statelog.transitions import compute_hold
 from provisioning.reconciler.planning.plan_result import Conclusion, RunRequest
 from provisioning.testing.sandboxes import INFRA, WORKSPACE, Sandbox, build_resource
 
@@ -155,9 +155,9 @@ def test_an_emptied_desired_state_is_blocked_until_allowed(box):
     empty = box.commits.commit()
     report = box.reconcile(empty)
     assert report.conclusion is Conclusion.BLOCKED
-    assert [each.code for each in report.plan_result.violations] == ["emptied"]
+    assert [each.code for each in report.plan_result.violations] == ["prune"]
     assert set(live(box)) == {"Thing/a"}
-    assert outcomes(box.reconcile(empty, allow=["emptied"])) == {"Thing/a": "deleted"}
+    assert outcomes(box.reconcile(empty, allow=["prune"])) == {"Thing/a": "deleted"}
 
 
 def test_a_desired_state_that_does_not_follow_the_applied_one_is_blocked(box):
@@ -230,7 +230,7 @@ def test_what_lost_our_mark_is_not_deleted(box):
     assert "Slot" in live(box)
 
 
-def test_an_unreadable_resource_blocks_itself_and_its_dependants_only(box):
+def test_an_unreadable_resource_blocks_itself_and_its_dependents_only(box):
     """P5: a failed read is no absence; the rest goes on."""
     commit = box.commits.commit(
         build_resource("Thing/a"),
@@ -322,7 +322,7 @@ def test_something_of_another_workspace_is_left_alone(box):
     assert WORKSPACE not in str(box.world.snapshot())
 
 
-def test_a_failure_stops_only_its_dependants(box):
+def test_a_failure_stops_only_its_dependents(box):
     """What does not depend on the failed goes on; what does is skipped, and told why."""
     box.world.add("Slot", {"place": "p1"})
     commit = box.commits.commit(

@@ -77,7 +77,7 @@ def test_it_is_a_condition(box):
     records = box.read_records().values()
     status = compute_status("web", commit, view, records, None, "", read_fights(box))
     told = {each.id: (each.condition, each.message) for each in status.resources}
-    assert told[A][0] is Condition.CONTESTED
+    assert told[A][0] is Condition.CONFLICT
     assert "runs 2, 3 and 4" in told[A][1]
     assert told[B][0] is Condition.READY
 

@@ -67,7 +67,7 @@ def test_what_is_only_declared_removed_counts_as_empty(box):
     """The gate against an emptied state is not fooled."""
     box.reconcile(box.commits.commit(build_resource(A)))
     commit = box.commits.commit(declare(A, DeletePolicy.DELETE))
-    assert [each.code for each in box.look(commit).violations] == ["emptied"]
+    assert [each.code for each in box.look(commit).violations] == ["prune"]
 
 
 def test_what_is_protected_stays_protected(box):

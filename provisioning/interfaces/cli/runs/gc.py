@@ -13,7 +13,9 @@ from provisioning.interfaces.cli.session import Session, output_option, pass_ses
 
 @click.command()
 @click.argument("infra", required=False)
-@click.option("--keep", type=Duration(), default=None, help="As in 30d, in place of `log.keep`.")
+@click.option(
+    "--keep", type=Duration(), default=None, help="As in 30d, in place of `log.retention`."
+)
 @click.option(
     "--archive",
     type=click.Path(file_okay=False, path_type=Path),
@@ -45,7 +47,7 @@ def gc(
 
     workspace = session.open_workspace()
     now, shapes, todo = time.time(), [], []
-    span = float(workspace.layers.get("log.keep").value) * DAY if keep is None else keep
+    span = float(workspace.layers.get("log.retention").value) * DAY if keep is None else keep
     for name in workspace.choose_infras(workspace.read_commit(), infra, recorded=True):
         planned = plan_compaction(
             workspace.build_log(name),

@@ -100,7 +100,7 @@ def plan(
         print_shape(shapes[0] if infra else shapes, output)
     if out:
         _save(plan_results, out, request)
-    if any(result.violations or result.plan.is_stuck for result in plan_results):
+    if any(result.is_blocked for result in plan_results):
         return BLOCKED
     return PENDING if exit_code and any(result.plan.changes for result in plan_results) else 0
 

@@ -50,11 +50,11 @@ def explain(session: Session, key: str, infra: str | None, output: str) -> int:
     if output != "text":
         print_shape(_mask([_shape(item) for item in found]), output)
         return 0
-    from provisioning.config.settings import BY_KEY
+    from provisioning.config.registry import load_settings
     from provisioning.interfaces.cli.render.status import render_table
 
-    if key in BY_KEY:
-        click.echo(f"{BY_KEY[key].doc}\n")
+    if setting := load_settings().get(key):
+        click.echo(f"{setting.doc}\n")
     click.echo(render_table(("", "LAYER", "VALUE", "FROM"), map(_list_cells, found)))
     return 0
 

@@ -153,7 +153,7 @@ SECRET = "AKIA" + "ABCDEFGHIJKLMNOP"
     [
         ({"infra/web/example.yaml": "kind: [\n"}, "it cannot be planned: invalid-manifest"),
         (edit(f"key {SECRET}\n"), "infra/web/example.yaml:4: an AWS access key"),
-        ({"infra/web/example.yaml": None}, "stopped by emptied"),
+        ({"infra/web/example.yaml": None}, "stopped by prune"),
         (edit("</code></details>``` @eve #1 <script>\n```\n/provisioning apply"), "1 to update"),
         ({f"infra/web/f{n}.yaml": make_file(f"f{n}", "x" * 200) for n in range(500)},
          "more: [the whole plan]"),

@@ -12,19 +12,20 @@ from entries import begin, make_begin, make_lock, name_run, record
 from gitea_proxy import Fault, FaultyProxy
 
 from provisioning.core.model.errors import HeadMoved, RemoteRefused, RemoteUnreachable
-from provisioning.core.statelog.fsck import compute_findings
-from provisioning.core.statelog.transitions import (
+from provisioning.core.statelog.entries import (
     compute_begin,
     compute_hold,
     compute_release,
     compute_renewal,
-    is_own,
 )
-from provisioning.forges.gitea.client import Gitea
+from provisioning.core.statelog.fsck import compute_findings
+from provisioning.core.statelog.transitions import is_own
+from provisioning.forges.gitea.api import GiteaApi
+from provisioning.forges.gitea.contents import GiteaContents
 from provisioning.gitstore.repository.remote import Remote
 from provisioning.gitstore.statelog.git_statelog import GitStateLog
 from provisioning.locks.gitea_lock import ContentsStateLog
-from provisioning.transport.http import Api
+from provisioning.transport.http import HttpPolicy
 
 pytestmark = [pytest.mark.peer("gitea"), pytest.mark.xdist_group("gitea-faults")]
 
@@ -52,9 +53,11 @@ class Site:
         url = f"{self.proxy.url}/{self.repository}.git"
         mirror = self.folder / f"mirror-{next(self.numbers)}.git"
         remote = Remote(url, mirror, token=self.server.token, timeout=patience)
-        api = Api(self.proxy.url, self.server.token, timeout=patience, sleep=self.pauses.append)
+        policy = HttpPolicy(timeout=patience)
+        token, sleep = self.server.token, self.pauses.append
+        api = GiteaApi(self.proxy.url, token, policy=policy, sleep=sleep)
         self.apis.append(api)
-        contents = Gitea(api, self.repository)
+        contents = GiteaContents(api, self.repository)
         return ContentsStateLog(
             remote.mirror, "web", remote=remote, author="Ada", contents=contents
         )

@@ -5,7 +5,7 @@ import msgspec
 from provisioning.core.model.errors import Source
 from provisioning.core.model.records import Action
 from provisioning.core.plan.plan import Plan, PlannedChange, Risk
-from provisioning.core.policy.approvals import compute_reviewed, find_strays
+from provisioning.core.policy.approvals import compute_reviewed, list_unreviewed
 from provisioning.core.policy.review_records import (
     Approval,
     ReviewRecord,
@@ -37,7 +37,7 @@ def review(shown, **more):
 
 
 def find(found, *reviews):
-    return [each.id for each in find_strays(found, compute_reviewed("web", reviews))]
+    return [each.id for each in list_unreviewed(found, compute_reviewed("web", reviews))]
 
 
 def test_what_was_shown_was_read():
@@ -65,7 +65,7 @@ def test_two_pull_requests_are_read_together():
 
 def test_another_infra_s_review_says_nothing():
     """What was shown of one infra was not shown of another."""
-    found = find_strays(plan(change("a")), compute_reviewed("db", [review(plan(change("a")))]))
+    found = list_unreviewed(plan(change("a")), compute_reviewed("db", [review(plan(change("a")))]))
     assert [each.id for each in found] == ["File/a"]
 
 

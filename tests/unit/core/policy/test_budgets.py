@@ -4,11 +4,17 @@ import pytest
 from msgspec.structs import replace
 
 from provisioning.core.model.records import Action
-from provisioning.core.policy.budgets import Budget, describe_overdraft, is_allowed, list_deleted
-from provisioning.core.policy.gates import GateContext, compute_violations
+from provisioning.core.policy import gates
+from provisioning.core.policy.budgets import Budget, describe_overrun, list_deleted
+from provisioning.core.policy.builtin_gates import GATES
+from provisioning.core.policy.gates import Gate, GateContext, is_allowed
 from provisioning.reconciler.planning.plan_result import Conclusion, RunRequest
 from provisioning.testing.memory_kinds import KINDS
 from provisioning.testing.sandboxes import Sandbox, build_resource
+
+
+def compute_violations(plan, now, allowed=()):
+    return gates.compute_violations(plan, now, allowed, gates=GATES)
 
 
 @pytest.fixture
@@ -62,7 +68,7 @@ def test_only_deletions_count(box):
     box.reconcile(box.commits.commit(*name(range(3))))
     plan = box.look(box.commits.commit(*name([0, 1, 7, 8]))).plan
     assert list_deleted(plan) == ["Thing/t2"]
-    assert describe_overdraft(plan, 3, Budget(deletions=1)) is None
+    assert describe_overrun(plan, 3, Budget(deletions=1)) is None
 
 
 def test_a_yes_is_to_one_plan(box):
@@ -93,8 +99,12 @@ def test_a_yes_is_to_one_plan(box):
 )
 def test_what_counts_as_a_yes(given, bound, allowed):
     """At least twelve digits of the plan's own digest."""
-    digest = "sha256:0123456789abcdef"
-    assert is_allowed("budget", digest, [given], bound=bound) is allowed
+
+    class Digested:
+        digest = "sha256:0123456789abcdef"
+
+    gate = Gate(code="budget", doc="", order=1, check=lambda *_: None, is_bound=bound)
+    assert is_allowed(gate, Digested, [given]) is allowed
 
 
 def test_what_holds_data_is_neither_deleted_nor_replaced_unasked(box):
@@ -117,8 +127,8 @@ def test_what_holds_data_is_neither_deleted_nor_replaced_unasked(box):
     now = GateContext(applied=None, descends=True, desired=2, recorded=4, kinds=kinds)
     (violation,) = compute_violations(plan, now)
     assert (violation.code, violation.reason) == (
-        "stateful",
-        "they hold data, which would be gone: Slot/a, Slot/b",
+        "data-loss",
+        "their data would be lost: Slot/a, Slot/b",
     )
 
 
@@ -142,14 +152,16 @@ def test_the_replacement_of_what_many_rely_on_is_refused(box):
         descends=True,
         desired=4,
         recorded=4,
-        budget=Budget(dependants=2),
-        dependants={"Thing/base": 3},
+        budget=Budget(dependents=2),
+        dependents={"Thing/base": 3},
     )
     (violation,) = compute_violations(plan, now)
-    assert violation.reason.endswith("relied on by more than 2 (budget.dependants): Thing/base (3)")
+    assert violation.reason.endswith(
+        "with more than 2 dependents (budget.dependents): Thing/base (3)"
+    )
     reconciler = box.build_reconciler()
     reconciler = replace(
-        reconciler, settings=replace(reconciler.settings, budget=Budget(dependants=2))
+        reconciler, settings=replace(reconciler.settings, budget=Budget(dependents=2))
     )
     request = RunRequest(commit=plan.commit, reason="test")
     report = reconciler.reconcile(request)

@@ -11,8 +11,9 @@ from provisioning.core.model.records import Action, Record, Suspension
 from provisioning.core.model.resources import Lifecycle, Resource
 from provisioning.core.plan.plan import Plan, PlannedChange, Risk
 from provisioning.core.policy.approvals import ReviewedEffects
+from provisioning.core.policy.builtin_gates import GATES
 from provisioning.core.policy.cron import parse_cron
-from provisioning.core.policy.gates import GateContext, compute_violations
+from provisioning.core.policy.gates import Gate, GateContext, compute_violations, sort_gates
 from provisioning.core.policy.windows import Effect, Window
 from provisioning.testing.memory_kinds import KINDS
 
@@ -60,11 +61,15 @@ def record(lifecycle):
     )
 
 
-def judge(*changes, allowed=(), applied=OLD, descends=True, desired=1, recorded=1, **more):
+def judge(
+    *changes, allowed=(), gates=GATES, applied=OLD, descends=True, desired=1, recorded=1, **more
+):
     now = GateContext(
         applied=applied, descends=descends, desired=desired, recorded=recorded, **more
     )
-    return compute_violations(Plan(infra="web", commit=NEW, changes=changes), now, allowed)
+    return compute_violations(
+        Plan(infra="web", commit=NEW, changes=changes), now, allowed, gates=gates
+    )
 
 
 @pytest.mark.parametrize(
@@ -79,8 +84,8 @@ def judge(*changes, allowed=(), applied=OLD, descends=True, desired=1, recorded=
 def test_emptied(changes, desired, recorded, is_refused):
     """Refused is what removes everything at once, and only that."""
     found = judge(*changes, desired=desired, recorded=recorded)
-    assert [each.code for each in found] == ["emptied"] * is_refused
-    assert all("3 resources would go" in each.reason for each in found)
+    assert [each.code for each in found] == ["prune"] * is_refused
+    assert all("3 resources would be deleted" in each.reason for each in found)
 
 
 @pytest.mark.parametrize(
@@ -124,7 +129,7 @@ def test_protected(action, resource_, record_, leftover, is_refused):
     [
         (1, (), "not reviewed by a pull request: Thing/n0"),
         (5, (3, 4), "not as reviewed in #3, #4: Thing/n0, Thing/n1, Thing/n2, Thing/n3, Thing/n4"),
-        (6, (3,), "Thing/n4 …"),
+        (6, (3,), "Thing/n4, and 1 more"),
     ],
 )
 def test_unreviewed(count, pulls, told):
@@ -193,7 +198,7 @@ def test_stateful(count, told):
     """Refused is to remove what holds data; the first five are named, and how many more."""
     changes = [change(f"Thing/n{number}", Action.DELETE) for number in range(count)]
     (found,) = judge(*changes, kinds={"Thing": replace(KINDS["Thing"], stateful=True)})
-    assert found.code == "stateful"
+    assert found.code == "data-loss"
     assert found.reason.endswith(told)
     assert judge(*changes, kinds=KINDS) == ()
 
@@ -202,7 +207,7 @@ def test_each_gate_is_passed_by_its_own_code():
     """What is allowed is left out, the other reasons stay, and each says how to pass."""
     gone = change(action=Action.DELETE, record=record(KEPT))
     every = {"desired": 0, "descends": False, "reviewed": ReviewedEffects()}
-    codes = ["emptied", "rewound", "protected", "unreviewed"]
+    codes = ["prune", "rewound", "protected", "unreviewed"]
     found = judge(gone, **every)
     assert [each.code for each in found] == codes
     assert [each.hint.split()[-1] for each in found] == [f"{code}`" for code in codes]
@@ -210,3 +215,22 @@ def test_each_gate_is_passed_by_its_own_code():
         left = judge(gone, **every, allowed=[code])
         assert [each.code for each in left] == [each for each in codes if each != code]
     assert judge(gone, **every, allowed=codes) == ()
+
+
+def test_a_gate_from_outside_takes_its_place():
+    """It is one value: nothing of ours names it."""
+    friday = Gate(
+        code="friday",
+        doc="A change on a Friday.",
+        order=25,
+        check=lambda plan, context: "it is Friday" if plan.changes and context.time else None,
+        is_bound=True,
+    )
+    gates = sort_gates((friday, *GATES))
+    codes = [gate.code for gate in gates]
+    assert codes.index("rewound") < codes.index("friday") < codes.index("protected")
+    (found,) = judge(change(), time=1.0, gates=gates)
+    assert (found.code, found.reason) == ("friday", "it is Friday")
+    assert judge(change(), time=1.0, gates=gates, allowed=["friday"]) == (found,)
+    yes = found.hint.rpartition(" ")[2].strip("`")
+    assert judge(change(), time=1.0, gates=gates, allowed=[yes]) == ()

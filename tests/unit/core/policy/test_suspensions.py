@@ -5,9 +5,9 @@ import pytest
 from provisioning.core.model.ids import ResourceId
 from provisioning.core.model.records import Suspension, Suspensions
 from provisioning.core.policy.suspensions import (
+    block_suspended,
     describe_suspension,
     get_suspension,
-    hold_back,
     list_suspended,
     with_resumption,
     with_suspension,
@@ -44,7 +44,7 @@ def test_what_waits_for_something_suspended_waits_too(tmp_path):
     commit = box.commits.commit(
         build_resource(A), build_resource(B, depends_on=[A]), build_resource("Thing/c")
     )
-    plan = hold_back(box.look(commit).plan, Suspensions(resources={A: SHORT}), BEFORE)
+    plan = block_suspended(box.look(commit).plan, Suspensions(resources={A: SHORT}), BEFORE)
     assert [each.id for each in plan.changes] == ["Thing/c"]
     told = {each.id: (each.reason, each.hint) for each in plan.blocked}
     assert told == {

@@ -33,8 +33,8 @@ def take_all(queue, now=0.0):
 
 
 def test_the_most_urgent_comes_first(queue):
-    """A review before a push, a push before drift, drift before a sweep; equals as they came."""
-    for name, urgency in (("s", Urgency.SWEEP), ("p1", Urgency.PUSH), ("d", Urgency.DRIFT),
+    """A review before a push, a push before drift, drift before a resync; equals as they came."""
+    for name, urgency in (("s", Urgency.RESYNC), ("p1", Urgency.PUSH), ("d", Urgency.DRIFT),
                           ("r", Urgency.REVIEW), ("p2", Urgency.PUSH)):  # fmt: skip
         queue.add(key(name), urgency, "", 0)
     assert take_all(queue) == ["r", "p1", "p2", "d", "s"]
@@ -42,10 +42,10 @@ def test_the_most_urgent_comes_first(queue):
 
 def test_a_key_is_queued_once_and_as_urgent_as_ever_asked(queue):
     """Asked for again it moves up, never down, and is as old as it was."""
-    queue.add(key("a"), Urgency.SWEEP, "sweep", 1)
+    queue.add(key("a"), Urgency.RESYNC, "resync", 1)
     queue.add(key("b"), Urgency.DRIFT, "drift", 2)
     queue.add(key("a"), Urgency.PUSH, "push", 3)
-    queue.add(key("a"), Urgency.SWEEP, "sweep again", 4)
+    queue.add(key("a"), Urgency.RESYNC, "resync again", 4)
     work = queue.take(5)
     assert (work.key.name, work.urgency, work.reason, work.since) == ("a", Urgency.PUSH, "push", 1)
     queue.end(work.key, GOOD, 5)
@@ -54,7 +54,7 @@ def test_a_key_is_queued_once_and_as_urgent_as_ever_asked(queue):
 
 def test_a_key_that_is_worked_on_is_taken_once_more(queue):
     """What comes meanwhile may be news; however often it comes, it is one more time."""
-    queue.add(key("a"), Urgency.SWEEP, "", 0)
+    queue.add(key("a"), Urgency.RESYNC, "", 0)
     work = queue.take(0)
     for _ in range(1000):
         queue.add(key("a"), Urgency.PUSH, "push", 1)
@@ -73,7 +73,7 @@ def test_workspaces_take_turns(queue):
 
 def test_what_failed_waits_and_counts(queue):
     """It is not taken before it is due, and says how often in a row it failed."""
-    queue.add(key("a"), Urgency.SWEEP, "", 0)
+    queue.add(key("a"), Urgency.RESYNC, "", 0)
     for failures in range(3):
         work = queue.take(failures * 10)
         assert work.failures == failures
@@ -87,11 +87,11 @@ def test_what_failed_waits_and_counts(queue):
 
 @pytest.mark.parametrize(
     ("urgency", "is_taken"),
-    [(Urgency.REVIEW, True), (Urgency.PUSH, True), (Urgency.DRIFT, False), (Urgency.SWEEP, False)],
+    [(Urgency.REVIEW, True), (Urgency.PUSH, True), (Urgency.DRIFT, False), (Urgency.RESYNC, False)],
 )
 def test_what_comes_while_it_fails_ends_no_delay_either(queue, urgency, is_taken):
     """A run that fails and leaves traces which are noticed must not run again for that."""
-    queue.add(key("a"), Urgency.SWEEP, "", 0)
+    queue.add(key("a"), Urgency.RESYNC, "", 0)
     work = queue.take(0)
     queue.add(key("a"), urgency, "", 0)
     queue.end(work.key, Ending(is_good=False, retry=100), 0)
@@ -111,11 +111,11 @@ def test_what_is_not_due_yet_waits(queue):
 
 @pytest.mark.parametrize(
     ("urgency", "is_taken"),
-    [(Urgency.REVIEW, True), (Urgency.PUSH, True), (Urgency.DRIFT, False), (Urgency.SWEEP, False)],
+    [(Urgency.REVIEW, True), (Urgency.PUSH, True), (Urgency.DRIFT, False), (Urgency.RESYNC, False)],
 )
 def test_only_what_may_have_changed_it_ends_a_delay(queue, urgency, is_taken):
-    """New inputs are a new chance; the next sweep is not."""
-    queue.add(key("a"), Urgency.SWEEP, "", 0)
+    """New inputs are a new chance; the next resync is not."""
+    queue.add(key("a"), Urgency.RESYNC, "", 0)
     queue.end(queue.take(0).key, Ending(is_good=False, retry=100), 0)
     queue.add(key("a"), urgency, "", 1)
     work = queue.take(1)
@@ -127,7 +127,7 @@ def test_a_key_waits_for_those_it_needs(queue):
     """It is taken once they have come out well, and not while they are queued or worked on."""
     queue.set_needs("shop", {key("api"): [key("net")]})
     queue.add(key("api"), Urgency.PUSH, "", 0)
-    queue.add(key("net"), Urgency.SWEEP, "", 0)
+    queue.add(key("net"), Urgency.RESYNC, "", 0)
     work = queue.take(0)
     assert work.key.name == "net"
     (waiting,) = (each for each in queue.list_work() if each.standing is QueueStatus.WAITING)
@@ -140,11 +140,11 @@ def test_a_key_waits_for_those_it_needs(queue):
 def test_a_key_waits_while_what_it_needs_has_come_out_badly(queue):
     """And goes on as soon as that is mended."""
     queue.set_needs("shop", {key("api"): [key("net")]})
-    queue.add(key("net"), Urgency.SWEEP, "", 0)
+    queue.add(key("net"), Urgency.RESYNC, "", 0)
     queue.end(queue.take(0).key, BAD, 0)
     queue.add(key("api"), Urgency.PUSH, "", 1)
     assert queue.take(1) is None
-    queue.add(key("net"), Urgency.SWEEP, "", 2)
+    queue.add(key("net"), Urgency.RESYNC, "", 2)
     assert take_all(queue, 2) == ["net", "api"]
 
 
@@ -159,7 +159,7 @@ def test_a_key_waits_while_what_it_needs_has_come_out_badly(queue):
 def test_needs_that_are_gone_hold_nobody(queue, free):
     """A commit that removes the reference, or the infra that was needed, lets it go on."""
     queue.set_needs("shop", {key("api"): [key("net")]})
-    queue.add(key("net"), Urgency.SWEEP, "", 0)
+    queue.add(key("net"), Urgency.RESYNC, "", 0)
     queue.end(queue.take(0).key, Ending(is_good=False, retry=99), 0)
     queue.add(key("api"), Urgency.PUSH, "", 1)
     assert queue.take(1) is None
@@ -195,7 +195,7 @@ def test_a_key_that_is_no_more_is_dropped(queue):
 def test_what_is_paused_holds_nobody_up(queue):
     """Who needs it takes it as it is."""
     queue.set_needs("shop", {key("api"): [key("net")]})
-    queue.add(key("net"), Urgency.SWEEP, "", 0)
+    queue.add(key("net"), Urgency.RESYNC, "", 0)
     queue.add(key("api"), Urgency.PUSH, "", 0)
     assert queue.take(0).key.name == "net"
     assert queue.take(0) is None
@@ -204,17 +204,17 @@ def test_what_is_paused_holds_nobody_up(queue):
 
 
 def test_what_is_waited_for_is_as_urgent_as_who_waits(queue):
-    """A push that waits for a sweep is not passed by every other push."""
+    """A push that waits for a resync is not passed by every other push."""
     queue.set_needs("shop", {key("b"): [key("a")]})
-    queue.add(key("a"), Urgency.SWEEP, "", 0)
+    queue.add(key("a"), Urgency.RESYNC, "", 0)
     queue.add(key("b"), Urgency.PUSH, "", 0)
     for number in range(3):
         queue.add(key(f"p{number}"), Urgency.PUSH, "", 0)
     assert take_all(queue) == ["p0", "p1", "p2", "a", "b"]
-    for name in ("sweep", "a"):
-        queue.add(key(name), Urgency.SWEEP, "", 0)
+    for name in ("resync", "a"):
+        queue.add(key(name), Urgency.RESYNC, "", 0)
     queue.add(key("b"), Urgency.PUSH, "", 0)
-    assert take_all(queue) == ["a", "b", "sweep"]
+    assert take_all(queue) == ["a", "b", "resync"]
 
 
 def test_waiting_for_another_is_no_failure(queue):

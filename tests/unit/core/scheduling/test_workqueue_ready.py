@@ -13,7 +13,7 @@ def fail_at(queue, now, retry):
 def test_a_retry_waits_from_when_it_was_due():
     """The time of its backoff is nobody's fault: it is not asked for yet."""
     queue = WorkQueue()
-    queue.add(WEB, Urgency.SWEEP, "sweep", 0.0)
+    queue.add(WEB, Urgency.RESYNC, "resync", 0.0)
     fail_at(queue, 1.0, 300.0)
     work = queue.take(305.0)
     assert (work.since, work.ready_since) == (0.0, 301.0)
@@ -22,7 +22,7 @@ def test_a_retry_waits_from_when_it_was_due():
 def test_a_push_ends_a_backoff_and_counts_from_then():
     """It is never ready in the future."""
     queue = WorkQueue()
-    queue.add(WEB, Urgency.SWEEP, "sweep", 0.0)
+    queue.add(WEB, Urgency.RESYNC, "resync", 0.0)
     fail_at(queue, 1.0, 300.0)
     queue.add(WEB, Urgency.PUSH, "commit", 10.0)
     assert queue.take(12.0).ready_since == 10.0

@@ -3,7 +3,7 @@ import json
 import msgspec
 import pytest
 
-from provisioning.core.model.errors import StateLogDamaged
+from provisioning.core.model.errors import StateLogDamaged, TransitionRefused
 from provisioning.core.model.ids import CommitId, ResourceId, RunId
 from provisioning.core.model.records import (
     Action,
@@ -17,10 +17,7 @@ from provisioning.core.model.records import (
     Run,
     Suspensions,
 )
-from provisioning.core.statelog.transitions import (
-    EntryKind,
-    LogView,
-    build_run_id,
+from provisioning.core.statelog.entries import (
     compute_begin,
     compute_hold,
     compute_record,
@@ -28,12 +25,21 @@ from provisioning.core.statelog.transitions import (
     compute_renewal,
     compute_result,
     compute_suspension,
+)
+from provisioning.core.statelog.transitions import (
+    EntryKind,
+    LogEntry,
+    LogState,
+    LogView,
+    build_run_id,
+    check_transition,
     get_ref,
     is_own,
     next_token,
     parse_view,
     render_record,
 )
+from provisioning.testing.statelogs import MemoryStateLog, SharedBranch
 
 HEAD = CommitId("a" * 40)
 MINE, OTHER = RunId("7-aaaaaa"), RunId("8-bbbbbb")
@@ -321,3 +327,81 @@ def test_a_newer_format_is_no_damage():
     assert "upgrade" in caught.value.hint
     same = msgspec.structs.replace(build_begin(), format=1)
     assert parse_view(HEAD, {"fence": b"7", "begin.json": render_record(same)}).begin == same
+
+
+STATES = {
+    LogState.ABSENT: LogView(),
+    LogState.FREE: LogView(head=HEAD, fence=6),
+    LogState.BEGUN: LogView(head=HEAD, fence=6, begin=build_begin(run=OTHER)),
+    LogState.RUN: LogView(head=HEAD, fence=6, lock=RUNS, begin=build_begin()),
+    LogState.PERSON: LogView(head=HEAD, fence=6, lock=PERSON),
+}
+
+WRITTEN = {
+    EntryKind.BEGIN: {"begin.json": render_record(build_begin()), "fence": b"7"},
+    EntryKind.STEAL: {"lock.json": render_record(PERSON), "fence": b"7"},
+    EntryKind.RENEW: {"begin.json": render_record(build_begin())},
+    EntryKind.RECORD: {"lock.json": None, "begin.json": None, "run.json": b"", "resources/a": b""},
+    EntryKind.HOLD: {"lock.json": render_record(PERSON), "fence": b"7"},
+    EntryKind.RELEASE: {"lock.json": None},
+    EntryKind.SUSPEND: {"lock.json": None, "suspended.json": b"", "fence": b"7"},
+    EntryKind.RESUME: {"lock.json": None, "suspended.json": None, "fence": b"7"},
+    EntryKind.COMPACT: {"fence": b"7"},
+    EntryKind.SNAPSHOT: {"snapshot.json": b""},
+}
+
+FOLLOWS = {
+    LogState.ABSENT: {"begin", "hold", "suspend", "resume", "snapshot"},
+    LogState.FREE: {"begin", "hold", "suspend", "resume", "compact"},
+    LogState.BEGUN: {"begin", "renew", "record", "hold", "suspend", "resume"},
+    LogState.RUN: {"steal", "renew", "record", "suspend", "resume"},
+    LogState.PERSON: {"steal", "release", "suspend", "resume"},
+}
+
+
+@pytest.mark.parametrize("kind", EntryKind)
+@pytest.mark.parametrize("state", LogState)
+def test_only_what_the_table_allows_may_follow(state, kind):
+    """Every pair of a state and an entry, as people would say it."""
+    view = STATES[state]
+    assert view.state is state
+    entry = LogEntry(kind=kind, subject="x", trailers={}, files=WRITTEN[kind])
+    if kind in FOLLOWS[state]:
+        check_transition(view, entry)
+        return
+    with pytest.raises(TransitionRefused, match=f"cannot follow a log that is {state}"):
+        check_transition(view, entry)
+
+
+@pytest.mark.parametrize(
+    ("kind", "state", "files", "told"),
+    [
+        (EntryKind.HOLD, LogState.FREE, {"run.json": b""}, "cannot write run.json"),
+        (EntryKind.BEGIN, LogState.FREE, {"fence": b"7", "begin.json": None}, "cannot leave"),
+        (EntryKind.RELEASE, LogState.PERSON, {"lock.json": render_record(RUNS)}, "that is run"),
+    ],
+)
+def test_what_an_entry_writes_is_checked(kind, state, files, told):
+    """A row is its files and the state that it leaves, too."""
+    entry = LogEntry(kind=kind, subject="x", trailers={}, files={**WRITTEN[kind], **files})
+    with pytest.raises(TransitionRefused, match=told):
+        check_transition(STATES[state], entry)
+
+
+def test_whoever_takes_the_lock_raises_the_fence():
+    """Without that, whoever had it before would not notice."""
+    files = {"lock.json": render_record(PERSON)}
+    entry = LogEntry(kind=EntryKind.HOLD, subject="x", trailers={}, files=files)
+    with pytest.raises(TransitionRefused, match="must raise the fence"):
+        check_transition(STATES[LogState.FREE], entry)
+
+
+def test_a_refused_entry_changes_nothing():
+    """The writer asks the table before it writes."""
+    log = MemoryStateLog("web", SharedBranch())
+    view = log.append(
+        log.read(), compute_hold(log.read(), msgspec.structs.replace(PERSON, token=1))
+    )
+    with pytest.raises(TransitionRefused):
+        log.append(view, compute_record(view, build_run(), {}))
+    assert log.read() == view

@@ -4,7 +4,7 @@ import pytest
 
 from provisioning.core.model.errors import Fenced, StorageFailed
 from provisioning.core.model.ids import ResourceId
-from provisioning.core.statelog.transitions import compute_hold
+from provisioning.core.statelog.entries import compute_hold
 from provisioning.reconciler.events import EventKind
 from provisioning.reconciler.execution.lease import Clocks
 from provisioning.reconciler.planning.plan_result import Conclusion

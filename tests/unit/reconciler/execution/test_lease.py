@@ -7,9 +7,9 @@ from provisioning.core.model.errors import Fenced, HeadMoved
 from provisioning.core.model.ids import CommitId, ResourceId, RunId
 from provisioning.core.model.records import Action, Begin, Holder, Intent, Lock, Result, Run
 from provisioning.core.model.values import Digest
+from provisioning.core.statelog.entries import compute_hold, compute_release
 from provisioning.core.statelog.fsck import compute_findings
 from provisioning.core.statelog.lock_expiry import LockState, compute_lock_status
-from provisioning.core.statelog.transitions import compute_hold, compute_release
 from provisioning.reconciler.execution.lease import Clocks, Lease, render_time
 from provisioning.testing.statelogs import MemoryStateLog, SharedBranch
 

@@ -1,4 +1,4 @@
-"""Gitea: files, branches, pull requests, comments and statuses of one repository.
+"""Gitea's files: commits that are written through its API.
 
 The calls are those of `/api/swagger` of Gitea 1.26.
 """
@@ -14,15 +14,13 @@ from urllib.parse import quote
 
 from provisioning.core.model.errors import (
     HeadMoved,
-    InvalidConfiguration,
     RemoteRefused,
     RemoteUnreachable,
 )
 from provisioning.core.model.ids import CommitId
 from provisioning.core.reviews.forge import Author, FileOperation, FileWrite
-from provisioning.transport.http import Api
+from provisioning.forges.gitea.api import GiteaApi
 
-_REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+")
 _RACES = frozenset({403, 404, 409, 422})
 """What a write that lost a race is answered with, besides what else these mean."""
 
@@ -33,23 +31,12 @@ _LOST = re.compile(
 """How Gitea says that a file or branch is not what the caller read."""
 
 
-class Gitea:
-    """The repository *repository* (`owner/name`) of the Gitea that *api* speaks to.
+class GiteaContents:
+    """The files of *repository* (`owner/name`) at the Gitea that *api* speaks to."""
 
-    `git_url` is where Git finds it.
-
-    Raises:
-        InvalidConfiguration: If *repository* cannot be one.
-    """
-
-    def __init__(self, api: Api, repository: str) -> None:
-        if not _REPOSITORY.fullmatch(repository):
-            raise InvalidConfiguration(
-                f"forge.repository is {repository!r}", hint="write it as OWNER/NAME"
-            )
-        self.repository = repository
-        self.git_url = f"{api.url}/{repository}.git"
+    def __init__(self, api: GiteaApi, repository: str) -> None:
         self._api = api
+        self._repository = repository
         owner, _, name = repository.partition("/")
         self._path = f"/repos/{quote(owner)}/{quote(name)}"
 
@@ -76,9 +63,9 @@ class Gitea:
         reply = self._api.send("POST", f"{self._path}/contents", body, accepted=_RACES)
         if reply.status in _RACES:
             if _LOST.search(reply.message):
-                raise HeadMoved(f"{branch} of {self.repository} has moved: {reply.message}")
+                raise HeadMoved(f"{branch} of {self._repository} has moved: {reply.message}")
             raise RemoteRefused(
-                f"{branch} of {self._api.url}/{self.repository} cannot be written: "
+                f"{branch} of {self._api.url}/{self._repository} cannot be written: "
                 f"{reply.status} {reply.message}",
                 hint="check forge.repository, and that the token's owner can see it"
                 if reply.status == http.HTTPStatus.NOT_FOUND

@@ -1,0 +1,52 @@
+"""The settings of the forge: `forge`."""
+
+from __future__ import annotations
+
+from provisioning.config.setting import IN_WORKSPACE, Setting
+from provisioning.forges.registry import list_forge_names
+
+SETTINGS = (
+    Setting(
+        key="forge.kind",
+        type=str,
+        default=None,
+        choices=tuple(list_forge_names()),
+        optional=True,
+        layers=IN_WORKSPACE,
+        doc="The kind of forge that hosts the repository.",
+    ),
+    Setting(
+        key="forge.url",
+        type=str,
+        default=None,
+        optional=True,
+        layers=IN_WORKSPACE,
+        doc="The forge's address, as in `https://git.example.org`.",
+    ),
+    Setting(
+        key="forge.repository",
+        type=str,
+        default=None,
+        optional=True,
+        layers=IN_WORKSPACE,
+        doc="The repository there: `OWNER/NAME`. Where `remote` is null, it is the remote.",
+    ),
+    Setting(
+        key="forge.token_file",
+        type=str,
+        default=None,
+        optional=True,
+        layers=IN_WORKSPACE,
+        doc="The file that holds the token for the forge, and nothing else. A relative path is "
+        "below `~/.provisioning`; the file must be outside of the repository and not readable by "
+        "all.",
+    ),
+    Setting(
+        key="forge.webhook_secret_file",
+        type=str,
+        default="webhook-secret",
+        layers=IN_WORKSPACE,
+        doc="The file that holds the secret that signs webhooks; `forge setup` creates it. The "
+        "rules of `forge.token_file` apply.",
+    ),
+)
