@@ -18,7 +18,7 @@ from provisioning.core.model.ids import CommitId
 from provisioning.core.model.providers import Provider
 from provisioning.core.model.redaction import Redactor
 from provisioning.core.policy.review_records import REVIEWS
-from provisioning.core.reviews.drift_pulls import DRIFTS
+from provisioning.core.reviews.drift_pulls import DRIFT_REFS
 from provisioning.core.statelog.transitions import OURS
 from provisioning.gitstore.repository.repository import Repository, open_repository
 
@@ -33,7 +33,7 @@ class SharedState(msgspec.Struct, frozen=True):
     """What outlives one opening of a workspace: providers know their children, pools stay open."""
 
     redactor: Redactor = msgspec.field(default_factory=Redactor)
-    providers: dict[tuple[str, ...], Provider] = msgspec.field(default_factory=dict)
+    providers: dict[tuple[str, str], Provider] = msgspec.field(default_factory=dict)
     forges: dict[tuple[str, ...], ForgeRepository] = msgspec.field(default_factory=dict)
     listener: Callable[[Exchange], None] | None = None
 
@@ -202,7 +202,7 @@ class Hosted:
         ref = f"refs/heads/{self.branch}"
         if self.remote:
             reviews = [f"{REVIEWS}*"] if self.forge else []
-            self.remote.fetch(ref, f"{OURS}*", f"{DRIFTS}*", *reviews)
+            self.remote.fetch(ref, f"{OURS}*", f"{DRIFT_REFS}*", *reviews)
         commit = self.repository.read_ref(ref)
         if commit is None:
             raise RepositoryUnusable(

@@ -68,8 +68,8 @@ class ServedWorkspace(Workspace):
     memory: Memory = field(default_factory=Memory)
 
     @property
-    def patience(self) -> float:
-        """Seconds without a sign of life after which a worker counts as hung."""
+    def worker_timeout(self) -> float:
+        """Seconds without a heartbeat after which a worker counts as hung."""
         return float(self.layers.get("serve.timeout").value)
 
     def find_touched(self, old: CommitId | None, new: CommitId) -> ChangedInfras:
@@ -119,7 +119,7 @@ class ServedWorkspace(Workspace):
             return False
         return any(name.startswith(f"{FOREIGN}.") for names in found for name in names)
 
-    def list_readers(self, infra: str, before: LogView) -> list[str]:
+    def list_dependents(self, infra: str, before: LogView) -> list[str]:
         """Return the infras that read what *infra* recorded otherwise since *before*.
 
         Where that cannot be known, they are all that may read anything.
@@ -158,26 +158,30 @@ class ServedWorkspace(Workspace):
         texts = (self.repository.read_blob(file.blob, file.path) for file in files)
         return any(word in text for text in texts for word in words)
 
-    def read_rhythms(self, commit: CommitId, infras: Iterable[str]) -> dict[str, DriftSchedule]:
-        """Return how often each of *infras* is looked at.
+    def read_drift_schedules(
+        self, commit: CommitId, infras: Iterable[str]
+    ) -> dict[str, DriftSchedule]:
+        """Return the schedule of each of *infras*.
 
         Raises:
             InvalidConfiguration: If settings that hold for all of them are broken.
         """
-        general = _build_rhythm(self.load_layers(commit, None))
+        general = _build_drift_schedule(self.load_layers(commit, None))
         own = {
             infra
             for infra, folder in self._list_folders(commit).items()
             if any(item.name == "config.toml" for item in self.repository.read_tree(folder))
         }
         return {
-            infra: self._read_rhythm(commit, infra, general) if infra in own else general
+            infra: self._read_drift_schedule(commit, infra, general) if infra in own else general
             for infra in infras
         }
 
-    def _read_rhythm(self, commit: CommitId, infra: str, general: DriftSchedule) -> DriftSchedule:
+    def _read_drift_schedule(
+        self, commit: CommitId, infra: str, general: DriftSchedule
+    ) -> DriftSchedule:
         try:
-            return _build_rhythm(self.load_layers(commit, infra))
+            return _build_drift_schedule(self.load_layers(commit, infra))
         except InvalidConfiguration:  # its own cycle tells what is wrong with it
             return general
 
@@ -218,16 +222,16 @@ class ServedWorkspace(Workspace):
         """
         return self.build_token_file("webhook_secret_file").read()
 
-    def tell_drift(self, report: Report) -> None:
-        """Tell the forge of what drifted and waits there for an answer."""
+    def publish_drift(self, report: Report) -> None:
+        """Open or close the pull requests about drift that *report* asks for."""
         if not is_drift_told(self, report.plan_result.plan):
             return
-        from provisioning.reconciler.reviews.drift_pulls import build_found
+        from provisioning.reconciler.reviews.drift_pulls import build_infra_drift
 
-        build_reviewer(self).drifter.keep([build_found(report.plan_result)])
+        build_reviewer(self).drift_publisher.sync([build_infra_drift(report.plan_result)])
 
 
-def _build_rhythm(layers: Layers) -> DriftSchedule:
+def _build_drift_schedule(layers: Layers) -> DriftSchedule:
     cron = layers.get("serve.cron")
     return DriftSchedule(
         interval=float(layers.get("serve.resync").value),
@@ -238,7 +242,7 @@ def _build_rhythm(layers: Layers) -> DriftSchedule:
 
 
 def build_service(
-    folders: Sequence[str], flags: Sequence[str], tell: EventSink, redactor: Redactor
+    folders: Sequence[str], flags: Sequence[str], notify: EventSink, redactor: Redactor
 ) -> Controller:
     """Join a service that keeps the workspaces at *folders*.
 
@@ -248,13 +252,13 @@ def build_service(
     """
     roots = [find_workspace(Path(folder)) for folder in folders]
     stop = Cancellation()
-    openers = [_build_opener(root, flags, tell, redactor) for root in roots]
+    openers = [_build_opener(root, flags, notify, redactor) for root in roots]
     first = openers[0]()
-    worker_pool = WorkerPool(size=first.resync_width, patience=first.patience, tell=tell)
+    worker_pool = WorkerPool(size=first.resync_width, timeout=first.worker_timeout, notify=notify)
     schedule = Schedule(lambda key: worker_pool.add(key, Urgency.RESYNC, "resync"))
     names = _name_all(roots)
     workspace_controllers = {
-        name: WorkspaceController(name, opener, worker_pool, schedule, tell, stop)
+        name: WorkspaceController(name, opener, worker_pool, schedule, notify, stop)
         for name, opener in zip(names, openers, strict=True)
     }
     return Controller(
@@ -275,16 +279,16 @@ def _name_all(roots: Sequence[Path]) -> list[str]:
 
 
 def _build_opener(
-    root: Path, flags: Sequence[str], tell: EventSink, redactor: Redactor
+    root: Path, flags: Sequence[str], notify: EventSink, redactor: Redactor
 ) -> Callable[[], ServedWorkspace]:
-    def hear(exchange: Exchange) -> None:
-        tell(
+    def listen(exchange: Exchange) -> None:
+        notify(
             Exchanged(
                 operation=exchange.command, seconds=exchange.seconds, is_done=exchange.is_done
             )
         )
 
-    lasting, memory = SharedState(redactor, listener=hear), Memory()
+    lasting, memory = SharedState(redactor, listener=listen), Memory()
     home = find_home(os.environ)
 
     def open_anew() -> ServedWorkspace:

@@ -10,6 +10,7 @@ from provisioning.interfaces.cli.main import COMMANDS
 from provisioning.interfaces.cli.runs.plan import BLOCKED, CODES, PENDING
 from provisioning.localstore import journal
 from provisioning.providers.local.kinds import KINDS
+from provisioning.secrets import errors as secret_errors
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [
@@ -23,7 +24,7 @@ def read(path):
 
 
 def list_errors():
-    found = [each for module in (errors, journal) for each in vars(module).values()]
+    found = [each for module in (errors, secret_errors, journal) for each in vars(module).values()]
     classes = [each for each in found if inspect.isclass(each)]
     wanted = [each for each in classes if issubclass(each, errors.ProvisioningError)]
     return {each for each in wanted if each is not errors.ProvisioningError}

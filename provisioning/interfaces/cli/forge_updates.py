@@ -37,10 +37,10 @@ def tell_forge(workspace: Workspace, reports: Sequence[Report], *, narrowed: boo
 
 def _tell(workspace: Workspace, looks: Sequence[PlanResult], *, is_news: bool) -> None:
     from provisioning.bootstrap.reviews import build_reviewer
-    from provisioning.reconciler.reviews.drift_pulls import build_found
+    from provisioning.reconciler.reviews.drift_pulls import build_infra_drift
 
     reviewer = build_reviewer(workspace)
     if looks:
-        reviewer.drifter.keep([build_found(look) for look in looks])
+        reviewer.drift_publisher.sync([build_infra_drift(look) for look in looks])
     if is_news:
         reviewer.review_closed()

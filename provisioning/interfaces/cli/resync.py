@@ -26,7 +26,7 @@ def resync_workspace(
     """
     from provisioning.interfaces.cli.render.progress import Progress
     from provisioning.reconciler.execution.cancellation import Cancellation, stopping_on_signals
-    from provisioning.reconciler.resync import sweep
+    from provisioning.reconciler.resync import resync
 
     needs = workspace.read_needs(request.commit, names)
     progress = Progress()
@@ -41,7 +41,7 @@ def resync_workspace(
             )
             return reconciler.reconcile(request)
 
-        for resynced in sweep(
+        for resynced in resync(
             needs, run, parallelism=workspace.resync_width, is_stopped=lambda: stop.is_requested
         ):
             codes.append(_get_code(resynced))

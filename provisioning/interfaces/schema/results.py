@@ -18,9 +18,9 @@ from provisioning.core.plan.diff import FieldChange
 from provisioning.core.plan.plan import Plan, PlannedChange
 from provisioning.core.reviews.findings import InfraReview, PullReview
 from provisioning.core.status.conditions import InfraStatus
-from provisioning.core.status.dependency_graph import Picture
+from provisioning.core.status.dependency_graph import DependencyGraph
 from provisioning.core.status.impact import Impact
-from provisioning.core.status.provenance import Link, Why
+from provisioning.core.status.provenance import Link, Provenance
 
 if TYPE_CHECKING:
     from provisioning.core.statelog.fsck import Proof
@@ -136,7 +136,7 @@ def shape_status(status: InfraStatus) -> Shape:
     }
 
 
-def shape_picture(graph: Picture) -> list[Shape]:
+def shape_picture(graph: DependencyGraph) -> list[Shape]:
     """Return every resource with its condition and what it needs."""
     return [
         {
@@ -161,7 +161,7 @@ def shape_impact(impact: Impact) -> Shape:
     }
 
 
-def shape_why(why: Why) -> Shape:
+def shape_why(why: Provenance) -> Shape:
     """Return where a resource or a field comes from, and the run that applied it."""
     applied = why.applied
     return {
@@ -191,7 +191,7 @@ def shape_usages(secret_usage: SecretUsage) -> Shape:
     """Return where a secret is kept, what names it, and who uses it."""
     return {
         "secret": secret_usage.secret,
-        "kept": [
+        "files": [
             {
                 "file": item.file,
                 "key": item.key or None,
@@ -200,7 +200,7 @@ def shape_usages(secret_usage: SecretUsage) -> Shape:
                 "created": item.created or None,
                 "by": msgspec.to_builtins(item.by) if item.by else None,
             }
-            for item in secret_usage.kept
+            for item in secret_usage.files
         ],
         "settings": [shape_link(setting) for setting in secret_usage.settings],
         "used": [
@@ -263,7 +263,7 @@ def _shape_infra_review(review: InfraReview) -> Shape:
             {"code": violation.code, "reason": violation.reason} for violation in review.violations
         ],
         "error": shape_error(review.error) if review.error else None,
-        "waiting": [stray.id for stray in review.strays],
+        "waiting": [change.id for change in review.unreviewed],
         "run": review.run.run if review.run else None,
     }
 

@@ -14,7 +14,7 @@ def read_rhythms(shop):
     def read():
         commit = shop.git("rev-parse", "HEAD").strip()
         workspace = ServedWorkspace(shop.folder, find_home(shop.environment), shop.environment, ())
-        return workspace.read_rhythms(commit, ["web", "api", "db"])
+        return workspace.read_drift_schedules(commit, ["web", "api", "db"])
 
     return read
 

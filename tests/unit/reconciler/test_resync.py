@@ -11,7 +11,7 @@ from provisioning.core.infras.dependencies import compute_links
 from provisioning.core.infras.order import compute_needs, order_infras
 from provisioning.core.model.errors import DependencyCycle, ProviderError, Source
 from provisioning.reconciler.planning.plan_result import Conclusion
-from provisioning.reconciler.resync import sweep
+from provisioning.reconciler.resync import resync
 from provisioning.testing.sandboxes import build_resource
 
 HERE = Source("infra/x/x.yaml", 1)
@@ -50,10 +50,10 @@ def test_each_infra_follows_what_it_refers_to_and_waits_for_trouble(needs, bad, 
             ended.add(infra)
         return report()
 
-    resynced = {each.infra: each for each in sweep(needs, run, parallelism=parallelism)}
+    resynced = {each.infra: each for each in resync(needs, run, parallelism=parallelism)}
     assert resynced.keys() == needs.keys()
     for infra, each in resynced.items():
-        stuck = [other for other in needs[infra] if not resynced[other].is_good]
+        stuck = [other for other in needs[infra] if not resynced[other].is_success]
         assert (each.waits_for in stuck) if stuck else (each.waits_for is None)
         assert (infra in began) is (not stuck)
 
@@ -66,26 +66,26 @@ def test_independent_infras_run_side_by_side():
         both.wait()
         return report()
 
-    assert all(each.is_good for each in sweep({"a": {}, "b": {}}, run, parallelism=2))
+    assert all(each.is_success for each in resync({"a": {}, "b": {}}, run, parallelism=2))
 
 
 @pytest.mark.parametrize("conclusion", [Conclusion.BLOCKED, Conclusion.FAILED])
 def test_an_upstream_that_is_blocked_or_failed_keeps_others_waiting(conclusion):
     """Its outputs may not be what they should be."""
-    done = [*sweep({"a": {}, "b": need("a")}, lambda _: report(conclusion), parallelism=2)]
+    done = [*resync({"a": {}, "b": need("a")}, lambda _: report(conclusion), parallelism=2)]
     assert [(each.infra, each.waits_for) for each in done] == [("a", None), ("b", "a")]
 
 
 def test_nothing_new_begins_once_it_is_to_stop():
     """What runs is finished, and the rest is not reported."""
-    done = [*sweep({"a": {}, "b": {}}, lambda _: report(), parallelism=1, is_stopped=lambda: True)]
+    done = [*resync({"a": {}, "b": {}}, lambda _: report(), parallelism=1, is_stopped=lambda: True)]
     assert done == []
 
 
 def test_a_defect_is_not_taken_for_a_result():
     """What is no error of ours ends the sweep."""
     with pytest.raises(ZeroDivisionError):
-        [*sweep({"a": {}}, lambda _: 1 / 0, parallelism=1)]
+        [*resync({"a": {}}, lambda _: 1 / 0, parallelism=1)]
 
 
 def refer(infra, *others):

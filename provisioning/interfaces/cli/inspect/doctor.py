@@ -46,7 +46,7 @@ def doctor(session: Session, output: str) -> int:
         click.echo(render_verdict(found))
     else:
         print_shape([asdict(item) for item in found], output)
-    return 1 if any(item.health is Health.BAD for item in found) else 0
+    return 1 if any(item.health is Health.ERROR for item in found) else 0
 
 
 def _list_checks(session: Session) -> Iterator[Check]:

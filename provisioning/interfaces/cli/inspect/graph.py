@@ -10,7 +10,7 @@ import click
 from provisioning.interfaces.cli.session import Session, output_option, pass_session, print_shape
 
 if TYPE_CHECKING:
-    from provisioning.core.status.dependency_graph import Picture
+    from provisioning.core.status.dependency_graph import DependencyGraph
 
 
 @click.command()
@@ -56,7 +56,7 @@ def graph(session: Session, infra: str | None, output: str) -> int:
     return 0
 
 
-def _read_picture(session: Session, infra: str | None) -> Picture:
+def _read_picture(session: Session, infra: str | None) -> DependencyGraph:
     from provisioning.core.policy.suspensions import describe_suspension, list_suspended
     from provisioning.core.status.dependency_graph import (
         View,

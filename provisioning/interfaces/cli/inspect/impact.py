@@ -26,11 +26,11 @@ def impact(session: Session, names: tuple[str, ...], output: str) -> int:
     """
     from provisioning.interfaces.cli.render.impact import render_impacts
     from provisioning.interfaces.schema.results import shape_impact
-    from provisioning.reconciler.explain.impact import group_by_infra, read_impacts
+    from provisioning.reconciler.explain.impact import group_by_infra, read_impact
 
     workspace = session.open_workspace()
     checkout, touched = _read_touched(workspace, Path(session.folder), names)
-    found = group_by_infra(read_impacts(checkout, touched))
+    found = group_by_infra(read_impact(checkout, touched))
     if output == "text":
         click.echo(render_impacts(found, touched.ignored))
     else:

@@ -93,13 +93,13 @@ def diff(session: Session, infra: str | None, output: str) -> int:
     """Compare what is live with what was recorded, whatever Git desires now."""
     from provisioning.interfaces.cli.render.status import render_difference
     from provisioning.interfaces.schema.results import shape_diff
-    from provisioning.reconciler.explain.drift import read_differences
+    from provisioning.reconciler.explain.drift import read_drift
 
     workspace = session.open_workspace()
     commit = workspace.read_commit()
     shapes = []
     for name in workspace.choose_infras(commit, infra, recorded=True):
-        found = read_differences(workspace.build_reconciler(name, commit))
+        found = read_drift(workspace.build_reconciler(name, commit))
         shapes.append({"infra": name} | shape_diff(found.changed, found.missing))
         if output == "text":
             click.echo(render_difference(name, found.changed, found.missing))

@@ -49,7 +49,7 @@ def _tell_why(workspace: Workspace, given: str | None, rest: list[str], output: 
     from provisioning.interfaces.cli.infra_arguments import find_infra
     from provisioning.interfaces.cli.render.provenance import render_why
     from provisioning.interfaces.schema.results import shape_why
-    from provisioning.reconciler.explain.provenance import read_why
+    from provisioning.reconciler.explain.provenance import trace_provenance
 
     checkout = workspace.build_checkout(workspace.read_commit())
     views = _read_views(workspace, checkout.commit, given)
@@ -60,7 +60,7 @@ def _tell_why(workspace: Workspace, given: str | None, rest: list[str], output: 
         return bool(is_recorded) or wanted in checkout.read_resources(name)
 
     infra, resource = find_infra([*views], given, rest[0], has)
-    found = read_why(checkout, infra, views[infra], resource, rest[1] if rest[1:] else None)
+    found = trace_provenance(checkout, infra, views[infra], resource, rest[1] if rest[1:] else None)
     if output == "text":
         click.echo(render_why(found))
     else:
@@ -70,10 +70,10 @@ def _tell_why(workspace: Workspace, given: str | None, rest: list[str], output: 
 def _tell_usages(workspace: Workspace, given: str | None, secret: str, output: str) -> None:
     from provisioning.interfaces.cli.render.secret_usage import render_usages
     from provisioning.interfaces.schema.results import shape_usages
-    from provisioning.reconciler.explain.secret_usage import read_usages
+    from provisioning.reconciler.explain.secret_usage import read_secret_usage
 
     checkout = workspace.build_checkout(workspace.read_commit())
-    found = read_usages(checkout, _read_views(workspace, checkout.commit, given), secret)
+    found = read_secret_usage(checkout, _read_views(workspace, checkout.commit, given), secret)
     if output == "text":
         click.echo(render_usages(found))
     else:

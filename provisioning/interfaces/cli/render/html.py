@@ -16,7 +16,7 @@ from provisioning.core.plan.text import (
     render_value,
 )
 from provisioning.core.policy.gates import GateViolation
-from provisioning.core.status.dependency_graph import Picture
+from provisioning.core.status.dependency_graph import DependencyGraph
 from provisioning.interfaces.cli.render.svg import render_svg
 
 HEAD = """\
@@ -46,7 +46,7 @@ class Section(msgspec.Struct, frozen=True):
 
     plan: Plan
     violations: tuple[GateViolation, ...]
-    graph: Picture
+    graph: DependencyGraph
 
 
 def render_page(sections: Sequence[Section]) -> str:

@@ -31,7 +31,7 @@ def review(session: Session, number: int | None, *, exit_code: bool, output: str
     from provisioning.interfaces.schema.results import shape_review
 
     reviewer = build_reviewer(session.open_workspace())
-    for problem in [] if number else reviewer.drifter.keep_all():
+    for problem in [] if number else reviewer.drift_publisher.sync_all():
         click.echo(render_error(problem), err=True)
     found = [reviewer.review(number)] if number else reviewer.review_all()
     if output == "text":

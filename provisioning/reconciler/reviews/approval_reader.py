@@ -1,9 +1,8 @@
-"""What people have read and said yes to, for the gate before an apply."""
+"""Reads from the forge which effects were reviewed, for the gate before an apply."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Protocol
 
 import msgspec
 
@@ -15,44 +14,35 @@ from provisioning.core.reviews.forge import Forge, PullRequest
 from provisioning.core.statelog.transitions import LogView
 from provisioning.gitstore.branches.review_log import ReviewLog
 from provisioning.gitstore.statelog.git_statelog import StateLog
+from provisioning.reconciler.planning.planner import CommitHistory
 
-REMEMBERED = 100
-"""Entries of a state log in which the last run that succeeded is looked for."""
-
-
-class ReviewHistory(Protocol):
-    """Knows the commits of the workspace."""
-
-    def has_object(self, name: str) -> bool:
-        """Tell whether the commit is here."""
-
-    def is_ancestor(self, old: CommitId, new: CommitId) -> bool:
-        """Tell whether *new* is *old* or follows it."""
+MAX_ENTRIES = 100
+"""Entries of a state log that are searched for the last run that succeeded."""
 
 
-class Consent(msgspec.Struct, frozen=True, kw_only=True):
-    """Reads from the forge what was reviewed.
+class ApprovalReader(msgspec.Struct, frozen=True, kw_only=True):
+    """Reads what the merged pull requests of a commit have shown.
 
     Args:
-        forge: Knows the pull requests.
-        reviews: Knows what was shown of them; they were fetched with the commit, or after it.
-        history: Knows which commit follows which.
+        forge: The pull requests.
+        reviews: The plans that were shown, fetched with the commit or after it.
+        history: The commits of the workspace.
         branch: The branch that desired state is read from.
         is_required: Whether every change must come by a pull request.
     """
 
     forge: Forge
     reviews: ReviewLog
-    history: ReviewHistory
+    history: CommitHistory
     branch: str
     is_required: bool
 
     def read_reviewed(
         self, log: StateLog, view: LogView, commit: CommitId
     ) -> ReviewedEffects | None:
-        """Return what was read of the way from the commit applied last to *commit*.
+        """Return the effects reviewed between the last commit applied and *commit*.
 
-        None means that nothing of it came by a pull request, and need not.
+        None means that no pull request is there, and none is required.
         """
         since = self._choose_commit(find_converged(log, view))
         records = list(self._list_records(since, commit))
@@ -61,7 +51,7 @@ class Consent(msgspec.Struct, frozen=True, kw_only=True):
         return compute_reviewed(log.infra, records)
 
     def _choose_commit(self, run: Run | None) -> CommitId | None:
-        """Return what *run* applied; what of it was on the branch, if that is all there is here."""
+        """Return the commit of *run*; its base on the branch, if only that was fetched."""
         if run is None or self.history.has_object(run.commit):
             return run.commit if run else None
         return run.base
@@ -88,8 +78,8 @@ class Consent(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def find_converged(log: StateLog, view: LogView) -> Run | None:
-    """Return the last run that succeeded; None if none is remembered."""
+    """Return the last run that succeeded; None if no recent one did."""
     if view.run is None or view.run.result is Result.DONE:
         return view.run
-    runs = (entry.view.run for entry in log.read_history(REMEMBERED))
+    runs = (entry.view.run for entry in log.read_history(MAX_ENTRIES))
     return next((run for run in runs if run and run.result is Result.DONE), None)

@@ -1,4 +1,4 @@
-"""What a new file begins with in the editor."""
+"""The examples with which a new file opens in the editor."""
 
 from __future__ import annotations
 

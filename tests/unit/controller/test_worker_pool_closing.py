@@ -1,4 +1,4 @@
-"""A worker_pool that takes nothing new is looked after until the last worker is done."""
+"""A closed worker pool is supervised until the last worker ends."""
 
 import threading
 from queue import Queue
@@ -23,12 +23,12 @@ def clock():
 
 
 @pytest.fixture
-def told():
+def events():
     return Queue()
 
 
 @pytest.fixture
-def worker_pool(clock, told):
+def worker_pool(clock, events):
     """One that has taken up work, which ends when the test does, and was closed then."""
     began, may_end = threading.Event(), threading.Event()
 
@@ -37,7 +37,7 @@ def worker_pool(clock, told):
         may_end.wait(60)
         return Ending(is_good=True)
 
-    worker_pool = WorkerPool(size=1, patience=60, tell=told.put, now=clock)
+    worker_pool = WorkerPool(size=1, timeout=60, notify=events.put, now=clock)
     worker_pool.start(work)
     worker_pool.add(Key("shop", Topic.INFRA, "web"), Urgency.PUSH, "test")
     assert began.wait(30)
@@ -46,26 +46,26 @@ def worker_pool(clock, told):
     may_end.set()
 
 
-def test_a_worker_that_hangs_while_all_is_drained_keeps_nobody_waiting(worker_pool, clock, told):
+def test_a_worker_that_hangs_while_all_is_drained_keeps_nobody_waiting(worker_pool, clock, events):
     """Else a drain would never come to its end."""
     clock.time = 61.0
     assert worker_pool.join(30)
-    assert isinstance(told.get(timeout=30), WorkerHung)
+    assert isinstance(events.get(timeout=30), WorkerHung)
 
 
-def test_a_worker_that_goes_on_while_all_is_drained_is_looked_after(worker_pool, clock, told):
+def test_a_worker_that_goes_on_while_all_is_drained_is_looked_after(worker_pool, clock, events):
     """That it hung once is no reason to leave it alone: the watchdog would end it in mid-call."""
     clock.time = 61.0
-    assert isinstance(told.get(timeout=30), WorkerHung)
-    worker_pool.sign(Key("shop", Topic.INFRA, "web"))
+    assert isinstance(events.get(timeout=30), WorkerHung)
+    worker_pool.beat(Key("shop", Topic.INFRA, "web"))
     assert not worker_pool.join(0.05)
     clock.time = 62.0
     until = threading.Event()
     for _ in range(1000):
-        if worker_pool.beat == clock.time:
+        if worker_pool.beat_at == clock.time:
             break
         until.wait(0.1)
-    assert worker_pool.beat == clock.time
+    assert worker_pool.beat_at == clock.time
 
 
 def test_a_long_drain_is_alive(worker_pool, clock):
@@ -73,7 +73,7 @@ def test_a_long_drain_is_alive(worker_pool, clock):
     for clock.time in (20.0, 40.0):
         until = threading.Event()
         for _ in range(1000):
-            if worker_pool.beat == clock.time:
+            if worker_pool.beat_at == clock.time:
                 break
             until.wait(0.1)
-        assert worker_pool.beat == clock.time
+        assert worker_pool.beat_at == clock.time
