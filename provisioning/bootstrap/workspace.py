@@ -28,11 +28,9 @@ from provisioning.core.model.errors import (
     ProvisioningError,
 )
 from provisioning.core.model.ids import CommitId
-from provisioning.core.model.kinds import Kind
-from provisioning.core.model.providers import Provider
+from provisioning.core.model.kinds import Kind, build_kinds
 from provisioning.core.model.records import Holder, Lock
 from provisioning.core.model.resources import Resource
-from provisioning.core.model.values import Tree
 from provisioning.core.policy.approvals import ReviewedEffects
 from provisioning.core.reviews.drift_pulls import DRIFT_REFS
 from provisioning.core.statelog.lock_expiry import LockStatus, compute_lock_status
@@ -48,6 +46,7 @@ from provisioning.reconciler.planning.compiler import Compiler
 from provisioning.reconciler.planning.cross_infra import CrossInfra
 
 if TYPE_CHECKING:
+    from provisioning.providers.instance import ProviderInstance
     from provisioning.reconciler.explain.checkout import Checkout
 
 ReadReviewed = Callable[[LogView, CommitId], ReviewedEffects | None]
@@ -115,7 +114,8 @@ class Workspace(Hosted):
 
     def compile(self, commit: CommitId, infra: str) -> list[Resource]:
         """Read the manifests of *infra* at *commit*; nothing is filled in, opened or asked."""
-        return self._build_compiler(list_kinds()).compile(commit, infra)
+        kinds = self._build_kinds(self.load_layers(commit, infra))
+        return self._build_compiler(kinds).compile(commit, infra)
 
     def read_notes(self) -> list[str]:
         """Return what a user may be missing: changes that are not committed yet."""
@@ -182,11 +182,7 @@ class Workspace(Hosted):
         from provisioning.reconciler.explain.checkout import Checkout
 
         layers = self.load_layers(commit, None)
-        kinds = {
-            kind.name: kind
-            for provider in self._build_providers(layers)
-            for kind in provider.describe()
-        }
+        kinds = self._build_kinds(layers)
         cache = self.home.compiled / self.identifier / "looks"
         return Checkout(
             repository=self.repository,
@@ -214,7 +210,7 @@ class Workspace(Hosted):
         layers = self.load_layers(commit, infra)
         settings = build_settings(layers)
         providers = {provider.name: provider for provider in self._build_providers(layers)}
-        kinds = {kind.name: kind for provider in providers.values() for kind in provider.describe()}
+        kinds = build_kinds(kind for item in providers.values() for kind in item.describe())
         log = self.build_log(infra, layers)
         return Reconciler(
             infra=infra,
@@ -261,23 +257,16 @@ class Workspace(Hosted):
         )
         return lambda view, commit: approvals.read_reviewed(log, view, commit)
 
-    def _build_providers(self, layers: Layers) -> list[Provider]:
-        from provisioning.providers.instance import ProviderInstance
-        from provisioning.providers.local.provider import LocalProvider
+    def _build_kinds(self, layers: Layers) -> dict[str, Kind]:
+        return build_kinds(
+            kind for provider in self._build_providers(layers) for kind in provider.describe()
+        )
 
-        allow = tuple(str(item) for item in layers.get("local.allow").value)
+    def _build_providers(self, layers: Layers) -> list[ProviderInstance]:
+        from provisioning.providers.registry import Workplace, build_instances
 
-        def connect(location: Mapping[str, Tree]) -> Provider:
-            root = self.root / str(location["root"])
-            providers, key = self.lasting.providers, (str(root), *allow)
-            if key not in providers:
-                providers[key] = LocalProvider(
-                    root=root, allow=[Path(item) for item in allow], home=self.home.path
-                )
-            return providers[key]
-
-        location = {"root": str(layers.get("local.root").value)}
-        return [ProviderInstance("local", location, connect)]
+        workplace = Workplace(self.root, self.home.path)
+        return build_instances(layers, workplace, self.lasting.providers)
 
 
 def _ignore(event: Event) -> None:
@@ -299,7 +288,7 @@ def open_workspace(folder: str, flags: Sequence[str]) -> Workspace:
 
 
 def list_kinds() -> dict[str, Kind]:
-    """Return the kinds of every provider, by name."""
-    from provisioning.providers.local.kinds import KINDS
+    """Return the kinds of every registered provider, by name."""
+    from provisioning.providers.registry import list_kinds
 
-    return {kind.name: kind for kind in KINDS}
+    return build_kinds(list_kinds())

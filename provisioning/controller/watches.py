@@ -9,7 +9,8 @@ from provisioning.controller.events import EventSink, WatchFailed
 from provisioning.controller.worker_pool import WorkerPool
 from provisioning.controller.workspace_state import WorkspaceState
 from provisioning.core.model.errors import ProvisioningError
-from provisioning.core.model.providers import ObservationTarget, Watch, Watches
+from provisioning.core.model.providers import Watch, Watches
+from provisioning.core.plan.observation_targets import build_target
 from provisioning.core.scheduling.backoff import HEALINGS, LOOKS, TokenBucket
 from provisioning.core.scheduling.workqueue import Urgency, Work
 from provisioning.core.statelog.transitions import LogView
@@ -73,7 +74,7 @@ class WatchRegistry:
         for name, provider in reconciler.providers.items():
             if watches := find_ability(provider, Watches):
                 targets = [
-                    ObservationTarget(id=record.id, kind=record.kind, attributes=record.attributes)
+                    build_target(record, record.attributes)
                     for record in records
                     if record.provider == name
                 ]

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 import msgspec
 
 from provisioning.core.expressions.reference_paths import Settings, find_ways, is_related
-from provisioning.core.model.kinds import Kind
+from provisioning.core.model.kinds import Kind, get_kind
 from provisioning.core.model.resources import Resource
 from provisioning.core.status.dependency_graph import Name, list_needs, list_references
 
@@ -84,7 +84,7 @@ def _find_direct(
     kinds: Mapping[str, Kind],
     settings: Mapping[str, Settings],
 ) -> Impact | None:
-    for path in kinds[resource.kind].get_file_paths(resource.spec):
+    for path in get_kind(kinds, resource).get_file_paths(resource.spec):
         if path in touched.files:
             return Impact(name=name, cause=touched.files[path], why=f"is made from {path}")
     for (infra, key), cause in touched.keys.items():

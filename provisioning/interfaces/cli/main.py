@@ -152,6 +152,7 @@ def cli(context: click.Context, folder: str, flags: tuple[str, ...]) -> None:
     from provisioning.interfaces.cli.session import Session
 
     context.obj = Session(folder=folder, flags=flags)
+    context.meta["sops_python.folder"] = folder
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -11,7 +11,7 @@ from provisioning.config.provenance import Layers
 from provisioning.core.manifests.compilation import MANIFEST_SUFFIXES, parse_manifest
 from provisioning.core.model.errors import Source
 from provisioning.core.model.ids import CommitId, ResourceId
-from provisioning.core.model.kinds import Kind
+from provisioning.core.model.kinds import Kind, get_kind
 from provisioning.core.model.resources import Resource
 from provisioning.core.model.values import Path
 from provisioning.core.status.provenance import Authorship
@@ -63,7 +63,7 @@ class Checkout(msgspec.Struct, frozen=True, kw_only=True):
         return {
             path
             for resource in self.read_resources(infra).values()
-            for path in self.kinds[resource.kind].get_file_paths(resource.spec)
+            for path in get_kind(self.kinds, resource).get_file_paths(resource.spec)
         }
 
     def read_file(self, path: str) -> bytes | None:

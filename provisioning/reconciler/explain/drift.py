@@ -5,11 +5,12 @@ from __future__ import annotations
 import msgspec
 
 from provisioning.core.model.ids import ResourceId
-from provisioning.core.model.providers import Absent, ObservationTarget, Present
+from provisioning.core.model.kinds import get_kind
+from provisioning.core.model.providers import Absent, Present
 from provisioning.core.model.records import Record
 from provisioning.core.model.values import Omitted, Sensitive
 from provisioning.core.plan.diff import FieldChange, compute_diff
-from provisioning.core.plan.observation_targets import Places
+from provisioning.core.plan.observation_targets import Places, build_target
 from provisioning.reconciler.cycle import Reconciler
 from provisioning.reconciler.planning.observation import observe_live
 
@@ -26,10 +27,7 @@ def read_drift(reconciler: Reconciler) -> DriftReport:
     """Observe everything recorded, and compare."""
     records = reconciler.log.read_records(reconciler.log.read())
     places = Places(
-        current={
-            name: ObservationTarget(id=name, kind=record.kind, attributes=record.attributes)
-            for name, record in records.items()
-        }
+        current={name: build_target(record, record.attributes) for name, record in records.items()}
     )
     live = observe_live(
         places, kinds=reconciler.kinds, providers=reconciler.providers, owner=reconciler.owner
@@ -48,7 +46,7 @@ def read_drift(reconciler: Reconciler) -> DriftReport:
 
 
 def _compare(reconciler: Reconciler, record: Record, seen: Present) -> tuple[FieldChange, ...]:
-    kind = reconciler.kinds[record.kind]
+    kind = get_kind(reconciler.kinds, record)
     fields = compute_diff(kind, record.spec, record.spec, seen.attributes, reconciler.key)
     return tuple(_reverse(field) for field in fields)
 

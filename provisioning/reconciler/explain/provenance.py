@@ -10,6 +10,7 @@ from provisioning.core.expressions.interpolation import Reference, find_template
 from provisioning.core.expressions.references import SECRETS
 from provisioning.core.model.errors import InvalidArgument, Source
 from provisioning.core.model.ids import ResourceId
+from provisioning.core.model.kinds import get_kind
 from provisioning.core.model.records import Record
 from provisioning.core.model.resources import Resource
 from provisioning.core.model.values import (
@@ -108,7 +109,7 @@ def trace_field(checkout: Checkout, infra: str, resource: Resource, path: Path) 
 
 
 def _check_field(checkout: Checkout, resource: Resource, path: Path) -> None:
-    kind = checkout.kinds[resource.kind]
+    kind = get_kind(checkout.kinds, resource)
     known = {*kind.get_known_fields(), *(item.name for item in kind.fields)}
     if not path or path[0] in known:
         return
@@ -132,7 +133,7 @@ class _Tracer:
         self.seen.add(name)
         yield link_manifest(self.checkout, resource, infra, ("spec", *path), written=written)
         yield from self.trace_given(infra, resource, depth)
-        kind = self.checkout.kinds[resource.kind]
+        kind = get_kind(self.checkout.kinds, resource)
         if kind.get_field(str(path[0])).file and isinstance(written, str):
             yield self._link_file(written)
         for _, text in find_templated(written):
@@ -173,7 +174,7 @@ class _Tracer:
             yield from self.trace(infra, resource, wanted, depth)
             return
         yield Link(what=str(reference), layer=COMPUTED, source=resource.source)
-        kind = self.checkout.kinds[resource.kind]
+        kind = get_kind(self.checkout.kinds, resource)
         derived = kind.get_field(wanted[0]).derived_from if wanted else ()
         for name in resource.spec if derived is None else derived:
             if name in resource.spec:

@@ -9,7 +9,7 @@ from provisioning.config.provenance import Layers, list_leaves
 from provisioning.core.expressions.interpolation import Reference, parse_text
 from provisioning.core.expressions.reference_paths import Ways, is_related
 from provisioning.core.expressions.references import SECRETS
-from provisioning.core.model.errors import InvalidArgument, Source
+from provisioning.core.model.errors import InvalidArgument
 from provisioning.core.model.resources import Resource
 from provisioning.core.model.values import Path, Tree, find_nearest, read_at
 from provisioning.core.statelog.transitions import LogView
@@ -18,10 +18,10 @@ from provisioning.core.status.secret_usage import SecretFile, SecretUsage, Usage
 from provisioning.gitstore.statelog.applications import find_application
 from provisioning.reconciler.explain.checkout import Checkout
 from provisioning.reconciler.explain.provenance import is_newer, link_manifest, link_setting
+from provisioning.secrets.errors import mapping_sops_errors
 from provisioning.secrets.files import FOLDER, MARK, find_file, list_folders
 from provisioning.secrets.generated import describe
 from provisioning.secrets.values import find_path, join_values
-from sops_python.errors import SopsError
 from sops_python.files import choose_format, load_encrypted, open_store
 
 
@@ -36,7 +36,7 @@ def read_secret_usage(checkout: Checkout, views: Mapping[str, LogView], name: st
     Raises:
         InvalidArgument: If there is no such secret, and no reference to it.
         InvalidManifest: If *name* is malformed.
-        SopsError: If its file is not encrypted, or is unreadable.
+        InvalidSecret: If its file is not encrypted, or is unreadable.
     """
     (secret,) = parse_text(f"{{{{{name}}}}}")
     assert isinstance(secret, Reference)  # noqa: S101  it stands in braces
@@ -67,10 +67,8 @@ class _Finder:
     def _describe(self, file: str, data: bytes) -> SecretFile:
         name, *steps = self.secret.steps
         kind = choose_format(file)
-        try:
+        with mapping_sops_errors(file):
             document = load_encrypted(data, open_store(kind))
-        except SopsError as exc:
-            raise SopsError(exc.message, hint=exc.hint, source=Source(file, 1)) from exc
         values = self._values[file] = join_values(document, kind)
         by = self._authors[file] = self.checkout.find_last_author(file)
         made = describe(name, document.branches[0]) if document.branches else None

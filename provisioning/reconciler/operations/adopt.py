@@ -10,6 +10,7 @@ from provisioning.core.expressions.interpolation import Reference
 from provisioning.core.expressions.references import KnownValues, expand_spec, resolve_spec
 from provisioning.core.model.errors import Blocked, ProviderError, ProvisioningError, Source
 from provisioning.core.model.ids import CommitId, ResourceId
+from provisioning.core.model.kinds import get_kind
 from provisioning.core.model.providers import FoundResource, Surveys
 from provisioning.core.model.records import Action, Record, Run
 from provisioning.core.model.resources import Lifecycle, Resource
@@ -111,7 +112,7 @@ def _resolve(
 
     for name in desired.order:
         resource = desired.resources[name]
-        kind = reconciler.kinds[resource.kind]
+        kind = get_kind(reconciler.kinds, resource)
         try:
             written = resolve_spec(resource, look_up)
             is_secret = desired.has_secrets and has_secret(written)

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from provisioning.core.model.errors import Blocked, InvalidArgument, ProviderError
 from provisioning.core.model.ids import Mark, ResourceId, RunId, build_owner
-from provisioning.core.model.kinds import Kind
+from provisioning.core.model.kinds import Kind, get_kind
 from provisioning.core.model.providers import (
     Absent,
     Finds,
@@ -55,7 +55,7 @@ def plan_import(
             f"{name} is managed already",
             hint=f"`provisioning get {reconciler.infra} {name} -o yaml` shows it",
         )
-    kind = reconciler.kinds[resource.kind]
+    kind = get_kind(reconciler.kinds, resource)
     seen = _observe(reconciler, plan_result, kind, name, place)
     live = _check_free(reconciler, name, place, seen)
     return replace(plan_result, plan=_plan(reconciler, plan_result, name, live))

@@ -20,7 +20,7 @@ from provisioning.core.model.errors import (
     Source,
 )
 from provisioning.core.model.ids import NAME, BlobId, CommitId
-from provisioning.core.model.kinds import Kind
+from provisioning.core.model.kinds import Kind, get_kind
 from provisioning.core.model.resources import Resource
 from provisioning.core.model.sensitive import has_secret
 from provisioning.core.model.states import DesiredState
@@ -228,7 +228,7 @@ class Compiler:
         """
         files: dict[str, bytes] = {}
         for resource in desired.resources.values():
-            kind = self._kinds[resource.kind]
+            kind = get_kind(self._kinds, resource)
             for field in (item for item in kind.fields if item.file and item.name in resource.spec):
                 path = resource.spec[field.name]
                 if path not in files:
