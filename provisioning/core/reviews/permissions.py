@@ -30,7 +30,7 @@ DESCRIPTIONS = {
     Permissions.OTHERS: "an owner who may write, except the author",
     Permissions.NOBODY: "nobody",
 }
-"""The text of each permission, in help and pages."""
+"""The text of each verb in help and pages."""
 
 
 def exclude_author(permissions: Permissions) -> Permissions:

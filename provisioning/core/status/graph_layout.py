@@ -1,8 +1,8 @@
 """Lays a graph out in layers, from left to right, with few crossings of edges. Pure.
 
 The method is that of Sugiyama, Tagawa and Toda (1981): layers by the longest path, dummy nodes
-for edges over several layers, an order in each layer by the mean place of the neighbours, and
-then the places, by isotonic regression towards the neighbours' means.
+for edges over several layers, an order in each layer by the mean place of the adjacent nodes, and
+then the places, by isotonic regression towards the means of adjacent nodes.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ def compute_layout(
 def _add_dummies(
     needs: Mapping[Node, Collection[Node]], depth: dict[Any, int]
 ) -> tuple[dict[tuple[Node, Node], list[Any]], dict[Any, list[Any]]]:
-    """Return each edge as a chain of nodes one layer apart, and the lower neighbours of each."""
+    """Return each edge as a chain of nodes one layer apart, and the adjacent nodes below each."""
     chains: dict[tuple[Node, Node], list[Any]] = {}
     below: dict[Any, list[Any]] = {node: [] for node in depth}
     for node, wanted in needs.items():
@@ -111,12 +111,12 @@ def _add_dummies(
 def _order(
     layers: list[list[Any]], below: Mapping[Any, list[Any]], above: Mapping[Any, list[Any]]
 ) -> None:
-    """Sort each layer by the mean place of its neighbours, in both directions."""
+    """Sort each layer by the mean place of its adjacent nodes, in both directions."""
     place = {node: index for layer in layers for index, node in enumerate(layer)}
     for turn in range(ROUNDS):
-        neighbours = above if turn % 2 else below
+        adjacent = above if turn % 2 else below
         for layer in reversed(layers) if turn % 2 else layers:
-            keys = {node: _mean(neighbours.get(node, ()), place, place[node]) for node in layer}
+            keys = {node: _mean(adjacent.get(node, ()), place, place[node]) for node in layer}
             layer.sort(key=lambda node: (keys[node], place[node]))
             place.update({node: index for index, node in enumerate(layer)})
 
@@ -131,9 +131,9 @@ def _place(
     step = HEIGHT + GAP
     places = {node: index * step for layer in layers for index, node in enumerate(layer)}
     for turn in range(ROUNDS):
-        neighbours = above if turn % 2 else below
+        adjacent = above if turn % 2 else below
         for layer in reversed(layers) if turn % 2 else layers:
-            wanted = [_mean(neighbours.get(node, ()), places, places[node]) for node in layer]
+            wanted = [_mean(adjacent.get(node, ()), places, places[node]) for node in layer]
             fitted = _fit([want - index * step for index, want in enumerate(wanted)])
             places |= {node: fitted[index] + index * step for index, node in enumerate(layer)}
     top = min(places.values(), default=0.0)
