@@ -1,6 +1,6 @@
 # Every target sets up what it needs in .venv. CONTRIBUTING.md tells which tests run when.
 .DEFAULT_GOAL := help
-.PHONY: help demo quick test verify check lint peers ids pins format clean \
+.PHONY: help demo quick test verify check lint peers ids words pins format clean \
   crash-matrix simulate soak fuzz mutate bench
 
 PYTHON ?= python3
@@ -44,6 +44,9 @@ peers: $(STAMP) ## Build the peers that tests run against, once
 ids: $(STAMP) ## Write the lists of the tests of each tier again
 	@$(BIN)/python tests/tiers.py ids --write
 
+words: $(STAMP) ## Write the numbers of retired words that are left in the sources again
+	@REWRITE_WORDS=1 $(BIN)/python -m pytest -q tests/docs/test_words.py
+
 pins: ## Write constraints-dev.txt from the newest development tools
 	@rm -rf .venv/pins && $(PYTHON) -m venv .venv/pins
 	@.venv/pins/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
@@ -53,7 +56,7 @@ pins: ## Write constraints-dev.txt from the newest development tools
 
 crash-matrix: $(STAMP) ## Cut real runs off at every effect (EVERY=n: each n-th case, JOBS=n at a time)
 	$(BIN)/python tests/crash/matrix/run.py --every $(or $(EVERY),1) $(if $(JOBS),--jobs $(JOBS)) \
-	  --write docs/explanation/crash-matrix.md
+	  --write docs/contributing/reports/crash-matrix.md
 	$(BIN)/python tests/crash/matrix/leaks.py --every $(or $(EVERY),1)
 
 simulate: $(STAMP) ## Play N histories of lock and state log on an unreliable server
@@ -61,7 +64,7 @@ simulate: $(STAMP) ## Play N histories of lock and state log on an unreliable se
 
 soak: $(STAMP) ## Hurt two services for S seconds, and let 6 processes race N times for a lock
 	$(if $(N),,$(BIN)/python tests/soak/run.py --seconds $(or $(S),600) \
-	  --write docs/explanation/service-soak.md)
+	  --write docs/contributing/reports/service-soak.md)
 	$(if $(S),,$(BIN)/python tests/peers/gitea/contests.py --contests $(or $(N),1000) --kills 20 --faults 100)
 
 fuzz: $(STAMP) ## Fuzz every parser of outside bytes for S seconds
@@ -70,7 +73,7 @@ fuzz: $(STAMP) ## Fuzz every parser of outside bytes for S seconds
 
 mutate: $(STAMP) ## Change the core at MUTANTS places a module (ONLY="a b"), and see whether a test notices
 	$(BIN)/python tests/mutation/run.py --mutants $(or $(MUTANTS),20) $(ONLY:%=--only %) \
-	  --write docs/explanation/mutation.md
+	  --write docs/contributing/reports/mutation.md
 
 bench: $(STAMP) ## Measure, beside terraform if the machine has it
 	$(BIN)/python bench/run.py --write bench/RESULTS.md

@@ -247,12 +247,12 @@ def measure_take_over(base: Path) -> list[Row]:
     with running(bench) as service:
         service.wait_idle()
         for number in range(3):
-            service.client.order("pause")
+            service.client.post("pause")
             bench.write(0, f"round {number}")
             bench.push()
             bench.run(sys.executable, "-c", log)
             began = time.monotonic()
-            service.client.order("resume")
+            service.client.post("resume")
             values.append(bench.wait_for(0, f"round {number}") - began)
             service.wait_idle()
     return [
@@ -317,7 +317,7 @@ def measure_webhook(base: Path) -> list[Row]:
 
 def list_hooks(service: RunningService) -> list[dict[str, str]]:
     """Return the webhooks that told of a push to the branch; runs push, too."""
-    return [each for each in service.read_log("hook") if each["event"] == "looking at main"]
+    return [each for each in service.read_log("webhook") if each["event"] == "fetching main"]
 
 
 def read_delay(service: RunningService, seen: int) -> float:

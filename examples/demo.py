@@ -1,4 +1,4 @@
-"""Tells the whole story on a throw-away workspace: `make demo`."""
+"""Plays the whole story on a temporary workspace: `make demo`."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ ENVIRONMENT = os.environ | {
 
 
 def say(text: str) -> None:
-    """Tell what comes next."""
+    """Print the heading of the next step."""
     click.secho(f"\n# {text}", bold=True)
 
 
 def run(*command: str, expected: int = 0, folder: Path = SHOP, last: int | None = None) -> None:
     """Show a command, run it, and stop the demo if it does not end as expected.
 
-    Of a long output only the *last* lines are shown.
+    With *last*, only that many lines of the output are shown.
     """
     click.secho(f"$ {' '.join(command)}", dim=True)
     sink = subprocess.PIPE if last else None
@@ -103,8 +103,8 @@ def kill_apply_half_way() -> None:
     print(f"killed; {count} of 200 pages are there", flush=True)
 
 
-def tell(port: int) -> None:
-    """Tell the story."""
+def play(port: int) -> None:
+    """Play the story."""
     say("A workspace is a Git repository")
     run("provisioning", "workspace", "init", "shop", folder=BASE)
     shutil.rmtree(SHOP / "infra/web")
@@ -113,28 +113,28 @@ def tell(port: int) -> None:
     settings.write_text(settings.read_text(encoding="utf-8").replace("8080", str(port)))
     commit("A small web site")
 
-    say("What would change, and why")
+    say("Plan: show each change and its reason")
     run("provisioning", "plan", "web", "--exit-code", expected=2)
 
-    say("Apply it: the lock and the intention are one commit, the results another")
+    say("Apply: one commit for lock and intention, one for the results")
     run("provisioning", "apply", "web", "--yes")
     show_page(port)
     run("provisioning", "log", "web")
     run("provisioning", "get", "web")
 
-    say("Again: nothing to do, and nothing is written")
+    say("Reconcile again: nothing to do, nothing written")
     run("provisioning", "reconcile", "web")
 
-    say("Break it by hand: edit a file, kill the server")
+    say("Cause drift by hand: edit a file, kill the server")
     page = SHOP / "live/site/index.html"
     page.write_text(page.read_text(encoding="utf-8").replace("The shop", "Defaced"))
     kill_server()
     run("provisioning", "diff", "web")
-    say("Reconcile heals it")
+    say("Reconcile corrects the drift")
     run("provisioning", "reconcile", "web")
     show_page(port)
 
-    say("Kill an apply half-way")
+    say("Kill an apply in progress")
     pages = "---\n".join(
         "apiVersion: provisioning/v1\nkind: File\n"
         f"metadata: {{name: page-{n}}}\nspec: {{path: pages/{n}.html, content: page {n}}}\n"
@@ -144,7 +144,7 @@ def tell(port: int) -> None:
     commit("Two hundred pages")
     kill_apply_half_way()
     run("provisioning", "lock", "explain", "web")
-    say("The next run takes over and finishes the job")
+    say("The next run takes the lock over and finishes the work")
     subprocess.run(
         ["provisioning", "reconcile", "web"],
         cwd=SHOP,
@@ -160,8 +160,8 @@ def tell(port: int) -> None:
 
 
 def clean_up() -> None:
-    """Take everything away again, by an empty desired state, and remove the workspace."""
-    say("Take it all away: an emptied desired state wants a second word")
+    """Delete all resources, by an empty desired state."""
+    say("Delete everything: a gate blocks an empty desired state until it is allowed")
     shutil.rmtree(SHOP / "infra/web")
     (SHOP / "infra/web").mkdir(parents=True)
     (SHOP / "infra/web/.keep").touch()
@@ -180,9 +180,9 @@ def clean_up() -> None:
 
 
 def main() -> None:
-    """Tell the story, and leave nothing behind."""
+    """Play the story, and remove the workspace."""
     try:
-        tell(find_port())
+        play(find_port())
         clean_up()
     finally:
         if SHOP.exists():

@@ -13,7 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from sops_python.errors import UndecryptableValue
-from sops_python.go_floats import render_positional
+from sops_python.stores.go_floats import render_positional
 from sops_python.tree import (
     Comment,
     Timestamp,
@@ -35,7 +35,7 @@ _ENCRYPTED = re.compile(
 
 
 def looks_encrypted(value: object) -> bool:
-    """Tell whether *value* is text that begins as an encrypted value does."""
+    """Return whether *value* is text that begins as an encrypted value does."""
     return isinstance(value, str) and value.startswith("ENC[")
 
 

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Protocol
 
 from msgspec.structs import replace
 
-from provisioning.core.model.errors import ProvisioningError
 from sops_python.cipher import KEY_BYTES
-from sops_python.errors import NoKeyFits, SopsError
+from sops_python.errors import InvalidKeyGroups, NoKeyFits, SopsError
 from sops_python.metadata import KeyGroup, MasterKey, Metadata
 
 DECRYPTION_ORDER = ("age", "pgp")
 """The kinds of keys that are tried first: they need no network."""
+
+
+_HINT = "pass --age RECIPIENT, or write a creation rule in .sops.yaml"
 
 
 class Keyring(Protocol):
@@ -36,15 +39,12 @@ def wrap_data_key(metadata: Metadata, data_key: bytes, keyring: Keyring, now: st
     """Return *metadata* with *data_key* wrapped by every one of its keys at *now*.
 
     Raises:
-        SopsError: If there is no key, or a group has none, or the threshold is impossible.
+        InvalidKeyGroups: If there is no group, one is empty, or the threshold is impossible.
         KeyUnusable: If a key cannot wrap.
     """
     groups, threshold = metadata.groups, metadata.threshold
-    if not groups or not all(groups):
-        raise SopsError(
-            "No master keys were provided, so sops can't encrypt the file",
-            hint="pass --age RECIPIENT, or write a creation rule in .sops.yaml",
-        )
+    if not groups:
+        raise InvalidKeyGroups("no key groups provided", hint=_HINT)
     parts = [data_key]
     if len(groups) > 1:
         from sops_python.shamir import split
@@ -53,15 +53,26 @@ def wrap_data_key(metadata: Metadata, data_key: bytes, keyring: Keyring, now: st
         try:
             parts = split(data_key, len(groups), threshold)
         except ValueError as exc:
-            raise SopsError(
-                f"a Shamir threshold of {threshold} cannot be had with {len(groups)} key groups",
-                hint="it is at least 2 and at most the number of groups",
+            raise InvalidKeyGroups(
+                f"could not split data key into parts for Shamir: {exc}",
+                hint="the threshold is at least 2 and at most the number of key groups",
             ) from exc
+    if not all(groups):
+        raise InvalidKeyGroups("empty key group provided", hint=_HINT)
     wrapped = tuple(
         tuple(replace(key, wrapped=keyring.wrap(key, part), created_at=now) for key in group)
         for group, part in zip(groups, parts, strict=True)
     )
     return replace(metadata, groups=wrapped, threshold=threshold)
+
+
+@contextmanager
+def naming_step(step: str) -> Iterator[None]:
+    """Say in an error about key groups which *step* of the work failed, as `sops` does."""
+    try:
+        yield
+    except InvalidKeyGroups as exc:
+        raise InvalidKeyGroups(f"{step}: [{exc.message}]", hint=exc.hint) from exc
 
 
 def unwrap_data_key(
@@ -75,7 +86,7 @@ def unwrap_data_key(
         order: The kinds of keys that are tried first.
 
     Raises:
-        NoKeyFits: If too few groups open; it tells why for every key that was tried.
+        NoKeyFits: If too few groups open; the message says why for every key.
     """
     parts: list[bytes] = []
     reports = []
@@ -106,10 +117,10 @@ def _unwrap_part(
     """Return what the group's keys have wrapped, and why each key before it did not open."""
     ranks = {section: rank for rank, section in enumerate(order)}
     failures: list[tuple[str, str]] = []
-    for key in sorted(group, key=lambda each: ranks.get(each.section, len(ranks))):
+    for key in sorted(group, key=lambda key: ranks.get(key.section, len(ranks))):
         try:
             return keyring.unwrap(key), failures
-        except ProvisioningError as exc:
+        except SopsError as exc:
             failures.append((key.label, exc.message))
     return None, failures
 

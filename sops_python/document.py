@@ -8,18 +8,17 @@ from collections.abc import Callable
 
 from msgspec.structs import replace
 
-from provisioning.core.model.masked import Masked
 from sops_python.cipher import Cipher, as_bytes
 from sops_python.errors import SopsError, Tampered, UndecryptableValue
 from sops_python.metadata import Metadata
 from sops_python.selection import Comments
-from sops_python.tree import Branch, Comment, Value
+from sops_python.tree import Branch, Comment, Confidential, Value
 
 _ENCRYPTED_ONLY_SALT = hashlib.sha256(b"sops").digest()
-"""What the MAC begins with when it covers only what is encrypted."""
+"""The first input of a MAC that covers only encrypted values."""
 
 
-class Document(Masked, frozen=True):
+class Document(Confidential, frozen=True):
     """A file: its documents (YAML may have several), encrypted or not, and its metadata."""
 
     branches: list[Branch]

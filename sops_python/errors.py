@@ -1,38 +1,57 @@
-"""What can be wrong with a SOPS file; the exit codes are those of `sops`."""
+"""The errors of SOPS files and their keys; the exit codes are those of `sops`."""
 
 from __future__ import annotations
 
-from typing import ClassVar
-
-from provisioning.core.model.errors import ProvisioningError, Source
+from typing import ClassVar, NamedTuple
 
 
-class SopsError(ProvisioningError):
-    """A SOPS file cannot be read or written."""
+class FilePlace(NamedTuple):
+    """A line of a file, counted from 1."""
 
-    code = "invalid-secret"
-    status: ClassVar[int] = 1
+    file: str
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}"
+
+
+class SopsError(Exception):
+    """The root of every error that this package raises on purpose.
+
+    A class names the situation. An instance carries the message, the place if there is one, a
+    `hint` that names the next command, and the `exit_code` of the command line.
+    """
+
+    code: ClassVar[str] = "invalid-secret"
+    exit_code: int = 1
 
     def __init__(
         self,
         message: str,
         *,
         hint: str | None = None,
-        source: Source | None = None,
+        source: FilePlace | None = None,
         exit_code: int | None = None,
     ) -> None:
-        super().__init__(message, hint=hint, source=source)
-        self.sops_exit_code = self.status if exit_code is None else exit_code
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.source = source
+        if exit_code is not None:
+            self.exit_code = exit_code
+
+    def __str__(self) -> str:
+        return f"{self.source}: {self.message}" if self.source else self.message
 
 
 class UnreadableFile(SopsError):
-    """The bytes are not of the format they are said to be."""
+    """The bytes are not of the file's format."""
 
-    status = 2
+    exit_code = 2
 
 
 class PathNotFound(SopsError):
-    """Nothing stands at the path."""
+    """The path leads to no value."""
 
 
 class NotEncrypted(SopsError):
@@ -42,23 +61,39 @@ class NotEncrypted(SopsError):
 class AlreadyEncrypted(SopsError):
     """The file that is to be encrypted holds `sops` metadata already."""
 
-    status = 203
+    exit_code = 203
+
+
+class InvalidKeyGroups(SopsError):
+    """Key groups cannot wrap a data key: there is none, one is empty, or the threshold is wrong."""
 
 
 class Tampered(SopsError):
     """The message authentication code does not fit the values."""
 
-    status = 51
+    exit_code = 51
 
 
 class UndecryptableValue(SopsError):
     """A value is damaged, was moved, or was encrypted with another data key."""
 
-    status = 25
+    exit_code = 25
 
 
 class NoKeyFits(SopsError):
     """No key at hand opens the file."""
 
     code = "no-key"
-    status = 128
+    exit_code = 128
+
+
+class KeyUnusable(SopsError):
+    """A master key cannot wrap or unwrap: it is malformed, missing, or its service is down."""
+
+    code = "key-unusable"
+
+
+class InvalidContext(KeyUnusable):
+    """An encryption context is not written as one."""
+
+    exit_code = 6

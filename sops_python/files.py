@@ -10,12 +10,12 @@ from typing import Protocol
 import msgspec
 from msgspec.structs import replace
 
-from provisioning.core.model.masked import Masked
 from sops_python.cipher import Cipher
 from sops_python.data_keys import (
     DECRYPTION_ORDER,
     Keyring,
     generate_data_key,
+    naming_step,
     unwrap_data_key,
     wrap_data_key,
 )
@@ -29,11 +29,11 @@ from sops_python.metadata import (
     parse_metadata,
     render_metadata,
 )
-from sops_python.tree import Branch, Comment, Value
+from sops_python.tree import Branch, Comment, Confidential, Value
 
 
 class Format(StrEnum):
-    """What a file is written in."""
+    """The format of a file."""
 
     BINARY = "binary"
     DOTENV = "dotenv"
@@ -52,7 +52,7 @@ _SUFFIXES = {
 
 
 def choose_format(path: str | PurePath, given: str = "") -> Format:
-    """Return the format *given*, else that which the name of *path* tells; else binary."""
+    """Return the format *given*; else that of the suffix of *path*; else binary."""
     if given in set(Format):
         return Format(given)
     return next(
@@ -166,7 +166,7 @@ def _is_metadata_key(key: str | Comment, store: str) -> bool:
     return key.startswith(f"{TOP_LEVEL_KEY}_") if store == "dotenv" else key == TOP_LEVEL_KEY
 
 
-class Opened(Masked, frozen=True, kw_only=True):
+class Opened(Confidential, frozen=True, kw_only=True):
     """A file that was decrypted: its trees in plain text, and all to encrypt them again."""
 
     document: Document
@@ -211,7 +211,8 @@ def encrypt_branches(
         KeyUnusable: If a key cannot wrap.
     """
     data_key = generate_data_key()
-    wrapped = wrap_data_key(metadata, data_key, keyring, now)
+    with naming_step("Could not generate data key"):
+        wrapped = wrap_data_key(metadata, data_key, keyring, now)
     return encrypt_document(Document(branches, wrapped), Cipher(data_key), now)
 
 
@@ -224,7 +225,8 @@ def rewrap_document(
     document: Document, data_key: bytes, metadata: Metadata, keyring: Keyring, now: str
 ) -> Document:
     """Return the encrypted *document* with its data key wrapped by the keys of *metadata*."""
-    wrapped = wrap_data_key(metadata, data_key, keyring, now)
+    with naming_step("error updating one or more master keys"):
+        wrapped = wrap_data_key(metadata, data_key, keyring, now)
     kept = document.metadata
     return Document(
         document.branches, replace(kept, groups=wrapped.groups, threshold=wrapped.threshold)

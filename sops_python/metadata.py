@@ -1,4 +1,4 @@
-"""What a SOPS file says of itself: its keys, what is encrypted, its MAC.
+"""The metadata of a SOPS file: its keys, the choice of encrypted values, its MAC.
 
 The names are those that `sops` writes below its top-level key `sops`.
 """

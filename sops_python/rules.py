@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ import msgspec
 
 from sops_python.errors import SopsError
 from sops_python.files import Indents
-from sops_python.go_regex import compile_pattern
+from sops_python.go_regex import InvalidPattern, compile_pattern
 from sops_python.keys import names
 from sops_python.metadata import KeyGroup, MasterKey
 from sops_python.selection import RULES, Selection
@@ -23,7 +22,7 @@ _NEAR_MISS = ".sops.yml"
 
 
 class Rule(msgspec.Struct, frozen=True):
-    """What a creation rule says about a new file."""
+    """The keys and the encrypted values that a creation rule gives a new file."""
 
     groups: tuple[KeyGroup, ...]
     rules: Mapping[str, str]
@@ -32,7 +31,7 @@ class Rule(msgspec.Struct, frozen=True):
 
     @property
     def selection(self) -> Selection:
-        """What of the file is encrypted."""
+        """The choice of encrypted values."""
         return Selection.build(self.rules, only_encrypted=self.mac_only_encrypted)
 
 
@@ -57,6 +56,15 @@ class Rules(msgspec.Struct, frozen=True):
             return indent
 
         return Indents(yaml=read("yaml"), json=read("json"), json_binary=read("json_binary"))
+
+    def has_pattern_for(self, name: str) -> bool:
+        """Return whether the `path_regex` of a creation rule is found in the file *name*.
+
+        Raises:
+            SopsError: If one is no expression.
+        """
+        rules = [rule for rule in self.data.get("creation_rules") or () if isinstance(rule, dict)]
+        return any(rule.get("path_regex") and fits(rule, name, str(self.path)) for rule in rules)
 
     def find_rule(self, path: Path, context: names.Context | None = None) -> Rule | None:
         """Return the first rule that fits *path*; None if the file has no rules at all.
@@ -160,17 +168,17 @@ def _read_map(data: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 
 def fits(rule: Mapping[str, Any], name: str, where: str) -> bool:
-    """Tell whether *rule*, which stands at *where*, is for the file *name*.
+    """Return whether *rule*, which stands at *where*, is for the file *name*.
 
     Raises:
         SopsError: If its `path_regex` is no expression.
     """
     pattern = rule.get("path_regex") or ""
     try:
-        return bool(compile_pattern(str(pattern)).search(name))
-    except re.error as exc:
+        return compile_pattern(str(pattern))(name)
+    except InvalidPattern as exc:
         raise SopsError(
-            f"{where}: can not compile regexp {pattern!r}: {exc}", hint="correct path_regex"
+            f"{where}: can not compile regexp {pattern!r}: {exc}", hint=exc.hint
         ) from exc
 
 
@@ -188,8 +196,7 @@ def build_rule(rule: dict[str, Any], where: str, context: names.Context | None =
         else (tuple(_read_flat(rule, where, context)),)
     )
     try:
-        selection = Selection.build({name: str(rule.get(name) or "") for name in RULES})
-        del selection
+        Selection.build({name: str(rule.get(name) or "") for name in RULES})
         threshold = int(rule.get("shamir_threshold") or 0)
     except (SopsError, ValueError, TypeError) as exc:
         raise SopsError(f"error loading config: {where}: {exc}", hint="correct it") from exc

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 
 import msgspec
 
 from sops_python.errors import SopsError
-from sops_python.go_regex import compile_pattern
+from sops_python.go_regex import Finder, InvalidPattern, compile_pattern
 
 RULES = (
     "unencrypted_suffix",
@@ -27,7 +26,7 @@ Comments = Sequence[Sequence[str]]
 
 
 class Selection(msgspec.Struct, frozen=True):
-    """Tells which values are encrypted.
+    """The choice of the values that are encrypted.
 
     Args:
         rule: One of `RULES`; "" encrypts everything.
@@ -58,14 +57,14 @@ class Selection(msgspec.Struct, frozen=True):
         if rule.endswith("regex"):
             try:
                 compile_pattern(pattern)
-            except re.error as exc:
+            except InvalidPattern as exc:
                 raise SopsError(
-                    f"{rule} is not a regular expression: {exc}", hint=f"correct {pattern!r}"
+                    f"{rule} is not a regular expression: {exc}", hint=exc.hint
                 ) from exc
         return cls(rule, pattern, only_encrypted)
 
     @property
-    def _regex(self) -> re.Pattern[str]:
+    def _regex(self) -> Finder:
         return compile_pattern(self.pattern)
 
     def as_rules(self) -> dict[str, str]:
@@ -73,16 +72,16 @@ class Selection(msgspec.Struct, frozen=True):
         return {self.rule: self.pattern} if self.rule else {}
 
     def is_selected(self, path: Sequence[str], comments: Comments, *, is_comment: bool) -> bool:
-        """Tell whether the value at *path* is encrypted; a comment's own text is the last."""
+        """Return whether the value at *path* is encrypted; a comment's own text is the last."""
         match self.rule:
             case "unencrypted_suffix":
                 return not any(key.endswith(self.pattern) for key in path)
             case "encrypted_suffix":
                 return any(key.endswith(self.pattern) for key in path)
             case "unencrypted_regex":
-                return not any(self._regex.search(key) for key in path)
+                return not any(self._regex(key) for key in path)
             case "encrypted_regex":
-                return any(self._regex.search(key) for key in path)
+                return any(self._regex(key) for key in path)
             case "unencrypted_comment_regex":
                 return not any(self._is_marked(comment) for comment in comments)
             case "encrypted_comment_regex":
@@ -90,7 +89,7 @@ class Selection(msgspec.Struct, frozen=True):
         return True
 
     def leaves_by_comment(self, text: str) -> bool:
-        """Tell whether a comment *text* leaves what follows it in plain text."""
+        """Return whether a comment *text* leaves the values after it in plain text."""
         return self.rule == "unencrypted_comment_regex" and self._is_marked([text])
 
     def _is_encrypted_by_comment(self, comments: Comments, *, is_comment: bool) -> bool:
@@ -101,4 +100,4 @@ class Selection(msgspec.Struct, frozen=True):
         )
 
     def _is_marked(self, comments: Sequence[str]) -> bool:
-        return any(self._regex.search(text) for text in comments)
+        return any(self._regex(text) for text in comments)

@@ -23,6 +23,9 @@ def _build_tables() -> tuple[list[int], list[int]]:
     return powers, logarithms
 
 
+_POINTS = 255
+"""Points of the field at which a share can be taken: all but 0, where the secret is."""
+
 _POWERS, _LOGARITHMS = _build_tables()
 
 
@@ -40,9 +43,13 @@ def split(secret: bytes, parts: int, threshold: int) -> list[bytes]:
     Raises:
         ValueError: Unless 2 ≤ threshold ≤ parts ≤ 255.
     """
-    if not 2 <= threshold <= parts <= 255:  # noqa: PLR2004  the field's points
-        raise ValueError(f"{threshold} of {parts} shares: want 2 <= threshold <= parts <= 255")
-    points = list(range(1, 256))
+    if parts < threshold:
+        raise ValueError("parts cannot be less than threshold")
+    if parts > _POINTS:
+        raise ValueError("parts cannot exceed 255")
+    if threshold < 2:  # noqa: PLR2004  one share would be the secret itself
+        raise ValueError("threshold must be at least 2")
+    points = list(range(1, _POINTS + 1))
     secrets.SystemRandom().shuffle(points)
     polynomials = [(byte, *secrets.token_bytes(threshold - 1)) for byte in secret]
     return [

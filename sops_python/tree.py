@@ -1,4 +1,4 @@
-"""What a SOPS file holds: ordered branches, lists, typed scalars, and comments.
+"""The content of a SOPS file: ordered branches, lists, typed scalars, and comments.
 
 A scalar is a `str`, `int`, `float`, `bool`, `Timestamp` or None. Text stands for the bytes of
 a file: those that are not UTF-8 are lone surrogates (PEP 383), so that any file goes through.
@@ -18,6 +18,13 @@ Value: TypeAlias = Any
 
 Step: TypeAlias = str | int
 """A key of a branch, or a position in a list counted from 0."""
+
+
+class Confidential(msgspec.Struct, frozen=True):
+    """A value with plain text or keys in it; its repr shows the type alone."""
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(***)"
 
 
 class Comment(msgspec.Struct, frozen=True):

@@ -119,7 +119,7 @@ LANES: tuple[tuple[Unit, ...], ...] = (
                 *(sys.executable, TESTS / "soak/run.py"),
                 *("--seconds", f"{SOAK_SECONDS}", "--seed", f"{part}"),
             ],
-            r"^(What was wrong at the end: .*)$",
+            r"^(Errors at the end: .*)$",
         ),
         Unit(
             "lock contests at Gitea",
@@ -348,10 +348,11 @@ def run_unit(unit: Unit, part: int, environ: Mapping[str, str]) -> Outcome:
 
 HEAD = """# Verification
 
-Written by `make verify` and `make verify PART=k/8`: each part replaces its own rows. Between them
-the eight parts try every case of [the crash matrix](explanation/crash-matrix.md), search a run with
-secrets after every cut, and let contests, histories, soaks and properties run that `make test` only
-samples. `.ci/run` runs one part a day, chosen by the date. A commit with `+` had changes on top.
+`make verify` and `make verify PART=k/8` write this page; each part replaces its own rows. Together
+the eight parts try every case of [the crash matrix](contributing/reports/crash-matrix.md), search
+for secrets after every cut of a run, and run the contests, histories, soaks and properties that
+`make test` only samples. `.ci/run` runs one part a day, chosen by the date. A commit with `+` had
+further changes.
 
 | Part | What | Result | Figures | Seconds | Commit | Day |
 | --- | --- | --- | --- | ---: | --- | --- |

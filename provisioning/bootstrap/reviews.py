@@ -9,7 +9,7 @@ import msgspec
 
 from provisioning.core.model.ids import CommitId
 from provisioning.core.model.resources import Resource
-from provisioning.core.reviews.codeowners import PLACES, OwnerRule, parse_codeowners
+from provisioning.core.reviews.codeowners import PATHS, OwnerRule, parse_codeowners
 from provisioning.core.reviews.commands import Verb
 from provisioning.core.reviews.findings import Exposure
 from provisioning.core.reviews.permissions import Permissions, exclude_author
@@ -21,7 +21,7 @@ from provisioning.reconciler.operations.lock import hold_lock, release_lock
 from provisioning.reconciler.operations.propose import Proposer
 from provisioning.reconciler.planning.plan_result import PlanResult, RunRequest
 from provisioning.reconciler.reviews.applier import Applier
-from provisioning.reconciler.reviews.drift_pulls import Drifter
+from provisioning.reconciler.reviews.drift_pulls import DriftPublisher
 from provisioning.reconciler.reviews.inspector import Inspector
 from provisioning.reconciler.reviews.publisher import Publisher
 from provisioning.reconciler.reviews.responder import Responder
@@ -65,8 +65,8 @@ def build_reviewer(workspace: Workspace) -> Reviewer:
             branch=workspace.settings.branch,
             list_infras=workspace.list_infras,
             compile=desk.compile,
-            look=desk.look,
-            look_after=desk.look_after,
+            plan=desk.look,
+            plan_merged=desk.look_after,
             read_view=desk.read_view,
             expose=desk.expose,
             applies_first=settings.get("review.apply").value == "before-merge",
@@ -82,14 +82,14 @@ def build_reviewer(workspace: Workspace) -> Reviewer:
             redact=workspace.redactor.redact,
         ),
         publisher=Publisher(forge=forge, reviews=reviews, redact=workspace.redactor.redact),
-        drifter=Drifter(
+        drift_publisher=DriftPublisher(
             forge=forge,
             branches=DriftBranches(remote, workspace.logs.holder.user),
             repository=workspace.commits.repository,
             branch=workspace.settings.branch,
             list_infras=workspace.list_infras,
             compile=desk.compile,
-            look=desk.look,
+            plan=desk.look,
             expose=desk.expose,
             redact=workspace.redactor.redact,
         ),
@@ -159,7 +159,7 @@ class _Desk:
         """Read CODEOWNERS of the base branch: a pull request does not name its own judges."""
         repository, branch = self._workspace.commits.repository, self._workspace.settings.branch
         base = repository.read_ref(f"refs/heads/{branch}")
-        files = (repository.read_file(base, path) for path in PLACES if base)
+        files = (repository.read_file(base, path) for path in PATHS if base)
         text = next((file for file in files if file is not None), b"")
         return parse_codeowners(text.decode("utf-8", "replace"))
 

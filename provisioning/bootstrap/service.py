@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import chain, count
 from pathlib import Path
 
@@ -24,7 +24,7 @@ from provisioning.reconciler.execution.cancellation import Cancellation
 
 
 def build_service(
-    folders: Sequence[str], flags: Sequence[str], tell: EventSink, redactor: Redactor
+    folders: Sequence[str], flags: Sequence[str], notify: EventSink, redactor: Redactor
 ) -> Controller:
     """Join a service that keeps the workspaces at *folders*.
 
@@ -34,15 +34,16 @@ def build_service(
     """
     roots = [find_workspace(Path(folder)) for folder in folders]
     stop = Cancellation()
-    openers = [_build_opener(root, flags, tell, redactor) for root in roots]
+    states = [_build_shared_state(notify, redactor) for _ in roots]
+    openers = [_build_opener(root, flags, state) for root, state in zip(roots, states, strict=True)]
     first = openers[0]()
     worker_pool = WorkerPool(
-        size=first.workspace.settings.parallel_infras, patience=first.timeout, tell=tell
+        size=first.workspace.settings.parallel_infras, timeout=first.worker_timeout, notify=notify
     )
     schedule = Schedule(lambda key: worker_pool.add(key, Urgency.RESYNC, "resync"))
     names = _name_all(roots)
     workspace_controllers = {
-        name: WorkspaceController(name, opener, worker_pool, schedule, tell, stop)
+        name: WorkspaceController(name, opener, worker_pool, schedule, notify, stop)
         for name, opener in zip(names, openers, strict=True)
     }
     return Controller(
@@ -50,7 +51,13 @@ def build_service(
         worker_pool=worker_pool,
         schedule=schedule,
         stop=stop,
+        release=lambda: _close_all(states),
     )
+
+
+def _close_all(states: Iterable[SharedState]) -> None:
+    for state in states:
+        state.close()
 
 
 def _name_all(roots: Sequence[Path]) -> list[str]:
@@ -62,18 +69,21 @@ def _name_all(roots: Sequence[Path]) -> list[str]:
     return names
 
 
-def _build_opener(
-    root: Path, flags: Sequence[str], tell: EventSink, redactor: Redactor
-) -> Callable[[], ServedWorkspace]:
-    def hear(exchange: Exchange) -> None:
-        tell(
+def _build_shared_state(notify: EventSink, redactor: Redactor) -> SharedState:
+    def listen(exchange: Exchange) -> None:
+        notify(
             Exchanged(
                 operation=exchange.command, seconds=exchange.seconds, is_done=exchange.is_done
             )
         )
 
-    shared, memory = SharedState(redactor, listener=hear), Memory()
-    home = find_home(os.environ)
+    return SharedState(redactor, listener=listen)
+
+
+def _build_opener(
+    root: Path, flags: Sequence[str], shared: SharedState
+) -> Callable[[], ServedWorkspace]:
+    memory, home = Memory(), find_home(os.environ)
 
     def open_anew() -> ServedWorkspace:
         find_workspace(root)

@@ -23,9 +23,7 @@ from provisioning.config.home import Home, find_home
 from provisioning.config.layers import Layers
 from provisioning.config.workspace import find_workspace
 from provisioning.core.model.ids import CommitId
-from provisioning.core.model.kinds import Kind
-from provisioning.core.model.providers import Provider
-from provisioning.core.model.values import Tree
+from provisioning.core.model.kinds import Kind, build_kinds
 from provisioning.core.policy.approvals import ReviewedEffects
 from provisioning.core.statelog.transitions import LogView
 from provisioning.gitstore.statelog.git_statelog import GitStateLog
@@ -37,6 +35,7 @@ from provisioning.reconciler.planning.cross_infra import CrossInfra
 
 if TYPE_CHECKING:
     from provisioning.application.setup.forge import ForgeSetup
+    from provisioning.providers.instance import ProviderInstance
     from provisioning.reconciler.operations.propose import Proposer
     from provisioning.reconciler.reviews.reviewer import Reviewer
 
@@ -68,7 +67,6 @@ def join_workspace(
         logs=StateLogs(commits),
         shared=shared,
         builders=Builders(
-            kinds=list_kinds,
             providers=build_providers,
             lookup=resolvers.build_lookup,
             reconciler=lambda *positional, **named: build_reconciler(
@@ -95,7 +93,7 @@ def build_reconciler(
     layers = workspace.commits.load_layers(commit, infra)
     settings = build_settings(layers)
     providers = {provider.name: provider for provider in build_providers(workspace, layers)}
-    kinds = {kind.name: kind for provider in providers.values() for kind in provider.describe()}
+    kinds = build_kinds(kind for item in providers.values() for kind in item.describe())
     log = workspace.logs.build(infra, layers)
     home, identifier = workspace.settings.home, workspace.settings.identifier
     return Reconciler(
@@ -115,7 +113,7 @@ def build_reconciler(
             infra=infra, claims=workspace.build_compiler(kinds), open_log=workspace.logs.build
         ),
         judge=workspace.logs.build_judge(infra),
-        read_reviewed=_build_consent(workspace, log, layers)
+        read_reviewed=_build_approval_reader(workspace, log, layers)
         if asks_for_reviews
         else _ask_for_nothing,
         gates=list_gates(),
@@ -128,50 +126,37 @@ def build_reconciler(
     )
 
 
-def _build_consent(workspace: Workspace, log: GitStateLog, layers: Layers) -> ReadReviewed:
+def _build_approval_reader(workspace: Workspace, log: GitStateLog, layers: Layers) -> ReadReviewed:
     """Join what tells which changes were reviewed, if the workspace is at a forge."""
     commits, forge = workspace.commits, workspace.forge.repository
     if forge is None or commits.remote is None:
         return _ask_for_nothing
     from provisioning.gitstore.branches.review_log import ReviewLog
-    from provisioning.reconciler.reviews.consent import Consent
+    from provisioning.reconciler.reviews.approval_reader import ApprovalReader
 
-    consent = Consent(
+    approvals = ApprovalReader(
         forge=forge.pulls,
         reviews=ReviewLog(commits.remote, workspace.logs.holder.user),
         history=commits.repository,
         branch=workspace.settings.branch,
         is_required=layers.get("review.policy").value == "pull-request",
     )
-    return lambda view, commit: consent.read_reviewed(log, view, commit)
+    return lambda view, commit: approvals.read_reviewed(log, view, commit)
 
 
-def build_providers(workspace: Workspace, layers: Layers) -> list[Provider]:
-    """Build the providers that *layers* configure."""
-    from provisioning.providers.instance import ProviderInstance
-    from provisioning.providers.local.provider import LocalProvider
+def build_providers(workspace: Workspace, layers: Layers) -> list[ProviderInstance]:
+    """Build the provider instances that *layers* configure."""
+    from provisioning.providers.registry import Workplace, build_instances
 
-    settings = workspace.settings
-    allow = tuple(str(item) for item in layers.get("local.allow").value)
-
-    def connect(location: Mapping[str, Tree]) -> Provider:
-        root = settings.root / str(location["root"])
-        providers, key = workspace.shared.providers, (str(root), *allow)
-        if key not in providers:
-            providers[key] = LocalProvider(
-                root=root, allow=[Path(item) for item in allow], home=settings.home.path
-            )
-        return providers[key]
-
-    location = {"root": str(layers.get("local.root").value)}
-    return [ProviderInstance("local", location, connect)]
+    workplace = Workplace(workspace.settings.root, workspace.settings.home.path)
+    return build_instances(layers, workplace, workspace.shared.providers)
 
 
 def list_kinds() -> dict[str, Kind]:
-    """Return the kinds of every provider, by name."""
-    from provisioning.providers.local.kinds import KINDS
+    """Return the kinds of every registered provider, by name."""
+    from provisioning.providers.registry import list_kinds
 
-    return {kind.name: kind for kind in KINDS}
+    return build_kinds(list_kinds())
 
 
 def _ignore(event: Event) -> None:

@@ -1,4 +1,4 @@
-"""Finds what packages that the operator installed add to this program, by their entry points.
+"""Finds the entry points by which packages that the operator installed extend this program.
 
 The format is that of the packaging standard: `entry_points.txt` in each distribution's `.dist-info`
 folder (https://packaging.python.org/specifications/entry-points). They are read without
@@ -31,7 +31,7 @@ LIMIT = 1024 * 1024
 
 
 class EntryPoint(msgspec.Struct, frozen=True):
-    """One entry point: *value* is `module:attribute`, and *place* the file that says so."""
+    """One entry point: *value* is `module:attribute`, and *place* its file."""
 
     group: str
     name: str
@@ -62,10 +62,22 @@ class EntryPoint(msgspec.Struct, frozen=True):
 
 
 def list_entry_points(group: str) -> list[EntryPoint]:
-    """Return the entry points of `provisioning.`*group* by name; the first of each name counts."""
-    points = reversed(_scan(tuple(sys.path)))
+    """Return the entry points of `provisioning.`*group* by name; the first of each name counts.
+
+    The working directory is left out, although `python -m` puts it on the path: it may be a
+    workspace, and code of a workspace never runs in this process.
+    """
+    points = reversed(_scan(_list_folders()))
     found = {point.name: point for point in points if point.group == group}
     return [found[name] for name in sorted(found)]
+
+
+def _list_folders() -> tuple[str, ...]:
+    try:
+        here = os.getcwd()  # noqa: PTH109  as a text, to compare
+    except OSError:  # it was deleted
+        here = ""
+    return tuple(folder for folder in sys.path if folder not in {"", here})
 
 
 @cache
@@ -74,7 +86,6 @@ def _scan(folders: Sequence[str]) -> tuple[EntryPoint, ...]:
 
 
 def _scan_folder(folder: str) -> Iterator[EntryPoint]:
-    folder = folder or "."
     try:
         names = [name for name in os.listdir(folder) if name.endswith(".dist-info")]  # noqa: PTH208
     except OSError:

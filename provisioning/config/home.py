@@ -31,7 +31,7 @@ class Home(msgspec.Struct, frozen=True):
 
     @property
     def settled(self) -> Path:
-        """What plans found settled; may vanish at any time."""
+        """The plan cache; may vanish at any time."""
         return self.path / "cache" / "settled"
 
     @property

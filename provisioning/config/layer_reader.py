@@ -1,4 +1,4 @@
-"""Checks what one layer says against the table of settings, and notes where it stands."""
+"""Checks the values of one layer against the registered settings, and keeps their places."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from provisioning.core.model.terminal_text import is_utf8
 from provisioning.core.model.values import Path, Tree, find_nearest
 
 _UNREACHABLE = re.compile(r"[.{}]|\A\s|\s\Z|\A\Z")
-"""What a key cannot hold, because no `{{config.KEY}}` could name it."""
+"""The keys that no `{{config.KEY}}` could name."""
 
 
 class Reader:
-    """Reads the tree of one layer; *locate* tells where a place of it stands."""
+    """Reads the tree of one layer; *locate* returns the origin of a place in it."""
 
     def __init__(self, locate: Callable[[Path], Origin]) -> None:
         self._locate = locate

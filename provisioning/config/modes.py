@@ -1,4 +1,4 @@
-"""The modes a workspace can be run in: each is data, the defaults of settings that it changes."""
+"""The modes of a workspace: each is the defaults of settings that it changes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from provisioning.core.reviews.permissions import Permissions
 
 
 class Mode(msgspec.Struct, frozen=True, kw_only=True):
-    """One mode: a sentence for people, and the defaults that are other than those of the table."""
+    """One mode: a sentence for people, and the defaults that it changes."""
 
     doc: str
     defaults: Mapping[str, Tree] = msgspec.field(default_factory=dict)

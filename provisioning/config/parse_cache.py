@@ -1,7 +1,7 @@
-"""Remembers how files of settings were parsed, by their content, so that no parser need be loaded.
+"""A cache of parsed settings files by their content, so that most commands load no parser.
 
-One small file a content, below the home's cache; deletable at any time. A file that is torn or
-damaged is one that is not there.
+Each content has one small file below the home's cache, which may be deleted at any time. A damaged
+file counts as missing.
 """
 
 from __future__ import annotations

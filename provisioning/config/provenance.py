@@ -1,4 +1,4 @@
-"""What each layer says, which value wins, and where every value came from."""
+"""The layers of settings: their values, the origin of each, and which one wins."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Loaded(msgspec.Struct, frozen=True):
 
 
 class Explained(msgspec.Struct, frozen=True, kw_only=True):
-    """What one layer says of a key; `origin` is None if it says nothing."""
+    """The value of a key in one layer; `origin` is None if the layer does not set it."""
 
     layer: Layer
     place: str
@@ -103,7 +103,7 @@ class Layers(msgspec.Struct, frozen=True):
         return plain
 
     def explain(self, key: str) -> tuple[Explained, ...]:
-        """Return what each layer says of *key*, a setting or a map of them; lowest layer first.
+        """Return the value of *key*, a setting or a map of them, in each layer, lowest first.
 
         Raises:
             InvalidConfiguration: If there is no such key.

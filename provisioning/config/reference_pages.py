@@ -7,7 +7,7 @@ import json
 from provisioning.config.modes import MODES
 from provisioning.config.registry import load_settings
 from provisioning.config.setting import ANYWHERE, Layer, Setting, describe_expected
-from provisioning.core.reviews.permissions import CALLED
+from provisioning.core.reviews.permissions import DESCRIPTIONS
 
 _SETTINGS_HEAD = """\
 # Settings
@@ -22,7 +22,7 @@ Later layers win, maps merge by key, and lists replace:
 6. environment variables (`PROVISIONING_LOCK__TTL=30`, two underscores for a dot), then flags
    (`-c lock.ttl=30`); a list or a map is written as JSON: `-c 'local.allow=["/srv"]'`
 
-`provisioning config explain KEY` shows what each layer says, with file and line.
+`provisioning config explain KEY` shows the value in each layer, with file and line.
 `PROVISIONING_HOME` moves `~/.provisioning`; it is no setting.
 
 A value may hold `{{env.NAME}}`, `{{config.KEY}}` and `{{paths.home}}`; below `values` also
@@ -54,16 +54,16 @@ def _describe_layers(setting: Setting) -> str:
 _MODES_HEAD = """\
 # Modes
 
-The setting `mode` says how a workspace is run. A mode is nothing but other defaults: every layer
-that says something of a setting wins over it, and `provisioning config explain KEY` shows both. To
-move up a mode, change one line; the repository stays as it is.
+The setting `mode` selects how a workspace is run. A mode only changes defaults: every layer that
+sets a value wins over it, and `provisioning config explain KEY` shows both. To change the mode,
+change this one line; the repository stays as it is.
 
 """
 
 _COMMANDS_HEAD = """
 ## Who may command
 
-`commands.<verb>` says who may say `/provisioning <verb>` in [a pull request](reviews.md#commands):
+`commands.<verb>` names who may use `/provisioning <verb>` in [a pull request](reviews.md#commands):
 
 """
 
@@ -81,7 +81,7 @@ def render_modes() -> str:
         + " |\n"
         for key in keys
     ]
-    who = [f"| `{item}` | {meaning} |\n" for item, meaning in CALLED.items()]
+    who = [f"| `{item}` | {meaning} |\n" for item, meaning in DESCRIPTIONS.items()]
     return "".join(
         [
             _MODES_HEAD,

@@ -1,4 +1,4 @@
-"""What interpolations resolve to that are not about resources."""
+"""Resolves the interpolations that do not name resources: settings, variables, facts, secrets."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ from provisioning.core.model.terminal_text import is_utf8
 from provisioning.core.model.values import Tree, find_nearest, read_at, render_canonical
 
 MAX_LEVELS = 16
-"""How many settings may refer to each other in a row."""
+"""The longest chain of settings that refer to each other."""
 
 MAX_SIZE = 1024 * 1024
-"""How many bytes one setting may grow to, as JSON, by what it refers to."""
+"""The most bytes, as JSON, of a setting with its references resolved."""
 
 Facts: TypeAlias = Mapping[str, Mapping[str, str]]
-"""What `paths`, `now` and `git` answer: a map of names to texts for each."""
+"""The values of `paths`, `now` and `git`: for each a map of names to texts."""
 
 Trail: TypeAlias = tuple[tuple[str, Origin], ...]
 """The settings that led to a reference, outermost first."""
@@ -65,7 +65,7 @@ class Scope(Masked, frozen=True, kw_only=True, dict=True):
 
         Raises:
             InvalidConfiguration: If a setting that it names refers to something without a
-                value, or to itself; the error tells the setting's own file and line.
+                value, or to itself; the error names the setting's own file and line.
             InvalidManifest: If there is no such value.
         """
         return self._resolve(reference, source, ())

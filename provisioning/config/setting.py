@@ -40,7 +40,7 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
     Args:
         key: Its dotted name.
         type: `str`, `int`, `float`, `list` or `dict`; a `float` takes whole numbers too.
-        default: Its value if no layer says one, and the mode does not either.
+        default: Its value if neither a layer nor the mode sets it.
         doc: One sentence for people.
         choices: The values it may have, if not any.
         optional: It may be null.

@@ -22,7 +22,7 @@ DEFAULTS: Mapping[str, str | None] = {
     "zone": "UTC",
     "effect": "allow",
 }
-"""The keys of a window; None is what must be said."""
+"""The keys of a window, with their defaults; None marks a required key."""
 
 LONGEST = 366 * 86400
 """The most seconds for which a window can be open."""
@@ -37,7 +37,7 @@ def read_windows(layers: Layers) -> tuple[Window, ...]:
     """Return the windows of *layers*, sorted by name.
 
     Raises:
-        InvalidConfiguration: If one of them is not what it must be; the error tells where.
+        InvalidConfiguration: If one of them is malformed; the error names the place.
     """
     found: Branch = layers.tree["windows"]
     return tuple(_read_window(f"windows.{name}", found[name]) for name in sorted(found))
@@ -62,7 +62,7 @@ def _read_window(key: str, found: Branch | SettingValue) -> Window:
 
 
 def _read_texts(key: str, found: Branch | SettingValue) -> dict[str, SettingValue]:
-    """Return what the window says under each of its keys, or the default."""
+    """Return the value of each key of the window, or its default."""
     origin = next((leave.origin for _, leave in list_leaves(found)), _NOWHERE)
     if isinstance(found, SettingValue):
         raise _refuse(key, "must be a map", _HINT, origin)

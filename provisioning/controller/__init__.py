@@ -1,1 +1,1 @@
-"""The loop of the long-running service: what is done next, by whom, and what came of it."""
+"""The controller of the long-running service: queue, workers, schedule, watches, events."""

@@ -1,7 +1,7 @@
-"""Tells a forge how each infra that a commit touched stands: one status an infra.
+"""Reports to a forge how each infra that a commit touched stands: one commit status an infra.
 
-The last word of each commit and infra counts, and is told until the forge has taken it. What
-is told is computed from what is true, so that a lost one is told again by the next cycle.
+The last status of each commit and infra counts, and is retried until the forge takes it. It
+follows from the state of the world, so that the next cycle reports a lost one again.
 """
 
 from __future__ import annotations
@@ -13,13 +13,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from provisioning.controller.events import (
-    CycleEnded,
-    Defect,
-    EventSink,
-    ForgeUntold,
-    describe_cycle,
-)
+from provisioning.controller.events import CycleEnded, Defect, EventSink, ForgeCallFailed
 from provisioning.core.model.errors import LockHeld, ProvisioningError
 from provisioning.core.model.ids import CommitId
 from provisioning.core.reviews.forge import CommitStatus, Forge, State
@@ -29,154 +23,148 @@ from provisioning.reconciler.planning.plan_result import Conclusion
 CONTEXT = "provisioning-run"
 """Statuses of runs are below it, as in `provisioning-run/web`; reviews have their own."""
 
-AGAIN = 30.0
-"""Seconds after which a forge that did not take a status is told again."""
+RETRY_SECONDS = 30.0
+"""Seconds after which a status that the forge did not take is retried."""
 
-LAST = 5.0
-"""Seconds that the last words may take, when the service ends."""
+FLUSH_TIMEOUT = 5.0
+"""Seconds that the pending statuses may take when the service ends."""
 
-LONGEST = 140
+MAX_DESCRIPTION = 140
 """Characters of a status's description."""
 
-REMEMBERED = 64
-"""Commits whose statuses are remembered."""
+MAX_COMMITS = 64
+"""Commits whose statuses are kept."""
 
 _STATES = {
     Conclusion.UNCHANGED: State.SUCCESS,
     Conclusion.APPLIED: State.SUCCESS,
-    Conclusion.FAILED: State.FAILURE,
     Conclusion.BLOCKED: State.PENDING,
     Conclusion.INTERRUPTED: State.PENDING,
+    LockHeld.code: State.PENDING,
 }
+"""Pending is where a person or a later cycle can still succeed; all other results failed."""
 
 
-def compute_state(ended: CycleEnded) -> State:
-    """Return what the status says: pending is what a person or a later try can still bring."""
-    if ended.report is not None:
-        return _STATES[ended.report.conclusion]
-    return State.PENDING if isinstance(ended.error, LockHeld) else State.FAILURE
-
-
-class _Word(msgspec.Struct, frozen=True):
-    """What is to be said of an infra."""
-
+class _Wanted(msgspec.Struct, frozen=True):
     state: State
     description: str
 
 
-_Words: TypeAlias = dict[tuple[CommitId, str], _Word]
+_Pending: TypeAlias = dict[tuple[CommitId, str], _Wanted]
 
 
 class CommitStatuses:
-    """The statuses of one workspace's commits; one thread tells them."""
+    """The commit statuses of one workspace; one thread sends them."""
 
     def __init__(
         self,
         workspace: str,
         open_forge: Callable[[], Forge],
         redact: Callable[[str], str],
-        tell: EventSink,
+        notify: EventSink,
     ) -> None:
         self._workspace = workspace
         self._open_forge = open_forge
         self._redact = redact
-        self._tell = tell
+        self._notify = notify
         self._touched: dict[CommitId, set[str]] = {}
-        self._wanted: _Words = {}
-        self._told: dict[CommitId, dict[str, CommitStatus]] = {}
+        self._pending: _Pending = {}
+        self._sent: dict[CommitId, dict[str, CommitStatus]] = {}
         self._change = threading.Condition()
         self._is_closing = False
         self._thread = threading.Thread(target=self._work, name="statuses", daemon=True)
 
     def start(self) -> None:
-        """Begin to tell."""
+        """Start the thread that sends."""
         self._thread.start()
 
     def follow(self, commit: CommitId, infras: Collection[str]) -> None:
-        """Tell from now on how each of *infras*, which *commit* touched, stands there."""
+        """Report from now on how each of *infras*, which *commit* touched, stands there."""
         with self._change:
             self._touched[commit] = set(infras)
-            for old in list(self._touched)[:-REMEMBERED]:
+            for old in list(self._touched)[:-MAX_COMMITS]:
                 del self._touched[old]
 
-    def show(self, ended: CycleEnded) -> None:
-        """Tell what came of a cycle: at its commit, and at those before it that still wait."""
-        infra, state = ended.work.key.name, compute_state(ended)
+    def report(self, ended: CycleEnded) -> None:
+        """Queue the status of a cycle, at its commit and at those before it that still wait."""
+        infra, state = ended.key.name, _STATES.get(ended.result, State.FAILURE)
         with self._change:
             for commit in self._list_waiting(infra, ended.commit):
-                known = self._wanted.get((commit, infra))
+                known = self._pending.get((commit, infra))
                 if known is None or known.state is not State.SUCCESS or state is not known.state:
-                    said = self._redact(describe_cycle(ended))[:LONGEST]
-                    self._wanted[commit, infra] = _Word(state, said)
+                    description = self._redact(ended.sentence)[:MAX_DESCRIPTION]
+                    self._pending[commit, infra] = _Wanted(state, description)
             self._change.notify()
 
     def _list_waiting(self, infra: str, last: CommitId) -> list[CommitId]:
-        """Return the commits up to *last* that touched *infra* and have no final word yet."""
+        """Return the commits up to *last* that touched *infra* and have no final status yet."""
         commits = list(self._touched)
         if last not in self._touched:
             return []
         known = commits[: commits.index(last) + 1]
-        return [item for item in known if infra in self._touched[item]]
+        return [commit for commit in known if infra in self._touched[commit]]
 
     def close(self) -> None:
-        """Tell what is to be told, once, and no more."""
+        """Flush pending commit statuses once and stop."""
         with self._change:
             self._is_closing = True
             self._change.notify()
         if self._thread.is_alive():
-            self._thread.join(LAST)
+            self._thread.join(FLUSH_TIMEOUT)
 
     def _work(self) -> None:
         while True:
             with self._change:
-                self._change.wait_for(lambda: self._is_closing or self._wanted)
-                wanted, self._wanted = self._wanted, {}
+                self._change.wait_for(lambda: self._is_closing or self._pending)
+                pending, self._pending = self._pending, {}
                 is_last = self._is_closing
-            left = self._tell_all(wanted)
+            left = self._send_all(pending)
             if is_last:
                 return
             with self._change:
                 if left:
-                    self._change.wait_for(lambda: self._is_closing, AGAIN)
-                self._wanted = {**left, **self._wanted}
+                    self._change.wait_for(lambda: self._is_closing, RETRY_SECONDS)
+                self._pending = {**left, **self._pending}
 
-    def _tell_all(self, wanted: _Words) -> _Words:
-        """Tell *wanted*; return what could not be told, and may be later."""
-        left = dict(wanted)
-        for (commit, infra), word in wanted.items():
+    def _send_all(self, pending: _Pending) -> _Pending:
+        """Send *pending*; return those to retry later."""
+        left = dict(pending)
+        for (commit, infra), wanted in pending.items():
             try:
-                self._tell_one(commit, infra, word)
-                if word.state is State.SUCCESS:
-                    self._end(commit, infra)
+                self._send(commit, infra, wanted)
+                if wanted.state is State.SUCCESS:
+                    self._finish(commit, infra)
             except ProvisioningError as exc:
-                self._tell(ForgeUntold(workspace=self._workspace, error=exc))
+                self._notify(ForgeCallFailed(workspace=self._workspace, error=exc))
                 if exc.retryable:
                     break
-                self._end(commit, infra)
-            except Exception:  # noqa: BLE001  a defect must not silence it for ever
-                self._tell(Defect(key=None, trace=traceback.format_exc()))
+                self._finish(commit, infra)
+            except Exception:  # noqa: BLE001  a defect must not end the thread
+                self._notify(Defect(trace=traceback.format_exc()))
             del left[commit, infra]
-        self._told = {item: entry for item, entry in self._told.items() if item in self._touched}
+        self._sent = {
+            commit: statuses for commit, statuses in self._sent.items() if commit in self._touched
+        }
         return left
 
-    def _end(self, commit: CommitId, infra: str) -> None:
-        """Say no more of *infra* at *commit*: it has its final word, or can have none."""
+    def _finish(self, commit: CommitId, infra: str) -> None:
+        """Send no more of *infra* at *commit*: its status is final, or the forge refuses it."""
         with self._change:
             self._touched.get(commit, set()).discard(infra)
 
-    def _tell_one(self, commit: CommitId, infra: str, word: _Word) -> None:
+    def _send(self, commit: CommitId, infra: str, wanted: _Wanted) -> None:
         forge = self._open_forge()
-        told = self._told.setdefault(commit, {})
-        if not told:
-            told.update(forge.list_statuses(commit))
+        sent = self._sent.setdefault(commit, {})
+        if not sent:
+            sent.update(forge.list_statuses(commit))
         status = CommitStatus(
             context=f"{CONTEXT}/{infra}",
-            state=word.state,
-            description=word.description,
+            state=wanted.state,
+            description=wanted.description,
             url=forge.get_file_url(get_ref(infra).removeprefix("refs/heads/"), "run.json"),
         )
-        there = told.get(status.context)
-        is_told = there is not None and there.state is word.state is State.SUCCESS
-        if there != status and not is_told:
+        there = sent.get(status.context)
+        is_final = there is not None and there.state is wanted.state is State.SUCCESS
+        if there != status and not is_final:
             forge.set_status(commit, status)
-            told[status.context] = status
+            sent[status.context] = status

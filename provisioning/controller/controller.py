@@ -1,4 +1,4 @@
-"""The service: keepers of workspaces, one crew and one schedule for all of them."""
+"""The controller of a service: workspace controllers that share one worker pool and schedule."""
 
 from __future__ import annotations
 
@@ -13,19 +13,20 @@ from provisioning.core.model.errors import InvalidArgument
 from provisioning.core.scheduling.workqueue import Ending, Key, Work
 from provisioning.reconciler.execution.cancellation import Cancellation
 
-ALIVE = 30.0
-"""Seconds without a beat of the supervisor after which the service counts as dead."""
+HEARTBEAT_TIMEOUT = 30.0
+"""Seconds without a heartbeat of the supervisor after which the service counts as dead."""
 
 
-LATE = 60.0
-"""Seconds by which a look for news may be late before that is a trouble."""
+MAX_DELAY = 60.0
+"""Seconds by which a fetch may be late before the service is not ready."""
 
 
 @dataclass(slots=True)
 class Controller:
-    """Everything that runs. *stop* ends the runs in hand after the operations in hand.
+    """Everything that runs; *stop* ends each run after the operations that it has begun.
 
-    Whoever waits for the end of a drain is woken by *wake*, and finds *ended* set.
+    At the end of a drain the controller sets *ended*, and calls *wake*. Once all work has ended,
+    *release* closes providers and connections.
     """
 
     workspace_controllers: Mapping[str, WorkspaceController]
@@ -35,9 +36,10 @@ class Controller:
     ended: threading.Event = field(default_factory=threading.Event)
     wake: Callable[[], None] = lambda: None
     is_draining: bool = False
+    release: Callable[[], None] = lambda: None
 
     def start(self) -> None:
-        """Begin; returns at once."""
+        """Start every thread; return at once."""
         self.worker_pool.start(self._work)
         self.schedule.start()
         for controller in self.workspace_controllers.values():
@@ -47,23 +49,25 @@ class Controller:
         return self.workspace_controllers[work.key.workspace].work(work)
 
     def close(self, seconds: float) -> bool:
-        """Stop: what is in hand is finished within *seconds*; tell whether it was."""
+        """Stop; tell whether all work in progress ended within *seconds*."""
         self.stop.request()
         self.schedule.close()
         self.worker_pool.close()
         is_done = self.worker_pool.join_all(seconds)
         for controller in self.workspace_controllers.values():
             controller.close()
+        if is_done:
+            self.release()
         return is_done
 
     def drain(self) -> None:
-        """Take nothing new, let the runs in hand come to their end, and end then."""
+        """Begin nothing new, let the runs in progress end, and end then."""
         self.is_draining = True
         self.worker_pool.close()
         threading.Thread(target=self._await_drained, name="drain", daemon=True).start()
 
     def _await_drained(self) -> None:
-        while not self.worker_pool.join(ALIVE):
+        while not self.worker_pool.join(HEARTBEAT_TIMEOUT):
             pass
         self.ended.set()
         self.wake()
@@ -74,21 +78,24 @@ class Controller:
             controller.reload()
 
     def reconcile(self, key: Key) -> None:
-        """Look for news now, and then at an infra, before others."""
-        self.workspace_controllers[key.workspace].ask(key.name)
+        """Fetch the workspace now, and reconcile the infra *key* before others."""
+        self.workspace_controllers[key.workspace].request_reconcile(key.name)
 
     def check_begins(self, key: Key) -> None:
-        """Make sure that a cycle of *key* would be begun.
+        """Make sure that a cycle of *key* would begin.
 
         Raises:
-            InvalidArgument: If not: it is paused, or the service ends.
+            InvalidArgument: If it is paused, or the service drains.
         """
         with self.worker_pool.open_queue() as queue:
             is_paused = queue.is_paused or key in queue.paused
-        if is_paused or self.is_draining:
+        if is_paused:
             raise InvalidArgument(
-                f"{key} is {'paused' if is_paused else 'not begun any more: the service drains'}",
-                hint="`provisioning serve resume` ends a pause",
+                f"{key} is paused", hint="`provisioning serve resume` ends the pause"
+            )
+        if self.is_draining:
+            raise InvalidArgument(
+                f"{key} is not reconciled: the service drains", hint="wait for the next start"
             )
 
     def find_key(self, name: str) -> Key:
@@ -98,45 +105,46 @@ class Controller:
             InvalidArgument: If there is none, or more than one.
         """
         workspace, slash, infra = name.rpartition("/")
+        states = [controller.state for controller in self.workspace_controllers.values()]
         found = [
-            workspace_controller.kept.get_key(infra)
-            for workspace_controller in self.workspace_controllers.values()
-            if infra in workspace_controller.kept.infras
-            and (not slash or workspace_controller.kept.name == workspace)
+            state.get_key(infra)
+            for state in states
+            if infra in state.infras and (not slash or state.name == workspace)
         ]
         if len(found) == 1:
             return found[0]
         if found:
-            names = ", ".join(str(item) for item in found)
+            names = ", ".join(str(key) for key in found)
             raise InvalidArgument(
                 f"several workspaces have an infra {infra!r}", hint=f"write one of {names}"
             )
         raise InvalidArgument(
-            f"no infra {name!r} is kept", hint="`provisioning serve status` lists those that are"
+            f"the service has no infra {name!r}",
+            hint="`provisioning serve status` lists its infras",
         )
 
     @property
     def is_alive(self) -> bool:
-        """Whether the supervisor of the workers is."""
-        return self.worker_pool.now() - self.worker_pool.beat < ALIVE
+        """Whether the supervisor of the workers is alive."""
+        return self.worker_pool.now() - self.worker_pool.beat_at < HEARTBEAT_TIMEOUT
 
     @property
-    def has_begun(self) -> bool:
-        """Whether every workspace was looked at since the start, or the last reload."""
-        return all(controller.has_looked for controller in self.workspace_controllers.values())
+    def has_started(self) -> bool:
+        """Whether every workspace was fetched, or tried, since the start or the last reload."""
+        return all(controller.has_fetched for controller in self.workspace_controllers.values())
 
-    def list_troubles(self) -> list[str]:
-        """Return what keeps the service from its work, a sentence each; none if it is ready."""
-        troubles = ["it is draining"] if self.is_draining else []
+    def list_problems(self) -> list[str]:
+        """Return why the service is not ready, a sentence each; none if it is."""
+        problems = ["the service drains"] if self.is_draining else []
         for controller in self.workspace_controllers.values():
-            kept = controller.kept
-            if kept.error is not None:
-                troubles.append(f"{kept.name}: {kept.error}")
-            elif kept.read_at is None:
-                troubles.append(f"{kept.name} is being read for the first time")
-            elif (late := self.worker_pool.now() - kept.due) > LATE:
-                troubles.append(f"{kept.name} should have been read {late:.0f} s ago")
-            if kept.settings_error is not None:
-                troubles.append(f"{kept.name}: its settings are broken: {kept.settings_error}")
-        hung = (f"{item.key}: its worker hangs" for item in self.worker_pool.list_hung())
-        return [*troubles, *hung]
+            state = controller.state
+            if state.error is not None:
+                problems.append(f"{state.name}: {state.error}")
+            elif state.read_at is None:
+                problems.append(f"{state.name} is being read for the first time")
+            elif (late := self.worker_pool.now() - state.due) > MAX_DELAY:
+                problems.append(f"{state.name} should have been read {late:.0f} s ago")
+            if state.settings_error is not None:
+                problems.append(f"{state.name}: its settings are broken: {state.settings_error}")
+        hung = (f"{work.key}: its worker hangs" for work in self.worker_pool.list_hung())
+        return [*problems, *hung]

@@ -1,175 +1,254 @@
-"""What the service tells whoever listens: logs, metrics, and those who watch it live."""
+"""The events of a service. Logs, metrics and the event stream read the same structs."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeAlias
+from enum import StrEnum
+from typing import ClassVar, TypeAlias
 
 import msgspec
 
 from provisioning.core.model.errors import ProvisioningError
-from provisioning.core.model.ids import CommitId
-from provisioning.core.scheduling.workqueue import Key, Work
+from provisioning.core.model.ids import CommitId, RunId
+from provisioning.core.reviews.findings import describe_outcomes
+from provisioning.core.scheduling.workqueue import Key, Urgency
 from provisioning.reconciler.events import Event
-from provisioning.reconciler.planning.plan_result import Report
+from provisioning.reconciler.planning.plan_result import Conclusion, Report
+
+WARNINGS = frozenset({Conclusion.BLOCKED, Conclusion.FAILED, Conclusion.INTERRUPTED})
+"""The results of a cycle that are logged as warnings."""
 
 
-class Fetched(msgspec.Struct, frozen=True, kw_only=True):
-    """A workspace was read: the commit found, and how many infras it has and changed."""
+class Level(StrEnum):
+    """The level of a log line."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+    CRITICAL = "critical"
+
+
+class ServiceEvent(msgspec.Struct, frozen=True, kw_only=True, tag_field="action"):
+    """One event; its fields are the keys of the log line and of the JSON.
+
+    A subclass gives its action as the tag, its level as `severity`, and its sentence as a
+    `template` of the event.
+    """
+
+    severity: ClassVar[Level] = Level.INFO
+    template: ClassVar[str] = ""
+
+    @property
+    def action(self) -> str:
+        """The name of the event for machines."""
+        return str(self.__struct_config__.tag)
+
+    @property
+    def level(self) -> Level:
+        """The level at which it is logged."""
+        return self.severity
+
+    @property
+    def sentence(self) -> str:
+        """The event in one sentence."""
+        return self.template.format(self)
+
+
+class Fetched(ServiceEvent, frozen=True, kw_only=True, tag="fetched"):
+    """A workspace was read: the commit, and how many infras it has and how many are queued."""
 
     workspace: str
     commit: CommitId
-    seconds: float
-    is_new: bool
     infras: int
     touched: int
+    seconds: float
+    is_new: bool
+
+    @property
+    def sentence(self) -> str:
+        """The new commit, or that settings were read again."""
+        if self.is_new:
+            return f"{self.workspace} is at {self.commit[:10]}"
+        return f"{self.workspace}: settings were read again"
 
 
-class FetchFailed(msgspec.Struct, frozen=True, kw_only=True):
-    """A workspace could not be read; it is tried again in *retry* seconds."""
+class FetchFailed(ServiceEvent, frozen=True, kw_only=True, tag="fetch-failed"):
+    """A workspace cannot be read; the controller retries in *retry* seconds."""
+
+    severity = Level.ERROR
+    template = "{0.workspace} cannot be read"
 
     workspace: str
     error: ProvisioningError
     retry: float
 
 
-class ConfigurationKept(msgspec.Struct, frozen=True, kw_only=True):
-    """A workspace's settings are broken; it goes on with the last good ones."""
+class SettingsRejected(ServiceEvent, frozen=True, kw_only=True, tag="settings-rejected"):
+    """A workspace's settings are broken; the last valid ones stay in force."""
+
+    severity = Level.ERROR
+    template = "{0.workspace}: the settings are broken; the last valid ones stay in force"
 
     workspace: str
     error: ProvisioningError
 
 
-class CycleBegun(msgspec.Struct, frozen=True, kw_only=True):
-    """A worker took up an infra, at a commit."""
+class ForgeCallFailed(ServiceEvent, frozen=True, kw_only=True, tag="forge-call-failed"):
+    """A call to the forge failed; it is retried later."""
 
-    work: Work
-    commit: CommitId
-    waited: float
-
-
-class CycleTold(msgspec.Struct, frozen=True, kw_only=True):
-    """Something happened within a run."""
-
-    key: Key
-    event: Event
-
-
-class CycleEnded(msgspec.Struct, frozen=True, kw_only=True):
-    """A cycle is over: with a report, or an error.
-
-    Args:
-        work: What was asked for.
-        commit: The desired state it worked towards.
-        looked: Seconds of compile, observe, plan and gate.
-        seconds: Seconds of all.
-        since_asked: Seconds from when it was first asked for.
-        retry: In how many seconds it is tried again, if it is.
-        report: What it found and did.
-        error: Why it could not.
-        is_repeated: It found the lock in another hand, as the one before had.
-    """
-
-    work: Work
-    commit: CommitId
-    looked: float
-    seconds: float
-    since_asked: float
-    retry: float | None
-    report: Report | None = None
-    error: ProvisioningError | None = None
-    is_repeated: bool = False
-
-    @property
-    def result(self) -> str:
-        """The conclusion, or the code of the error."""
-        if self.report is not None:
-            return str(self.report.conclusion)
-        return self.error.code if self.error else "failed"
-
-
-class PullsReviewed(msgspec.Struct, frozen=True, kw_only=True):
-    """Pull requests were reviewed, or could not be."""
-
-    work: Work
-    seconds: float
-    retry: float | None
-    error: ProvisioningError | None = None
-
-
-class Defect(msgspec.Struct, frozen=True, kw_only=True):
-    """Something raised what is no error of ours; *trace* is its traceback."""
-
-    key: Key | None
-    trace: str
-
-
-class WorkerHung(msgspec.Struct, frozen=True, kw_only=True):
-    """A worker has given no sign of life for *seconds*; another takes its place."""
-
-    work: Work
-    seconds: float
-
-
-class ForgeUntold(msgspec.Struct, frozen=True, kw_only=True):
-    """The forge could not be told something; it is told later."""
+    severity = Level.WARNING
+    template = "{0.workspace}: a call to the forge failed"
 
     workspace: str
     error: ProvisioningError
 
 
-class WatchFailed(msgspec.Struct, frozen=True, kw_only=True):
-    """Something cannot be watched; it is looked at now and then all the same."""
+class WatchFailed(ServiceEvent, frozen=True, kw_only=True, tag="watch-failed"):
+    """A provider cannot watch; only the scheduled resync finds drift there."""
+
+    severity = Level.WARNING
+    template = "{0.workspace}: a provider cannot watch"
 
     workspace: str
     error: ProvisioningError
 
 
-class Exchanged(msgspec.Struct, frozen=True, kw_only=True):
-    """A remote was asked something: `fetch`, `push` or `ls-remote`."""
+class Exchanged(ServiceEvent, frozen=True, kw_only=True, tag="git"):
+    """An exchange with a remote ended: `fetch`, `push` or `ls-remote`."""
+
+    severity = Level.DEBUG
+    template = "git {0.operation}"
 
     operation: str
     seconds: float
     is_done: bool
 
 
-News: TypeAlias = (
-    Fetched
-    | Exchanged
-    | FetchFailed
-    | ConfigurationKept
-    | CycleBegun
-    | CycleTold
-    | CycleEnded
-    | PullsReviewed
-    | Defect
-    | WorkerHung
-    | WatchFailed
-    | ForgeUntold
-)
+class CycleBegun(ServiceEvent, frozen=True, kw_only=True, tag="cycle-begun"):
+    """A worker began the cycle of an infra at a commit, *waited* seconds after it was ready."""
 
-EventSink: TypeAlias = Callable[[News], None]
+    severity = Level.DEBUG
+    template = "{0.key.name}: begun"
+
+    key: Key
+    urgency: Urgency
+    reason: str
+    commit: CommitId
+    waited: float
+
+
+class RunProgress(ServiceEvent, frozen=True, kw_only=True):
+    """A run made progress."""
+
+    severity = Level.DEBUG
+    template = "{0.key.name}: {0.event.text}"
+
+    key: Key
+    event: Event
+
+    @property
+    def action(self) -> str:
+        """The kind of the run's event."""
+        return str(self.event.kind)
+
+
+class CycleEnded(ServiceEvent, frozen=True, kw_only=True, tag="cycle-ended"):
+    """A cycle ended with a report, or an error.
+
+    Args:
+        key: The infra.
+        urgency: Why it was queued.
+        commit: The desired state.
+        run: The run, if there was one.
+        result: The conclusion, or the code of the error.
+        sentence: What the cycle did.
+        plan_seconds: Seconds of compile, observe, plan and gate.
+        seconds: Seconds of the whole cycle.
+        since_requested: Seconds from the first request to the end.
+        retry: In how many seconds it is retried, if it is.
+        error: Why it failed.
+        is_repeated: The lock is held by somebody else, as in the cycle before.
+    """
+
+    key: Key
+    urgency: Urgency
+    commit: CommitId
+    run: RunId | None = None
+    result: str
+    sentence: str
+    plan_seconds: float
+    seconds: float
+    since_requested: float
+    retry: float | None = None
+    error: ProvisioningError | None = None
+    is_repeated: bool = False
+
+    @property
+    def level(self) -> Level:
+        """An error where only a person can help, a warning where it is retried."""
+        if self.is_repeated:
+            return Level.DEBUG
+        if self.error is not None:
+            return Level.WARNING if self.error.retryable else Level.ERROR
+        if self.result in WARNINGS:
+            return Level.WARNING
+        return Level.INFO if self.run else Level.DEBUG
+
+
+class PullsReviewed(ServiceEvent, frozen=True, kw_only=True, tag="reviewed"):
+    """A pull request, or the closed ones, were reviewed, or could not be."""
+
+    key: Key
+    seconds: float
+    retry: float | None = None
+    error: ProvisioningError | None = None
+
+    @property
+    def level(self) -> Level:
+        """A warning where the review failed."""
+        return Level.WARNING if self.error else Level.INFO
+
+    @property
+    def sentence(self) -> str:
+        """The pull request, and how the review ended."""
+        return f"{self.key} was {'not ' if self.error else ''}reviewed"
+
+
+class Defect(ServiceEvent, frozen=True, kw_only=True, tag="defect"):
+    """Something raised an exception that is no `ProvisioningError`; *trace* is its traceback."""
+
+    severity = Level.CRITICAL
+    template = "a defect of provisioning; please report it"
+
+    key: Key | None = None
+    trace: str
+
+
+class WorkerHung(ServiceEvent, frozen=True, kw_only=True, tag="worker-hung"):
+    """A worker has sent no heartbeat for *seconds*; another takes its place."""
+
+    severity = Level.ERROR
+    template = "{0.key}: its worker hangs, and was replaced"
+
+    key: Key
+    seconds: float
+
+
+EventSink: TypeAlias = Callable[[ServiceEvent], None]
 """Is called from any thread, must not block, and raises nothing."""
 
 
-def describe_cycle(ended: CycleEnded) -> str:
-    """Say in one plain sentence what a cycle did."""
-    name, commit = ended.work.key.name, ended.commit[:10]
-    if ended.report is None:
-        return f"{name}: {ended.error}"
-    report = ended.report
-    if report.run is None:
-        plan = report.plan_result.plan
+def describe_cycle(infra: str, commit: CommitId, report: Report) -> str:
+    """Return in one sentence what a cycle of *infra* at *commit* did."""
+    plan, run = report.plan_result.plan, report.run
+    if run is None:
         violations = report.plan_result.violations
         reasons = [*(f"{violation.code}: {violation.reason}" for violation in violations),
                    *(f"{item.id} is blocked: {item.reason}" for item in plan.blocked)]  # fmt: skip
         more = f" (and {len(reasons) - 1} more)" if len(reasons) > 1 else ""
         rest = f"; {reasons[0]}{more}" if reasons else ""
-        return f"{name}: nothing done at {commit}, {len(plan.unchanged)} unchanged{rest}"
-    counts: dict[str, int] = {}
-    for change in report.run.changes:
-        counts[change.outcome] = counts.get(change.outcome, 0) + 1
-    story = ", ".join(f"{count} {outcome}" for outcome, count in counts.items()) or "no changes"
-    failed = next((item for item in report.run.changes if item.error), None)
+        return f"{infra}: nothing done at {commit[:10]}, {len(plan.unchanged)} unchanged{rest}"
+    failed = next((change for change in run.changes if change.error), None)
     why = f"; {failed.id}: {failed.error}" if failed else ""
-    return f"{name}: run {report.run.number} {report.run.result} at {commit}: {story}{why}"
+    return f"{infra}: run {run.number} {run.result} at {commit[:10]}: {describe_outcomes(run)}{why}"

@@ -1,4 +1,4 @@
-"""When each infra is looked at for drift: at an interval, or at times of a calendar."""
+"""The schedule of drift checks: each infra at an interval, or at the times of a cron expression."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from zoneinfo import ZoneInfo
 import msgspec
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.triggers.base import BaseTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
-from provisioning.controller.cron_trigger import CronTrigger
 from provisioning.core.model.errors import InvalidArgument, InvalidConfiguration, Source
-from provisioning.core.policy.cron import parse_cron
+from provisioning.core.policy.cron import Cron, parse_cron
 from provisioning.core.scheduling.workqueue import Key, Topic
 
 JITTER = 0.1
 """The share of an interval by which a tick may come early or late."""
 
-LEAP = 5.0
+CLOCK_JUMP = 5.0
 """Seconds by which the wall clock may part from the monotonic one before that is a jump."""
 
 
 class DriftSchedule(msgspec.Struct, frozen=True, kw_only=True):
-    """How often one infra is looked at: each *interval* seconds, or as *cron* says in *zone*."""
+    """When one infra is checked: each *interval* seconds, or as *cron* says in *zone*."""
 
     interval: float
     cron: str | None = None
@@ -36,17 +36,34 @@ class DriftSchedule(msgspec.Struct, frozen=True, kw_only=True):
     source: Source | None = None
 
 
-class Schedule:
-    """Ticks for every infra; a tick that was missed comes once, however many were.
+@BaseTrigger.register
+class CronTrigger(msgspec.Struct, frozen=True):
+    """Fires at every moment that *cron* names in *zone*, as crontab(5) has it.
 
-    The ticks of one interval are spread evenly: each infra has a moment of its own in it, which
-    follows from its name. Any thread may call.
+    APScheduler's own `CronTrigger` counts weekdays from Monday, and takes only days that fit
+    both fields.
+    """
+
+    cron: Cron
+    zone: tzinfo
+
+    def get_next_fire_time(self, _previous: datetime | None, now: datetime) -> datetime | None:
+        """Return the first moment after *now*; missed ones are not made up for."""
+        moment = self.cron.find_next(now.timestamp(), self.zone)
+        return None if moment is None else datetime.fromtimestamp(moment, self.zone)
+
+
+class Schedule:
+    """Ticks for every infra; several missed ticks of one infra become one.
+
+    The ticks of one interval are spread evenly: the name of an infra chooses its moment in the
+    interval. Any thread may call.
     """
 
     def __init__(self, tick: Callable[[Key], None]) -> None:
         self._tick = tick
-        self._rhythms: dict[Key, DriftSchedule] = {}
-        self._planning = threading.Lock()
+        self._schedules: dict[Key, DriftSchedule] = {}
+        self._mutex = threading.Lock()
         self._scheduler = BackgroundScheduler(
             timezone=UTC,
             executors={"default": ThreadPoolExecutor(1)},
@@ -55,34 +72,36 @@ class Schedule:
         self._closed = threading.Event()
 
     def start(self) -> None:
-        """Begin to tick."""
+        """Start to tick."""
         self._scheduler.start()
         threading.Thread(target=self._watch_clock, name="clock", daemon=True).start()
 
     def close(self) -> None:
-        """Tick no more."""
-        with self._planning:
+        """Stop to tick."""
+        with self._mutex:
             self._closed.set()
             self._scheduler.shutdown(wait=False)
 
     def plan(self, workspace: str, drift_schedules: Mapping[str, DriftSchedule]) -> None:
-        """Tick for the infras of *workspace* that have a rhythm, and for no other of it.
+        """Tick for the infras of *drift_schedules*, and for no other of *workspace*.
 
-        An infra whose calendar is broken keeps its rhythm; a new one is looked at each interval.
+        An infra whose cron expression is broken keeps its schedule; a new one ticks at its
+        interval.
 
         Raises:
-            InvalidConfiguration: If calendars are broken, naming each; all is planned by then.
+            InvalidConfiguration: If cron expressions are broken, naming each; the others are
+                planned by then.
         """
         wanted = {
             Key(workspace, Topic.INFRA, infra): schedule
             for infra, schedule in drift_schedules.items()
         }
-        with self._planning:
+        with self._mutex:
             if self._closed.is_set():
                 return
-            for key in [rhythm for rhythm in self._rhythms if rhythm.workspace == workspace]:
+            for key in [key for key in self._schedules if key.workspace == workspace]:
                 if key not in wanted:
-                    del self._rhythms[key]
+                    del self._schedules[key]
                     self._scheduler.remove_job(str(key))
             broken = [exc for key, item in wanted.items() if (exc := self._change(key, item))]
         if broken:
@@ -94,13 +113,13 @@ class Schedule:
         return job.next_run_time if job else None
 
     def _change(self, key: Key, drift_schedule: DriftSchedule) -> InvalidConfiguration | None:
-        """Give *key* its rhythm, if that is another one; return what is wrong with it."""
-        if self._rhythms.get(key) == drift_schedule:
+        """Give *key* its schedule, if it differs; return what is wrong with it."""
+        if self._schedules.get(key) == drift_schedule:
             return None
         try:
             self._add(key, drift_schedule)
         except InvalidConfiguration as exc:
-            if key not in self._rhythms:
+            if key not in self._schedules:
                 self._add(key, DriftSchedule(interval=drift_schedule.interval))
             return exc
         return None
@@ -110,29 +129,29 @@ class Schedule:
         self._scheduler.add_job(
             self._tick, trigger, args=(key,), id=str(key), replace_existing=True
         )
-        self._rhythms[key] = drift_schedule
+        self._schedules[key] = drift_schedule
 
     def _watch_clock(self) -> None:
-        """Compute every tick anew where the clock was set, or the machine slept."""
+        """Compute every tick anew when the clock was set, or the machine slept."""
         apart = time.time() - time.monotonic()
-        while not self._closed.wait(LEAP):
+        while not self._closed.wait(CLOCK_JUMP):
             now = time.time() - time.monotonic()
-            if abs(now - apart) > LEAP:
-                self.plan_anew()
+            if abs(now - apart) > CLOCK_JUMP:
+                self.replan()
                 apart = now
 
-    def plan_anew(self) -> None:
-        """Compute every tick from the time as it is now."""
-        with self._planning:
+    def replan(self) -> None:
+        """Compute every tick from the current time."""
+        with self._mutex:
             if self._closed.is_set():
                 return
-            for key, drift_schedule in list(self._rhythms.items()):
+            for key, drift_schedule in list(self._schedules.items()):
                 self._add(key, drift_schedule)
 
 
 def _join(broken: Sequence[InvalidConfiguration]) -> InvalidConfiguration:
-    """Make one error of many; most often they are one, which holds for many infras."""
-    first, *others = {str(item): item for item in broken}.values()
+    """Join several errors; most often they are the same one, of a setting of all infras."""
+    first, *others = {str(error): error for error in broken}.values()
     if not others:
         return first
     return InvalidConfiguration("; ".join(map(str, (first, *others))), hint=first.hint)
@@ -142,7 +161,7 @@ def build_trigger(key: Key, drift_schedule: DriftSchedule, now: datetime) -> Any
     """Build APScheduler's trigger for *drift_schedule*.
 
     Raises:
-        InvalidConfiguration: If the calendar or its time zone is none.
+        InvalidConfiguration: If the cron expression is invalid, or its time zone unknown.
     """
     if drift_schedule.cron is not None:
         try:

@@ -27,7 +27,7 @@ from provisioning.reconciler.cycle import Reconciler
 from provisioning.reconciler.events import Listener
 from provisioning.reconciler.execution.cancellation import Cancellation
 from provisioning.reconciler.planning.plan_result import Report
-from provisioning.reconciler.reviews.drift_pulls import build_found
+from provisioning.reconciler.reviews.drift_pulls import build_infra_drift
 
 if TYPE_CHECKING:
     from provisioning.core.reviews.forge import Forge, PullRequest
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 
 class ChangedInfras(msgspec.Struct, frozen=True):
-    """The infras whose folders changed, and whether something changed that any may read."""
+    """The infras whose folders changed, and whether a file changed that any of them may read."""
 
     infras: frozenset[str]
     is_shared: bool
@@ -72,8 +72,8 @@ class ServedWorkspace(msgspec.Struct, frozen=True):
         return self.workspace.commits
 
     @property
-    def timeout(self) -> float:
-        """Seconds without a sign of life after which a worker counts as hung."""
+    def worker_timeout(self) -> float:
+        """Seconds without a heartbeat after which a worker counts as hung."""
         return float(self.workspace.settings.layers.get("serve.timeout").value)
 
     @property
@@ -147,7 +147,7 @@ class ServedWorkspace(msgspec.Struct, frozen=True):
             return False
         return any(name.startswith(f"{FOREIGN}.") for names in found for name in names)
 
-    def list_readers(self, infra: str, before: LogView) -> list[str]:
+    def list_dependents(self, infra: str, before: LogView) -> list[str]:
         """Return the infras that read what *infra* recorded otherwise since *before*.
 
         Where that cannot be known, they are all that may read anything.
@@ -186,26 +186,30 @@ class ServedWorkspace(msgspec.Struct, frozen=True):
         texts = (self.commits.repository.read_blob(file.blob, file.path) for file in files)
         return any(word in text for text in texts for word in words)
 
-    def read_rhythms(self, commit: CommitId, infras: Iterable[str]) -> dict[str, DriftSchedule]:
-        """Return how often each of *infras* is looked at.
+    def read_drift_schedules(
+        self, commit: CommitId, infras: Iterable[str]
+    ) -> dict[str, DriftSchedule]:
+        """Return the schedule of each of *infras*.
 
         Raises:
             InvalidConfiguration: If settings that hold for all of them are broken.
         """
-        general = _build_rhythm(self.commits.load_layers(commit, None))
+        general = _build_drift_schedule(self.commits.load_layers(commit, None))
         own = {
             infra
             for infra, folder in self._list_folders(commit).items()
             if any(item.name == "config.toml" for item in self.commits.repository.read_tree(folder))
         }
         return {
-            infra: self._read_rhythm(commit, infra, general) if infra in own else general
+            infra: self._read_drift_schedule(commit, infra, general) if infra in own else general
             for infra in infras
         }
 
-    def _read_rhythm(self, commit: CommitId, infra: str, general: DriftSchedule) -> DriftSchedule:
+    def _read_drift_schedule(
+        self, commit: CommitId, infra: str, general: DriftSchedule
+    ) -> DriftSchedule:
         try:
-            return _build_rhythm(self.commits.load_layers(commit, infra))
+            return _build_drift_schedule(self.commits.load_layers(commit, infra))
         except InvalidConfiguration:  # its own cycle tells what is wrong with it
             return general
 
@@ -245,13 +249,13 @@ class ServedWorkspace(msgspec.Struct, frozen=True):
         """
         return self.workspace.forge.build_token_file("webhook_secret_file").read()
 
-    def tell_drift(self, report: Report) -> None:
-        """Show the forge the drift that waits there for an answer."""
+    def publish_drift(self, report: Report) -> None:
+        """Open or close the pull requests about drift that *report* asks for, at a forge."""
         if needs_drift_pull(self.workspace, report.plan_result.plan):
-            self.build_reviewer().drifter.keep([build_found(report.plan_result)])
+            self.build_reviewer().drift_publisher.sync([build_infra_drift(report.plan_result)])
 
 
-def _build_rhythm(layers: Layers) -> DriftSchedule:
+def _build_drift_schedule(layers: Layers) -> DriftSchedule:
     cron = layers.get("serve.cron")
     return DriftSchedule(
         interval=float(layers.get("serve.resync").value),

@@ -1,4 +1,4 @@
-"""Lets the providers that can watch tell when something that is recorded may have changed."""
+"""The watches of providers that notice when a recorded resource may have changed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from provisioning.controller.events import EventSink, WatchFailed
 from provisioning.controller.worker_pool import WorkerPool
 from provisioning.controller.workspace_state import WorkspaceState
 from provisioning.core.model.errors import ProvisioningError
-from provisioning.core.model.providers import ObservationTarget, Watch, Watches
+from provisioning.core.model.providers import Watch, Watches
+from provisioning.core.plan.observation_targets import build_target
 from provisioning.core.scheduling.backoff import HEALINGS, LOOKS, TokenBucket
 from provisioning.core.scheduling.workqueue import Urgency, Work
 from provisioning.core.statelog.transitions import LogView
@@ -19,87 +20,87 @@ from provisioning.reconciler.cycle import Reconciler
 
 @dataclass(slots=True)
 class WatchRegistry:
-    """The watches of one workspace. A watch is a hint: where it fails, the resyncs are left."""
+    """The watches of one workspace. Where one fails, the scheduled resync still finds drift."""
 
-    kept: WorkspaceState
+    state: WorkspaceState
     worker_pool: WorkerPool
-    tell: EventSink
+    notify: EventSink
     _watches: dict[Watches, Watch] = field(default_factory=dict)
     _followed: dict[str, str] = field(default_factory=dict)
     _healings: dict[str, TokenBucket] = field(default_factory=dict)
-    _looks: dict[str, TokenBucket] = field(default_factory=dict)
-    _told: set[str] = field(default_factory=set)
+    _checks: dict[str, TokenBucket] = field(default_factory=dict)
+    _reported: set[str] = field(default_factory=set)
     _mutex: threading.Lock = field(default_factory=threading.Lock)
 
     def follow(self, reconciler: Reconciler, view: LogView) -> None:
-        """Follow what is recorded at *view*, if that is not what is followed."""
+        """Watch the resources recorded at *view*, if the records changed."""
         infra = reconciler.infra
         try:
             records = reconciler.log.open_records(view)
             if self._followed.get(infra) != records.id:
                 self._followed[infra] = records.id
                 self._follow(reconciler, view)
-        except Exception as exc:  # noqa: BLE001  whatever a watch does, the cycle goes on
+        except Exception as exc:  # noqa: BLE001  a broken watch must not end the cycle
             self._followed.pop(infra, None)
-            self._tell_once(exc)
+            self._report_once(exc)
 
-    def follow_anew(self, reconciler: Reconciler) -> None:
-        """Follow what a run has made, and look once more at what may have changed before that."""
+    def follow_run(self, reconciler: Reconciler) -> None:
+        """Watch the records of a run, and queue a check of what may have changed before that."""
         self.follow(reconciler, reconciler.log.read_local())
         if self._watches:
-            self._ask(reconciler.infra, "watched from now on")
+            self._add(reconciler.infra, "watched from now on")
 
     def count(self, work: Work, *, has_run: bool) -> None:
-        """Count a look that a watch had asked for."""
+        """Count a cycle that a watch requested."""
         infra, now = work.key.name, self.worker_pool.now()
         if work.urgency is Urgency.DRIFT:
-            self._looks[infra] = self._looks.get(infra, LOOKS).spend(now)
+            self._checks[infra] = self._checks.get(infra, LOOKS).spend(now)
             if has_run:
                 self._healings[infra] = self._healings.get(infra, HEALINGS).spend(now)
 
     def forget(self, infra: str) -> None:
-        """Drop what is remembered of an infra that is no more."""
-        for item in (self._followed, self._healings, self._looks):
-            item.pop(infra, None)
+        """Drop the state of an infra that no longer exists."""
+        for states in (self._followed, self._healings, self._checks):
+            states.pop(infra, None)
 
     def close(self) -> None:
-        """Watch nothing any more."""
+        """Close every watch."""
         for watch in self._watches.values():
             watch.close()
 
     def _follow(self, reconciler: Reconciler, view: LogView) -> None:
-        every = reconciler.log.open_records(view).read_all().values()
+        records = reconciler.log.open_records(view).read_all().values()
         owner = reconciler.owner
         for name, provider in reconciler.providers.items():
             if watches := find_ability(provider, Watches):
                 targets = [
-                    ObservationTarget(id=item.id, kind=item.kind, attributes=item.attributes)
-                    for item in every
-                    if item.provider == name
+                    build_target(record, record.attributes)
+                    for record in records
+                    if record.provider == name
                 ]
                 self._open(watches).follow(owner, targets)
 
     def _open(self, provider: Watches) -> Watch:
         with self._mutex:
             if provider not in self._watches:
-                self._watches[provider] = provider.open_watch(self._notice)
+                self._watches[provider] = provider.open_watch(self._queue_check)
             return self._watches[provider]
 
-    def _notice(self, owner: str) -> None:
-        """Ask for a look, which follows anew: what was followed may have another place by now."""
+    def _queue_check(self, owner: str) -> None:
+        """Queue the infra of *owner*; its cycle follows anew, as resources may have moved."""
         infra = owner.partition("/")[2]
         self._followed.pop(infra, None)
-        self._ask(infra, "something changed")
+        self._add(infra, "something changed")
 
-    def _ask(self, infra: str, reason: str) -> None:
-        """Ask for a look: at once, unless there were many of late."""
+    def _add(self, infra: str, reason: str) -> None:
+        """Queue *infra* at once, or later if it was checked often of late."""
         now = self.worker_pool.now()
-        buckets = self._healings.get(infra, HEALINGS), self._looks.get(infra, LOOKS)
+        buckets = self._healings.get(infra, HEALINGS), self._checks.get(infra, LOOKS)
         due = max(bucket.get_due(now) for bucket in buckets)
-        self.worker_pool.add(self.kept.get_key(infra), Urgency.DRIFT, reason, due)
+        self.worker_pool.add(self.state.get_key(infra), Urgency.DRIFT, reason, due)
 
-    def _tell_once(self, exc: Exception) -> None:
+    def _report_once(self, exc: Exception) -> None:
         error = exc if isinstance(exc, ProvisioningError) else ProvisioningError(repr(exc))
-        if str(error) not in self._told:
-            self._told.add(str(error))
-            self.tell(WatchFailed(workspace=self.kept.name, error=error))
+        if str(error) not in self._reported:
+            self._reported.add(str(error))
+            self.notify(WatchFailed(workspace=self.state.name, error=error))

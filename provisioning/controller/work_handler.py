@@ -1,4 +1,4 @@
-"""Does one piece of work: a cycle of one infra, or a review; and asks for what follows from it."""
+"""The work on one workspace: a cycle of one infra, or a review; and the work that follows."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from provisioning.controller.commit_statuses import CommitStatuses
 from provisioning.controller.events import (
     CycleBegun,
     CycleEnded,
-    CycleTold,
     EventSink,
-    ForgeUntold,
+    ForgeCallFailed,
     PullsReviewed,
+    RunProgress,
     describe_cycle,
 )
 from provisioning.controller.served_workspace import ServedWorkspace
 from provisioning.controller.watches import WatchRegistry
 from provisioning.controller.worker_pool import WorkerPool
 from provisioning.controller.workspace_state import (
-    CommitProgress,
-    Last,
+    LastCycle,
+    Revision,
     WorkspaceState,
 )
 from provisioning.core.model.errors import LockHeld, ProvisioningError
@@ -32,80 +32,91 @@ from provisioning.core.scheduling.workqueue import Ending, Key, Topic, Urgency, 
 from provisioning.reconciler.events import Event
 from provisioning.reconciler.execution.cancellation import Cancellation
 from provisioning.reconciler.planning.plan_result import Conclusion, Report, RunRequest
-from provisioning.reconciler.resync import GOOD
+from provisioning.reconciler.resync import SUCCESSFUL
 
 
 class WorkHandler(msgspec.Struct, frozen=True, kw_only=True):
-    """The work on one workspace; called from the crew's threads, one key at a time.
+    """Works on one workspace; called from the worker threads, one key at a time.
 
-    *hint* lets the workspace be looked at for news.
+    *request_fetch* fetches the workspace soon.
     """
 
-    kept: WorkspaceState
+    state: WorkspaceState
     worker_pool: WorkerPool
-    watching: WatchRegistry
+    watches: WatchRegistry
     statuses: CommitStatuses
-    hint: Callable[[], None]
-    tell: EventSink
+    request_fetch: Callable[[], None]
+    notify: EventSink
     stop: Cancellation
 
     def work(self, work: Work) -> Ending:
         """Do one piece of work."""
-        towards = self.kept.towards
-        if towards is None:
+        revision = self.state.revision
+        if revision is None:
             return Ending(is_good=True)
         if work.key.topic is not Topic.INFRA:
-            return self._review(work, towards.workspace)
-        if work.key.name not in towards.infras:
+            return self._review(work, revision.workspace)
+        if work.key.name not in revision.infras:
             return Ending(is_good=True)
-        ended = self._run(work, towards)
-        self._note(ended)
-        self.tell(ended)
-        self._follow_up(towards.workspace, ended)
+        ended, report = self._run(work, revision)
+        is_success = ended.result in SUCCESSFUL
+        self._remember(ended, is_success=is_success)
+        self.notify(ended)
+        self._follow_up(revision.workspace, work, ended, report)
         is_held = isinstance(ended.error, LockHeld)
-        return Ending(_is_good(ended.report), ended.retry, is_failure=not is_held)
+        return Ending(is_success, ended.retry, is_failure=not is_held)
 
     # A cycle
 
-    def _run(self, work: Work, towards: CommitProgress) -> CycleEnded:
-        began = self.worker_pool.now()
-        waited = began - work.ready_since
-        self.tell(CycleBegun(work=work, commit=towards.commit, waited=waited))
-        report, error, looked = None, None, 0.0
-        is_known = self.kept.is_known(work.key.name)
-        is_locked = self.kept.is_locked(work.key.name)
-        try:
-            reconciler = towards.workspace.build_reconciler(
-                work.key.name, towards.commit, stop=self.stop, listener=self._listen(work.key)
+    def _run(self, work: Work, revision: Revision) -> tuple[CycleEnded, Report | None]:
+        began, infra, commit = self.worker_pool.now(), work.key.name, revision.commit
+        self.notify(
+            CycleBegun(
+                key=work.key,
+                urgency=work.urgency,
+                reason=work.reason,
+                commit=commit,
+                waited=began - work.ready_since,
             )
-            request = RunRequest(commit=towards.commit, reason=work.reason)
+        )
+        report, error, plan_seconds = None, None, 0.0
+        is_known, is_locked = self.state.is_known(infra), self.state.is_locked(infra)
+        try:
+            reconciler = revision.workspace.build_reconciler(
+                infra, commit, stop=self.stop, listener=self._build_listener(work.key)
+            )
+            request = RunRequest(commit=commit, reason=work.reason)
             view = reconciler.log.read_local() if is_known else reconciler.log.read()
-            self.watching.follow(reconciler, view)
+            self.watches.follow(reconciler, view)
             plan_result = reconciler.look(request, view)
-            looked = self.worker_pool.now() - began
-            self.worker_pool.sign(work.key)
+            plan_seconds = self.worker_pool.now() - began
+            self.worker_pool.beat(work.key)
             report = reconciler.reconcile(request, plan_result)
             if report.run is not None:
-                self.watching.follow_anew(reconciler)
+                self.watches.follow_run(reconciler)
         except ProvisioningError as exc:
             error = exc
         now = self.worker_pool.now()
-        return CycleEnded(
-            work=work,
-            commit=towards.commit,
-            looked=looked,
+        ended = CycleEnded(
+            key=work.key,
+            urgency=work.urgency,
+            commit=commit,
+            run=report.run.run if report and report.run else None,
+            result=report.conclusion if report else error.code if error else "failed",
+            sentence=describe_cycle(infra, commit, report) if report else f"{infra}: {error}",
+            plan_seconds=plan_seconds,
             seconds=now - began,
-            since_asked=now - work.since,
+            since_requested=now - work.since,
             retry=self._compute_retry(work, report, error),
-            report=report,
             error=error,
             is_repeated=is_locked and isinstance(error, LockHeld),
         )
+        return ended, report
 
-    def _listen(self, key: Key) -> Callable[[Event], None]:
+    def _build_listener(self, key: Key) -> Callable[[Event], None]:
         def listen(event: Event) -> None:
-            self.worker_pool.sign(key)
-            self.tell(CycleTold(key=key, event=event))
+            self.worker_pool.beat(key)
+            self.notify(RunProgress(key=key, event=event))
 
         return listen
 
@@ -124,48 +135,50 @@ class WorkHandler(msgspec.Struct, frozen=True, kw_only=True):
                 return compute_backoff(work.failures + 1, jitter)
         return None
 
-    def _note(self, ended: CycleEnded) -> None:
-        infra, now = ended.work.key.name, self.worker_pool.now()
-        before = self.kept.last.get(infra)
-        self.kept.last[infra] = Last(
+    def _remember(self, ended: CycleEnded, *, is_success: bool) -> None:
+        infra, now = ended.key.name, self.worker_pool.now()
+        before = self.state.last_cycles.get(infra)
+        self.state.last_cycles[infra] = LastCycle(
             at=now,
             commit=ended.commit,
             result=ended.result,
-            sentence=describe_cycle(ended),
+            sentence=ended.sentence,
             is_known=ended.error is None,
             due=None if ended.retry is None else now + ended.retry,
-            good_at=now if _is_good(ended.report) else before.good_at if before else None,
+            success_at=now if is_success else before.success_at if before else None,
         )
 
-    # What follows
+    # The work that follows
 
-    def _follow_up(self, workspace: ServedWorkspace, ended: CycleEnded) -> None:
-        """Ask for what follows: a look at those that read what changed, and what people see."""
-        report = ended.report
-        has_run = report is not None and report.run is not None
-        self.watching.count(ended.work, has_run=has_run)
+    def _follow_up(
+        self, workspace: ServedWorkspace, work: Work, ended: CycleEnded, report: Report | None
+    ) -> None:
+        """Queue the infras that depend on what changed, and report to the forge."""
+        has_run = ended.run is not None
+        self.watches.count(work, has_run=has_run)
         if workspace.is_at_forge:
-            self.statuses.show(ended)
+            self.statuses.report(ended)
         if report is None:
             return
+        violations = report.plan_result.violations
         if report.conclusion is Conclusion.INTERRUPTED or any(
-            violation.code == REWOUND for violation in report.plan_result.violations
+            violation.code == REWOUND for violation in violations
         ):
-            self.hint()  # there may be a commit that we have not heard of yet
-        told = f"{ended.work.key.name} was applied"
+            self.request_fetch()  # there may be a newer commit
+        reason = f"{work.key.name} was applied"
         if workspace.is_at_forge:
-            self._tell_drift(workspace, report)
-            if has_run or report.plan_result.violations:
-                self.worker_pool.add(Key(self.kept.name, Topic.CLOSED, ""), Urgency.REVIEW, told)
+            self._publish_drift(workspace, report)
+            if has_run or violations:
+                self.worker_pool.add(Key(self.state.name, Topic.CLOSED, ""), Urgency.REVIEW, reason)
         if has_run:
-            readers = workspace.list_readers(ended.work.key.name, report.plan_result.view)
-            self.worker_pool.add_all(map(self.kept.get_key, readers), Urgency.PUSH, told)
+            dependents = workspace.list_dependents(work.key.name, report.plan_result.view)
+            self.worker_pool.add_all(map(self.state.get_key, dependents), Urgency.PUSH, reason)
 
-    def _tell_drift(self, workspace: ServedWorkspace, report: Report) -> None:
+    def _publish_drift(self, workspace: ServedWorkspace, report: Report) -> None:
         try:
-            workspace.tell_drift(report)
+            workspace.publish_drift(report)
         except ProvisioningError as exc:
-            self.tell(ForgeUntold(workspace=self.kept.name, error=exc))
+            self.notify(ForgeCallFailed(workspace=self.state.name, error=exc))
 
     # A review
 
@@ -174,20 +187,15 @@ class WorkHandler(msgspec.Struct, frozen=True, kw_only=True):
         try:
             reviewer = workspace.build_reviewer()
             if work.key.topic is Topic.PULL:
-                found = [reviewer.review(int(work.key.name))]
+                reviews = [reviewer.review(int(work.key.name))]
             else:
-                found = reviewer.review_closed()
-            for infra in {infra for item in found for infra in item.due}:
-                self.worker_pool.add(
-                    self.kept.get_key(infra), Urgency.DRIFT, "a review is complete"
-                )
+                reviews = reviewer.review_closed()
+            for infra in {infra for review in reviews for infra in review.due}:
+                key = self.state.get_key(infra)
+                self.worker_pool.add(key, Urgency.DRIFT, "a review is complete")
         except ProvisioningError as exc:
             error = exc
             retry = compute_retry(exc, work.failures + 1, random.random())  # noqa: S311
         seconds = self.worker_pool.now() - began
-        self.tell(PullsReviewed(work=work, seconds=seconds, retry=retry, error=error))
+        self.notify(PullsReviewed(key=work.key, seconds=seconds, retry=retry, error=error))
         return Ending(is_good=error is None, retry=retry)
-
-
-def _is_good(report: Report | None) -> bool:
-    return report is not None and report.conclusion in GOOD

@@ -1,4 +1,4 @@
-"""The workers of a service: each takes what is most urgent, and one that hangs is replaced."""
+"""The workers of a service: each takes the most urgent work; one that hangs is replaced."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ from provisioning.controller.events import Defect, EventSink, WorkerHung
 from provisioning.core.scheduling.backoff import compute_backoff
 from provisioning.core.scheduling.workqueue import Ending, Key, Urgency, Work, WorkQueue
 
-LOOK = 1.0
-"""Seconds between two looks at the workers."""
+SUPERVISE_INTERVAL = 1.0
+"""Seconds between two checks of the workers."""
 
 
 @dataclass(slots=True)
 class _Job:
     work: Work
-    sign: float
+    beat_at: float
     is_replaced: bool = False
 
 
 class WorkerPool:
     """Works on a queue with *size* threads.
 
-    A worker hangs for as long as it gives no sign of life. When it is found to, another one
-    takes its place for good; it may go on all the same, and then is waited for again.
+    A worker hangs while it sends no heartbeat. Another one takes its place for good; the hung
+    one may go on all the same, and then is waited for again.
 
     Args:
         size: How many keys are worked on at once.
-        patience: Seconds without a sign of life after which a worker counts as hung.
-        tell: Is told of hung workers and of defects.
+        timeout: Seconds without a heartbeat after which a worker counts as hung.
+        notify: Takes the events of hung workers and of defects.
         now: The clock of the queue, in seconds; it never goes back.
     """
 
@@ -41,72 +41,72 @@ class WorkerPool:
         self,
         *,
         size: int,
-        patience: float,
-        tell: EventSink,
+        timeout: float,
+        notify: EventSink,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self.size = size
         self.now = now
-        self._patience = patience
-        self._tell = tell
+        self._timeout = timeout
+        self._notify = notify
         self._queue = WorkQueue()
         self._change = threading.Condition()
         self._jobs: dict[Key, _Job] = {}
         self._threads: set[threading.Thread] = set()
         self._is_closing = False
-        self._do: Callable[[Work], Ending] | None = None
-        self.beat = now()
+        self._handle: Callable[[Work], Ending] | None = None
+        self.beat_at = now()
 
-    def start(self, do: Callable[[Work], Ending]) -> None:
-        """Begin to work; *do* does one piece, from any of the threads."""
-        self._do = do
+    def start(self, handle: Callable[[Work], Ending]) -> None:
+        """Start to work; *handle* does one piece, from any of the threads."""
+        self._handle = handle
         with self._change:
-            self._staff()
+            self._start_threads()
         threading.Thread(target=self._supervise, name="supervisor", daemon=True).start()
 
     def add(self, key: Key, urgency: Urgency, reason: str, due: float | None = None) -> None:
-        """Ask for *key*; see `WorkQueue.add`."""
+        """Queue *key*; see `WorkQueue.add`."""
         with self._change:
             self._queue.add(key, urgency, reason, self.now(), due)
             self._change.notify()
 
     def add_all(self, keys: Iterable[Key], urgency: Urgency, reason: str) -> None:
-        """Ask for *keys* at once, so that nobody takes one before what it needs is asked for."""
+        """Queue *keys* at once, so that each waits for those among them that it needs."""
         with self.open_queue() as queue:
             for key in keys:
                 queue.add(key, urgency, reason, self.now(), None)
 
     @contextmanager
     def open_queue(self) -> Iterator[WorkQueue]:
-        """Give the queue to the caller alone, who may change it."""
+        """Lend the queue to the caller alone, who may change it."""
         with self._change:
             yield self._queue
             self._change.notify_all()
 
-    def sign(self, key: Key) -> None:
-        """Note a sign of life of whoever works on *key*."""
+    def beat(self, key: Key) -> None:
+        """Note a heartbeat of the worker of *key*."""
         job = self._jobs.get(key)
         if job is not None:
-            job.sign = self.now()
+            job.beat_at = self.now()
 
     def list_hung(self) -> list[Work]:
-        """Return what workers hang on."""
+        """Return the work of the workers that hang."""
         with self._change:
             return [job.work for job in self._jobs.values() if self._is_hung(job)]
 
     def close(self) -> None:
-        """Take nothing any more; what is in hand is finished."""
+        """Take no more work; the work in progress is finished."""
         with self._change:
             self._is_closing = True
             self._change.notify_all()
 
     def join(self, seconds: float) -> bool:
-        """Wait until nothing is in hand, apart from what hangs; tell whether that is so."""
+        """Wait until all work ends but what hangs; tell whether it did within *seconds*."""
         with self._change:
             return self._change.wait_for(self._is_done, seconds)
 
     def join_all(self, seconds: float) -> bool:
-        """Wait until nothing is in hand, not even what hangs; tell whether that is so."""
+        """Wait until all work ends, what hangs too; tell whether it did within *seconds*."""
         with self._change:
             return self._change.wait_for(lambda: not self._jobs, seconds)
 
@@ -114,13 +114,13 @@ class WorkerPool:
         return all(map(self._is_hung, self._jobs.values()))
 
     def _is_hung(self, job: _Job) -> bool:
-        return self.now() - job.sign > self._patience
+        return self.now() - job.beat_at > self._timeout
 
     # Threads
 
-    def _staff(self) -> None:
+    def _start_threads(self) -> None:
         """Make sure that *size* threads work, besides those that were replaced."""
-        self._threads = {item for item in self._threads if item.is_alive()}
+        self._threads = {thread for thread in self._threads if thread.is_alive()}
         replaced = sum(job.is_replaced for job in self._jobs.values())
         for _ in range(self.size + replaced - len(self._threads)):
             thread = threading.Thread(target=self._work, name="worker", daemon=True)
@@ -150,18 +150,18 @@ class WorkerPool:
             return None
 
     def _try(self, work: Work) -> Ending:
-        assert self._do is not None  # noqa: S101  threads start after it is set
+        assert self._handle is not None  # noqa: S101  threads start after it is set
         try:
-            return self._do(work)
-        except BaseException:  # noqa: BLE001  a defect must not cost the others their worker
-            self._tell(Defect(key=work.key, trace=traceback.format_exc()))
+            return self._handle(work)
+        except BaseException:  # noqa: BLE001  a defect must not end the worker
+            self._notify(Defect(key=work.key, trace=traceback.format_exc()))
             return Ending(is_good=False, retry=compute_backoff(work.failures + 1, 0.5))
 
     def _supervise(self) -> None:
         is_over = False
         while not is_over:
-            time.sleep(LOOK)
-            self.beat = self.now()
+            time.sleep(SUPERVISE_INTERVAL)
+            self.beat_at = self.now()
             with self._change:
                 late = [
                     job for job in self._jobs.values() if not job.is_replaced and self._is_hung(job)
@@ -169,8 +169,8 @@ class WorkerPool:
                 for job in late:
                     job.is_replaced = True
                 if not self._is_closing:
-                    self._staff()
+                    self._start_threads()
                 self._change.notify_all()
                 is_over = self._is_closing and not self._jobs
             for job in late:
-                self._tell(WorkerHung(work=job.work, seconds=self.beat - job.sign))
+                self._notify(WorkerHung(key=job.work.key, seconds=self.beat_at - job.beat_at))

@@ -1,6 +1,6 @@
-"""Keeps one workspace equal to Git: looks for news, and asks for the work that follows from them.
+"""The controller of one workspace: it fetches, and queues the work that follows from a commit.
 
-Git is the truth; a webhook, a tick or a watch is only a hint to look sooner.
+Git is the truth; a webhook, a tick or a watch only makes the controller fetch or plan sooner.
 """
 
 from __future__ import annotations
@@ -12,22 +12,21 @@ from collections.abc import Callable, Iterable
 
 from provisioning.controller.commit_statuses import CommitStatuses
 from provisioning.controller.events import (
-    ConfigurationKept,
     Defect,
     EventSink,
     Fetched,
     FetchFailed,
-    ForgeUntold,
+    ForgeCallFailed,
+    SettingsRejected,
 )
 from provisioning.controller.schedule import Schedule
 from provisioning.controller.served_workspace import ServedWorkspace
 from provisioning.controller.watches import WatchRegistry
 from provisioning.controller.work_handler import WorkHandler
 from provisioning.controller.worker_pool import WorkerPool
-from provisioning.controller.workspace_state import CommitProgress, WorkspaceState
+from provisioning.controller.workspace_state import Revision, WorkspaceState
 from provisioning.core.model.errors import InvalidConfiguration, ProvisioningError
 from provisioning.core.model.ids import CommitId
-from provisioning.core.reviews.forge import Forge
 from provisioning.core.scheduling.backoff import compute_backoff
 from provisioning.core.scheduling.workqueue import Ending, Key, Topic, Urgency, Work
 from provisioning.core.statelog.transitions import OURS
@@ -35,7 +34,7 @@ from provisioning.reconciler.execution.cancellation import Cancellation
 
 
 class WorkspaceController:
-    """Keeps the workspace that *open_workspace* opens; *name* is what people call it."""
+    """Controls the workspace that *open_workspace* opens; *name* names it in keys and logs."""
 
     def __init__(
         self,
@@ -43,88 +42,94 @@ class WorkspaceController:
         open_workspace: Callable[[], ServedWorkspace],
         worker_pool: WorkerPool,
         schedule: Schedule,
-        tell: EventSink,
+        notify: EventSink,
         stop: Cancellation,
     ) -> None:
-        self.kept = WorkspaceState(name)
+        self.state = WorkspaceState(name)
         self._open_workspace = open_workspace
-        self._crew = worker_pool
+        self._worker_pool = worker_pool
         self._schedule = schedule
-        self._tell = tell
+        self._notify = notify
         self._stop = stop
-        self._watching = WatchRegistry(self.kept, worker_pool, tell)
-        self._statuses = CommitStatuses(name, self._open_forge, self._redact, tell)
-        self._cycles = WorkHandler(
-            kept=self.kept,
+        self._watches = WatchRegistry(self.state, worker_pool, notify)
+        self._statuses = CommitStatuses(
+            name,
+            lambda: self._get_workspace().build_pulls(),
+            lambda text: self._get_workspace().redact(text),
+            notify,
+        )
+        self._handler = WorkHandler(
+            state=self.state,
             worker_pool=worker_pool,
-            watching=self._watching,
+            watches=self._watches,
             statuses=self._statuses,
-            hint=self.hint,
-            tell=tell,
+            request_fetch=self.request_fetch,
+            notify=notify,
             stop=stop,
         )
-        self._hint = threading.Event()
+        self._wake = threading.Event()
         self._reopens = threading.Event()
-        self._looked = threading.Event()
-        self._asked: set[str] = set()
+        self._fetched = threading.Event()
+        self._requested: set[str] = set()
         self._failures = 0
-        self._thread = threading.Thread(target=self._look_for_ever, name="keeper", daemon=True)
+        self._thread = threading.Thread(target=self._poll, name="workspace", daemon=True)
 
-    # From outside
+    # Requests from other threads
 
     def start(self) -> None:
-        """Begin to look for news."""
+        """Start to fetch."""
         self._statuses.start()
         self._thread.start()
 
     def work(self, work: Work) -> Ending:
-        """Do one piece of work; called from the crew's threads."""
-        return self._cycles.work(work)
+        """Do one piece of work; called from the worker threads."""
+        return self._handler.work(work)
 
-    def hint(self) -> None:
-        """Look for news now."""
-        self._hint.set()
+    def request_fetch(self) -> None:
+        """Fetch now."""
+        self._wake.set()
 
-    def hear(self, branch: str) -> bool:
-        """Take in that somebody pushed to *branch*; tell whether that is worth a look."""
-        towards = self.kept.towards
-        if towards is not None and branch == towards.workspace.branch:
-            self.hint()
+    def handle_push(self, branch: str) -> bool:
+        """Fetch after a push to *branch*, if it concerns the workspace; tell whether it does."""
+        revision = self.state.revision
+        if revision is not None and branch == revision.workspace.branch:
+            self.request_fetch()
             return True
         infra = f"refs/heads/{branch}".removeprefix(OURS)
-        if self.kept.is_locked(infra):
-            self.ask(infra)
+        if self.state.is_locked(infra):
+            self.request_reconcile(infra)
             return True
         return False
 
-    def ask(self, infra: str) -> None:
-        """Look for news now, and then at *infra*, before others."""
-        self._asked.add(infra)
-        self.hint()
+    def request_reconcile(self, infra: str) -> None:
+        """Fetch now, and then reconcile *infra* before others."""
+        self._requested.add(infra)
+        self.request_fetch()
 
-    def review(self, number: int) -> None:
-        """Ask for a review of the pull request *number*."""
-        self._crew.add(Key(self.kept.name, Topic.PULL, str(number)), Urgency.REVIEW, "webhook")
+    def request_review(self, number: int, reason: str = "webhook") -> None:
+        """Queue a review of the pull request *number*."""
+        key = Key(self.state.name, Topic.PULL, str(number))
+        self._worker_pool.add(key, Urgency.REVIEW, reason)
 
     def reload(self) -> None:
-        """Read the settings again, and look for news."""
-        self._looked.clear()
+        """Read the settings again, and fetch."""
+        self._fetched.clear()
         self._reopens.set()
-        self._hint.set()
+        self._wake.set()
 
     def close(self) -> None:
-        """Watch nothing any more, and tell the forge what is left to be told."""
-        self._hint.set()
-        self._watching.close()
+        """Close the watches, and flush the commit statuses."""
+        self._wake.set()
+        self._watches.close()
         self._statuses.close()
 
     @property
-    def has_looked(self) -> bool:
-        """Whether it has looked since it began, or was told to reload; however that went."""
-        return self._looked.is_set()
+    def has_fetched(self) -> bool:
+        """Whether a fetch ended, well or not, since the start or the last reload."""
+        return self._fetched.is_set()
 
     def read_hook_secret(self) -> str:
-        """Return the secret by which this workspace's webhooks are signed.
+        """Return the secret that signs the webhooks of this workspace.
 
         Raises:
             InvalidConfiguration: If there is none yet.
@@ -132,113 +137,106 @@ class WorkspaceController:
         return self._get_workspace().read_hook_secret()
 
     def _get_workspace(self) -> ServedWorkspace:
-        if self.kept.towards is None:
+        if self.state.revision is None:
             raise InvalidConfiguration(
-                f"{self.kept.name} has not been read yet", hint="try again soon"
+                f"{self.state.name} has not been read yet", hint="try again soon"
             )
-        return self.kept.towards.workspace
+        return self.state.revision.workspace
 
-    def _open_forge(self) -> Forge:
-        return self._get_workspace().build_pulls()
+    # Fetching
 
-    def _redact(self, text: str) -> str:
-        return self._get_workspace().redact(text)
-
-    # Looking for news
-
-    def _look_for_ever(self) -> None:
+    def _poll(self) -> None:
         while not self._stop.is_requested:
             reopens = self._reopens.is_set()
-            pause = self._look(reopens=reopens)
-            self._add_asked()
+            pause = self._try_fetch(reopens=reopens)
+            self._queue_requested()
             if reopens or not self._reopens.is_set():
-                self._looked.set()
-            self._hint.wait(pause)
-            self._hint.clear()
+                self._fetched.set()
+            self._wake.wait(pause)
+            self._wake.clear()
 
-    def _look(self, *, reopens: bool) -> float:
-        """Look once; return the seconds after which to look again."""
+    def _try_fetch(self, *, reopens: bool) -> float:
+        """Fetch once; return the seconds until the next fetch."""
         if reopens:
             self._reopens.clear()
         try:
-            pause = self._look_for_news(reopens=reopens)
-        except Exception as exc:  # noqa: BLE001  a defect must not end the looking for ever
+            pause = self._fetch(reopens=reopens)
+        except Exception as exc:  # noqa: BLE001  a defect must not end the thread
             if reopens:
                 self._reopens.set()
             self._failures += 1
             pause = compute_backoff(self._failures, random.random())  # noqa: S311
-            self._tell_failure(exc, pause)
+            self._report_failure(exc, pause)
             return pause
         self._failures = 0
-        self.kept.error, self.kept.read_at = None, self._crew.now()
-        self.kept.due = self.kept.read_at + pause
+        self.state.error, self.state.read_at = None, self._worker_pool.now()
+        self.state.due = self.state.read_at + pause
         return pause
 
-    def _look_for_news(self, *, reopens: bool) -> float:
-        began = self._crew.now()
-        towards = self.kept.towards
-        workspace = self._open_anew() if towards is None or reopens else towards.workspace
+    def _fetch(self, *, reopens: bool) -> float:
+        began = self._worker_pool.now()
+        revision = self.state.revision
+        workspace = self._reopen() if revision is None or reopens else revision.workspace
         commit = workspace.read_commit()
-        if towards is None or towards.workspace is not workspace:
-            self._take_in(workspace, commit, began)
-        elif towards.commit != commit:  # opened anew, so that nothing grows with the commits
-            self._take_in(self._open_anew(), commit, began)
-        self._ask_for_reviews(workspace)
+        if revision is None or revision.workspace is not workspace:
+            self._switch(workspace, commit, began)
+        elif revision.commit != commit:  # opened again, so that nothing grows with the commits
+            self._switch(self._reopen(), commit, began)
+        self._queue_reviews(workspace)
         return workspace.poll_interval
 
-    def _tell_failure(self, exc: Exception, pause: float) -> None:
+    def _report_failure(self, exc: Exception, pause: float) -> None:
         if isinstance(exc, ProvisioningError):
-            self.kept.error = exc
-            self._tell(FetchFailed(workspace=self.kept.name, error=exc, retry=pause))
+            self.state.error = exc
+            self._notify(FetchFailed(workspace=self.state.name, error=exc, retry=pause))
         else:
-            self.kept.error = ProvisioningError(f"a defect of provisioning: {exc!r}")
-            trace = "".join(traceback.format_exception(exc))
-            self._tell(Defect(key=None, trace=trace))
+            self.state.error = ProvisioningError(f"a defect of provisioning: {exc!r}")
+            self._notify(Defect(trace="".join(traceback.format_exception(exc))))
 
-    def _open_anew(self) -> ServedWorkspace:
-        """Open the workspace; where its settings are broken, keep the last good ones."""
+    def _reopen(self) -> ServedWorkspace:
+        """Open the workspace; where its settings are broken, keep the last valid ones."""
         try:
             workspace = self._open_workspace()
         except ProvisioningError as exc:
-            if self.kept.towards is None:
+            if self.state.revision is None:
                 raise
-            self._keep_settings(exc)
-            return self.kept.towards.workspace
-        self.kept.settings_error = None
+            self._reject_settings(exc)
+            return self.state.revision.workspace
+        self.state.settings_error = None
         return workspace
 
-    def _keep_settings(self, error: ProvisioningError) -> None:
-        self.kept.settings_error = error
-        self._tell(ConfigurationKept(workspace=self.kept.name, error=error))
+    def _reject_settings(self, error: ProvisioningError) -> None:
+        self.state.settings_error = error
+        self._notify(SettingsRejected(workspace=self.state.name, error=error))
 
-    # Taking a commit in
+    # A new commit, or new settings
 
-    def _take_in(self, workspace: ServedWorkspace, commit: CommitId, began: float) -> None:
-        """Work towards *commit* from now on: entirely, or, if that fails, not at all."""
-        before = self.kept.towards
+    def _switch(self, workspace: ServedWorkspace, commit: CommitId, began: float) -> None:
+        """Switch to a new revision entirely or, if that fails, not at all."""
+        before = self.state.revision
         is_new = before is None or before.commit != commit
         infras = workspace.choose_infras(commit, None)
         touched = workspace.find_touched(before.commit if before else None, commit)
         direct = [infra for infra in infras if infra in touched.infras]
-        asks_all = touched.is_shared or before is None or not is_new
-        rest = [infra for infra in infras if asks_all and infra not in touched.infras]
-        self.kept.towards = CommitProgress(workspace, commit, frozenset(infras))
+        queues_all = touched.is_shared or before is None or not is_new
+        rest = [infra for infra in infras if queues_all and infra not in touched.infras]
+        self.state.revision = Revision(workspace, commit, frozenset(infras))
         try:
             self._set_up(workspace, commit, infras, before.infras if before else ())
             if is_new and workspace.is_at_forge:
                 self._statuses.follow(commit, direct)
             urgency = Urgency.PUSH if before and is_new else Urgency.RESYNC
             reason = f"commit {commit[:10]}" if is_new else "settings"
-            keys = [self.kept.get_key(infra) for infra in (*direct, *rest)]
-            self._crew.add_all(keys, urgency, reason)
+            keys = [self.state.get_key(infra) for infra in (*direct, *rest)]
+            self._worker_pool.add_all(keys, urgency, reason)
         except BaseException:
-            self.kept.towards = before
+            self.state.revision = before
             raise
-        self._tell(
+        self._notify(
             Fetched(
-                workspace=self.kept.name,
+                workspace=self.state.name,
                 commit=commit,
-                seconds=self._crew.now() - began,
+                seconds=self._worker_pool.now() - began,
                 is_new=is_new,
                 infras=len(infras),
                 touched=len(direct) + len(rest),
@@ -255,38 +253,37 @@ class WorkspaceController:
         gone = set(before).difference(infras)
         try:
             needs = workspace.read_needs(commit, infras)
-        except ProvisioningError:  # a ring: each infra's own cycle goes on as it can
+        except ProvisioningError:  # a cycle: the run of each infra reports it
             needs = {}
         keys = {
-            self.kept.get_key(infra): [self.kept.get_key(other) for other in others]
+            self.state.get_key(infra): [self.state.get_key(other) for other in others]
             for infra, others in needs.items()
             if others
         }
-        with self._crew.open_queue() as queue:
-            queue.set_needs(self.kept.name, keys)
-            queue.forget([self.kept.get_key(item) for item in gone])
-        for item in gone:
-            self.kept.last.pop(item, None)
-            self._watching.forget(item)
+        with self._worker_pool.open_queue() as queue:
+            queue.set_needs(self.state.name, keys)
+            queue.forget([self.state.get_key(infra) for infra in gone])
+        for infra in gone:
+            self.state.last_cycles.pop(infra, None)
+            self._watches.forget(infra)
         try:
-            self._schedule.plan(self.kept.name, workspace.read_rhythms(commit, infras))
+            self._schedule.plan(self.state.name, workspace.read_drift_schedules(commit, infras))
         except ProvisioningError as exc:
-            self._keep_settings(exc)
+            self._reject_settings(exc)
 
-    def _add_asked(self) -> None:
-        """Ask for what somebody wanted to be looked at once there was a look for news."""
-        while self._asked:
-            infra = self._asked.pop()
-            self._crew.add(self.kept.get_key(infra), Urgency.PUSH, "asked for")
+    def _queue_requested(self) -> None:
+        """Queue the infras that somebody requested before the last fetch."""
+        while self._requested:
+            key = self.state.get_key(self._requested.pop())
+            self._worker_pool.add(key, Urgency.PUSH, "requested")
 
-    def _ask_for_reviews(self, workspace: ServedWorkspace) -> None:
+    def _queue_reviews(self, workspace: ServedWorkspace) -> None:
         if not workspace.is_at_forge:
             return
         try:
             pulls = workspace.find_reviews()
         except ProvisioningError as exc:
-            self._tell(ForgeUntold(workspace=self.kept.name, error=exc))
+            self._notify(ForgeCallFailed(workspace=self.state.name, error=exc))
             return
         for number in pulls:
-            key = Key(self.kept.name, Topic.PULL, str(number))
-            self._crew.add(key, Urgency.REVIEW, "pull request changed")
+            self.request_review(number, "pull request changed")

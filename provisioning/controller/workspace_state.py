@@ -1,4 +1,4 @@
-"""What is known of a workspace that is kept. All of it is read again at any time."""
+"""The state of a workspace in a service. All of it can be read again at any time."""
 
 from __future__ import annotations
 
@@ -12,20 +12,19 @@ from provisioning.core.model.ids import CommitId
 from provisioning.core.scheduling.workqueue import Key, Topic
 
 
-class CommitProgress(msgspec.Struct, frozen=True):
-    """What is worked towards: the workspace as it was opened, a commit of it, its infras."""
+class Revision(msgspec.Struct, frozen=True):
+    """The desired state of a workspace: the workspace as opened, a commit of it, its infras."""
 
     workspace: ServedWorkspace
     commit: CommitId
     infras: frozenset[str]
 
 
-class Last(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of an infra last: when, how, and when all was well.
+class LastCycle(msgspec.Struct, frozen=True, kw_only=True):
+    """How the last cycle of an infra ended, and when one last succeeded.
 
-    Times are of the crew's clock, in seconds; `due` is when it is tried again, if it is.
-    `is_known` tells that it came to a conclusion: after an error the log may be elsewhere than
-    the mirror says.
+    Times are of the worker pool's clock, in seconds; `due` is when it is retried, if it is.
+    `is_known` is false after an error: the remote log may have moved on from the mirror.
     """
 
     at: float
@@ -34,24 +33,24 @@ class Last(msgspec.Struct, frozen=True, kw_only=True):
     sentence: str
     is_known: bool
     due: float | None
-    good_at: float | None
+    success_at: float | None
 
 
 @dataclass(slots=True)
 class WorkspaceState:
-    """One workspace that is kept; *name* is what its keys, logs and metrics call it.
+    """One workspace; *name* names it in keys, logs and metrics.
 
-    `read_at` is when it was last read well, `due` when it is to be read next, both in seconds of
-    the crew's clock; `error` and `settings_error` are what is wrong, if anything is.
+    `read_at` is when it was last read, `due` when the next fetch is due, both in seconds of the
+    worker pool's clock; `error` and `settings_error` are why it cannot be read, if so.
     """
 
     name: str
-    towards: CommitProgress | None = None
+    revision: Revision | None = None
     read_at: float | None = None
     due: float = 0.0
     error: ProvisioningError | None = None
     settings_error: ProvisioningError | None = None
-    last: dict[str, Last] = field(default_factory=dict)
+    last_cycles: dict[str, LastCycle] = field(default_factory=dict)
 
     def get_key(self, infra: str) -> Key:
         """Return the key of *infra*."""
@@ -59,20 +58,20 @@ class WorkspaceState:
 
     @property
     def infras(self) -> list[str]:
-        """The infras that are kept, sorted."""
-        return sorted(self.towards.infras) if self.towards else []
+        """The infras of the workspace, sorted."""
+        return sorted(self.revision.infras) if self.revision else []
 
     @property
     def commit(self) -> CommitId | None:
-        """The desired state that is worked towards."""
-        return self.towards.commit if self.towards else None
+        """The commit of the desired state."""
+        return self.revision.commit if self.revision else None
 
     def is_known(self, infra: str) -> bool:
-        """Tell whether it is known what became of *infra* last, so that the mirror can be read."""
-        last = self.last.get(infra)
+        """Tell whether the mirror has the result of the last cycle of *infra*."""
+        last = self.last_cycles.get(infra)
         return last is None or last.is_known
 
     def is_locked(self, infra: str) -> bool:
-        """Tell whether *infra* was last found to be locked by somebody else."""
-        last = self.last.get(infra)
+        """Tell whether the last cycle of *infra* found it locked by somebody else."""
+        last = self.last_cycles.get(infra)
         return last is not None and last.result == LockHeld.code

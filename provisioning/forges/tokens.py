@@ -23,7 +23,7 @@ class TokenFile(msgspec.Struct, frozen=True):
     Args:
         path: The file, absolute.
         repository: The folder that it must be outside of, lest it be committed.
-        redactor: Is told the token.
+        redactor: Learns the token.
         setting: The setting that names the file.
     """
 
@@ -77,7 +77,7 @@ class TokenFile(msgspec.Struct, frozen=True):
             try:
                 self._make()
             except FileExistsError:
-                pass  # somebody else was quicker, and that one's counts
+                pass  # another process was quicker, and its secret counts
             except OSError as exc:
                 raise self._describe(
                     f"cannot be made: {exc.strerror}",

@@ -1,1 +1,1 @@
-"""Files of this machine only: the journal, caches, and observed locks."""
+"""Files of this machine only: the journal, caches, and lock observations."""

@@ -1,9 +1,8 @@
-"""The local journal: what a run is about to do and has done, on disk before anything else.
+"""The local journal of a run: its operations, on disk before their effects.
 
 One file a run, `<infra>/<run>.jsonl`, one JSON object a line: `{"entry": "begin", …}` before
-an effect, forced to disk; `{"entry": "end", …}` after it. The file goes when the run is
-recorded in the state log. It only ever tells where to look: what is there is decided by the
-world, so that a stale journal does no harm.
+an effect, forced to disk; `{"entry": "end", …}` after it. The file is removed when the run is
+recorded in the state log. It only names resources to observe, so a stale journal does no harm.
 """
 
 from __future__ import annotations
@@ -24,20 +23,20 @@ from provisioning.transport.fsync import force
 
 
 class BegunOperation(msgspec.Struct, frozen=True, tag_field="entry", tag="begin"):
-    """An operation is about to be made."""
+    """An operation begins."""
 
     intent: Intent
 
 
 class EndedOperation(msgspec.Struct, frozen=True, tag_field="entry", tag="end"):
-    """An operation was made, with this answer."""
+    """An operation ended, with these attributes."""
 
     operation: int
     attributes: dict[str, Tree]
 
 
 class JournalDamaged(StorageFailed):
-    """A line of a journal is no entry, and not merely the torn end of the last write."""
+    """A line of a journal is no entry, and not the torn end of the last write."""
 
     code = "journal-damaged"
     retryable = False
@@ -46,8 +45,8 @@ class JournalDamaged(StorageFailed):
 class Journal:
     """The journal of one run; safe to use from many threads.
 
-    Threads that write at the same time share one force to disk: while one is being made, the
-    others write, and the next one serves all of them.
+    Threads that write at the same time share one `fdatasync`: the others write while one runs,
+    and the next one serves all of them.
     """
 
     def __init__(self, folder: Path, run: RunId) -> None:
@@ -65,10 +64,10 @@ class Journal:
             raise _describe(exc, self.path) from exc
 
     def begin(self, intent: Intent) -> None:
-        """Write that *intent* is about to be made; on return it is on disk.
+        """Write that *intent* begins; on return it is on disk.
 
         Raises:
-            StorageFailed: If it cannot be; then the operation must not be made.
+            StorageFailed: If it is not; then the operation must not be made.
         """
         attributes = as_json(intent.attributes) if intent.attributes else {}
         self._force(
@@ -76,11 +75,11 @@ class Journal:
         )
 
     def end(self, operation: int, attributes: Mapping[str, Tree]) -> None:
-        """Write that *operation* was made. Not forced to disk: losing it costs only a look."""
+        """Write that *operation* ended; not forced to disk, as a loss costs one observation."""
         self._write(EndedOperation(operation, as_json(dict(attributes))))
 
     def _write(self, entry: BegunOperation | EndedOperation) -> int:
-        """Append *entry*; return how many there are by now."""
+        """Append *entry*; return the number of entries."""
         line = msgspec.json.encode(entry) + b"\n"
         try:
             with self._state:
@@ -91,7 +90,7 @@ class Journal:
             raise _describe(exc, self.path) from exc
 
     def _append(self, line: bytes) -> None:
-        """Write *line* whole or not at all, so that nothing is ever written behind a torn one."""
+        """Write *line* whole or not at all, so that no line follows a torn one."""
         if os.write(self._file, line) < len(line):
             os.ftruncate(self._file, self._size)
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -110,7 +109,7 @@ class Journal:
             self._force_once(upto)
 
     def _force_once(self, upto: int) -> None:
-        """Force the first *upto* entries. The kernel tells a failure once; it is kept for all."""
+        """Force the first *upto* entries; remember a failure, which the kernel reports once."""
         durable, broken = 0, None
         try:
             os.fdatasync(self._file)
@@ -124,26 +123,26 @@ class Journal:
                 self._state.notify_all()
 
     def close(self) -> None:
-        """Let go of the file, which stays until `remove_journals`."""
+        """Close the file, which stays until `remove_journals`."""
         os.close(self._file)
 
 
 def _describe(exc: OSError, path: Path) -> StorageFailed:
     return StorageFailed(
         f"the journal {path} cannot be written: {exc.strerror}",
-        hint="make room or rights there, or move it with PROVISIONING_HOME; then run again",
+        hint="free space or grant access there, or set PROVISIONING_HOME; then run again",
     )
 
 
 def list_journals(folder: Path) -> list[Path]:
-    """Return the journals of runs that were never recorded, oldest first."""
+    """Return the journals of unrecorded runs, oldest first."""
     if not folder.is_dir():
         return []
     return sorted(folder.glob("*.jsonl"), key=lambda path: (path.stat().st_mtime_ns, path.name))
 
 
 def read_unfinished(paths: Sequence[Path]) -> list[Record]:
-    """Return what the creations in the journals at *paths* may have left, and where.
+    """Return records of what the creations in the journals at *paths* may have left.
 
     Raises:
         JournalDamaged: If a line is no entry.
@@ -154,22 +153,22 @@ def read_unfinished(paths: Sequence[Path]) -> list[Record]:
 
 
 def find_creations(intents: Iterable[Intent]) -> Iterator[Intent]:
-    """Yield the intents that may have put something where no record tells of it."""
+    """Yield the intents that may have left a resource without a record."""
     return (intent for intent in intents if intent.action is Action.CREATE or intent.moved_from)
 
 
 def build_unfinished(intent: Intent) -> Record:
-    """Return the record that stands for what *intent* may have left in the world.
+    """Return the record of the resource that *intent* may have left.
 
     Raises:
-        StateLogDamaged: If its attributes are nested too deep to be ours.
+        StateLogDamaged: If its attributes are nested too deep.
     """
     try:
         attributes = from_json(intent.attributes)
     except RecursionError as exc:
         raise StateLogDamaged(
-            f"what run {intent.run} was about to do with {intent.id} is nested too deep to read",
-            hint="`provisioning fsck` names the commit that did it",
+            f"the intent of run {intent.run} for {intent.id} is nested too deep to read",
+            hint="`provisioning fsck` names its commit",
         ) from exc
     return Record(
         id=intent.id,
@@ -199,7 +198,7 @@ def _read_intents(path: Path) -> Iterator[Intent]:
 
 
 def read_entries(path: Path) -> Iterator[BegunOperation | EndedOperation]:
-    """Yield the entries of the journal at *path*, a torn end left out.
+    """Yield the entries of the journal at *path* without a torn end.
 
     Raises:
         JournalDamaged: If a line is no entry.
@@ -212,12 +211,12 @@ def read_entries(path: Path) -> Iterator[BegunOperation | EndedOperation]:
         except UNDECODABLE as exc:
             raise JournalDamaged(
                 f"this line of the journal is damaged: {exc}",
-                hint=f"move {path} away: the state log and the ownership marks tell the rest",
+                hint=f"move {path} away: the state log and the ownership marks have the rest",
                 source=Source(str(path), number),
             ) from exc
 
 
 def remove_journals(paths: list[Path]) -> None:
-    """Remove journals whose runs the state log now tells of."""
+    """Remove the journals of recorded runs."""
     for path in paths:
         path.unlink(missing_ok=True)

@@ -1,7 +1,7 @@
-"""How long this machine has seen a lock's record unchanged, by its own monotonic clock.
+"""How long this machine has observed a lock unchanged, by its own monotonic clock.
 
-Kept in a file, so that one command can go on counting where another stopped; it counts
-from zero again after a reboot.
+A file keeps the observation, so that one command goes on counting where another stopped; after
+a reboot it counts from zero.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from provisioning.core.model.records import Lock
 from provisioning.core.model.values import UNDECODABLE, compute_digest
 
 
-class Sighting(msgspec.Struct, frozen=True):
-    """Which record was seen, in which boot, and since when (seconds of CLOCK_BOOTTIME)."""
+class LockObservation(msgspec.Struct, frozen=True):
+    """The digest of the lock, the boot, and since when it is unchanged (CLOCK_BOOTTIME)."""
 
     digest: str
     boot: str
@@ -24,9 +24,9 @@ class Sighting(msgspec.Struct, frozen=True):
 
 
 def observe_lock(path: Path, lock: Lock, boot: str) -> float:
-    """Note *lock* at *path*; return for how many seconds it has been seen unchanged.
+    """Record *lock* at *path*; return for how many seconds it is unchanged.
 
-    Where the file cannot be written, the lock counts as just seen.
+    If the file cannot be written, the lock counts as new.
     """
     digest = compute_digest(msgspec.to_builtins(lock))
     now = time.clock_gettime(time.CLOCK_BOOTTIME)
@@ -35,14 +35,14 @@ def observe_lock(path: Path, lock: Lock, boot: str) -> float:
         return now - seen.since
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(msgspec.json.encode(Sighting(digest, boot, now)))
+        path.write_bytes(msgspec.json.encode(LockObservation(digest, boot, now)))
     except OSError:
         return 0.0
     return 0.0
 
 
-def _read(path: Path) -> Sighting | None:
+def _read(path: Path) -> LockObservation | None:
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Sighting)
+        return msgspec.json.decode(path.read_bytes(), type=LockObservation)
     except (OSError, *UNDECODABLE):
         return None

@@ -1,9 +1,9 @@
 """The state log's lock files, written through a forge's API instead of by a push.
 
 Every file carries the id of the blob that was read, so the forge itself refuses a write that
-comes too late; a lock that is taken raises `fence`, so whoever read the log before is refused.
-The commit is made here first, byte for byte as the forge will make it: its id tells that the
-forge made just that, and nothing has to be fetched.
+comes too late; taking a lock raises `fence`, so a writer that read the log before is refused.
+The commit is built here first, byte for byte as the forge will build it: its id proves that the
+forge did so, and nothing has to be fetched.
 """
 
 from __future__ import annotations
@@ -69,9 +69,9 @@ class ContentsStateLog(GitStateLog):
     def _look_up(
         self, remote: Remote, view: LogView, commit: CommitId, cause: ProvisioningError
     ) -> CommitId:
-        """Find out what became of a call that was not answered with a yes; return what it made.
+        """Find out the effect of a call that failed; return the commit that it made.
 
-        A "no" is looked up, too: its words may be unknown ones for a lost race, and a proxy that
+        A refusal is looked up, too: its text may be a new one for a lost race, and a proxy that
         sends a call twice turns our own success into "already exists".
         """
         try:

@@ -1,4 +1,4 @@
-"""Who holds locks on this machine, and whether a holder's process still lives."""
+"""The holders of locks on this machine, and whether their processes still live."""
 
 from __future__ import annotations
 

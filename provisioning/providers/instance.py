@@ -38,17 +38,28 @@ class ProviderInstance:
 
     Args:
         name: The instance's name, as `spec.provider` and records have it.
+        kinds: The kinds that its provider serves.
         location: The settings that locate resources, as root, account or region.
         connect: Builds the provider for a location; raises `ProviderError` if it cannot be
             reached.
     """
 
-    def __init__(self, name: str, location: Mapping[str, Tree], connect: Connect) -> None:
+    def __init__(
+        self,
+        name: str,
+        kinds: Sequence[Kind],
+        location: Mapping[str, Tree],
+        connect: Connect,
+    ) -> None:
         self.name, self.location, self._connect = name, dict(location), connect
         self._mutex = threading.Lock()
         self._providers: dict[str, Provider] = {}
-        self.current = self._at(location)
-        self._kinds = [_bind(kind, name, self.location) for kind in self.current.describe()]
+        self._kinds = [_bind(kind, name, self.location) for kind in kinds]
+
+    @property
+    def current(self) -> Provider:
+        """The provider at the instance's own location."""
+        return self._at(self.location)
 
     def _at(self, location: Mapping[str, Tree]) -> Provider:
         key = compute_digest(dict(location))

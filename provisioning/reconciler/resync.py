@@ -1,4 +1,4 @@
-"""Reconciles many infras: each after those it refers to, independent ones side by side."""
+"""Resync of many infras: each after those it refers to, independent ones in parallel."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from provisioning.core.infras.order import Needs, order_infras
 from provisioning.core.model.errors import ProvisioningError
 from provisioning.reconciler.planning.plan_result import Conclusion, Report
 
-GOOD = frozenset({Conclusion.UNCHANGED, Conclusion.APPLIED})
-"""The conclusions after which those that refer to an infra may go on."""
+SUCCESSFUL = frozenset({Conclusion.UNCHANGED, Conclusion.APPLIED})
+"""The conclusions after which the infras that refer to an infra may go on."""
 
 
 class ResyncResult(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of one infra: its report, or the error, or whose trouble kept it waiting."""
+    """How the resync of one infra ended: a report, an error, or the infra that it waits for."""
 
     infra: str
     report: Report | None = None
@@ -24,9 +24,9 @@ class ResyncResult(msgspec.Struct, frozen=True, kw_only=True):
     waits_for: str | None = None
 
     @property
-    def is_good(self) -> bool:
-        """Whether those that refer to it may go on."""
-        return self.report is not None and self.report.conclusion in GOOD
+    def is_success(self) -> bool:
+        """Whether the infras that refer to it may go on."""
+        return self.report is not None and self.report.conclusion in SUCCESSFUL
 
 
 def resync(
@@ -38,14 +38,14 @@ def resync(
 ) -> Iterator[ResyncResult]:
     """Run every infra of *needs*, and yield each as soon as it has ended.
 
-    An infra whose upstream did not come out well is not touched. What an infra raises is its
-    own end, and no other's; what is not ours goes on from here.
+    An infra is skipped if one that it refers to did not succeed. A `ProvisioningError` ends its
+    infra alone; any other exception ends the resync.
 
     Args:
-        needs: Which infras refer to which; without rings.
+        needs: Which infras refer to which; without cycles.
         run: Reconciles one infra; called from threads.
         parallelism: How many run at once.
-        is_stopped: Asked before each; nothing new is begun then.
+        is_stopped: Is asked before each; once true, nothing new begins.
     """
     waiting = order_infras(needs)
     ended: dict[str, ResyncResult] = {}
@@ -72,16 +72,16 @@ def _skip(
 ) -> Iterator[ResyncResult]:
     for infra in list(waiting):
         upstream = [ended[need] for need in needs[infra] if need in ended]
-        bad = next((item for item in upstream if not item.is_good), None)
-        if bad is not None:
+        failed = next((result for result in upstream if not result.is_success), None)
+        if failed is not None:
             waiting.remove(infra)
-            ended[infra] = ResyncResult(infra=infra, waits_for=bad.infra)
+            ended[infra] = ResyncResult(infra=infra, waits_for=failed.infra)
             yield ended[infra]
 
 
 def _list_ready(waiting: list[str], needs: Needs, ended: dict[str, ResyncResult]) -> list[str]:
-    good = {infra for infra, resynced in ended.items() if resynced.is_good}
-    return [infra for infra in waiting if good.issuperset(needs[infra])]
+    succeeded = {infra for infra, result in ended.items() if result.is_success}
+    return [infra for infra in waiting if succeeded.issuperset(needs[infra])]
 
 
 def _conclude(infra: str, future: Future[Report]) -> ResyncResult:

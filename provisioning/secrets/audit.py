@@ -9,6 +9,7 @@ import msgspec
 
 from provisioning.core.model.errors import ProvisioningError
 from provisioning.core.model.sensitive import list_secret_texts
+from provisioning.secrets.errors import mapping_sops_errors
 from provisioning.secrets.exposed_credentials import CREDENTIALS
 from provisioning.secrets.files import MARK
 from provisioning.secrets.recipients import differs, read_wanted
@@ -16,11 +17,10 @@ from provisioning.secrets.values import open_secrets
 from sops_python.data_keys import Keyring
 from sops_python.errors import NotEncrypted, SopsError
 from sops_python.files import choose_format, load_encrypted, open_store
-from sops_python.go_regex import compile_pattern
 from sops_python.rules import Rules
 
 TELLING = 8
-"""Secrets of fewer characters are not looked for in other files: they are in many by chance."""
+"""Secrets of fewer characters are not searched in other files, which hold them by chance."""
 
 
 class SecretFinding(msgspec.Struct, frozen=True, order=True):
@@ -48,18 +48,22 @@ class Checker:
         self._root, self._rules, self._keyring = root, rules, keyring
         self._known: dict[bytes, str] = {}
 
+    @mapping_sops_errors()
     def must_be_encrypted(self, path: str) -> bool:
-        """Tell whether the name of *path*, or a rule with a `path_regex`, says encrypted."""
+        """Return whether the name of *path*, or a rule with a `path_regex`, says encrypted.
+
+        Raises:
+            InvalidSecret: If a `path_regex` is no expression.
+        """
         if MARK in Path(path).suffixes:
             return True
-        rules = self._rules.data.get("creation_rules") if self._rules else None
-        patterns = (rule.get("path_regex") for rule in rules or () if isinstance(rule, dict))
-        return any(pattern and compile_pattern(str(pattern)).search(path) for pattern in patterns)
+        return self._rules is not None and self._rules.has_pattern_for(path)
 
     def check_encrypted(self, path: str, data: bytes) -> Iterator[SecretFinding]:
         """Check that the SOPS file *data* can be read, and by whom its rule says."""
         try:
-            document = load_encrypted(data, open_store(choose_format(path)))
+            with mapping_sops_errors():
+                document = load_encrypted(data, open_store(choose_format(path)))
             values = open_secrets(data, path, self._keyring)
             if self._rules:
                 wanted = read_wanted(self._rules, self._root / path, document.metadata)
@@ -98,7 +102,7 @@ class Checker:
 
 
 def is_encrypted(path: str, data: bytes) -> bool:
-    """Tell whether *data* is a SOPS file."""
+    """Return whether *data* is a SOPS file."""
     try:
         load_encrypted(data, open_store(choose_format(path)))
     except NotEncrypted:

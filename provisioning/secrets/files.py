@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from provisioning.secrets.errors import mapping_sops_errors
 
 MARK = ".enc"
 SUFFIXES = (".yaml", ".yml", ".json", ".env", ".ini", "")
@@ -14,7 +17,7 @@ Read = Callable[[str], bytes | None]
 
 
 def list_folders(infra: str) -> tuple[str, ...]:
-    """Return where to look for the secrets of *infra*, the first first."""
+    """Return the folders of the secrets of *infra*; the first has precedence."""
     return f"infra/{infra}", FOLDER
 
 
@@ -25,3 +28,15 @@ def find_file(name: str, folders: Sequence[str], read: Read) -> tuple[str, bytes
     paths = (f"{folder}/{name}{MARK}{suffix}" for folder in folders for suffix in SUFFIXES)
     found = ((path, read(path)) for path in paths)
     return next(((path, data) for path, data in found if data is not None), None)
+
+
+@mapping_sops_errors()
+def write_file(path: Path, data: bytes) -> None:
+    """Write *data* to *path*, as a whole or not at all; mode and owner stay.
+
+    Raises:
+        InvalidSecret: If it cannot be written.
+    """
+    from sops_python.disk.replacement import replace_file
+
+    replace_file(path, data)

@@ -10,21 +10,21 @@ from enum import StrEnum
 
 import msgspec
 
-from sops_python.errors import SopsError
+from provisioning.secrets.errors import InvalidSecret
 from sops_python.tree import Branch, Value, from_plain
 
 TOKEN_BYTES = 32
 
 
 class Sort(StrEnum):
-    """What can be made."""
+    """The kinds of generated secrets."""
 
     SSH_KEY = "ssh-key"
     TOKEN = "token"  # noqa: S105  a name
 
 
 class Listed(msgspec.Struct, frozen=True):
-    """What may be told of a generated secret without a key."""
+    """The facts about a generated secret that need no key."""
 
     name: str
     sort: str
@@ -43,11 +43,11 @@ def rotate(values: Branch, name: str, now: str) -> Branch:
     """Return *values* with a new secret; the old one stays as `previous` until `finish`.
 
     Raises:
-        SopsError: If it was not made here, or the last rotation is not finished.
+        InvalidSecret: If it was not made here, or the last rotation is not finished.
     """
     sort = _read_sort(values, name)
     if values.get("previous"):
-        raise SopsError(
+        raise InvalidSecret(
             f"{name} still has its previous value",
             hint=f"when nobody uses that any more: `provisioning secrets {sort} rotate {name} "
             "--finish`",
@@ -61,16 +61,16 @@ def finish(values: Branch, name: str) -> Branch:
     """Return *values* without the one that was replaced.
 
     Raises:
-        SopsError: If none is left.
+        InvalidSecret: If none is left.
     """
     _read_sort(values, name)
     if not values.get("previous"):
-        raise SopsError(f"{name} has no previous value", hint="there is nothing to finish")
+        raise InvalidSecret(f"{name} has no previous value", hint="there is nothing to finish")
     return Branch(pair for pair in values if pair[0] != "previous")
 
 
 def describe(name: str, values: Branch) -> Listed | None:
-    """Return what may be told of *values*, encrypted or not; None if they were not made here."""
+    """Return the facts in *values*, encrypted or not; None if they were not made here."""
     sort = values.get("sort_unencrypted")
     if sort not in set(Sort):
         return None
@@ -86,7 +86,7 @@ def describe(name: str, values: Branch) -> Listed | None:
 def _read_sort(values: Branch, name: str) -> Sort:
     sort = values.get("sort_unencrypted")
     if sort not in set(Sort):
-        raise SopsError(
+        raise InvalidSecret(
             f"{name} was not made by `provisioning secrets`",
             hint="edit it: `provisioning sops FILE`",
         )

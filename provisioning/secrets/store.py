@@ -11,11 +11,11 @@ from msgspec.structs import replace
 
 from provisioning.core.model.errors import InvalidArgument
 from provisioning.core.model.ids import NAME
+from provisioning.secrets.errors import InvalidSecret, mapping_sops_errors
 from provisioning.secrets.files import FOLDER, MARK
 from provisioning.secrets.generated import Listed, Sort, describe, finish, generate, rotate
 from sops_python.disk.replacement import replace_file
 from sops_python.document import Document
-from sops_python.errors import SopsError
 from sops_python.files import (
     Opened,
     dump_document,
@@ -46,7 +46,7 @@ class StoredSecret(msgspec.Struct, frozen=True):
 
     @property
     def sort(self) -> str:
-        """What it is."""
+        """The kind of secret."""
         return self.listed.sort
 
     @property
@@ -56,7 +56,7 @@ class StoredSecret(msgspec.Struct, frozen=True):
 
     @property
     def fingerprint(self) -> str:
-        """What tells it from others."""
+        """The text that distinguishes it from others."""
         return self.listed.fingerprint
 
     @property
@@ -66,7 +66,7 @@ class StoredSecret(msgspec.Struct, frozen=True):
 
     @property
     def has_previous(self) -> bool:
-        """Whether the one it replaced is still there."""
+        """True if the secret that it replaced is still there."""
         return self.listed.has_previous
 
     @property
@@ -87,12 +87,13 @@ class SecretStore:
         self._format = YamlStore()
         self._keyring = EnvironmentKeyring(environ=os.environ)
 
+    @mapping_sops_errors()
     def make(self, sort: str, name: str) -> StoredSecret:
         """Make a new one.
 
         Raises:
             InvalidArgument: If the name is taken, or is none.
-            SopsError: If no rule says for whom to encrypt it.
+            InvalidSecret: If no rule says for whom to encrypt it.
         """
         if not NAME.match(name):
             raise InvalidArgument(
@@ -106,7 +107,9 @@ class SecretStore:
             )
         rule = load_rules(self._root / FILE_NAME).find_rule(path)
         if rule is None:
-            raise SopsError(f"{FILE_NAME} has no creation rules", hint="provisioning secrets init")
+            raise InvalidSecret(
+                f"{FILE_NAME} has no creation rules", hint="provisioning secrets init"
+            )
         metadata = Metadata(groups=rule.groups, selection=rule.selection, threshold=rule.threshold)
         values = from_plain(generate(Sort(sort), name, now()))
         document = encrypt_branches([values], metadata, self._keyring, now())
@@ -114,16 +117,19 @@ class SecretStore:
         replace_file(path, dump_document(document, self._format))
         return self._describe(name, values)
 
+    @mapping_sops_errors()
     def rotate(self, name: str) -> StoredSecret:
         """Put a new one in place of that of *name*, which is kept as `previous`."""
         opened = self._open(name)
         return self._write(name, opened, rotate(opened.document.branches[0], name, now()))
 
+    @mapping_sops_errors()
     def finish(self, name: str) -> StoredSecret:
         """Remove the one that was replaced."""
         opened = self._open(name)
         return self._write(name, opened, finish(opened.document.branches[0], name))
 
+    @mapping_sops_errors()
     def remove(self, name: str) -> str:
         """Remove the file of *name*, and return its path."""
         path = self._locate(name)
@@ -134,6 +140,7 @@ class SecretStore:
         path.unlink()
         return self._shorten(path)
 
+    @mapping_sops_errors()
     def list_all(self) -> list[StoredSecret]:
         """Return all of them; no key is needed."""
         names = sorted(

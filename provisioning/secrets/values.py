@@ -1,4 +1,4 @@
-"""What `{{secrets.NAME.…}}` resolves to: values of a commit's SOPS files, as secrets.
+"""The values of `{{secrets.NAME.…}}`: those of a commit's SOPS files, as secrets.
 
 `NAME` is a file `NAME.enc.yaml`, `.yml`, `.json`, `.env`, `.ini`, or `NAME.enc` for any other
 content, in the infra's folder or in `secrets/`; the infra's comes first.
@@ -14,6 +14,7 @@ from provisioning.core.model.errors import InvalidManifest, ProvisioningError, S
 from provisioning.core.model.redaction import Redactor
 from provisioning.core.model.sensitive import Secret, find_encrypted, list_secret_texts, reveal
 from provisioning.core.model.values import Path, Tree, find_nearest, read_at
+from provisioning.secrets.errors import mapping_sops_errors
 from provisioning.secrets.files import MARK, Read, find_file
 from sops_python.cipher import Cipher
 from sops_python.data_keys import Keyring, unwrap_data_key
@@ -23,13 +24,15 @@ from sops_python.metadata import explain_newer
 from sops_python.tree import Value, as_plain
 
 
+@mapping_sops_errors()
 def open_secrets(data: bytes, path: str, keyring: Keyring) -> Tree:
     """Return the values of the SOPS file *data*, those that were encrypted as secrets.
 
     A file of no format that has keys is one secret as a whole.
 
     Raises:
-        SopsError: If it cannot be read, no key opens it, or it was tampered with.
+        InvalidSecret: If it cannot be read, or was tampered with.
+        SecretLocked: If no key opens it.
     """
     kind = choose_format(path)
     document = load_encrypted(data, open_store(kind))
@@ -58,7 +61,7 @@ class SecretFiles:
         read: Reads a file of the commit.
         list_names: Lists the files of a folder of the commit.
         keyring: Holds the keys.
-        redactor: Is told every secret.
+        redactor: Gets every secret.
     """
 
     folders: Sequence[str]

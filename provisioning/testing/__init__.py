@@ -10,7 +10,7 @@ from provisioning.testing.effects import Crash, CutOff, PatchPoint, cut_at, trac
 from provisioning.testing.faults import (
     Attempt,
     Fault,
-    Gate,
+    Latch,
     after,
     answering,
     before,
@@ -41,8 +41,8 @@ __all__ = [
     "Faults",
     "FaultyProvider",
     "ForgeSuite",
-    "Gate",
     "Hub",
+    "Latch",
     "Live",
     "MemoryForge",
     "MemoryHub",

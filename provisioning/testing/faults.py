@@ -19,8 +19,8 @@ from provisioning.core.model.providers import Call, Observation, Observed, Prese
 from provisioning.core.model.values import Tree
 from provisioning.testing.effects import Crash, When
 
-GATE_SECONDS = 30.0
-"""How long a `Gate` holds anything before it gives the test up."""
+LATCH_SECONDS = 30.0
+"""How long a `Latch` holds anything before it gives the test up."""
 
 
 class Attempt(msgspec.Struct, frozen=True):
@@ -106,45 +106,45 @@ def half(*kept: str) -> Fault:
     return fail
 
 
-class Gate:
-    """Holds a slow call until the test opens the gate; so no test needs to sleep."""
+class Latch:
+    """Holds a slow call until the test opens the latch; so no test needs to sleep."""
 
     def __init__(self) -> None:
         self._arrived = threading.Event()
         self._open = threading.Event()
 
     def wait_for_arrival(self) -> None:
-        """Return when a call stands at the gate.
+        """Return when a call waits at the latch.
 
         Raises:
-            TimeoutError: If none came within `GATE_SECONDS`.
+            TimeoutError: If none came within `LATCH_SECONDS`.
         """
-        _wait(self._arrived, "no call came to the gate")
+        _wait(self._arrived, "no call came to the latch")
 
     def open(self) -> None:
         """Let through the calls that wait and all that come."""
         self._open.set()
 
     def pass_through(self) -> None:
-        """Wait until the gate is open.
+        """Wait until the latch is open.
 
         Raises:
-            TimeoutError: If nobody opened it within `GATE_SECONDS`.
+            TimeoutError: If nobody opened it within `LATCH_SECONDS`.
         """
         self._arrived.set()
-        _wait(self._open, "nobody opened the gate")
+        _wait(self._open, "nobody opened the latch")
 
 
 def _wait(event: threading.Event, complaint: str) -> None:
-    if not event.wait(GATE_SECONDS):
+    if not event.wait(LATCH_SECONDS):
         raise TimeoutError(complaint)
 
 
-def slow(gate: Gate) -> Fault:
-    """Take as long as *gate* is shut, then make the call."""
+def slow(latch: Latch) -> Fault:
+    """Take as long as *latch* is shut, then make the call."""
 
     def delay(attempt: Attempt) -> Any:
-        gate.pass_through()
+        latch.pass_through()
         return attempt.run()
 
     return delay

@@ -55,6 +55,10 @@ class Commits:
     def __init__(self) -> None:
         self._states: dict[CommitId, tuple[Resource, ...]] = {}
 
+    def has_object(self, name: str) -> bool:
+        """Tell whether the commit is here."""
+        return name in self._states
+
     def read_newest(self) -> tuple[Resource, ...]:
         """Return the desired state that was committed last."""
         return next(reversed(self._states.values()), ())

@@ -118,7 +118,7 @@ class HttpClient:
         """Make one call, and repeat it while its failure is transient.
 
         A `GET` is repeated after any failure. Another method is repeated only after 429, with
-        which the server says that it did nothing.
+        which the server promises that it did nothing.
 
         Args:
             method: The HTTP method.

@@ -1,21 +1,25 @@
-"""`provisioning sops`: a drop-in for the `sops` program."""
+"""The command line: a drop-in for the `sops` program."""
 
 from __future__ import annotations
 
+import importlib
+import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
-from provisioning.core.model.errors import ProvisioningError
-from provisioning.interfaces.cli.lazy import LazyGroup
-from provisioning.interfaces.cli.session import Session, pass_session
 from sops_python.cli import options as shared
 from sops_python.cli.environment import read_environment
 from sops_python.cli.files import Bench
 from sops_python.cli.words import read_leading
 from sops_python.errors import SopsError
 from sops_python.metadata import VERSION
+from sops_python.terminal_text import escape_controls
+
+FOLDER = "sops_python.folder"
+"""The key of `click.Context.meta` by which an outer command line names the working folder."""
 
 _HERE = "sops_python.cli"
 COMMANDS = {
@@ -31,13 +35,33 @@ COMMANDS = {
     "exec-file": (f"{_HERE}.exec:exec_file", "Run a command that reads the plain text."),
     "publish": (f"{_HERE}.publish:publish", "Put files where .sops.yaml says."),
     "keyservice": (f"{_HERE}.keyservice:keyservice", "Use keys for other processes."),
-    "filestatus": (f"{_HERE}.keys:filestatus", "Tell whether a file is encrypted."),
+    "filestatus": (f"{_HERE}.keys:filestatus", "Print whether a file is encrypted."),
     "completion": (f"{_HERE}.completion:completion", "Print the shell's completion script."),
 }
 
 
-class _SopsGroup(LazyGroup):
-    """Reads a first word that is no command as a file, and ends as `sops` does."""
+class _SopsGroup(click.Group):
+    """Imports a command when it runs, and takes a first word that is no command as a file."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names in the order of the table."""
+        del ctx
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import one command; return None if there is none of that name."""
+        del ctx
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, name = COMMANDS[cmd_name][0].partition(":")
+        command: click.Command = getattr(importlib.import_module(module), name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands without importing them."""
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, summary) for name, (_, summary) in COMMANDS.items()])
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -54,22 +78,21 @@ class _SopsGroup(LazyGroup):
         """Read options up to the first word that is none."""
         if args and args[0] in {"help", "h"}:
             args = [*args[1:], "--help"]
-        return click.Group.parse_args(self, ctx, read_leading(self.get_params(ctx), args))
+        return super().parse_args(ctx, read_leading(self.get_params(ctx), args))
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; errors end with the exit codes of `sops`."""
+        """Run the command; an error ends it with an exit code of `sops`."""
         try:
             return super().invoke(ctx)
-        except ProvisioningError as exc:
+        except SopsError as exc:
             click.echo(str(exc), err=True)
             if exc.hint:
                 click.echo(f"  {exc.hint}", err=True)
-            return getattr(exc, "sops_exit_code", 1)
+            return exc.exit_code
 
 
 @click.group(
     cls=_SopsGroup,
-    commands_table=COMMANDS,
     context_settings={"allow_interspersed_args": False, "help_option_names": ["-h", "--help"]},
     subcommand_metavar="[COMMAND] FILE [ARGS]...",
     no_args_is_help=False,
@@ -97,16 +120,15 @@ class _SopsGroup(LazyGroup):
 @shared.ORDER
 @shared.KEYSERVICE
 @click.version_option(VERSION, "--version", "-v", message="sops %(version)s")
-@pass_session
 @click.pass_context
-def sops(context: click.Context, session: Session, /, **options: Any) -> int | None:
+def sops(context: click.Context, /, **options: Any) -> int | None:
     """Encrypt, decrypt and edit SOPS files, as `sops` does.
 
     Without a command, the file is edited; or encrypted with -e, decrypted with -d, rotated
     with -r.
     """
     context.obj = Bench(
-        folder=Path(session.folder).resolve(),
+        folder=Path(context.meta.get(FOLDER, ".")).resolve(),
         environ=read_environment(),
         config=options["config"],
         indent=options["indent"],
@@ -117,3 +139,17 @@ def sops(context: click.Context, session: Session, /, **options: Any) -> int | N
     if context.invoked_subcommand is None:
         raise SopsError("Error: no file specified", hint="`sops --help`", exit_code=100)
     return None
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line, and end the process with an exit code of `sops`."""
+    try:
+        code = sops.main(arguments, prog_name="sops-python", standalone_mode=False)
+    except click.Abort:
+        click.echo("aborted; nothing was changed", err=True)
+        code = 130
+    except click.ClickException as exc:
+        exc.message = escape_controls(exc.message)  # type: ignore[misc]
+        exc.show()
+        code = 1
+    sys.exit(code if isinstance(code, int) else 0)

@@ -12,9 +12,10 @@ from msgspec.structs import replace
 
 from sops_python.cipher import Cipher
 from sops_python.cli import options as shared
+from sops_python.cli.examples import EXAMPLES
 from sops_python.cli.files import Bench, Options, exit_with, read_input
 from sops_python.cli.words import NO_FILE, SopsCommand, take_exactly
-from sops_python.data_keys import generate_data_key, wrap_data_key
+from sops_python.data_keys import generate_data_key, naming_step, wrap_data_key
 from sops_python.disk.editor import edit_text
 from sops_python.disk.replacement import replace_file
 from sops_python.document import Document
@@ -28,7 +29,6 @@ from sops_python.files import (
     load_plain,
 )
 from sops_python.metadata import render_metadata
-from sops_python.new_files import EXAMPLES
 from sops_python.stores.json import JsonStore
 from sops_python.timestamps import now
 from sops_python.tree import Value, parse_path, remove_path, write_path
@@ -84,7 +84,8 @@ def _begin(bench: Bench, path: Path, options: Options, source: Store) -> Opened:
     """Prepare a new file, so that a missing key is found before anything is written."""
     data_key = generate_data_key()
     metadata = bench.build_metadata(path, options, source.name)
-    with exit_with(128):
+    step = "Error encrypting the data key with one or more master keys"
+    with exit_with(128), naming_step(step):
         wrapped = wrap_data_key(metadata, data_key, bench.keyring, now())
     return Opened(document=Document([], wrapped), cipher=Cipher(data_key), data_key=data_key)
 

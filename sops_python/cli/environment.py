@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 _COERCED = frozenset(("C.UTF-8", "C.utf8", "UTF-8"))
-"""What Python itself sets `LC_CTYPE` to in the C locale (PEP 538)."""
+"""The values to which Python itself sets `LC_CTYPE` in the C locale (PEP 538)."""
 
 
 def read_environment() -> dict[str, str]:

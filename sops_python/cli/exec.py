@@ -84,7 +84,7 @@ def _read_environment(branch: Branch) -> dict[str, str]:
 
 
 def _describe_user(name: str) -> dict[str, str]:
-    """Return what a program expects to be told of the user it runs as."""
+    """Return the variables by which a program knows the user it runs as."""
     import pwd
 
     if not name:
@@ -127,8 +127,8 @@ def _run(command: str, environ: Mapping[str, str], options: Options) -> int:
         return 0
     status = child.wait()
     if status:
-        told = f"exit status {status}" if status > 0 else f"signal: {signal.strsignal(-status)}"
-        click.echo(told, err=True)
+        end = f"exit status {status}" if status > 0 else f"signal: {signal.strsignal(-status)}"
+        click.echo(end, err=True)
     return status if status >= 0 else _KILLED
 
 

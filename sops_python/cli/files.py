@@ -1,4 +1,4 @@
-"""What the commands of `sops` do with files: find rules and keys, read, and write."""
+"""Files as the commands of `sops` use them: rules, keys, reading and writing."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from typing import Any
 import click
 from msgspec.structs import replace
 
-from provisioning.core.model.errors import ProvisioningError
 from sops_python.data_keys import DECRYPTION_ORDER, Keyring
 from sops_python.disk.replacement import replace_file
 from sops_python.document import Document
@@ -257,7 +256,7 @@ def read_input(path: Path | None) -> bytes:
 
 
 @contextmanager
-def exit_with(code: int, kind: type[ProvisioningError] = ProvisioningError) -> Iterator[None]:
+def exit_with(code: int, kind: type[SopsError] = SopsError) -> Iterator[None]:
     """Give every error of *kind* in the block the exit code *code*."""
     try:
         yield
@@ -281,7 +280,7 @@ def refuse_new_keys(path: Path, options: Options) -> None:
 
 
 def ask(question: str) -> bool:
-    """Ask until the answer is `y` or `n`; tell whether it is yes.
+    """Ask until the answer is `y` or `n`; return whether it is `y`.
 
     Raises:
         SopsError: If the input ends before.

@@ -12,7 +12,6 @@ from typing import Any
 import click
 from msgspec.structs import replace
 
-from provisioning.core.model.errors import ProvisioningError
 from sops_python.cli import options as shared
 from sops_python.cli.files import (
     Bench,
@@ -49,7 +48,7 @@ def updatekeys(bench: Bench, /, files: tuple[str, ...], **options: Any) -> int:
     for file in files:
         try:
             _update(bench, bench.locate(file), options)
-        except ProvisioningError as exc:
+        except SopsError as exc:
             click.echo(str(exc), err=True)
             failed += 1
     if failed:
@@ -196,7 +195,7 @@ def _regroup(bench: Bench, path: Path, groups: tuple[KeyGroup, ...], options: Op
 @click.option("--input-type", help=shared.FORMATS)
 @click.pass_obj
 def filestatus(bench: Bench, /, file: str, **options: Any) -> int:
-    """Tell as JSON whether FILE is encrypted."""
+    """Print as JSON whether FILE is encrypted."""
     path = bench.locate(file)
     is_encrypted = False
     with exit_with(1), suppress(NotEncrypted):

@@ -29,7 +29,7 @@ from sops_python.keyservice.listening import choose_place, serve
     help="Where to listen, such as 127.0.0.1:5000, or /tmp/sops.sock.",
 )
 @click.option("--prompt", is_flag=True, help="Ask before each request.")
-@click.option("--verbose", is_flag=True, help="Tell of each request.")
+@click.option("--verbose", is_flag=True, help="Print each request.")
 @click.pass_context
 def keyservice(context: click.Context, /, **options: Any) -> int:
     """Use keys for other processes, until a signal ends it.
@@ -42,7 +42,7 @@ def keyservice(context: click.Context, /, **options: Any) -> int:
     is_verbose = options["verbose"] or context.parent.params["verbose"]
     place = choose_place(options["network"], options["address"], bench.folder)
 
-    def tell(line: str) -> None:
+    def report(line: str) -> None:
         if is_verbose:
             click.echo(line, err=True)
 
@@ -54,6 +54,6 @@ def keyservice(context: click.Context, /, **options: Any) -> int:
             f"Whoever can connect to {place} can use these keys; `--network unix` is for you only.",
             err=True,
         )
-    service = KeyService(open_keyring=bench.open_local_keyring, confirm=confirm, tell=tell)
-    serve(service, place, tell)
+    service = KeyService(open_keyring=bench.open_local_keyring, confirm=confirm, report=report)
+    serve(service, place, report)
     return 0

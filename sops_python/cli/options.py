@@ -12,7 +12,7 @@ from sops_python.cli.words import take_first, take_first_if_any
 Function = TypeVar("Function", bound=Callable[..., Any])
 Decorator = Callable[[Function], Function]
 
-FORMATS = "ini, json, yaml, dotenv or binary; by default what the file's name tells."
+FORMATS = "ini, json, yaml, dotenv or binary; by default that of the file's name."
 
 _KEYS = (
     (("--kms", "-k"), "SOPS_KMS_ARN", "Comma separated list of KMS ARNs."),

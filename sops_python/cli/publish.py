@@ -13,7 +13,6 @@ from typing import Any
 import click
 import msgspec
 
-from provisioning.core.model.errors import ProvisioningError
 from sops_python.cli import options as shared
 from sops_python.cli.files import Bench, Options, ask, exit_with
 from sops_python.cli.keys import compare_groups
@@ -31,7 +30,7 @@ from sops_python.timestamps import now
 from sops_python.tree import as_plain
 
 _SUFFIXES = ("unencrypted_suffix", "encrypted_suffix")
-"""What a recreation rule may say of what is encrypted, as in `sops`."""
+"""The choices of encrypted values that a recreation rule can make, as in `sops`."""
 
 
 @click.command(cls=SopsCommand)
@@ -92,12 +91,11 @@ def _walk(folder: Path) -> Iterator[Path]:
 
 @contextmanager
 def _naming(file: str) -> Iterator[None]:
-    """Tell of every error in the block that it is about *file*: it may be one of many."""
+    """Name *file* in every error of the block: it may be one of many."""
     try:
         yield
-    except ProvisioningError as exc:
-        code = getattr(exc, "sops_exit_code", 1)
-        raise SopsError(f"{file}: {exc.message}", hint=exc.hint, exit_code=code) from exc
+    except SopsError as exc:
+        raise SopsError(f"{file}: {exc.message}", hint=exc.hint, exit_code=exc.exit_code) from exc
 
 
 def _pack(bench: Bench, rules: Rules, file: str, target: str, options: Options) -> _Parcel:

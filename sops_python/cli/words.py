@@ -1,6 +1,6 @@
 """Reads the words of a command line as `sops` does, whose options are those of Go's `flag`.
 
-An option has one dash or two, a switch may be told its value (`--in-place=false`), and a
+An option has one dash or two, a switch may have a value (`--in-place=false`), and a
 command's options may stand behind its files.
 """
 
@@ -39,7 +39,7 @@ class Word(msgspec.Struct, frozen=True):
     """One word in the form that click knows, with the value of an option.
 
     Args:
-        text: The word; "" for a switch that is told to be off.
+        text: The word; "" for a switch that is off.
         end: How many of the arguments there are up to here.
         is_known: It is an option of the command.
         has_dash: It looks like an option.
@@ -67,7 +67,7 @@ def read_words(parameters: Sequence[click.Parameter], args: Sequence[str]) -> It
     """Yield the words of *args*; behind `--` none is an option.
 
     Raises:
-        SopsError: If a switch is told a value that is neither true nor false.
+        SopsError: If a switch has a value that is neither true nor false.
     """
     known = _name_options(parameters)
     left = iter(enumerate(args, 1))
@@ -104,7 +104,7 @@ def _find(known: dict[str, click.Option], word: str) -> tuple[click.Option | Non
 
 
 def _read_switch(option: click.Option, word: str, *, has_value: bool) -> str:
-    """Return how click is told that the switch is on, or off."""
+    """Return the word by which click knows that the switch is on, or off."""
     name, _, value = word.partition("=")
     if has_value and value not in _BOOLEANS:
         raise SopsError(
@@ -115,7 +115,7 @@ def _read_switch(option: click.Option, word: str, *, has_value: bool) -> str:
     return option.secondary_opts[0] if option.secondary_opts else ""
 
 
-# What stands besides the options
+# Words besides the options
 
 
 def take_first(_: click.Context, __: click.Parameter, words: tuple[str, ...]) -> str:
@@ -137,7 +137,7 @@ def take_first_if_any(_: click.Context, __: click.Parameter, words: tuple[str, .
 
 
 def warn_of_more(words: Sequence[str]) -> None:
-    """Tell that only the first of *words* is used."""
+    """Warn that only the first of *words* is used."""
     if len(words) > 1:
         click.echo(
             "More than one positional argument provided. Only the first one will be used!", err=True

@@ -10,12 +10,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
-from provisioning.core.model.errors import ProvisioningError
 from sops_python.disk.private_files import open_private_folder, write_private
 from sops_python.errors import SopsError
 
 EDITORS = ("vim", "nano", "vi")
-"""What is tried if neither `SOPS_EDITOR` nor `EDITOR` is set."""
+"""The editors to try if neither `SOPS_EDITOR` nor `EDITOR` is set."""
 
 _NOTE = "!! "
 _MARKS = {".yaml": "#", ".yml": "#", ".env": "#", ".ini": ";"}
@@ -32,20 +31,20 @@ def edit_text(
 
     Args:
         text: What is edited.
-        name: The name of the file that the editor is given, which tells it the format.
-        parse: Reads the text; it raises a `ProvisioningError` if there is something wrong.
+        name: The name of the file that the editor opens; its suffix says the format.
+        parse: Reads the text; it raises a `SopsError` if there is something wrong.
         environ: The environment variables.
 
     Raises:
         SopsError: If nothing was changed, or there is no editor, or it failed.
-        ProvisioningError: What *parse* raised, if text it refused was closed unchanged.
+        SopsError: What *parse* raised, if text it refused was closed unchanged.
     """
     command = choose_editor(environ)
     with open_private_folder(environ) as folder:
         path = folder / Path(name).name
         write_private(path, text)
         last = text
-        failure: ProvisioningError | None = None
+        failure: SopsError | None = None
         while True:
             _run(command, path, environ)
             edited = _remove_note(path.read_bytes(), path)
@@ -55,7 +54,7 @@ def edit_text(
                 )
             try:
                 return parse(edited)
-            except ProvisioningError as exc:
+            except SopsError as exc:
                 last, failure = edited, exc
                 path.write_bytes(_build_note(exc, path) + edited)
 
@@ -99,7 +98,7 @@ def _run(command: list[str], path: Path, environ: Mapping[str, str]) -> None:
         )
 
 
-def _build_note(error: ProvisioningError, path: Path) -> bytes:
+def _build_note(error: SopsError, path: Path) -> bytes:
     mark = _MARKS.get(path.suffix, "#")
     lines = [*str(error).splitlines(), *(error.hint or "").splitlines()]
     return "".join(f"{mark}{_NOTE}{line}\n" for line in lines).encode("utf-8", "surrogateescape")

@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from sops_python.keys.errors import KeyUnusable
+from sops_python.errors import KeyUnusable
 
 if TYPE_CHECKING:
     import pyrage
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 KEY, KEY_FILE, KEY_COMMAND = "SOPS_AGE_KEY", "SOPS_AGE_KEY_FILE", "SOPS_AGE_KEY_CMD"
 SSH_FILE, SSH_COMMAND = "SOPS_AGE_SSH_PRIVATE_KEY_FILE", "SOPS_AGE_SSH_PRIVATE_KEY_CMD"
 RECIPIENT = "SOPS_AGE_RECIPIENT"
-"""Tells the two commands which recipient's identity is wanted."""
+"""The variable by which the two commands know the recipient."""
 
 DEFAULT_FILE = "sops/age/keys.txt"
 """Where identities lie below the user's folder of configurations."""
@@ -85,7 +85,7 @@ class Identities:
     """The age identities of a user, read when the first is needed, and never again.
 
     Args:
-        environ: The environment variables; `HOME` and `XDG_CONFIG_HOME` tell the default places.
+        environ: The environment variables; `HOME` and `XDG_CONFIG_HOME` say the default places.
         ask: Asks for the passphrase of an encrypted identity file.
     """
 

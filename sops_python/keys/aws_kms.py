@@ -8,14 +8,14 @@ import socket
 from collections.abc import Mapping
 from typing import Any
 
-from sops_python.keys.errors import KeyUnusable
+from sops_python.errors import KeyUnusable
 
 _ARN = re.compile(r"arn:[^:]+:kms:([^:]+):\d+:(?:key|alias)/.+")
 TIMEOUT = 10.0
 """Seconds after which a service that does not answer is taken to be down."""
 
 
-def wrap(fields: Mapping[str, Any], data: bytes) -> str:
+def wrap(fields: Mapping[str, Any], data: bytes, _: Mapping[str, str]) -> str:
     """Return *data* encrypted by the key that *fields* name, in base64.
 
     Raises:
@@ -25,7 +25,7 @@ def wrap(fields: Mapping[str, Any], data: bytes) -> str:
     return base64.b64encode(answer["CiphertextBlob"]).decode()
 
 
-def unwrap(fields: Mapping[str, Any], wrapped: str) -> bytes:
+def unwrap(fields: Mapping[str, Any], wrapped: str, _: Mapping[str, str]) -> bytes:
     """Return what *wrapped* holds.
 
     Raises:

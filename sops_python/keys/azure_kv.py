@@ -5,14 +5,15 @@ The calls are those of https://learn.microsoft.com/rest/api/keyvault/keys/operat
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
-from sops_python.keys import http_calls, jwt
+from sops_python.errors import KeyUnusable
+from sops_python.keys import http_calls
 from sops_python.keys.azure_tokens import get_token
-from sops_python.keys.errors import KeyUnusable
 
 API = "api-version=7.4"
 ALGORITHM = "RSA-OAEP-256"
@@ -29,7 +30,7 @@ def wrap(fields: Mapping[str, Any], data: bytes, environ: Mapping[str, str]) -> 
     Raises:
         KeyUnusable: If there are no credentials, or the vault refuses, or does not answer.
     """
-    return jwt.encode(_use(fields, "encrypt", data, environ))
+    return _encode(_use(fields, "encrypt", data, environ))
 
 
 def unwrap(fields: Mapping[str, Any], wrapped: str, environ: Mapping[str, str]) -> bytes:
@@ -39,7 +40,7 @@ def unwrap(fields: Mapping[str, Any], wrapped: str, environ: Mapping[str, str]) 
         KeyUnusable: If there are no credentials, or the vault refuses, or does not answer.
     """
     try:
-        data = jwt.decode(wrapped)
+        data = _decode(wrapped)
     except ValueError as exc:
         raise KeyUnusable(
             "what the Azure key has wrapped is damaged", hint="restore the file from Git"
@@ -63,13 +64,22 @@ def find_version(vault: str, name: str, environ: Mapping[str, str]) -> str:
 
 def _use(fields: Mapping[str, Any], method: str, data: bytes, environ: Mapping[str, str]) -> bytes:
     name, version = (_check(str(fields[part])) for part in ("name", "version"))
-    body = {"alg": ALGORITHM, "value": jwt.encode(data)}
+    body = {"alg": ALGORITHM, "value": _encode(data)}
     path = f"/keys/{name}/{version}/{method}"
     answer = _ask(str(fields["vault_url"]), path, body, environ)
     try:
-        return jwt.decode(http_calls.take(answer, "value", "the vault's answer", HINT))
+        return _decode(http_calls.take(answer, "value", "the vault's answer", HINT))
     except ValueError as exc:
         raise KeyUnusable("the vault answered with a value that is no base64", hint=HINT) from exc
+
+
+def _encode(data: bytes) -> str:
+    """Return *data* in the base64 of web addresses, without padding."""
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def _decode(text: str) -> bytes:
+    return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
 
 
 def _check(name: str) -> str:
@@ -85,7 +95,7 @@ def _check(name: str) -> str:
 def _ask(
     vault: str, path: str, body: Mapping[str, str] | None, environ: Mapping[str, str]
 ) -> Mapping[str, Any]:
-    """Ask the vault, which tells at the first request whose token it wants to see."""
+    """Call the vault, whose answer to a first call without a token names the issuer."""
     if not _VAULT.fullmatch(vault):
         raise KeyUnusable(
             f"{vault!r} is not the address of an Azure vault",

@@ -9,20 +9,19 @@ https://learn.microsoft.com/entra/identity/managed-identities-azure-resources/ho
 
 from __future__ import annotations
 
-import base64
 import json
 import re
 import subprocess
-import time
-import uuid
 from collections.abc import Mapping
 from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from sops_python.keys import http_calls, jwt
-from sops_python.keys.errors import KeyUnusable
+import msgspec
+
+from sops_python.errors import KeyUnusable
+from sops_python.keys import http_calls
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
@@ -30,7 +29,6 @@ if TYPE_CHECKING:
 
 TENANT, CLIENT, SECRET = "AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET"
 CERTIFICATE, PASSWORD = "AZURE_CLIENT_CERTIFICATE_PATH", "AZURE_CLIENT_CERTIFICATE_PASSWORD"
-CHAIN = "AZURE_CLIENT_SEND_CERTIFICATE_CHAIN"
 FEDERATED = "AZURE_FEDERATED_TOKEN_FILE"
 AUTHORITY, DEFAULT_AUTHORITY = "AZURE_AUTHORITY_HOST", "https://login.microsoftonline.com"
 OTHER_TENANTS = "AZURE_ADDITIONALLY_ALLOWED_TENANTS"
@@ -41,10 +39,8 @@ CHOICE = "AZURE_TOKEN_CREDENTIALS"
 TIMEOUT = 10.0
 """Seconds that `az` may take."""
 
-LIFETIME = 600
-"""Seconds that what a certificate signs may be used."""
-
 HINT = f"`az login`, or set {TENANT}, {CLIENT} and {SECRET}"
+_SIGN_IN = f"check {TENANT}, {CLIENT} and the credential of the application"
 
 
 class _NotAtHand(Exception):
@@ -87,10 +83,9 @@ def _choose(environ: Mapping[str, str]) -> list[str]:
 def _use_environment(resource: str, tenant: str, environ: Mapping[str, str]) -> str:
     _need(environ, TENANT, CLIENT)
     if secret := environ.get(SECRET):
-        return _sign_in(resource, tenant, environ, {"client_secret": secret})
+        return _sign_in(resource, tenant, environ, secret)
     if path := environ.get(CERTIFICATE):
-        assertion = _sign(path, _find_address(tenant, environ), environ)
-        return _sign_in(resource, tenant, environ, _assert(assertion))
+        return _sign_in(resource, tenant, environ, _read_certificate(path, environ))
     raise _NotAtHand(f"neither {SECRET} nor {CERTIFICATE} is set")
 
 
@@ -103,7 +98,7 @@ def _use_workload(resource: str, tenant: str, environ: Mapping[str, str]) -> str
             f"the identity in {environ[FEDERATED]} cannot be read: {exc.strerror}",
             hint=f"check {FEDERATED}",
         ) from exc
-    return _sign_in(resource, tenant, environ, _assert(text))
+    return _sign_in(resource, tenant, environ, {"client_assertion": lambda: text})
 
 
 def _need(environ: Mapping[str, str], *names: str) -> None:
@@ -112,12 +107,7 @@ def _need(environ: Mapping[str, str], *names: str) -> None:
         raise _NotAtHand(f"{unset[0]} is not set")
 
 
-def _assert(text: str) -> dict[str, str]:
-    kind = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
-    return {"client_assertion_type": kind, "client_assertion": text}
-
-
-def _find_address(tenant: str, environ: Mapping[str, str]) -> str:
+def _find_authority(tenant: str, environ: Mapping[str, str]) -> str:
     """Return where the tenant gives tokens: the one that is set, unless another is allowed."""
     own = environ[TENANT]
     allowed = environ.get(OTHER_TENANTS, "").split(";")
@@ -129,32 +119,59 @@ def _find_address(tenant: str, environ: Mapping[str, str]) -> str:
             hint=f"set {TENANT}, or name it in {OTHER_TENANTS}",
         )
     host = environ.get(AUTHORITY) or DEFAULT_AUTHORITY
-    return f"{host.rstrip('/')}/{tenant}/oauth2/v2.0/token"
+    return f"{host.rstrip('/')}/{tenant}"
 
 
-def _sign_in(
-    resource: str, tenant: str, environ: Mapping[str, str], proof: Mapping[str, str]
-) -> str:
-    form = {
-        "grant_type": "client_credentials",
-        "client_id": environ[CLIENT],
-        "scope": f"{resource}/.default",
-        **proof,
-    }
-    hint = f"check {TENANT}, {CLIENT} and what they sign in with"
-    answer = http_calls.call(
-        "Microsoft Entra", _find_address(tenant, environ), form=form, hint=hint
-    )
-    return http_calls.take(answer, "access_token", "the answer of Microsoft Entra", hint)
+class _EntraAnswer(msgspec.Struct, frozen=True):
+    """An answer as MSAL reads it; a refusal raises before."""
+
+    text: str
+    status_code: int = 200
+    headers: dict[str, str] = {}
 
 
-def _sign(path: str, address: str, environ: Mapping[str, str]) -> str:
-    """Return what the certificate at *path* asserts to *address*.
+class _EntraClient:
+    """The HTTP client of MSAL: by HTTPS alone, without redirects, within limits."""
 
-    https://learn.microsoft.com/entra/identity-platform/certificate-credentials
-    """
+    def get(self, url: str, *, headers: Any = None, params: Any = None, **_: Any) -> _EntraAnswer:
+        """Return the answer at *url*."""
+        return self._fetch(f"{url}?{urlencode(params)}" if params else url, headers, None)
+
+    def post(self, url: str, *, headers: Any = None, data: Any = None, **_: Any) -> _EntraAnswer:
+        """Return the answer to the form *data* at *url*."""
+        return self._fetch(url, headers, urlencode(data).encode())
+
+    def _fetch(self, url: str, headers: Any, data: bytes | None) -> _EntraAnswer:
+        text = http_calls.fetch("Microsoft Entra", url, hint=_SIGN_IN, headers=headers, data=data)
+        return _EntraAnswer(text.decode("utf-8", "replace"))
+
+
+def _sign_in(resource: str, tenant: str, environ: Mapping[str, str], proof: Any) -> str:
+    try:
+        import msal
+    except ImportError as exc:
+        raise KeyUnusable(
+            "credentials for Azure need MSAL", hint="pip install 'provisioning[azure]'"
+        ) from exc
+    authority = _find_authority(tenant, environ)
+    try:
+        application = msal.ConfidentialClientApplication(
+            environ[CLIENT],
+            client_credential=proof,
+            authority=authority,
+            http_client=_EntraClient(),
+        )
+        answer = application.acquire_token_for_client([f"{resource}/.default"])
+    except (ValueError, KeyError, TypeError) as exc:
+        raise KeyUnusable(
+            f"Microsoft Entra gave no token at {authority}: its answer is malformed", hint=_SIGN_IN
+        ) from exc
+    return http_calls.take(answer, "access_token", "the answer of Microsoft Entra", _SIGN_IN)
+
+
+def _read_certificate(path: str, environ: Mapping[str, str]) -> dict[str, Any]:
+    """Return the certificate at *path* as MSAL takes it, which signs by it."""
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
-    from cryptography.hazmat.primitives.hashes import SHA256
     from cryptography.hazmat.primitives.serialization import Encoding
 
     try:
@@ -167,23 +184,8 @@ def _sign(path: str, address: str, environ: Mapping[str, str]) -> str:
         raise _NotAtHand(f"{path} is no certificate with its key, or {PASSWORD} is wrong") from exc
     if not isinstance(key, RSAPrivateKey) or not certificates:
         raise _NotAtHand(f"{path} holds no certificate with an RSA key")
-    now = int(time.time())
-    claims = {
-        "aud": address,
-        "iss": environ[CLIENT],
-        "sub": environ[CLIENT],
-        "jti": str(uuid.uuid4()),
-        "nbf": now,
-        "exp": now + LIFETIME,
-    }
-    header: dict[str, Any] = {
-        "alg": "PS256",
-        "x5t#S256": jwt.encode(certificates[0].fingerprint(SHA256())),
-    }
-    if environ.get(CHAIN, "").lower() in {"1", "true"}:
-        chain = (certificate.public_bytes(Encoding.DER) for certificate in certificates)
-        header["x5c"] = [base64.b64encode(item).decode() for item in chain]
-    return jwt.sign(claims, header, key)
+    text = certificates[0].public_bytes(Encoding.PEM).decode()
+    return {"private_key": key, "public_certificate": text}
 
 
 def _load_certificates(
@@ -276,4 +278,4 @@ _SOURCES = {
     "AzureCLICredential": _use_cli,
     "AzureDeveloperCLICredential": _use_developer_cli,
 }
-"""What is tried, in this order, by the names that Azure gives them."""
+"""The kinds of credentials, in the order of `sops`, by the names that Azure gives them."""

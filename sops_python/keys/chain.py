@@ -7,9 +7,8 @@ from typing import TypeVar
 
 import msgspec
 
-from provisioning.core.model.errors import ProvisioningError
 from sops_python.data_keys import Keyring
-from sops_python.keys.errors import KeyUnusable
+from sops_python.errors import KeyUnusable, SopsError
 from sops_python.keys.keyring import NoKeyring
 from sops_python.metadata import MasterKey
 
@@ -25,7 +24,7 @@ class KeyringChain(msgspec.Struct, frozen=True):
         """Return *data* encrypted by *key*.
 
         Raises:
-            KeyUnusable: If no keyring can; it tells why for each, one a line.
+            KeyUnusable: If no keyring can; the message says why for each, one a line.
         """
         return self._ask(lambda keyring: keyring.wrap(key, data))
 
@@ -33,16 +32,16 @@ class KeyringChain(msgspec.Struct, frozen=True):
         """Return what *key* has wrapped.
 
         Raises:
-            KeyUnusable: If no keyring can; it tells why for each, one a line.
+            KeyUnusable: If no keyring can; the message says why for each, one a line.
         """
         return self._ask(lambda keyring: keyring.unwrap(key))
 
     def _ask(self, use: Callable[[Keyring], Answer]) -> Answer:
-        failures: list[ProvisioningError] = []
+        failures: list[SopsError] = []
         for keyring in self.keyrings:
             try:
                 return use(keyring)
-            except ProvisioningError as exc:
+            except SopsError as exc:
                 failures.append(exc)
         raise KeyUnusable(
             "\n".join(failure.message for failure in failures), hint=failures[-1].hint

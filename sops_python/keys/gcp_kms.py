@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
+from sops_python.errors import KeyUnusable
 from sops_python.keys import http_calls
-from sops_python.keys.errors import KeyUnusable
 from sops_python.keys.google_tokens import find_universe, get_headers
 
 ENDPOINT = "SOPS_GCP_KMS_ENDPOINT"

@@ -7,14 +7,15 @@ https://google.aip.dev/auth and https://cloud.google.com/iam/docs/reference/sts/
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from sops_python.keys import http_calls, jwt
-from sops_python.keys.errors import KeyUnusable
+import msgspec
+
+from sops_python.errors import KeyUnusable
+from sops_python.keys import http_calls
 
 CREDENTIALS, TOKEN = "GOOGLE_CREDENTIALS", "GOOGLE_OAUTH_ACCESS_TOKEN"
 DEFAULT, DEFAULT_FILE = (
@@ -31,8 +32,11 @@ QUOTA_PROJECT = "GOOGLE_CLOUD_QUOTA_PROJECT"
 
 SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 TOKEN_ADDRESS = "https://oauth2.googleapis.com/token"  # noqa: S105  an address
-LIFETIME = 3600
-"""Seconds that a token may be used."""
+_TYPES = frozenset(
+    ("authorized_user", "external_account", "impersonated_service_account", "service_account")
+)
+_MALFORMED = (ValueError, TypeError, AttributeError, OSError)
+"""Errors of google-auth for a file of credentials with values of other types, or places."""
 
 HINT = f"`gcloud auth application-default login`, or set {DEFAULT}"
 
@@ -51,7 +55,7 @@ def get_headers(environ: Mapping[str, str]) -> dict[str, str]:
     credentials, source = _find_credentials(environ)
     if credentials:
         _check_universe(credentials, source, environ)
-        token = _get_token(credentials, source, environ)
+        token = _get_token(credentials, source)
     elif token := environ.get(TOKEN, ""):
         source = TOKEN
     else:
@@ -96,115 +100,94 @@ def _read_credentials(path: Path) -> tuple[Mapping[str, Any], str]:
         ) from exc
 
 
-def _get_token(found: Mapping[str, Any], source: str, environ: Mapping[str, str]) -> str:
-    match found.get("type"):
-        case "service_account":
-            return _sign_in(found, source, environ)
-        case "authorized_user":
-            names = ("client_id", "client_secret", "refresh_token")
-            form = {name: http_calls.take(found, name, source, HINT) for name in names}
-            return _exchange(TOKEN_ADDRESS, {"grant_type": "refresh_token", **form})
-        case "impersonated_service_account":
-            inner = found.get("source_credentials")
-            token = _get_token(inner if isinstance(inner, dict) else {}, source, environ)
-            return _impersonate(found, token, source)
-        case "external_account":
-            token = _exchange_subject(found, source)
-            if not found.get("service_account_impersonation_url"):
-                return token
-            return _impersonate(found, token, source)
-    raise KeyUnusable(
-        f"credentials of the type {found.get('type')!r} in {source} cannot be used here", hint=HINT
-    )
+def _get_token(found: Mapping[str, Any], source: str) -> str:
+    if found.get("type") not in _TYPES:
+        raise KeyUnusable(
+            f"credentials of the type {found.get('type')!r} in {source} cannot be used here",
+            hint=HINT,
+        )
+    return _fetch_token(found, source)
 
 
-def _sign_in(found: Mapping[str, Any], source: str, environ: Mapping[str, str]) -> str:
-    """Return a service account's token; other universes take what it signs itself."""
-    name = http_calls.take(found, "client_email", source, HINT)
-    key = _load_key(http_calls.take(found, "private_key", source, HINT), source)
-    now = int(time.time())
-    claims = {"iss": name, "scope": SCOPE, "iat": now, "exp": now + LIFETIME}
-    header = {"alg": "RS256", "kid": str(found.get("private_key_id") or "")}
-    if find_universe(environ) != UNIVERSE:
-        return jwt.sign({**claims, "sub": name}, header, key)
-    address = str(found.get("token_uri") or TOKEN_ADDRESS)
-    assertion = jwt.sign({**claims, "aud": address}, header, key)
-    grant = "urn:ietf:params:oauth:grant-type:jwt-bearer"
-    return _exchange(address, {"grant_type": grant, "assertion": assertion})
+def _fetch_token(found: Mapping[str, Any], source: str) -> str:
+    try:
+        from cryptography.exceptions import UnsupportedAlgorithm
+        from google.auth.exceptions import GoogleAuthError
+    except ImportError as exc:
+        raise KeyUnusable(
+            "credentials for Google Cloud need google-auth", hint="pip install 'provisioning[gcp]'"
+        ) from exc
 
+    near = _find_near(found)
 
-def _load_key(text: str, source: str) -> Any:
-    from cryptography.exceptions import UnsupportedAlgorithm
-    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
-    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+    def call(url: str, *, body: Any = None, headers: Any = None, **_: Any) -> _Response:
+        """Be the transport of google-auth: HTTPS without redirects, or HTTP to *near* alone."""
+        return _Response(
+            http_calls.fetch(
+                "Google's token service",
+                url,
+                hint=HINT,
+                headers=headers,
+                data=body.encode() if isinstance(body, str) else body,
+                is_near=url == near and url.startswith("http://"),
+            )
+        )
 
     try:
-        key = load_pem_private_key(text.encode(), None)
-    except (ValueError, TypeError, UnsupportedAlgorithm):
-        key = None
-    if not isinstance(key, RSAPrivateKey):
-        raise KeyUnusable(f"the private_key in {source} is no RSA key", hint=HINT)
-    return key
-
-
-def _exchange_subject(found: Mapping[str, Any], source: str) -> str:
-    """Return the token for an identity of elsewhere, told by a file or an address."""
-    place = found.get("credential_source")
-    place = place if isinstance(place, dict) else {}
-    shape = place.get("format") or {}
-    if path := place.get("file"):
-        try:
-            text = Path(path).read_bytes()
-        except OSError as exc:
-            raise KeyUnusable(
-                f"the identity in {path} cannot be read: {exc.strerror}", hint=f"see {source}"
-            ) from exc
-    elif (address := str(place.get("url") or "")) and not place.get("environment_id"):
-        headers, is_near = place.get("headers") or {}, address.startswith("http://")
-        text = http_calls.fetch(
-            "the identity's provider", address, headers=headers, hint=HINT, is_near=is_near
-        )
-    else:
+        credentials = _load_credentials(found)
+        credentials.refresh(call)
+    except (GoogleAuthError, UnsupportedAlgorithm, *_MALFORMED) as exc:
+        is_key = type(exc) is ValueError and found["type"] == "service_account"
+        reason = "the private_key is no RSA key" if is_key else exc.args[0]
         raise KeyUnusable(
-            f"the credential_source in {source} is neither a file nor a url",
-            hint=f"get a token: {TOKEN}=$(gcloud auth print-access-token)",
-        )
-    if shape.get("type") == "json":
-        wanted = str(shape.get("subject_token_field_name"))
-        told = http_calls.take(
-            http_calls.parse_object(text, "the identity", HINT), wanted, "it", HINT
-        )
-    else:
-        told = text.decode("ascii", "replace").strip()
-    form = {
-        "grant_type": "urn:ietf:params:oauth:grant-type:token-exchange",
-        "requested_token_type": "urn:ietf:params:oauth:token-type:access_token",
-        "audience": http_calls.take(found, "audience", source, HINT),
-        "subject_token_type": http_calls.take(found, "subject_token_type", source, HINT),
-        "subject_token": told,
-        "scope": SCOPE,
-    }
-    return _exchange(http_calls.take(found, "token_url", source, HINT), form)
+            f"the credentials in {source} cannot be used: {reason}", hint=HINT
+        ) from exc
+    return str(credentials.token)
 
 
-def _exchange(address: str, form: Mapping[str, str]) -> str:
-    answer = http_calls.call("Google's token service", address, form=form, hint=HINT)
-    return http_calls.take(answer, "access_token", "the answer of Google's token service", HINT)
+def _find_near(found: Any) -> str:
+    """Return the address by which an identity of elsewhere is read; "" if there is none."""
+    match found:
+        case {"credential_source": {"url": str(address)}}:
+            return address
+        case {"source_credentials": inner}:
+            return _find_near(inner)
+    return ""
 
 
-def _impersonate(found: Mapping[str, Any], token: str, source: str) -> str:
-    answer = http_calls.call(
-        "Google's IAM",
-        http_calls.take(found, "service_account_impersonation_url", source, HINT),
-        headers=http_calls.authorise(token, source),
-        body={
-            "scope": [SCOPE],
-            "lifetime": f"{LIFETIME}s",
-            "delegates": found.get("delegates") or [],
-        },
-        hint="the role roles/iam.serviceAccountTokenCreator is needed",
-    )
-    return http_calls.take(answer, "accessToken", "the answer of Google's IAM", HINT)
+def _load_credentials(found: Mapping[str, Any]) -> Any:
+    from google.auth import identity_pool, impersonated_credentials
+    from google.oauth2 import credentials, service_account
+
+    class Pool(identity_pool.Credentials):
+        def retrieve_subject_token(self, request: Any) -> str:
+            """Return the identity without the line break at the end of its file, as `sops` does."""
+            return str(super().retrieve_subject_token(request)).strip()
+
+    info = {"token_uri": TOKEN_ADDRESS, **found}
+    match found.get("type"):
+        case "authorized_user":
+            return credentials.Credentials.from_authorized_user_info(info)
+        case "external_account":
+            return Pool.from_info(info, scopes=[SCOPE])
+        case "impersonated_service_account":
+            address = str(info.get("service_account_impersonation_url"))
+            return impersonated_credentials.Credentials(
+                source_credentials=_load_credentials(info.get("source_credentials") or {}),
+                target_principal=address.rpartition("/")[2].partition(":")[0],
+                target_scopes=[SCOPE],
+                delegates=info.get("delegates") or [],
+                iam_endpoint_override=address,
+            )
+    return service_account.Credentials.from_service_account_info(info, scopes=[SCOPE])
+
+
+class _Response(msgspec.Struct, frozen=True):
+    """An answer as google-auth reads it."""
+
+    data: bytes
+    status: int = 200
+    headers: dict[str, str] = {}
 
 
 def _ask_machine(environ: Mapping[str, str]) -> str:

@@ -12,7 +12,7 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import urlencode, urlsplit
 from urllib.request import HTTPRedirectHandler, ProxyHandler, Request, build_opener
 
-from sops_python.keys.errors import KeyUnusable
+from sops_python.errors import KeyUnusable
 
 TIMEOUT = 10.0
 """Seconds after which a service that does not answer is taken to be down."""

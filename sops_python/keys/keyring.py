@@ -1,12 +1,14 @@
-"""Finds for each master key the program or service that can use it."""
+"""The keys of a process: each master key with the program or service that uses it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from importlib import import_module
+from typing import Any, Protocol
 
+from sops_python.errors import KeyUnusable
 from sops_python.keys import age
-from sops_python.keys.errors import KeyUnusable
 from sops_python.metadata import MasterKey
 
 
@@ -39,30 +41,9 @@ class EnvironmentKeyring:
         Raises:
             KeyUnusable: If the key is malformed, or its service does not answer.
         """
-        match key.section:
-            case "age":
-                return age.wrap(key.fields["recipient"], data)
-            case "pgp":
-                from sops_python.keys import pgp
-
-                return pgp.wrap(key.fields["fp"], data, self.environ)
-            case "kms":
-                from sops_python.keys import aws_kms
-
-                return aws_kms.wrap(key.fields, data)
-            case "hc_vault":
-                from sops_python.keys import vault
-
-                return vault.wrap(key.fields, data, self.environ)
-            case "gcp_kms":
-                from sops_python.keys import gcp_kms
-
-                return gcp_kms.wrap(key.fields, data, self.environ)
-            case "azure_kv":
-                from sops_python.keys import azure_kv
-
-                return azure_kv.wrap(key.fields, data, self.environ)
-        raise _describe_unknown(key)
+        if key.section == "age":
+            return age.wrap(key.fields["recipient"], data)
+        return _load_service(key).wrap(key.fields, data, self.environ)
 
     def unwrap(self, key: MasterKey) -> bytes:
         """Return what *key* has wrapped.
@@ -70,30 +51,39 @@ class EnvironmentKeyring:
         Raises:
             KeyUnusable: If the key is not at hand, or its service does not answer.
         """
-        match key.section:
-            case "age":
-                return self._identities.unwrap(key.fields["recipient"], key.wrapped)
-            case "pgp":
-                from sops_python.keys import pgp
+        if key.section == "age":
+            return self._identities.unwrap(key.fields["recipient"], key.wrapped)
+        return _load_service(key).unwrap(key.fields, key.wrapped, self.environ)
 
-                return pgp.unwrap(key.wrapped, self.environ)
-            case "kms":
-                from sops_python.keys import aws_kms
 
-                return aws_kms.unwrap(key.fields, key.wrapped)
-            case "hc_vault":
-                from sops_python.keys import vault
+class KeyUser(Protocol):
+    """The program or service that uses one kind of key: a module of this package."""
 
-                return vault.unwrap(key.fields, key.wrapped, self.environ)
-            case "gcp_kms":
-                from sops_python.keys import gcp_kms
+    def wrap(self, fields: Mapping[str, Any], data: bytes, environ: Mapping[str, str]) -> str:
+        """Return *data* encrypted by the key that *fields* name."""
 
-                return gcp_kms.unwrap(key.fields, key.wrapped, self.environ)
-            case "azure_kv":
-                from sops_python.keys import azure_kv
+    def unwrap(self, fields: Mapping[str, Any], wrapped: str, environ: Mapping[str, str]) -> bytes:
+        """Return what *wrapped* holds."""
 
-                return azure_kv.unwrap(key.fields, key.wrapped, self.environ)
-        raise _describe_unknown(key)
+
+_MODULES = {
+    "azure_kv": "azure_kv",
+    "gcp_kms": "gcp_kms",
+    "hc_vault": "vault",
+    "kms": "aws_kms",
+    "pgp": "pgp",
+}
+"""The module that uses each kind of key, imported with the first."""
+
+
+def _load_service(key: MasterKey) -> KeyUser:
+    if key.section not in _MODULES:
+        raise KeyUnusable(
+            f"keys of the kind {key.section} cannot be used here: {key.label}",
+            hint="add a key of another kind: age, PGP, AWS, GCP, Azure or Vault",
+        )
+    module: KeyUser = import_module(f"sops_python.keys.{_MODULES[key.section]}")
+    return module
 
 
 class NoKeyring:
@@ -122,11 +112,4 @@ def _describe_none(key: MasterKey) -> KeyUnusable:
         f"the local key service is switched off, and no other can be asked for {key.label}",
         hint="name one: --keyservice ADDRESS; or leave out --enable-local-keyservice=false "
         "and SOPS_ENABLE_LOCAL_KEYSERVICE",
-    )
-
-
-def _describe_unknown(key: MasterKey) -> KeyUnusable:
-    return KeyUnusable(
-        f"keys of the kind {key.section} cannot be used here: {key.label}",
-        hint="add a key of another kind: age, PGP, AWS, GCP, Azure or Vault",
     )

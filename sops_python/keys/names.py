@@ -6,8 +6,8 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
+from sops_python.errors import InvalidContext, KeyUnusable
 from sops_python.keys import age
-from sops_python.keys.errors import InvalidContext, KeyUnusable
 from sops_python.metadata import MasterKey
 
 Context = Mapping[str, str | None]
@@ -100,10 +100,10 @@ def name_azure(addresses: Iterable[str]) -> Iterator[MasterKey]:
 
 
 def name_azure_key(vault: str, name: str, version: str) -> MasterKey:
-    """Return the Azure key *name*, of the *version* that is told; else the newest is asked for.
+    """Return the Azure key *name*, of *version*; of the newest if it is "".
 
     Raises:
-        KeyUnusable: If the vault refuses to tell the newest, or does not answer.
+        KeyUnusable: If the vault refuses to name the newest, or does not answer.
     """
     if not version:
         from sops_python.keys import azure_kv

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Mapping
+from typing import Any
 
-from sops_python.keys.errors import KeyUnusable
+from sops_python.errors import KeyUnusable
 
 PROGRAM = "SOPS_GPG_EXEC"
 """The variable that names another program than `gpg`."""
 
 
-def wrap(fingerprint: str, data: bytes, environ: Mapping[str, str]) -> str:
-    """Return *data* encrypted to the key of *fingerprint*, armoured.
+def wrap(fields: Mapping[str, Any], data: bytes, environ: Mapping[str, str]) -> str:
+    """Return *data* encrypted to the key whose fingerprint is in *fields*, armoured.
 
     Raises:
         KeyUnusable: If gpg is missing, or has no such key.
     """
+    fingerprint: str = fields["fp"]
     arguments = [
         "--no-default-recipient", "--yes", "--encrypt", "--armor", "--trust-model", "always",
         "--recipient", fingerprint, "--no-encrypt-to",
@@ -24,7 +26,7 @@ def wrap(fingerprint: str, data: bytes, environ: Mapping[str, str]) -> str:
     return _run(arguments, data, environ, f"encrypt for {fingerprint}").decode()
 
 
-def unwrap(wrapped: str, environ: Mapping[str, str]) -> bytes:
+def unwrap(_: Mapping[str, Any], wrapped: str, environ: Mapping[str, str]) -> bytes:
     """Return what *wrapped* holds.
 
     Raises:

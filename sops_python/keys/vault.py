@@ -9,8 +9,8 @@ import base64
 from collections.abc import Mapping
 from typing import Any
 
-from sops_python.keys.errors import KeyUnusable
-from sops_python.keys.vault_api import VaultFailed, ask
+from sops_python.errors import KeyUnusable
+from sops_python.keys.vault_api import ask
 
 
 def wrap(fields: Mapping[str, Any], data: bytes, environ: Mapping[str, str]) -> str:
@@ -42,8 +42,6 @@ def _call(
     address = f"{fields['vault_address']}/v1/{fields['engine_path']}/{method}/{fields['key_name']}"
     try:
         answer: str = ask("PUT", address, environ, body)[wanted]
-    except VaultFailed as exc:
-        raise KeyUnusable(exc.message, hint=exc.hint) from exc
     except KeyError as exc:
         raise KeyUnusable(
             f"Vault answered without a {wanted} at {address}", hint="check the engine in .sops.yaml"

@@ -15,7 +15,7 @@ from urllib.error import HTTPError
 from urllib.parse import quote, urlsplit
 from urllib.request import Request, urlopen
 
-from sops_python.errors import SopsError
+from sops_python.errors import KeyUnusable
 
 ADDRESS, DEFAULT_ADDRESS = "VAULT_ADDR", "https://127.0.0.1:8200"
 TOKEN, TOKEN_FILE = "VAULT_TOKEN", ".vault-token"
@@ -36,7 +36,7 @@ _NO_ANSWER = (
 )
 
 
-class VaultFailed(SopsError):
+class VaultFailed(KeyUnusable):
     """Vault refused, with the HTTP status `answered`, or did not answer at all (None)."""
 
     def __init__(self, message: str, *, hint: str, answered: int | None = None) -> None:
@@ -57,7 +57,7 @@ def ask(
     Args:
         method: The HTTP method.
         address: The address of the server and, below `/v1/`, the path of the call.
-        environ: The environment variables; `HOME` tells where the token may lie.
+        environ: The environment variables; `HOME` says where the token may lie.
         body: What is sent.
 
     Raises:

@@ -7,9 +7,8 @@ from enum import StrEnum
 
 import msgspec
 
-from provisioning.core.model.errors import ProvisioningError
-from provisioning.core.model.terminal_text import render_plain
 from sops_python.data_keys import Keyring
+from sops_python.errors import SopsError
 from sops_python.keyservice.messages import (
     MalformedMessage,
     NoKeyNamed,
@@ -18,6 +17,7 @@ from sops_python.keyservice.messages import (
     render_answer,
 )
 from sops_python.metadata import MasterKey
+from sops_python.terminal_text import escape_controls
 
 _KINDS = {
     "age": "age key with recipient",
@@ -42,8 +42,8 @@ class RpcStatus(StrEnum):
     UNKNOWN = "UNKNOWN"
 
 
-class RequestRefused(ProvisioningError):
-    """A request has no answer; `status` is what its client is told besides the message."""
+class RequestRefused(SopsError):
+    """A request has no answer; the client gets `status` and the message."""
 
     code = "key-unusable"
 
@@ -57,13 +57,13 @@ class KeyService(msgspec.Struct, frozen=True, kw_only=True):
 
     Args:
         open_keyring: Returns the keys that are at hand when a request comes.
-        confirm: Tells whether a request, which it is given in words, is to be answered.
-        tell: Is told, in words without a secret, what became of each request.
+        confirm: Decides by the words for a request whether to answer it.
+        report: Takes the outcome of each request, in words without a secret.
     """
 
     open_keyring: Callable[[], Keyring]
     confirm: Callable[[str], bool]
-    tell: Callable[[str], None]
+    report: Callable[[str], None]
 
     def answer(self, verb: str, message: bytes) -> bytes:
         """Return the answer to the request *message*, to "encrypt" or "decrypt" as *verb* says.
@@ -77,9 +77,9 @@ class KeyService(msgspec.Struct, frozen=True, kw_only=True):
             what = f"{what} using {describe_key(request.key)}"
             answer = self._use(verb, request, what)
         except RequestRefused as exc:
-            self.tell(f"Refused {what}: {render_plain(exc.message)}")
+            self.report(f"Refused {what}: {escape_controls(exc.message)}")
             raise
-        self.tell(f"Answered {what}")
+        self.report(f"Answered {what}")
         return render_answer(answer)
 
     def _use(self, verb: str, request: Request, what: str) -> bytes:
@@ -92,7 +92,7 @@ class KeyService(msgspec.Struct, frozen=True, kw_only=True):
             return keyring.unwrap(MasterKey(key.section, key.fields, wrapped))
         except RequestRefused:
             raise
-        except ProvisioningError as exc:
+        except SopsError as exc:
             raise RequestRefused(RpcStatus.UNKNOWN, exc.message) from exc
         except ValueError as exc:
             raise RequestRefused(
@@ -106,7 +106,7 @@ class KeyService(msgspec.Struct, frozen=True, kw_only=True):
 
 def describe_key(key: MasterKey) -> str:
     """Return what *key* is, for people, with nothing in it that moves a cursor."""
-    return render_plain(f"{_KINDS[key.section]} {_shorten(key.label)}")
+    return escape_controls(f"{_KINDS[key.section]} {_shorten(key.label)}")
 
 
 def _shorten(text: str) -> str:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from provisioning.core.model.terminal_text import render_plain
-from sops_python.keys.errors import KeyUnusable
+from sops_python.errors import KeyUnusable
 from sops_python.keyservice.messages import (
     MalformedMessage,
     parse_answer,
@@ -14,6 +13,7 @@ from sops_python.keyservice.messages import (
 )
 from sops_python.keyservice.transport import SERVICE, load_grpc, parse_address
 from sops_python.metadata import MasterKey
+from sops_python.terminal_text import escape_controls
 
 _OPTIONS = (("grpc.enable_http_proxy", 0),)
 
@@ -69,7 +69,7 @@ class RemoteKeyring:
         return answer
 
     def _describe(self, error: Any, method: str, key: MasterKey) -> KeyUnusable:
-        reason = render_plain(" ".join(str(error.details()).split()))
+        reason = escape_controls(" ".join(str(error.details()).split()))
         if error.code() is self._grpc.StatusCode.UNAVAILABLE:
             return KeyUnusable(
                 f"the key service at {self._address} does not answer: is `sops keyservice` "

@@ -27,7 +27,7 @@ from sops_python.keyservice.transport import (
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _OPTIONS = (("grpc.so_reuseport", 0),)
-"""A port that is taken is told, not shared."""
+"""A port that is taken is an error, not shared."""
 
 _FOR_OWNER = 0o177
 _FITTING_PATH = "name one of at most 107 bytes in a folder that is there, and yours"
@@ -73,7 +73,7 @@ def choose_place(network: str, address: str, folder: Path) -> Place:
     raise SopsError(f"unknown network {network}", hint="--network unix, or tcp")
 
 
-def serve(service: KeyService, place: Place, tell: Callable[[str], None]) -> None:
+def serve(service: KeyService, place: Place, report: Callable[[str], None]) -> None:
     """Answer at *place* with *service*, one request after the other, until SIGINT or SIGTERM.
 
     Only the owner of a socket can connect to it, and it is removed in the end.
@@ -81,7 +81,7 @@ def serve(service: KeyService, place: Place, tell: Callable[[str], None]) -> Non
     Args:
         service: What answers; it runs in the calling thread, which is the main one.
         place: Where to listen.
-        tell: Is told where it listens, and what ended it.
+        report: Takes the place where it listens, and the signal that ended it.
 
     Raises:
         SopsError: If it cannot listen there, or gRPC is not installed.
@@ -99,10 +99,10 @@ def serve(service: KeyService, place: Place, tell: Callable[[str], None]) -> Non
     try:
         with _raising_signals(), _bound(server, place):
             server.start()
-            tell(f"Listening on {place}")
+            report(f"Listening on {place}")
             turns.serve()
     except _Signalled as exc:
-        tell(f"Caught signal {exc.name}: shutting down.")
+        report(f"Caught signal {exc.name}: shutting down.")
 
 
 class _Turns:
@@ -139,7 +139,7 @@ class _Turns:
                     continue
                 try:
                     future.set_result(work())
-                except Exception as exc:  # noqa: BLE001  told to the thread that waits
+                except Exception as exc:  # noqa: BLE001  raised in the thread that waits
                     future.set_exception(exc)
         finally:
             self._has_ended = True

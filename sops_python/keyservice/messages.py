@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from provisioning.core.model.masked import Masked
-from sops_python.keys.errors import KeyUnusable
+from sops_python.errors import KeyUnusable
 from sops_python.metadata import MasterKey
-from sops_python.tree import Value
+from sops_python.tree import Confidential, Value
 
 _SECTIONS = {
     1: ("kms", ("arn", "role", "context", "aws_profile")),
@@ -45,8 +44,8 @@ class NoKeyNamed(MalformedMessage):
     """A request names no key, or one of a kind that is not known."""
 
 
-class Request(Masked, frozen=True):
-    """What a key service is asked to encrypt or decrypt, and by which key."""
+class Request(Confidential, frozen=True):
+    """A request to encrypt or decrypt *data* by *key*."""
 
     key: MasterKey
     data: bytes

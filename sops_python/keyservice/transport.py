@@ -1,4 +1,4 @@
-"""What clients and servers of a key service share: gRPC, and how addresses are written."""
+"""gRPC and the form of addresses, for clients and servers of a key service."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sops_python.errors import SopsError
 
 SERVICE = "KeyService"
 METHODS = {"Encrypt": "encrypt", "Decrypt": "decrypt"}
-"""What can be called, and what it does."""
+"""Each method of the service, and the verb for it."""
 
 _HOST_AND_PORT = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\[\]:/@\s]+):(\d{1,5})")
 _LAST_PORT = 65535
@@ -23,7 +23,7 @@ class InvalidAddress(SopsError):
 
 
 def load_grpc() -> Any:
-    """Return the module `grpc`, which tells errors by raising them, and writes none.
+    """Return the module `grpc`, silenced: it raises errors, and prints none.
 
     Raises:
         SopsError: If it is not installed.

@@ -16,8 +16,8 @@ from sops_python.publishing.destinations import Engine
 def write(engine: Engine, name: str, values: Mapping[str, Any], environ: Mapping[str, str]) -> None:
     """Make *values* the secret *name*.
 
-    What is there already is not written again, for each write makes a version. What may be
-    written and not read is written.
+    Equal values are not written again, for each write makes a version. A secret that the token may
+    write and not read is always written.
 
     Raises:
         VaultFailed: If Vault refuses, or does not answer.

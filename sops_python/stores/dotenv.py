@@ -8,7 +8,7 @@ from sops_python.stores.scalars import render_scalar
 from sops_python.tree import Branch, Comment, Value, decode_text, encode_text
 
 PREFIX = "sops_"
-"""What the names of metadata begin with."""
+"""The prefix of every name of metadata."""
 
 
 class DotenvStore:

@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterator
 
 from sops_python.errors import SopsError, UnreadableFile
-from sops_python.go_floats import render_json
 from sops_python.metadata import TOP_LEVEL_KEY, find_metadata
+from sops_python.stores.go_floats import render_json
 from sops_python.tree import (
     Branch,
     Comment,

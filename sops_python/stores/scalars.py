@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sops_python.go_floats import render_general
+from sops_python.stores.go_floats import render_general
 from sops_python.tree import Timestamp, Value
 
 

@@ -14,7 +14,7 @@ def test_what_is_copied_is_there():
     """And the readme with it, which the package's metadata name."""
     lines = re.findall(r"^COPY (.+)", FILE, re.MULTILINE)
     copied = [word for line in lines for word in line.split()[:-1]]
-    assert {"pyproject.toml", "README.md", "provisioning"} == set(copied)
+    assert {"pyproject.toml", "README.md", "provisioning", "sops_python"} == set(copied)
     assert all((ROOT / each).exists() for each in copied)
 
 

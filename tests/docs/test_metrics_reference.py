@@ -22,5 +22,5 @@ def test_page_is_up_to_date():
 @pytest.mark.parametrize("measure", MEASURES, ids=lambda each: each.stem)
 def test_metric_is_documented(measure):
     """Every metric has its sentence, and a row of its own."""
-    assert measure.told.endswith(".")
+    assert measure.help.endswith(".")
     assert PAGE.read_text(encoding="utf-8").count(f"| `{measure.shown}` |") == 1

@@ -10,6 +10,7 @@ from provisioning.interfaces.cli.main import COMMANDS
 from provisioning.interfaces.cli.runs.exit_codes import BLOCKED, CODES, PENDING
 from provisioning.localstore import journal
 from provisioning.providers.local.kinds import KINDS
+from provisioning.secrets import errors as secret_errors
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [
@@ -23,7 +24,7 @@ def read(path):
 
 
 def list_errors():
-    found = [each for module in (errors, journal) for each in vars(module).values()]
+    found = [each for module in (errors, secret_errors, journal) for each in vars(module).values()]
     classes = [each for each in found if inspect.isclass(each)]
     wanted = [each for each in classes if issubclass(each, errors.ProvisioningError)]
     return {each for each in wanted if each is not errors.ProvisioningError}
@@ -77,3 +78,28 @@ def test_no_link_is_dead(document):
     """Every relative link leads to a file or folder that is there."""
     for target in re.findall(r"\]\(([^)#:]+)\)", document.read_text(encoding="utf-8")):
         assert (document.parent / target).exists(), target
+
+
+PATH = re.compile(
+    r"`((?:tests|docs|bench|examples|sops_python|provisioning|core|reconciler)/[\w./-]*(?:\.\w+|/))"
+    r"(?:::\w+)?`"
+)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_named_path_is_gone(document):
+    """A file or folder of the code that a page names is there, from the root or the package."""
+    named = set(PATH.findall(document.read_text(encoding="utf-8")))
+    gone = [
+        path
+        for path in named
+        if not any((ROOT / at / path).exists() for at in ("", "provisioning"))
+    ]
+    assert gone == []
+
+
+def test_glossary_is_in_order():
+    """A term has one row, where the alphabet puts it."""
+    rows = [line for line in read("docs/glossary.md").splitlines() if line.startswith("| ")]
+    terms = [line.split("|")[1].strip().lower() for line in rows[2:]]
+    assert terms == sorted(set(terms))

@@ -10,32 +10,39 @@ import click
 import pytest
 
 from provisioning.config.registry import load_settings
+from provisioning.controller.events import RunProgress, ServiceEvent
 from provisioning.core.scheduling.workqueue import QueueStatus, Topic, Urgency
 from provisioning.interfaces.cli.setup.serve import serve
 from provisioning.interfaces.schema import service
 from provisioning.interfaces.service import daemon
-from provisioning.interfaces.service.routes import build_control, build_public
-from provisioning.reconciler.events import EventKind
+from provisioning.interfaces.service.routes import build_admin, build_public
+from provisioning.reconciler.events import Event, EventKind
 from provisioning.reconciler.planning.plan_result import Conclusion
 
+EVENTS = ServiceEvent.__subclasses__()
 PAGE = (Path(__file__).parents[2] / "docs/reference/serve.md").read_text(encoding="utf-8")
 
 
 def list_actions():
     """Return every action that the log knows."""
     yield from EventKind
-    yield from re.findall(r'"action": "([\w-]+)"', inspect.getsource(service))
+    yield from (each.__struct_config__.tag for each in EVENTS if each is not RunProgress)
     yield from re.findall(r'action="([\w-]+)"', inspect.getsource(daemon))
 
 
 def list_keys():
-    """Return every key of the JSON that the control door answers, and of the log."""
-    return set(re.findall(r'"([a-z]\w+)":', inspect.getsource(service))) - {"action"}
+    """Return every key of the JSON that the admin socket answers, and of the log."""
+    fields = {name for each in (*EVENTS, Event) for name in each.__struct_fields__}
+    own = {"key", "event", "kind"}  # these become other keys
+    return {
+        *re.findall(r'"([a-z]\w+)":', inspect.getsource(service)),
+        *(service.rename(name.removeprefix("is_")) for name in fields - own),
+    } - {"action", "sentence"}
 
 
 def list_routes():
-    """Return every route of both doors, as it is written for people."""
-    for app in (build_public(*[None] * 5), build_control(*[None] * 4)):
+    """Return every route of both listeners, as it is written for people."""
+    for app in (build_public(*[None] * 5), build_admin(*[None] * 4)):
         for route in app.routes:
             method = "POST" if "POST" in route.methods else "GET"
             yield f"{method} {route.path}".replace("{workspace}", "WORKSPACE")
@@ -83,7 +90,7 @@ def test_every_route_is_there(route):
     [*(each.name.lower() for each in Urgency), *QueueStatus, *(each.value for each in Conclusion)],
 )
 def test_every_word_of_an_answer_is_there(word):
-    """Urgencies, standings and conclusions."""
+    """Urgencies, statuses and conclusions."""
     assert f"`{word}`" in PAGE
 
 

@@ -30,8 +30,8 @@ from provisioning.localstore.manifest_cache import (
     ManifestSnapshot,
     load_snapshot,
     pack_file,
-    save_snapshot,
 )
+from provisioning.localstore.plan_cache import save_cache
 from provisioning.providers.local.files.templates import expand_file
 from provisioning.providers.local.kinds import KINDS as ALL_KINDS
 
@@ -62,7 +62,7 @@ def _check_manifest(data: bytes, file: str, parse: Parse) -> None:
         render_canonical(each.spec)
     snapshot = ManifestSnapshot("1", "tree", {file: pack_file("blob", resources or (), {})})
     with stored(b"") as path:
-        save_snapshot(path, snapshot)
+        save_cache(path, snapshot)
         kept = load_snapshot(path, "1").files[file].unpack()
         hold_same(kept, resources or (), "the cache gives something else")
 

@@ -39,7 +39,8 @@ from provisioning.interfaces.cli.arguments import Duration
 from provisioning.interfaces.cli.saved_plan import SavedPlan, load_plan
 from provisioning.localstore.journal import build_unfinished, read_unfinished
 from provisioning.localstore.lock_observations import observe_lock
-from provisioning.localstore.manifest_cache import load_snapshot, save_snapshot
+from provisioning.localstore.manifest_cache import load_snapshot
+from provisioning.localstore.plan_cache import save_cache
 from provisioning.providers.local.files.marks import read_sidecar
 from provisioning.providers.local.files.path_syntax import name_sidecar
 from provisioning.providers.local.processes.notes import ProcessFiles
@@ -113,7 +114,7 @@ def check_snapshot(data: bytes) -> None:
         hold(snapshot.version == "1", "a cache of another version")
         for each in snapshot.files.values():
             each.unpack()
-        save_snapshot(path, snapshot)
+        save_cache(path, snapshot)
         hold_same(load_snapshot(path, "1"), snapshot, "written and read again")
 
 

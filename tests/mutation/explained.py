@@ -1,25 +1,27 @@
 """Why a change that no test notices is none, or is none that a test should notice."""
 
-SAME_TRUTH = "The caller asks only whether it is true, and both are not."
-SHORTCUT = "A shortcut: without it the comparison below comes to the same result, later."
+SAME_TRUTH = "The caller uses only the truth of the result, and both results are false."
+SHORTCUT = "A shortcut: without it the comparison below gives the same result later."
 
-EQUAL = "Only what is equal is replaced, and the comparison below finds it equal, too."
+EQUAL = (
+    "The replacement concerns only equal values, and the comparison below finds them equal, too."
+)
 
-EARLIER = "A shortcut: without it the same is computed, of nothing."
+EARLIER = "A shortcut: without it the same result is computed from nothing."
 
-TYPES = "For the types alone: what is made is always asked for."
+TYPES = "The condition is for the types: a created resource is always desired."
 
-RECORDED = "Only what is recorded is handed over, so that for all else there is none to be found."
+RECORDED = "Only a recorded resource can move between infras, so any other has no move."
 
-LEAVES = "What has no record depends on nothing, so that its place in this order is none."
+LEAVES = "A resource without a record has no dependencies, so its position does not matter."
 
-MORE_DAYS = "Looks at one day more, at which nothing is found."
+MORE_DAYS = "The search covers one more day, which never has a match."
 
-LONGEST = "The pause is at its longest long before."
+LONGEST = "The pause reaches its maximum much earlier."
 
-AT_ONCE = "At that very moment both are taken by the same look."
+AT_ONCE = "At that moment the same call takes both."
 
-NO_LINE = "A field without a line is none of the document's own keys, which are on its first line."
+NO_LINE = "A field without a line is not a key of the document itself; those are on its first line."
 
 EXPLAINED: dict[tuple[str, str], str] = {
     ("plan.compute", "`return False` → `return None`"): SAME_TRUTH,

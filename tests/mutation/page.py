@@ -46,17 +46,17 @@ def get_title(module: str) -> str:
 
 INTRODUCTION = """# Mutation testing
 
-Written by `make mutate MUTANTS={count}`. Each mutant is one module of the core with one small
-change: a comparison, a condition, a constant, a result, or a statement left out. The module's own
-tests run against it until one fails. {count} mutants a module were chosen by seed {seed}.
+`make mutate MUTANTS={count}` writes this page. A mutant is a module of the core with one small
+change: a comparison, a condition, a constant, a result, or an omitted statement. The tests of the
+module run against the mutant until one fails. Seed {seed} selected {count} mutants of each module.
 """
 
 PAGE = """{introduction}
-| Module | Mutants there are | Tried | Noticed |
+| Module | Mutants | Tried | Detected |
 | --- | --- | --- | --- |
 {rows}
 
-## What no test notices
+## Undetected mutants
 
 {survivors}
 """

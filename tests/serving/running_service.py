@@ -16,7 +16,7 @@ from urllib.error import HTTPError
 from urllib.request import urlopen
 
 from provisioning.core.model.errors import ProvisioningError
-from provisioning.interfaces.service.admin_client import Client
+from provisioning.interfaces.service.admin_client import AdminClient
 
 PROGRAM = (sys.executable, "-m", "provisioning")
 
@@ -37,7 +37,7 @@ class RunningService:
         self.flags = flags
         self.log = home / "serve.log"
         self.process: subprocess.Popen[bytes] | None = None
-        self.client = Client(home / "s")
+        self.client = AdminClient(home / "s")
 
     def start(self, *, waits: bool = True) -> None:
         """Start it, and wait until it is ready."""
@@ -56,21 +56,21 @@ class RunningService:
             self.wait(lambda: self.ask("status")["ready"], "the service to be ready")
 
     def ask(self, route: str) -> Any:
-        """Ask at the control socket; an empty answer if nobody is there."""
+        """Ask at the admin socket; an empty answer if nobody is there."""
         try:
-            return self.client.ask(route)
+            return self.client.get(route)
         except (ProvisioningError, OSError, ValueError):
             return {"ready": False, "workspaces": [], "queue": []}
 
     @property
     def url(self) -> str:
-        """The network's door."""
+        """The address of the HTTP listener."""
         found = [each for each in self.read_log() if each["action"] == "serving"]
         host, port = found[-1]["address"]
         return f"http://{host}:{port}"
 
     def get(self, path: str) -> tuple[int, str]:
-        """Ask at the network's door."""
+        """Ask at the HTTP listener."""
         try:
             with urlopen(f"{self.url}{path}", timeout=100) as answer:
                 return answer.status, answer.read().decode()

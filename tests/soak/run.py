@@ -164,7 +164,7 @@ class World:
         self._push("change")
 
     def push_garbage(self) -> None:
-        """Somebody pushes what is no manifest, and mends it a moment later."""
+        """Somebody pushes an invalid manifest and fixes it a moment later."""
         infra = self.chance.choice(sorted(self.model.files))
         self._write(infra, "kind: [nonsense\n")
         self._push("garbage")
@@ -188,34 +188,34 @@ class World:
             os.kill(self.chance.choice(found)[1], signal.SIGKILL)
 
     def kill_service(self) -> None:
-        """A service is killed, and started again."""
+        """A service is killed and restarted."""
         service = self.chance.choice(self.services)
         service.kill()
         time.sleep(self.chance.uniform(0, 3))
         service.start(waits=False)
 
     def pause_service(self) -> None:
-        """A service sleeps longer than its locks live."""
+        """A service sleeps longer than the ttl of its locks."""
         service = self.chance.choice(self.services)
         service.send(signal.SIGSTOP)
         time.sleep(SLEEP)
         service.send(signal.SIGCONT)
 
     def restart_service(self) -> None:
-        """A service is stopped as it should be, and started again."""
+        """A service is stopped and restarted."""
         service = self.chance.choice(self.services)
         code = service.stop(130)
         assert code in ENDINGS, f"a service that was asked to stop ended with {code}"
         service.start(waits=False)
 
     def restart_hub(self) -> None:
-        """The Git server is away for a while."""
+        """The Git server is unavailable for a while."""
         self.hub.stop()
         time.sleep(self.chance.uniform(1, 6))
         self.hub.start()
 
     def reload(self) -> None:
-        """The settings are read again."""
+        """A service reads its settings again."""
         service = self.chance.choice(self.services)
         if service.ask("status")["workspaces"]:  # one that is only starting would end by it
             service.send(signal.SIGHUP)
@@ -376,21 +376,21 @@ def soak(world: World, seconds: float) -> tuple[list[str], list[list[Sample]]]:
 def render_report(
     world: World, seconds: float, wrongs: list[str], samples: list[list[Sample]], seed: int
 ) -> str:
-    """Return `docs/explanation/service-soak.md`."""
+    """Return `docs/contributing/reports/service-soak.md`."""
     lines = [
-        "# An hour of mishaps" if seconds >= 3600 else f"# {seconds:.0f} seconds of mishaps",
+        "# An hour of faults" if seconds >= 3600 else f"# {seconds:.0f} seconds of faults",
         "",
-        "Written by `make soak S=SECONDS`. Two services with homes of their own keep one workspace",
-        f"of {INFRAS} infras over one Git server, and are hurt at random. Then nothing is hurt any",
-        "more, and a judge that knows what was committed looks at files, processes, logs, locks.",
+        "`make soak S=SECONDS` writes this page. Two services with separate homes keep a workspace",
+        f"of {INFRAS} infras equal to one Git server, under random faults. After them a check",
+        "that knows every commit compares files, processes, state logs and locks with Git.",
         "",
         f"Seed {seed}, {seconds:.0f} s, lock ttl {TTL} s, 5 % of Git's answers late or lost.",
         "",
-        "| What happened | Times |",
+        "| Fault or change | Count |",
         "| --- | ---: |",
         *(f"| {name} | {count} |" for name, count in sorted(world.done.items())),
         "",
-        "| What came of it | Count |",
+        "| Result | Count |",
         "| --- | ---: |",
         *(f"| {name} | {count} |" for name, count in count_results(world).items()),
         "",
@@ -408,7 +408,7 @@ def render_report(
                 )
             ]
             lines.append(f"| {service.home.name} | {' | '.join(columns)} |")
-    lines += ["", "What was wrong at the end: " + ("nothing." if not wrongs else "")]
+    lines += ["", "Errors at the end: " + ("none." if not wrongs else "")]
     lines += [f"- {each}" for each in wrongs]
     return "\n".join(lines) + "\n"
 

@@ -122,8 +122,8 @@ def play(text, folder, environ=None, news=None):
 
 
 PEERS = {
-    "keep-secrets": ["age-keygen"],
-    "move-secrets-to-a-key-service": ["moto_server"],
+    "manage-secrets": ["age-keygen"],
+    "use-a-key-service": ["moto_server"],
     "run-as-a-service": ["jq"],
 }
 """The programs that a document needs besides ours and Git."""

@@ -15,14 +15,14 @@ from provisioning.core.model.ids import CommitId, ResourceId
 
 if TYPE_CHECKING:
     from provisioning.application.workspace.workspace import Workspace
-    from provisioning.core.status.dependency_graph import Picture
+    from provisioning.core.status.dependency_graph import DependencyGraph
     from provisioning.core.status.impact import Impact, ImpactSource
-    from provisioning.core.status.provenance import Why
+    from provisioning.core.status.provenance import Provenance
     from provisioning.core.status.secret_usage import SecretUsage
     from provisioning.reconciler.explain.checkout import Checkout
 
 
-class WhyRequest(Request["Why"], frozen=True, kw_only=True):
+class WhyRequest(Request["Provenance"], frozen=True, kw_only=True):
     """Explain the resource *id*, or its *field*, as in `.spec.path`."""
 
     id: str
@@ -37,7 +37,7 @@ class SecretUsageRequest(Request["SecretUsage"], frozen=True, kw_only=True):
     infra: str | None = None
 
 
-class GraphRequest(Request["Picture"], frozen=True, kw_only=True):
+class GraphRequest(Request["DependencyGraph"], frozen=True, kw_only=True):
     """Compute the dependency graph of *infra* and what it is linked with, or of all."""
 
     infra: str | None = None
@@ -62,10 +62,10 @@ class ImpactRequest(Request[Impacts], frozen=True, kw_only=True):
     folder: Path
 
 
-def why(request: WhyRequest, context: Context) -> Why:
+def why(request: WhyRequest, context: Context) -> Provenance:
     """Find who asked for it, where, and which run applied it."""
     from provisioning.gitstore.statelog.applications import read_record
-    from provisioning.reconciler.explain.provenance import read_why
+    from provisioning.reconciler.explain.provenance import trace_provenance
 
     workspace = context.open_workspace()
     selection = select_infras(workspace, request.infra)
@@ -77,20 +77,20 @@ def why(request: WhyRequest, context: Context) -> Why:
         return bool(is_recorded) or wanted in checkout.read_resources(name)
 
     infra, resource = find_resource([*views], request.infra, request.id, has)
-    return read_why(checkout, infra, views[infra], resource, request.field)
+    return trace_provenance(checkout, infra, views[infra], resource, request.field)
 
 
 def find_secret_usage(request: SecretUsageRequest, context: Context) -> SecretUsage:
     """Find the places of a secret by names alone; no key is needed."""
-    from provisioning.reconciler.explain.secret_usage import read_usages
+    from provisioning.reconciler.explain.secret_usage import read_secret_usage
 
     workspace = context.open_workspace()
     selection = select_infras(workspace, request.infra)
     checkout = workspace.build_checkout(selection.commit)
-    return read_usages(checkout, selection.read_views(), request.secret)
+    return read_secret_usage(checkout, selection.read_views(), request.secret)
 
 
-def graph(request: GraphRequest, context: Context) -> Picture:
+def graph(request: GraphRequest, context: Context) -> DependencyGraph:
     """Compute which resources depend on which, and the condition of each."""
     from provisioning.core.policy.suspensions import describe_suspension, list_suspended
     from provisioning.core.status.dependency_graph import (
@@ -123,10 +123,10 @@ def graph(request: GraphRequest, context: Context) -> Picture:
 
 def impact(request: ImpactRequest, context: Context) -> Impacts:
     """Find which resources a change can affect, and why."""
-    from provisioning.reconciler.explain.impact import group_by_infra, read_impacts
+    from provisioning.reconciler.explain.impact import group_by_infra, read_impact
 
     checkout, touched = _read_touched(context.open_workspace(), request.folder, request.names)
-    found = group_by_infra(read_impacts(checkout, touched))
+    found = group_by_infra(read_impact(checkout, touched))
     return Impacts(infras=found, ignored=touched.ignored)
 
 

@@ -91,10 +91,10 @@ def get(request: GetRequest, context: Context) -> tuple[InfraRecords, ...]:
 
 def diff(request: DiffRequest, context: Context) -> tuple[InfraDrift, ...]:
     """Observe everything recorded, and compare; desired state plays no part."""
-    from provisioning.reconciler.explain.drift import read_differences
+    from provisioning.reconciler.explain.drift import read_drift
 
     selection = select_infras(context.open_workspace(), request.infra)
     return tuple(
-        InfraDrift(infra=reconciler.infra, report=read_differences(reconciler))
+        InfraDrift(infra=reconciler.infra, report=read_drift(reconciler))
         for reconciler in selection.build_reconcilers()
     )

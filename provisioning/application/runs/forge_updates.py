@@ -46,10 +46,10 @@ def needs_drift_pull(workspace: Workspace, plan: Plan) -> bool:
 
 
 def _update(workspace: Workspace, drifted: Sequence[PlanResult], *, has_ended: bool) -> None:
-    from provisioning.reconciler.reviews.drift_pulls import build_found
+    from provisioning.reconciler.reviews.drift_pulls import build_infra_drift
 
     reviewer = workspace.builders.reviewer(workspace)
     if drifted:
-        reviewer.drifter.keep([build_found(result) for result in drifted])
+        reviewer.drift_publisher.sync([build_infra_drift(result) for result in drifted])
     if has_ended:
         reviewer.review_closed()

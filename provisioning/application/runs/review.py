@@ -32,5 +32,5 @@ def review(request: ReviewRequest, context: Context) -> ReviewResults:
     reviewer = workspace.builders.reviewer(workspace)
     if request.number:
         return ReviewResults(reviews=(reviewer.review(request.number),))
-    problems = tuple(reviewer.drifter.keep_all())
+    problems = tuple(reviewer.drift_publisher.sync_all())
     return ReviewResults(reviews=tuple(reviewer.review_all()), problems=problems)

@@ -14,7 +14,7 @@ from provisioning.config.layers import Layers
 from provisioning.core.model.errors import RepositoryUnusable
 from provisioning.core.model.ids import CommitId
 from provisioning.core.policy.review_records import REVIEWS
-from provisioning.core.reviews.drift_pulls import DRIFTS
+from provisioning.core.reviews.drift_pulls import DRIFT_REFS
 from provisioning.core.statelog.transitions import OURS
 from provisioning.gitstore.repository.repository import Repository, open_repository
 
@@ -80,7 +80,7 @@ class WorkspaceCommits:
         ref = f"refs/heads/{branch}"
         if self.remote:
             reviews = [f"{REVIEWS}*"] if self.forge.repository else []
-            self.remote.fetch(ref, f"{OURS}*", f"{DRIFTS}*", *reviews)
+            self.remote.fetch(ref, f"{OURS}*", f"{DRIFT_REFS}*", *reviews)
         commit = self.repository.read_ref(ref)
         if commit is None:
             raise RepositoryUnusable(
@@ -119,7 +119,7 @@ class WorkspaceCommits:
 
     def has_drift_branches(self, infra: str) -> bool:
         """Tell whether a drift of *infra* has a branch at the remote, as it was fetched."""
-        return bool(self.repository.list_refs(f"{DRIFTS}{infra}/"))
+        return bool(self.repository.list_refs(f"{DRIFT_REFS}{infra}/"))
 
     def describe_uncommitted(self) -> tuple[str, ...]:
         """Return what a reader of a plan may miss in it: changes that are not committed yet."""

@@ -19,7 +19,7 @@ class SharedState(msgspec.Struct, frozen=True):
     """State that outlives one opening: providers know their children, pools stay open."""
 
     redactor: Redactor = msgspec.field(default_factory=Redactor)
-    providers: dict[tuple[str, ...], Provider] = msgspec.field(default_factory=dict)
+    providers: dict[tuple[str, str], Provider] = msgspec.field(default_factory=dict)
     forges: dict[tuple[str, ...], ForgeRepository] = msgspec.field(default_factory=dict)
     listener: Callable[[Exchange], None] | None = None
 

@@ -19,7 +19,7 @@ from provisioning.core.infras.dependencies import NO_LINKS, Links, compute_links
 from provisioning.core.infras.order import Needs, compute_needs
 from provisioning.core.model.errors import ProvisioningError
 from provisioning.core.model.ids import CommitId
-from provisioning.core.model.kinds import Kind
+from provisioning.core.model.kinds import Kind, build_kinds
 from provisioning.core.model.providers import Provider
 from provisioning.core.model.redaction import Redactor
 from provisioning.core.model.resources import Resource
@@ -55,7 +55,6 @@ class Builders(msgspec.Struct, frozen=True, kw_only=True):
     """The functions with which `bootstrap` joins what a workspace needs, each when it is needed.
 
     Args:
-        kinds: Lists the kinds of every provider, by name.
         providers: Builds the providers that the settings configure.
         lookup: Builds the value resolver for the interpolations of an infra at a commit.
         reconciler: Joins a reconciler.
@@ -64,8 +63,7 @@ class Builders(msgspec.Struct, frozen=True, kw_only=True):
         forge_setup: Joins the setup of the repository at its forge; takes the webhook's address.
     """
 
-    kinds: Callable[[], dict[str, Kind]]
-    providers: Callable[[Workspace, Layers], list[Provider]]
+    providers: Callable[[Workspace, Layers], Sequence[Provider]]
     lookup: Callable[[Workspace, CommitId, str], Lookup]
     reconciler: ReconcilerBuilder
     reviewer: Callable[[Workspace], Reviewer]
@@ -114,7 +112,8 @@ class Workspace(msgspec.Struct, frozen=True, kw_only=True):
 
     def compile(self, commit: CommitId, infra: str) -> list[Resource]:
         """Read the manifests of *infra* at *commit*, without resolving values or secrets."""
-        return self.build_compiler(self.builders.kinds()).compile(commit, infra)
+        kinds = self._list_kinds(self.commits.load_layers(commit, infra))
+        return self.build_compiler(kinds).compile(commit, infra)
 
     def compute_links(self, commit: CommitId, infra: str) -> Links:
         """Return what links *infra* to others at *commit*."""
@@ -137,6 +136,13 @@ class Workspace(msgspec.Struct, frozen=True, kw_only=True):
                 links[infra] = NO_LINKS
         return compute_needs(links)
 
+    def _list_kinds(self, layers: Layers) -> dict[str, Kind]:
+        return build_kinds(
+            kind
+            for provider in self.builders.providers(self, layers)
+            for kind in provider.describe()
+        )
+
     def build_compiler(self, kinds: Mapping[str, Kind], folder: str = "") -> Compiler:
         """Join what reads manifests; *folder* keeps what it compiles apart from that of runs."""
         cache: Path = self.settings.home.compiled / self.settings.identifier
@@ -152,12 +158,7 @@ class Workspace(msgspec.Struct, frozen=True, kw_only=True):
         """Join *commit* as it can be asked for resources, settings, files and authors."""
         from provisioning.reconciler.explain.checkout import Checkout
 
-        layers = self.commits.load_layers(commit, None)
-        kinds = {
-            kind.name: kind
-            for provider in self.builders.providers(self, layers)
-            for kind in provider.describe()
-        }
+        kinds = self._list_kinds(self.commits.load_layers(commit, None))
         return Checkout(
             repository=self.commits.repository,
             prefix=self.commits.prefix,

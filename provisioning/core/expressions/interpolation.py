@@ -178,7 +178,7 @@ def resolve_partly(
 
 
 def _render(parts: Iterable[str | Reference]) -> str:
-    """Write *parts* so that they are parsed again; the braces of two neighbours may meet."""
+    """Write *parts* so that they are parsed again; the braces of two parts may meet."""
     runs = groupby(parts, key=lambda part: isinstance(part, Reference))
     return "".join(
         "".join(f"{{{{{part}}}}}" for part in run)

@@ -1,4 +1,4 @@
-"""From the bytes of a manifest to its text: size, encoding and characters are checked here."""
+"""Decodes the bytes of a manifest, and checks size, encoding and characters."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Final
 from provisioning.core.model.errors import InvalidManifest, Source
 
 MAX_SIZE: Final = 10 * 1024 * 1024
-"""How many bytes one manifest file may have."""
+"""Bytes of the largest manifest file."""
 
 _WIDE_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE)
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
@@ -19,7 +19,7 @@ def decode_text(data: bytes, file: str) -> str:
     """Return the text of a manifest, without a byte order mark.
 
     Raises:
-        InvalidManifest: If it is too large, is not UTF-8, or holds a control character.
+        InvalidManifest: If it is too large, is not UTF-8, or has a control character.
     """
     if len(data) > MAX_SIZE:
         raise InvalidManifest(
@@ -50,10 +50,10 @@ def _decode(data: bytes, file: str) -> str:
 
 
 def refuse_characters(text: str, refused: re.Pattern[str], file: str) -> None:
-    r"""Check that nothing in *text* matches *refused*.
+    r"""Check that no character of *text* matches *refused*.
 
     Raises:
-        InvalidManifest: If something does; it names the character as `U+0000`.
+        InvalidManifest: If one does; it names the character as `U+0000`.
     """
     if found := refused.search(text):
         code = ord(found[0])

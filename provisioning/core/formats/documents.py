@@ -1,4 +1,4 @@
-"""What every manifest format is parsed into: a plain tree, with the line of each place in it."""
+"""The result of parsing any manifest format: a tree, with the line of each place in it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import msgspec
 from provisioning.core.model.values import Path, Tree, read_at
 
 MAX_DEPTH = 100
-"""How many maps and lists may lie inside each other."""
+"""The deepest nesting of maps and lists."""
 
 TOO_DEEP = f"maps and lists are nested more than {MAX_DEPTH} deep"
 DEPTH_HINT = "write it flatter, or as several resources that refer to each other"
@@ -18,9 +18,8 @@ class ManifestDocument(msgspec.Struct, frozen=True):
 
     Args:
         tree: Its plain tree; the root may be anything.
-        line: Where it begins, counted from 1.
-        lines: The line of each key and list entry. Formats whose parser tells no lines
-            (TOML, JSON) fill in what they know.
+        line: Its first line, counted from 1.
+        lines: The line of each key and list entry, as far as the format's parser knows it.
     """
 
     tree: Tree
@@ -45,7 +44,7 @@ def has_place(tree: Tree, path: Path) -> bool:
 
 
 def split_list(trees: list[Tree], lines: dict[Path, int]) -> list[ManifestDocument]:
-    """Make each entry of a list its own document; *lines* are the list's own."""
+    """Make a document of each entry of a list; *lines* are those of the list."""
     below: list[dict[Path, int]] = [{} for _ in trees]
     for path, line in lines.items():
         if path:

@@ -1,4 +1,4 @@
-"""Reads JSON (RFC 8259) strictly, with the line of every place."""
+"""Parses JSON (RFC 8259) strictly, with the line of every place."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from provisioning.core.model.errors import InvalidManifest, Source
 from provisioning.core.model.values import Path, Tree, render_path
 
 _TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}]|\n|[^\s\[\]{},:"]+')
-_LONGEST_INTEGER = 20
+_MAX_DIGITS = 20
 _OPENING = ("{", "[")
 _WORDS = frozenset(("true", "false", "null"))
 
 
 def parse_json(data: bytes, file: str) -> list[ManifestDocument]:
-    """Parse one value, or a list of them, each a document.
+    """Parse one document, or a list of documents.
 
     Raises:
         InvalidManifest: If it is not strict JSON, repeats a key, nests deeper than
-            `MAX_DEPTH`, or holds a number that JSON readers do not agree on.
+            `MAX_DEPTH`, or has a number that JSON readers do not agree on.
     """
     text = decode_text(data, file)
     tree = _load(text, file)
@@ -49,16 +49,16 @@ def _load(text: str, file: str) -> Tree:
             source=Source(file, exc.lineno),
         ) from exc
     except RecursionError:
-        return None  # the scanner, which follows, says where it is too deep
+        return None  # the scanner, which follows, reports the place
 
 
 def _read_integer(digits: str) -> int:
-    # Python refuses to read very long ones without telling where; the scanner tells.
-    return int(digits) if len(digits) <= _LONGEST_INTEGER else 0
+    # Python refuses very long integers without a place; the scanner reports it.
+    return int(digits) if len(digits) <= _MAX_DIGITS else 0
 
 
 class _Scanner:
-    """Walks over text that is known to be JSON, and notes what `json` does not tell."""
+    """Scans valid JSON for lines, repeated keys, depth and numbers."""
 
     def __init__(self, text: str, file: str) -> None:
         self.lines: dict[Path, int] = {}

@@ -1,7 +1,7 @@
-"""How plain scalars are read: the core schema of YAML 1.2.2 (section 10.3.2), made safer.
+"""Parses plain scalars: the core schema of YAML 1.2.2 (section 10.3.2), made safer.
 
-A number with a leading zero, `08` or `0644`, stays a string, because nobody who writes it
-means its decimal value. Infinity and not-a-number are refused, because JSON has none.
+A number with a leading zero, `08` or `0644`, stays a string, as its decimal value is rarely
+meant. Infinity and not-a-number are refused, because JSON has none.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _ENDLESS = re.compile(r"(?:[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))\Z")
 
 
 def read_plain(text: str) -> Tree:
-    """Return the value that an unquoted *text* stands for.
+    """Return the value of an unquoted *text*.
 
     Raises:
         ValueError: If it is a number that JSON cannot hold.
@@ -51,10 +51,10 @@ def _read_integer(text: str) -> int:
 
 
 def check_number(number: float) -> int | float:
-    """Return *number* if JSON readers agree on it: finite, and an integer within 64 bits.
+    """Return *number* if all JSON readers agree on it: finite, and an integer within 64 bits.
 
     Raises:
-        ValueError: If it is not.
+        ValueError: If they do not.
     """
     if isinstance(number, int):
         if not -(2**63) <= number < 2**64:
@@ -72,14 +72,14 @@ _TAGGED: dict[str, tuple[type, ...]] = {
     f"{_TAG}float": (float, int),
 }
 SCALAR_TAGS = frozenset(("!", f"{_TAG}str", *_TAGGED))
-"""The tags a scalar may have; `!` says that it is a string."""
+"""The tags of scalars; `!` marks a string."""
 
 
 def read_tagged(text: str, tag: str) -> Tree:
-    """Return *text* as the type that *tag*, one of `SCALAR_TAGS`, asks for.
+    """Return *text* as the type of *tag*, one of `SCALAR_TAGS`.
 
     Raises:
-        ValueError: If it cannot be read as that.
+        ValueError: If it is no such value.
     """
     if tag not in _TAGGED:
         return text

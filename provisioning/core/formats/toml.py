@@ -1,4 +1,4 @@
-"""Reads TOML 1.0: one document, or one for each `[[resources]]`."""
+"""Parses TOML 1.0: one document, or one for each `[[resources]]`."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ _OPAQUE = re.compile(
 def parse_toml(data: bytes, file: str) -> list[ManifestDocument]:
     """Parse one document, or each table of a list `[[resources]]` as one.
 
-    Dates and times become strings as RFC 3339 writes them. The lines of table headers and
-    of keys that begin a line are known; what lies inside a value has its key's line.
+    Dates and times become strings in the form of RFC 3339. Table headers and keys that begin a
+    line have their line; places inside a value have that of its key.
 
     Raises:
-        InvalidManifest: If it is not TOML, nests deeper than `MAX_DEPTH`, or holds a number
+        InvalidManifest: If it is not TOML, nests deeper than `MAX_DEPTH`, or has a number
             that JSON readers do not agree on.
     """
     text = decode_text(data, file)
@@ -59,7 +59,7 @@ def parse_toml(data: bytes, file: str) -> list[ManifestDocument]:
 
 
 def _load(text: str, file: str) -> dict[str, Tree]:
-    if found := _LONG_KEY.search(text):  # tomllib takes quadratic time for them
+    if found := _LONG_KEY.search(text):  # tomllib takes quadratic time for long keys
         _refuse_depth(file, _count_line(text, found.start()))
     try:
         return tomllib.loads(text)
@@ -92,7 +92,7 @@ def _refuse_depth(file: str, line: int) -> NoReturn:
 
 
 class _Plain:
-    """Turns what TOML has and JSON has not into what JSON has."""
+    """Converts the values of TOML into those of JSON."""
 
     def __init__(self, document: ManifestDocument, file: str) -> None:
         self._document = document

@@ -1,7 +1,7 @@
-"""Reads YAML 1.2 from libyaml's events, with the line of every key and list entry.
+"""Parses YAML 1.2 from libyaml's events, with the line of every key and list entry.
 
-The events come one by one, so that depth and repetition are judged before libyaml's own
-recursion or an alias bomb can do harm.
+Events come one by one, so that depth and repetition are limited before libyaml's recursion or an
+alias bomb does harm.
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ from provisioning.core.model.errors import InvalidManifest, Source
 from provisioning.core.model.values import Path, Tree, render_path
 
 MAX_REPEATED: Final = 1024 * 1024
-"""How many characters the aliases of a file may repeat together."""
+"""Characters that the aliases of a file may repeat in total."""
 
 _REFUSED = re.compile("[\x7f-\x9f\u2028\u2029\ufffe\uffff]")
-"""What libyaml refuses or, as YAML 1.1 did, takes for a line break."""
+"""Characters that libyaml refuses or, as in YAML 1.1, takes for line breaks."""
 
 _COLLECTION_TAGS = {
     MappingStartEvent: (None, "!", "tag:yaml.org,2002:map"),
@@ -53,8 +53,8 @@ _UNQUOTED = 'put a value with braces into quotes: "{{…}}"'
 def parse_yaml(data: bytes, file: str) -> list[ManifestDocument]:
     """Parse every document of a YAML file; empty ones are skipped.
 
-    Scalars are read by `read_plain`. Anchors, aliases and merge keys (`<<`) are filled in;
-    what they bring keeps the line where it is written.
+    `read_plain` reads scalars. Anchors, aliases and merge keys (`<<`) are resolved; their values
+    keep the line where they are written.
 
     Raises:
         InvalidManifest: If it is not YAML, repeats a key, has a key that is no string,
@@ -70,7 +70,7 @@ def parse_yaml(data: bytes, file: str) -> list[ManifestDocument]:
 
 
 class _Anchored(msgspec.Struct, frozen=True):
-    """A finished node: its tree and depth, which entries are below it, its size as text."""
+    """A node with an anchor: its tree and depth, the entries below it, its size as text."""
 
     tree: Tree
     depth: int
@@ -217,7 +217,7 @@ class _Builder:
             raise self._refuse(event, "<< merges maps only", "write <<: *anchor of a map")
 
     def _merge(self, tree: dict[str, Tree], path: Path, value: Tree, first: int, last: int) -> None:
-        """Add what *tree* does not have itself; of several maps the first wins."""
+        """Add the keys that *tree* lacks; of several maps the first wins."""
         givers: dict[str | int, int] = {}
         for index, item in enumerate(_as_list(value)):
             for key in item.keys() - tree.keys():

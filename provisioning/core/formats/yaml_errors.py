@@ -1,4 +1,4 @@
-"""Says in plain words what libyaml did not like."""
+"""Explains errors of libyaml in plain words."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ _HINTS = {
     "undefined tag handle": "put a text that begins with ! in quotes",
 }
 _TAB = re.compile(r" *\t")
-_OTHERWISE = "check the indentation, brackets and quotes on this line and above it"
+_DEFAULT_HINT = "check the indentation, brackets and quotes on this line and above it"
 
 
 def describe_yaml_error(exc: MarkedYAMLError, text: str, file: str) -> InvalidManifest:
-    """Return what *exc* means, with the line in *text* where libyaml stopped."""
+    """Return the error for *exc*, with the line in *text* where libyaml stopped."""
     lines = text.splitlines() or [""]
     mark = exc.problem_mark or exc.context_mark
     number = min(mark.line if mark else 0, len(lines) - 1)
@@ -37,7 +37,7 @@ def describe_yaml_error(exc: MarkedYAMLError, text: str, file: str) -> InvalidMa
     hints = (hint for words, hint in _HINTS.items() if words in str(exc.problem))
     return InvalidManifest(
         f"this is not YAML: {exc.problem}{_describe_context(exc)}",
-        hint=next(hints, _OTHERWISE),
+        hint=next(hints, _DEFAULT_HINT),
         source=source,
     )
 

@@ -1,4 +1,4 @@
-"""What links an infra to others: what it reads of them, and what it takes from them. Pure."""
+"""The dependencies of an infra: the values that it reads, and the resources that it takes. Pure."""
 
 from __future__ import annotations
 

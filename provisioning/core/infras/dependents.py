@@ -1,4 +1,4 @@
-"""Which infras a run of another one concerns, for they read what it changed. Pure."""
+"""The dependents of an infra: those that read what its run changed. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""In which order the infras of a resync go: those that others refer to first. Pure."""
+"""The order of infras in a resync: those that others refer to come first. Pure."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from provisioning.core.model.errors import (
 )
 from provisioning.core.model.graph import compute_order
 from provisioning.core.model.ids import CommitId, ResourceId
-from provisioning.core.model.kinds import Kind
+from provisioning.core.model.kinds import Kind, get_kind
 from provisioning.core.model.resources import Resource
 from provisioning.core.model.sensitive import has_secret
 from provisioning.core.model.states import DesiredState
@@ -67,7 +67,7 @@ def compute_desired(
             continue
         if new.spec is not resource.spec:
             has_secrets = has_secrets or has_secret(new.spec)
-            problems += find_spec_problems(new, kinds[new.kind])
+            problems += find_spec_problems(new, get_kind(kinds, new))
     raise_problems(problems)
     graph = {name: resource.dependencies for name, resource in resolved.items()}
     order = compute_order(graph, lambda name: resolved[name].source)

@@ -80,6 +80,9 @@ def _check_api_version(review: Review, tree: dict[str, Tree]) -> None:
 def _read_kind(review: Review, tree: dict[str, Tree], kinds: Mapping[str, Kind]) -> Kind | None:
     name = tree.get("kind")
     kind = kinds.get(name) if isinstance(name, str) else None
+    spec = tree.get("spec")
+    if kind is not None and isinstance(spec, dict) and isinstance(spec.get("provider"), str):
+        kind = kinds.get(f"{spec['provider']}:{name}", kind)
     if kind is None:
         problem = "there is no kind " + repr(name) if isinstance(name, str) else "must be text"
         review.report(("kind",), problem if "kind" in tree else "is missing", suggest(name, kinds))

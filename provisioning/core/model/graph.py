@@ -1,4 +1,4 @@
-"""Orders of a dependency graph, and the ring that makes one impossible."""
+"""Orders of a dependency graph, and the cycle that makes one impossible."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def compute_order(
     graph alone, not on the order of the mapping (Kahn's algorithm with a heap).
 
     Raises:
-        DependencyCycle: If there is no order; the message is the ring `a -> b -> a`.
+        DependencyCycle: If there is no order; the message is the cycle `a -> b -> a`.
     """
     waits: dict[Node, int] = {}
     followers: dict[Node, list[Node]] = {}
@@ -58,7 +58,7 @@ def _describe_ring(
 
 
 def find_cycle(stuck: Mapping[Node, Collection[Node]]) -> list[Node]:
-    """Return a ring of *stuck*, a graph in which every node waits for another of it.
+    """Return a cycle of *stuck*, a graph in which every node waits for another of it.
 
     It begins and ends with its smallest node.
     """
@@ -89,9 +89,9 @@ def compute_reach(starts: Iterable[Node], edges: Mapping[Node, Collection[Node]]
 def open_cycles(
     dependencies: Mapping[Node, Collection[Node]], preferred: Iterable[Node]
 ) -> dict[Node, tuple[Node, ...]]:
-    """Return *dependencies* without those that close a ring.
+    """Return *dependencies* without those that close a cycle.
 
-    Of a ring, what the nodes named first in *preferred* depend on stays.
+    Of a cycle, what the nodes named first in *preferred* depend on stays.
     """
     opened: dict[Node, tuple[Node, ...]] = {}
     for node in preferred:

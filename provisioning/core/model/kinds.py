@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
@@ -151,3 +151,47 @@ class Problem(msgspec.Struct, frozen=True):
     path: Path
     type: str
     message: str
+
+
+class OfKind(Protocol):
+    """Anything that names a kind and the provider instance that serves it."""
+
+    @property
+    def kind(self) -> str:
+        """The kind's name."""
+
+    @property
+    def provider(self) -> str:
+        """The instance's name."""
+
+
+def build_kinds(kinds: Iterable[Kind]) -> dict[str, Kind]:
+    """Return *kinds* by name; where several instances serve one, the first is the default.
+
+    Each other one is found by its instance, as `instance:Kind`.
+    """
+    found: dict[str, Kind] = {}
+    for kind in kinds:
+        name = kind.name if kind.name not in found else f"{kind.provider}:{kind.name}"
+        found[name] = kind
+    return found
+
+
+def find_kind(kinds: Mapping[str, Kind], subject: OfKind) -> Kind | None:
+    """Return the kind of *subject* as its provider instance serves it; None if none does."""
+    kind = kinds.get(subject.kind)
+    if kind is None or kind.provider == subject.provider:
+        return kind
+    return kinds.get(f"{subject.provider}:{subject.kind}")
+
+
+def get_kind(kinds: Mapping[str, Kind], subject: OfKind) -> Kind:
+    """Return the kind of *subject*, which was compiled with *kinds*.
+
+    Raises:
+        KeyError: If no instance serves it.
+    """
+    kind = find_kind(kinds, subject)
+    if kind is None:
+        raise KeyError(f"{subject.provider}:{subject.kind}")
+    return kind

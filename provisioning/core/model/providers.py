@@ -42,7 +42,7 @@ Observation: TypeAlias = Present | Absent | Unreadable
 
 
 class ObservationTarget(msgspec.Struct, frozen=True, kw_only=True):
-    """One resource to look at: its id, kind, and where it should be or was recorded.
+    """One resource to look at: its id, kind, instance, and where it should be or was recorded.
 
     `attributes` hold what was recorded last, or for a resource never applied its desired spec.
     """
@@ -50,6 +50,7 @@ class ObservationTarget(msgspec.Struct, frozen=True, kw_only=True):
     id: ResourceId
     kind: str
     attributes: Mapping[str, Tree]
+    provider: str = ""
 
 
 class Observed(msgspec.Struct, frozen=True, kw_only=True):

@@ -14,7 +14,7 @@ from provisioning.core.expressions.references import (
 )
 from provisioning.core.model.errors import Source
 from provisioning.core.model.ids import ResourceId
-from provisioning.core.model.kinds import LOCATION, Kind
+from provisioning.core.model.kinds import LOCATION, Kind, get_kind
 from provisioning.core.model.providers import Absent, Observation, Present, Unreadable
 from provisioning.core.model.records import Action, Record
 from provisioning.core.model.resources import DriftPolicy, Resource
@@ -115,7 +115,7 @@ class _Planner:
         if stuck := next((need for need in resource.dependencies if need in self.blocked), None):
             self._block(resource.id, f"it depends on {stuck}, which is blocked", resource.source)
             return
-        kind = self.kinds[resource.kind]
+        kind = get_kind(self.kinds, resource)
         written = resolve_spec(resource, self._look_up)
         is_secret = self.desired.has_secrets and has_secret(written)
         if is_secret:
@@ -188,6 +188,7 @@ class _Planner:
         fields = compute_diff(kind, spec, stated, live.attributes, self.key)
         fields = leave_ignored(resource.lifecycle, fields)
         fields = self._apply_drift_policy(resource, fields)
+        fields = (*_compare_provider(resource, record), *fields)
         origin = self._find_origin(resource, record, live)
         is_corrected = self._get_policy(resource) is DriftPolicy.CORRECT
         old = f"{origin} of {resource.moved_infra}" if resource.moved_infra else origin
@@ -259,14 +260,10 @@ class _Planner:
         self.known_values_by_infra[resource.id] = compute_known_values(
             resource.id, kind, spec, None, frozenset()
         )
-        names = ", ".join(sorted({item.path for item in fields if item.replaces}))
-        is_drift = all(item.cause is Cause.DRIFT for item in fields if item.replaces)
-        is_moved = any(item.path.partition(".")[0] == LOCATION for item in fields)
-        why = "it was changed outside of Git, and" if is_drift else "the manifest changed, and"
         self._change(
             resource,
             Action.REPLACE,
-            "its location changed" if is_moved else f"{why} {names} cannot be changed in place",
+            _explain_replacement(resource, record, fields),
             fields=fields,
             record=record,
             live=live,
@@ -301,7 +298,7 @@ class _Planner:
         self, resource: Resource, spec: Mapping[str, Tree], attributes: Mapping[str, Tree]
     ) -> None:
         if resource.id in self.secretive:
-            attributes = mark_secrets(self.kinds[resource.kind], attributes, spec)
+            attributes = mark_secrets(get_kind(self.kinds, resource), attributes, spec)
         self.known_values_by_infra[resource.id] = KnownValues(resource.id, {**spec, **attributes})
 
     # Whose is it?
@@ -380,6 +377,34 @@ class _Planner:
                 heals=heals,
             )
         )
+
+
+def _compare_provider(resource: Resource, record: Record | None) -> tuple[FieldChange, ...]:
+    if record is None or record.provider == resource.provider:
+        return ()
+    return (
+        FieldChange(
+            path="provider",
+            before=record.provider,
+            after=resource.provider,
+            cause=Cause.MANIFEST,
+            replaces=True,
+        ),
+    )
+
+
+def _explain_replacement(
+    resource: Resource, record: Record | None, fields: tuple[FieldChange, ...]
+) -> str:
+    if record and record.provider != resource.provider:
+        return "its provider changed"
+    replacing = [field for field in fields if field.replaces]
+    if any(field.path.partition(".")[0] == LOCATION for field in replacing):
+        return "its location changed"
+    names = ", ".join(sorted({field.path for field in replacing}))
+    is_drift = all(field.cause is Cause.DRIFT for field in replacing)
+    why = "it was changed outside of Git, and" if is_drift else "the manifest changed, and"
+    return f"{why} {names} cannot be changed in place"
 
 
 def _goes_first(resource: Resource, kind: Kind) -> bool:

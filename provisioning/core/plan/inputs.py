@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from provisioning import __version__
 from provisioning.core.model.ids import ResourceId, parse_mark
-from provisioning.core.model.kinds import Kind
+from provisioning.core.model.kinds import Kind, find_kind
 from provisioning.core.model.providers import Absent, Observation, Present, Unreadable
 from provisioning.core.model.records import Inputs, Record, UnexpectedState
 from provisioning.core.model.resources import Resource
@@ -118,7 +118,8 @@ class _Scribe:
     ) -> UnexpectedState | None:
         """Return *seen* as it is kept; None for a kind that has nothing to see."""
         resource = self._desired.resources.get(name)
-        kind = self._kinds.get(resource.kind if resource else record.kind if record else "")
+        subject = resource or record
+        kind = find_kind(self._kinds, subject) if subject else None
         if kind is None or kind.recorded_only:
             return None
         match seen:

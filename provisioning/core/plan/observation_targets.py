@@ -10,7 +10,7 @@ from provisioning.core.expressions.interpolation import Reference
 from provisioning.core.expressions.references import KnownValues, resolve_spec
 from provisioning.core.model.errors import ProvisioningError, Source
 from provisioning.core.model.ids import ResourceId
-from provisioning.core.model.kinds import Kind
+from provisioning.core.model.kinds import Kind, find_kind, get_kind
 from provisioning.core.model.providers import ObservationTarget
 from provisioning.core.model.records import Record
 from provisioning.core.model.resources import Resource
@@ -42,37 +42,45 @@ def compute_places(
     other_names = recorded.half_moved
     for resource in desired.resources.values():
         record = recorded.find(resource)
-        wanted = _find_wanted_place(resource, desired, recorded, kinds[resource.kind])
+        wanted = _find_wanted_place(resource, desired, recorded, get_kind(kinds, resource))
         if record is None:
-            places.current[resource.id] = _aim(resource.id, resource.kind, wanted)
+            places.current[resource.id] = build_target(resource, wanted)
             continue
-        places.current[resource.id] = _aim(record.id, record.kind, record.attributes)
+        places.current[resource.id] = build_target(record, record.attributes)
         if resource.id in recorded.origins:
             places.infras[resource.id] = recorded.origins[resource.id].infra
         if (other := other_names.get(resource.id)) or resource.id not in recorded.records:
             name = other or resource.id
-            places.elsewhere[resource.id] = _aim(name, record.kind, record.attributes)
-        if wanted and wanted != _get_place(record, kinds[resource.kind]):
-            places.elsewhere[resource.id] = _aim(resource.id, resource.kind, wanted)
+            places.elsewhere[resource.id] = build_target(record, record.attributes, name)
+        is_elsewhere = record.provider != resource.provider or (
+            wanted and wanted != _get_place(record, get_kind(kinds, resource))
+        )
+        if is_elsewhere:
+            places.elsewhere[resource.id] = build_target(resource, wanted)
     for record in (*recorded.records.values(), *recorded.unfinished):
-        places.current.setdefault(record.id, _aim(record.id, record.kind, record.attributes))
+        places.current.setdefault(record.id, build_target(record, record.attributes))
     for position, record in enumerate(recorded.unfinished):
         _add_leftover(places, position, record, kinds)
     return places
 
 
-def _aim(name: ResourceId, kind: str, attributes: Mapping[str, Tree]) -> ObservationTarget:
-    return ObservationTarget(id=name, kind=kind, attributes=attributes)
+def build_target(
+    subject: Resource | Record, attributes: Mapping[str, Tree], name: ResourceId | None = None
+) -> ObservationTarget:
+    """Return the target for *subject*, at *attributes*; *name* is its id if it had another."""
+    return ObservationTarget(
+        id=name or subject.id, kind=subject.kind, provider=subject.provider, attributes=attributes
+    )
 
 
 def _add_leftover(places: Places, position: int, record: Record, kinds: Mapping[str, Kind]) -> None:
-    kind = kinds.get(record.kind)
+    kind = find_kind(kinds, record)
     place = kind and _get_place(record, kind)
     if kind is None or not place:
         return
     known = [item.get(record.id) for item in (places.current, places.elsewhere)]
     if place not in [kind.pick_place(target.attributes) for target in known if target]:
-        places.leftovers[position] = _aim(record.id, record.kind, record.attributes)
+        places.leftovers[position] = build_target(record, record.attributes)
 
 
 def _get_place(record: Record, kind: Kind) -> dict[str, Tree]:

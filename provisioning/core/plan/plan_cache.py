@@ -15,7 +15,7 @@ import msgspec
 from provisioning.core.expressions.interpolation import parse_text
 from provisioning.core.model.graph import compute_reach
 from provisioning.core.model.ids import BlobId, ResourceId
-from provisioning.core.model.kinds import Kind
+from provisioning.core.model.kinds import Kind, get_kind
 from provisioning.core.model.records import Record
 from provisioning.core.model.resources import Resource
 from provisioning.core.model.states import RecordedState
@@ -86,7 +86,7 @@ def compute_plan_cache(
         item.id
         for item in resources
         if item.id in calm
-        and is_lasting(item, kinds[item.kind])
+        and is_lasting(item, get_kind(kinds, item))
         and _is_well(recorded.records.get(item.id))
     }
     known = {item.id for item in resources} | recorded.records.keys()

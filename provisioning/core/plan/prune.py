@@ -9,7 +9,7 @@ import msgspec
 from provisioning.core.model.cross_infra_moves import CrossInfraMove
 from provisioning.core.model.graph import compute_reach, invert
 from provisioning.core.model.ids import ResourceId
-from provisioning.core.model.kinds import Kind
+from provisioning.core.model.kinds import Kind, find_kind
 from provisioning.core.model.providers import Absent, Observation, Present, Unreadable
 from provisioning.core.model.records import Action, Record
 from provisioning.core.model.resources import DeletePolicy, Resource
@@ -60,7 +60,9 @@ def compute_removals(
         found = (
             _plan_handover(record, cross_infra_move)
             if cross_infra_move
-            else _plan_removal(record, kinds.get(record.kind), seen, ownership, is_proven=is_proven)
+            else _plan_removal(
+                record, find_kind(kinds, record), seen, ownership, is_proven=is_proven
+            )
         )
         if isinstance(found, BlockedResource):
             stuck[found.id] = found
@@ -123,12 +125,12 @@ def _plan_removal(
     *,
     is_proven: bool,
 ) -> PlannedChange | BlockedResource | None:
-    if kind is None or kind.provider != record.provider:
+    if kind is None:
         return BlockedResource(
             id=record.id,
-            reason=f"no provider {record.provider!r} for kind {record.kind} is installed",
+            reason=f"no provider {record.provider!r} serves the kind {record.kind}",
             source=record.source,
-            hint="install the provider again, or put the manifest back",
+            hint="install or configure the provider again, or put the manifest back",
         )
     match seen:
         case Unreadable(reason):

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TypeVar
 
 from provisioning.core.model.ids import Mark, ResourceId, parse_mark
-from provisioning.core.model.kinds import Kind
+from provisioning.core.model.kinds import Kind, find_kind
 from provisioning.core.model.providers import Absent, Observation, Present, Unreadable
 from provisioning.core.model.records import Inputs, UnexpectedState
 from provisioning.core.model.states import LiveState, RecordedState
@@ -35,7 +35,8 @@ def restore_live(
             current[name] = Absent()
         else:
             mark = Mark(f"{owner}/{target.id}", record.run, record.operation)
-            is_seen = not kinds[record.kind].recorded_only if record.kind in kinds else False
+            kind = find_kind(kinds, record)
+            is_seen = kind is not None and not kind.recorded_only
             current[name] = Present(record.attributes, mark if is_seen else None)
     return LiveState(
         current=current,

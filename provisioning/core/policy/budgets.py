@@ -8,7 +8,7 @@ import msgspec
 
 from provisioning.core.model.graph import compute_reach, invert
 from provisioning.core.model.ids import ResourceId
-from provisioning.core.model.kinds import Kind
+from provisioning.core.model.kinds import Kind, find_kind
 from provisioning.core.model.records import Action, Record
 from provisioning.core.plan.plan import Plan, PlannedChange
 
@@ -78,5 +78,5 @@ def _is_removed(change: PlannedChange) -> bool:
 
 
 def _is_stateful(change: PlannedChange, kinds: Mapping[str, Kind]) -> bool:
-    kind = kinds.get(change.kind)
+    kind = find_kind(kinds, change)
     return kind is not None and kind.stateful

@@ -1,8 +1,9 @@
-"""Fields that runs put back again and again, because something else changes them each time. Pure.
+"""Field manager conflicts: fields that runs correct again and again, and something else changes.
 
-A round is a run that put a field back. If the last three changes of a resource are rounds of the
-same field, close to each other, two controllers fight over it: it is told, and left as it is.
-Rounds before somebody resumed the resource do not count.
+A round is a run that corrected the drift of a field. If the last three changes of a resource are
+rounds of the same field within some days, two managers are in conflict over the field: the conflict
+is reported, and the field is left as it is. Rounds before the resource was resumed do not count.
+Pure.
 """
 
 from __future__ import annotations
@@ -23,17 +24,17 @@ from provisioning.core.statelog.fsck import LogCommit
 from provisioning.core.statelog.transitions import RUN
 
 ROUNDS = 3
-"""How many rounds make a fight."""
+"""The rounds that make a conflict."""
 
 CLOSE = timedelta(days=7)
-"""The time within which they lie: what somebody changes once a year is no fight."""
+"""The time within which they lie: a change once a year is no conflict."""
 
 REACH = 60
-"""Entries of the state log that are read for it, newest first."""
+"""The entries of the state log that are read, newest first."""
 
 
 class FieldConflict(msgspec.Struct, frozen=True, kw_only=True):
-    """The fields that are fought over, and the numbers of the runs that put them back."""
+    """The fields in conflict, and the numbers of the runs that corrected them."""
 
     fields: tuple[str, ...]
     runs: tuple[str, ...]
@@ -64,7 +65,7 @@ class _Streak:
         self.is_over = len(self.runs) == ROUNDS
 
     @property
-    def is_fight(self) -> bool:
+    def is_conflict(self) -> bool:
         if len(self.runs) < ROUNDS:
             return False
         begin, end = self.runs[-1].started_at, self.runs[0].finished_at
@@ -76,11 +77,11 @@ def find_conflicts(
     suspensions: Suspensions,
     names: Collection[ResourceId] | None = None,
 ) -> dict[ResourceId, FieldConflict]:
-    """Return what is fought over, by resource.
+    """Return the conflicts, by resource.
 
     Args:
         history: The state log's entries, newest first; read only as far as is needed.
-        suspensions: Tells when a resource was resumed.
+        suspensions: Holds when a resource was resumed.
         names: The resources to ask for; None for all.
     """
     streaks: dict[ResourceId, _Streak] = {name: _Streak() for name in names or ()}
@@ -103,7 +104,7 @@ def find_conflicts(
             runs=tuple(run.number for run in reversed(item.runs)),
         )
         for name, item in sorted(streaks.items())
-        if item.is_fight
+        if item.is_conflict
     }
 
 
@@ -118,10 +119,10 @@ def block_conflicts(
     suspensions: Suspensions,
     corrects: Collection[ResourceId] = (),
 ) -> Plan:
-    """Return *plan* without putting back what is fought over, and what waits for that.
+    """Return *plan* with the correction of fields in conflict blocked, and what waits for it.
 
-    A change that Git asks for goes on, be it of lifecycle or order alone, and so does what is
-    among *corrects*.
+    A change that Git asks for goes on, even if it is of the lifecycle or the order alone, and so
+    does a resource of *corrects*.
     """
     healing = {
         change.id: change
@@ -143,11 +144,11 @@ def block_conflicts(
         for name, conflict in conflicts.items()
         if not set(conflict.fields).isdisjoint(list_healed(healing[name]))
     }
-    return block_changes(plan, held, "it waits for something that is fought over")
+    return block_changes(plan, held, "it waits for a resource with a field manager conflict")
 
 
 def _asks_for_terms(change: PlannedChange) -> bool:
-    """Tell whether something is to be recorded that counts once the resource is gone from Git."""
+    """Tell whether the record lacks terms that count once the resource is gone from Git."""
     if change.record is None or change.resource is None:
         return False
     return has_other_terms(change.record, change.resource)

@@ -47,7 +47,7 @@ _FIELDS = (
 class Cron(msgspec.Struct, frozen=True, kw_only=True):
     """A cron expression; `weekdays` count from Sunday, which is 0.
 
-    `takes_either` tells that a day need only fit `days` or `weekdays`, not both.
+    With `takes_either`, a day need only match `days` or `weekdays`, not both.
     """
 
     minutes: frozenset[int]

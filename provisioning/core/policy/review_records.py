@@ -1,11 +1,11 @@
-"""What a review leaves behind: the branch `provisioning-reviews/<pull request>`. Format 1.
+"""The records of a review: the branch `provisioning-reviews/<pull request>`. Format 1.
 
 | File | Holds |
 | --- | --- |
-| `review.json` | a `ReviewRecord`: what was shown of which commit, and what people said of it |
+| `review.json` | a `ReviewRecord`: the plans shown for a commit, and the comments on them |
 | `plans/<infra>.md` | the whole plan as text, however long |
 
-Each look at a new state of the pull request is one commit, so `git log` tells what was shown when.
+Each review of a new state of the pull request is one commit, so `git log` shows their order.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class ReviewedPlan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
 
 
 class Approval(msgspec.Struct, frozen=True, kw_only=True):
-    """Somebody's yes to the plan of *infra* with that *digest*, said in *comment*."""
+    """The approval of the plan of *infra* with that *digest*, in *comment*."""
 
     infra: str
     digest: Digest

@@ -1,4 +1,4 @@
-"""What people asked runs to leave alone, for a while. Pure."""
+"""Suspensions: infras and resources that runs leave unchanged for some time. Pure."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def describe_suspension(suspension: Suspension) -> str:
 
 
 def block_suspended(plan: Plan, suspensions: Suspensions, now: str) -> Plan:
-    """Return *plan* without the changes to suspended resources, and those that wait for them."""
+    """Return *plan* with changes to suspended resources blocked, and those that wait for them."""
     suspended = list_suspended(suspensions, now)
     held = {
         change.id: BlockedResource(
@@ -48,7 +48,7 @@ def block_suspended(plan: Plan, suspensions: Suspensions, now: str) -> Plan:
         for change in plan.changes
         if change.id in suspended
     }
-    return block_changes(plan, held, "it waits for something suspended")
+    return block_changes(plan, held, "it waits for a suspended resource")
 
 
 def with_suspension(
@@ -66,6 +66,6 @@ def with_suspension(
 def with_resumption(
     suspensions: Suspensions, names: Iterable[ResourceId], token: int
 ) -> Suspensions:
-    """Return *suspensions* with *names* resumed at *token*: what runs did before does not count."""
+    """Return *suspensions* with *names* resumed at *token*: earlier rounds do not count."""
     resumed = {**suspensions.resumed, **dict.fromkeys(names, token)}
     return msgspec.structs.replace(suspensions, resumed=dict(sorted(resumed.items())))

@@ -1,4 +1,4 @@
-"""Narrows a plan to some resources, without breaking what is between them."""
+"""Limits a plan to some resources, together with what they depend on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When runs may change something: windows that allow it, and freezes that forbid it. Pure.
+"""Windows that allow changes at some times, and freezes that forbid them. Pure.
 
 Moments are seconds since the epoch. An occurrence begins when the clocks of the window's zone
 show what its cron expression names; see `core.policy.cron` for what they skip or show twice.
@@ -18,12 +18,12 @@ from provisioning.core.policy.cron import Cron
 
 
 class Effect(StrEnum):
-    """What a window does while it is open."""
+    """The effect of a window while it is open."""
 
     ALLOW = "allow"
     FREEZE = "freeze"
     OFF = "off"
-    """Nothing: a layer below said otherwise."""
+    """None: it switches off the window of a lower layer."""
 
 
 class Window(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,8 +60,8 @@ class Window(msgspec.Struct, frozen=True, kw_only=True):
 def describe_closure(windows: Sequence[Window], now: float) -> str | None:
     """Say why *windows* allow no change at *now*, and until when; None if they allow it.
 
-    A freeze forbids whatever else is open. Without a window that allows, everything else is
-    allowed.
+    A freeze wins over every other window. Without a window that allows, any time outside of a
+    freeze is allowed.
     """
     for window in windows:
         if window.effect is Effect.FREEZE and (end := window.find_closing(now)) is not None:

@@ -1,7 +1,7 @@
-"""`CODEOWNERS` as Gitea reads it: which people must say yes to which paths.
+"""`CODEOWNERS` as Gitea reads it: who must approve changes of which paths.
 
 Each line is a regular expression that must match a whole path, and `@user` or `@organisation/team`
-names; `!` before it turns it round, `#` begins a comment. See "Code owners" of Gitea's usage guide.
+names; `!` before it negates it, `#` begins a comment. See "Code owners" of Gitea's usage guide.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-PLACES = ("CODEOWNERS", "docs/CODEOWNERS", ".gitea/CODEOWNERS")
-"""Where the file may be; the first that exists counts."""
+PATHS = ("CODEOWNERS", "docs/CODEOWNERS", ".gitea/CODEOWNERS")
+"""The paths of the file; the first that exists counts."""
 
-_LONGEST = 200
+_MAX_PATTERN = 200
 
 
 class OwnerRule(msgspec.Struct, frozen=True):
-    """The people who own what *pattern* matches, or does not if *negated*."""
+    """The owners of the paths that *pattern* matches, or does not match if *negated*."""
 
     pattern: re.Pattern[str]
     negated: bool
@@ -26,14 +26,14 @@ class OwnerRule(msgspec.Struct, frozen=True):
 
 
 def parse_codeowners(text: str) -> tuple[OwnerRule, ...]:
-    """Read the file; a line that is no rule is left out, as Gitea leaves it out."""
+    """Parse the file; invalid lines are skipped, as Gitea skips them."""
     return tuple(_parse_lines(text))
 
 
 def _parse_lines(text: str) -> Iterator[OwnerRule]:
     for line in text.splitlines():
         words = line.partition(" #")[0].split()
-        if not words or words[0].startswith("#") or len(words[0]) > _LONGEST:
+        if not words or words[0].startswith("#") or len(words[0]) > _MAX_PATTERN:
             continue
         negated = words[0].startswith("!")
         owners = frozenset(word[1:] for word in words[1:] if word.startswith("@"))
@@ -46,7 +46,7 @@ def _parse_lines(text: str) -> Iterator[OwnerRule]:
 
 
 def find_owners(rules: Iterable[OwnerRule], paths: Iterable[str]) -> frozenset[str]:
-    """Return who owns any of *paths*; empty means that nobody in particular does."""
+    """Return the owners of any of *paths*."""
     names = list(paths)
     return frozenset(
         owner

@@ -1,6 +1,6 @@
-"""The commands that people write into a pull request: a closed grammar.
+"""The commands that people write into the comments of a pull request.
 
-A command is a line `/provisioning VERB [INFRA]`, by itself. Everything else of a comment is talk.
+A command is a line `/provisioning VERB [INFRA]`, by itself. Other lines mean nothing.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ import msgspec
 from provisioning.core.model.ids import NAME
 from provisioning.core.model.values import find_nearest
 
-WORD = "/provisioning"
+PREFIX = "/provisioning"
 
-MOST = 5
+MAX_COMMANDS = 5
 """Commands that one comment may hold."""
 
 _QUOTE = re.compile(r"^(```|~~~)")
 
 
 class Verb(StrEnum):
-    """What may be asked for."""
+    """The command."""
 
     PLAN = "plan"
     APPLY = "apply"
@@ -32,68 +32,66 @@ class Verb(StrEnum):
     HELP = "help"
 
 
-MEANINGS = {
-    Verb.PLAN: "plan again; of somebody untrusted, plan this very commit in full",
-    Verb.APPLY: "apply what was reviewed",
-    Verb.APPROVE: "say yes to the plan that is shown, where it is not the reviewed one",
+HELP_TEXTS = {
+    Verb.PLAN: "plan again; plan this commit of an untrusted author in full",
+    Verb.APPLY: "apply the reviewed plan",
+    Verb.APPROVE: "approve the plan that is shown, where it is not the reviewed one",
     Verb.HOLD: "hold the lock, so that nothing is applied",
     Verb.UNLOCK: "release a hold",
-    Verb.HELP: "show this",
+    Verb.HELP: "list the commands",
 }
-"""What each verb does, for `help`."""
+"""The help text of each verb."""
 
 
 class Command(msgspec.Struct, frozen=True):
-    """A command that can be carried out; *infra* is None for all of the pull request."""
+    """One command; *infra* is None for all infras of the pull request."""
 
     verb: Verb
     infra: str | None = None
 
 
-class Misread(msgspec.Struct, frozen=True):
-    """A line that looks like a command and is none, and what was probably meant."""
+class InvalidCommand(msgspec.Struct, frozen=True):
+    """A line that is addressed to this program and is no valid command."""
 
     reason: str
 
 
-def parse_commands(body: str) -> tuple[Command | Misread, ...]:
-    """Return the commands of a comment, in order; none if it is only talk.
+def parse_commands(body: str) -> tuple[Command | InvalidCommand, ...]:
+    """Return the commands of a comment, in order.
 
     Lines that are quoted, or in a block of code, are not read.
     """
     lines = [
-        words for line in _list_spoken(body) if (words := line.split()) and _is_addressed(words[0])
+        words
+        for line in _list_lines(body)
+        if (words := line.split()) and words[0].lower() == PREFIX
     ]
-    if len(lines) > MOST:
-        return (Misread(f"a comment may hold {MOST} commands, and this one has {len(lines)}"),)
+    if len(lines) > MAX_COMMANDS:
+        return (InvalidCommand(f"a comment may have {MAX_COMMANDS} commands, not {len(lines)}"),)
     return tuple(_parse(words[1:]) for words in lines)
 
 
-def _list_spoken(body: str) -> list[str]:
-    spoken, in_code = [], False
+def _list_lines(body: str) -> list[str]:
+    found, in_code = [], False
     for line in body.splitlines():
         if _QUOTE.match(line.strip()):
             in_code = not in_code
         elif not in_code and not line.startswith((">", "    ", "\t")):
-            spoken.append(line.strip())
-    return spoken
+            found.append(line.strip())
+    return found
 
 
-def _is_addressed(word: str) -> bool:
-    return word.lower() == WORD
-
-
-def _parse(words: list[str]) -> Command | Misread:
+def _parse(words: list[str]) -> Command | InvalidCommand:
     if not words:
         return Command(Verb.HELP)
     name, *rest = words
     if name.lower() not in set(Verb):
         nearest = find_nearest(name.lower()[:40], [str(item) for item in Verb])
-        meant = f"did you mean `{WORD} {nearest}`?" if nearest else f"see `{WORD} {Verb.HELP}`"
-        return Misread(f"there is no such command; {meant}")
+        meant = f"did you mean `{PREFIX} {nearest}`?" if nearest else f"see `{PREFIX} {Verb.HELP}`"
+        return InvalidCommand(f"there is no such command; {meant}")
     verb = Verb(name.lower())
     if not rest:
         return Command(verb)
     if len(rest) > 1 or not NAME.match(rest[0]):
-        return Misread(f"`{WORD} {verb}` takes the name of one infra, or nothing")
+        return InvalidCommand(f"`{PREFIX} {verb}` takes the name of one infra, or none")
     return Command(verb, rest[0])

@@ -1,6 +1,6 @@
-"""The one comment that shows what a pull request would do; it is written anew at each look.
+"""The one comment that shows the plan of a pull request; each review rewrites it.
 
-Nothing in it that somebody else wrote can leave its block of code: see `markdown`.
+Foreign text in it cannot leave its block of code: see `markdown`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from provisioning.core.model.errors import InvalidWorkspace, ProvisioningError
 from provisioning.core.model.records import Action, Run
 from provisioning.core.plan.plan import Plan, PlannedChange
-from provisioning.core.reviews.commands import WORD, Verb
+from provisioning.core.reviews.commands import PREFIX, Verb
 from provisioning.core.reviews.field_diff import render_fields
 from provisioning.core.reviews.findings import InfraReview, PullReview
 from provisioning.core.reviews.forge import State
@@ -18,10 +18,10 @@ from provisioning.core.reviews.manifest_changes import ManifestChange
 from provisioning.core.reviews.markdown import render_block, render_cell, render_code
 
 MARKER = "<!-- provisioning:review -->"
-"""The first line of our comment, by which it is found again."""
+"""The first line of the comment, by which it is found again."""
 
 LIMIT = 60_000
-"""Characters of a comment; Gitea has room for more, people have not."""
+"""Characters of a comment; Gitea would take more."""
 
 SIGNS = {
     Action.CREATE: "+",
@@ -31,21 +31,21 @@ SIGNS = {
     Action.ADOPT: "+",
     Action.FORGET: "-",
 }
-"""The first letter of a change's line, by which a block of the language `diff` is coloured."""
+"""The first letter of a change's line, which colours it in a block of the language `diff`."""
 
 MARKS = {State.SUCCESS: "✅", State.PENDING: "⏳", State.FAILURE: "❌", State.ERROR: "❌"}
 
 _COLUMNS = ("create", "update", "replace", "delete")
-_MOST_OVERLAPS = 5
+_MAX_OVERLAPS = 5
 
 FindUrl = Callable[[str], str]
-"""Where the whole plan of an infra can be read."""
+"""Returns the address of the whole plan of an infra."""
 
 
 def render_comment(review: PullReview, find_url: FindUrl, limit: int = LIMIT) -> str:
-    """Return the comment's text; plans that are too long are cut between two resources."""
+    """Return the text of the comment; long plans are cut between two resources."""
     head = [MARKER, _render_title(review), *_render_warnings(review)]
-    foot = [*_render_overlaps(review), _render_way_on(review)]
+    foot = [*_render_overlaps(review), _render_next_step(review)]
     table = _render_table(review.infras) if review.infras else []
     used = sum(len(item) + 2 for item in [*head, *table, *foot])
     sections = list(_render_sections(review, find_url, limit - used))
@@ -53,7 +53,7 @@ def render_comment(review: PullReview, find_url: FindUrl, limit: int = LIMIT) ->
 
 
 def render_whole_plan(review: InfraReview) -> str:
-    """Return everything that is to be said of one infra, as a file."""
+    """Return all findings of one infra, as a file."""
     blocks = "\n".join(_list_blocks(review))
     return f"# {render_code(review.infra)}: {review.headline}\n\n{render_block(blocks, 'diff')}\n"
 
@@ -75,48 +75,43 @@ def _render_warnings(review: PullReview) -> Iterator[str]:
             f"{exposure.file}:{exposure.line}: {exposure.what}" for exposure in review.exposures
         ]
         yield (
-            "**Secrets in plain text.** They are in Git's history now: change them, then keep "
+            "**Secrets in plain text.** They are in Git's history now: rotate them, then encrypt "
             "the new ones with `provisioning sops`."
         )
         yield render_block("\n".join(rows))
     for old, new in review.renamed.items():
         yield (
-            f"**{render_code(old)} is now {render_code(new)}, and takes nothing with it.** What an "
-            f"infra made stays that infra's: merged like this, it is to be deleted in "
-            f"{render_code(old)}, and made anew in {render_code(new)}. Keep the folder's name; or, "
-            f"where it may be made anew, remove {render_code(old)} by one pull request, and add "
-            f"{render_code(new)} by a later one."
+            f"**{render_code(old)} is renamed to {render_code(new)}; its resources are not.** They "
+            f"belong to their infra: after the merge they are deleted in {render_code(old)}, and "
+            f"created in {render_code(new)}. Keep the folder's name; or, if they may be recreated, "
+            f"remove {render_code(old)} by one pull request, and add {render_code(new)} by a later "
+            "one."
         )
     if not review.is_trusted and not review.pull.merged:
         yield (
             "Its author may not write to this repository, so only the manifests were compared: "
-            "no secret was opened and no provider asked. Somebody who may can say "
-            f"`{WORD} {Verb.PLAN}` to plan this commit."
+            "no secret was decrypted and no provider called. Somebody who may write can comment "
+            f"`{PREFIX} {Verb.PLAN}` to plan this commit."
         )
 
 
 def _render_table(infras: Sequence[InfraReview]) -> list[str]:
     head = ("", "infra", *_COLUMNS, "blocked", "risk", "calls", "")
-    lines = [
-        _join(head),
-        _join(["---", "---", *("--:" for _ in _COLUMNS), "--:", "---", "--:", "---"]),
-    ]
-    for infra in infras:
-        summary = infra.plan.summary if infra.plan else {}
-        counts = [str(summary.get(name) or "") for name in (*_COLUMNS, "blocked")]
-        risk, calls = infra.risk or "", str(infra.calls or "")
-        lines.append(
-            _join(
-                [MARKS[infra.state], render_cell(infra.infra), *counts, risk, calls, _note(infra)]
-            )
-        )
-    return lines
+    rule = ("---", "---", *("--:" for _ in _COLUMNS), "--:", "---", "--:", "---")
+    return [_join(row) for row in (head, rule, *map(_list_cells, infras))]
+
+
+def _list_cells(review: InfraReview) -> tuple[str, ...]:
+    summary = review.plan.summary if review.plan else {}
+    counts = (str(summary.get(name) or "") for name in (*_COLUMNS, "blocked"))
+    mark, name = MARKS[review.state], render_cell(review.infra)
+    return (mark, name, *counts, review.risk or "", str(review.calls or ""), _note(review))
 
 
 def _note(review: InfraReview) -> str:
-    """Return what the counts do not tell."""
-    is_plain = review.state is State.SUCCESS and review.plan is not None and review.run is None
-    return "" if is_plain else review.headline
+    """Return the headline where the counts do not say it all."""
+    is_clear = review.state is State.SUCCESS and review.plan is not None and review.run is None
+    return "" if is_clear else review.headline
 
 
 def _join(cells: Sequence[str]) -> str:
@@ -124,7 +119,7 @@ def _join(cells: Sequence[str]) -> str:
 
 
 def _render_sections(review: PullReview, find_url: FindUrl, room: int) -> Iterator[str]:
-    """Fold each infra's changes; what has no room is counted, and linked."""
+    """Yield each infra's changes, folded; those without room are counted, and linked."""
     shown = [infra for infra in review.infras if any(_list_blocks(infra))]
     for number, item in enumerate(shown):
         share = room // (len(shown) - number)
@@ -137,28 +132,28 @@ def _render_section(review: InfraReview, find_url: FindUrl, room: int) -> str:
     blocks = list(_list_blocks(review))
     title = f"<details><summary>{review.infra}: {review.headline}</summary>\n\n"
     room -= len(title) + 200
-    kept: list[str] = []
+    shown: list[str] = []
     for block in blocks:
         if len(block) + 1 > room:
             break
-        kept.append(block)
+        shown.append(block)
         room -= len(block) + 1
-    left = len(blocks) - len(kept)
+    left = len(blocks) - len(shown)
     more = f"\n\n… and {left} more: [the whole plan]({find_url(review.infra)})" if left else ""
-    body = render_block("\n".join(kept), "diff") if kept else ""
+    body = render_block("\n".join(shown), "diff") if shown else ""
     return f"{title}{body}{more}\n\n</details>"
 
 
 def _list_blocks(review: InfraReview) -> Iterator[str]:
-    """Yield what is to be told of an infra, a block of lines for each resource."""
+    """Yield the findings of an infra, a block of lines for each resource."""
     if review.error is not None:
         yield from _list_problems(review.error)
     for violation in review.violations:
         yield f"- {violation.code}: {violation.reason}"
     if review.run is not None:
         yield from _list_failures(review.run)
-    elif review.strays:
-        yield from ("\n".join(_render_change(stray)) for stray in review.strays)
+    elif review.unreviewed:
+        yield from ("\n".join(_render_change(change)) for change in review.unreviewed)
     elif review.plan is not None:
         yield from _list_changes(review.plan)
     for difference in review.manifest_changes or ():
@@ -185,7 +180,7 @@ def _list_changes(plan: Plan) -> Iterator[str]:
         yield f"- {blocked.id}  blocked: {blocked.reason}{hint}"
     for drifted in plan.drifted:
         yield "\n".join(
-            [f"! {drifted.id}  has drifted, and is left so", *render_fields(drifted.fields)]
+            [f"! {drifted.id}  has drifted, and stays as it is", *render_fields(drifted.fields)]
         )
 
 
@@ -206,29 +201,29 @@ def _render_difference(change: ManifestChange) -> Iterator[str]:
 
 def _render_overlaps(review: PullReview) -> Iterator[str]:
     for pull, places in review.overlaps.items():
-        names = ", ".join(render_code(place) for place in places[:_MOST_OVERLAPS])
-        more = " …" if len(places) > _MOST_OVERLAPS else ""
+        names = ", ".join(render_code(place) for place in places[:_MAX_OVERLAPS])
+        more = " …" if len(places) > _MAX_OVERLAPS else ""
         yield (
-            f"#{pull} changes the same: {names}{more}. Whichever is merged first is applied first; "
-            "the other is then planned again on top of it."
+            f"#{pull} changes the same resources: {names}{more}. The one that is merged first is "
+            "applied first; the other is then planned again on top of it."
         )
 
 
-def _render_way_on(review: PullReview) -> str:
-    kept = f"What was reviewed is on the branch `provisioning-reviews/{review.pull.number}`."
+def _render_next_step(review: PullReview) -> str:
+    record = f"The reviewed plans are on the branch `provisioning-reviews/{review.pull.number}`."
     if review.pull.is_closed:
-        return f"{kept} Opened again, it is planned anew."
+        return f"{record} If the pull request is opened again, it is planned again."
     if review.pull.merged:
         if review.state is State.PENDING:
             return (
-                "Shown is only what differs from the reviewed plan. "
-                f"Somebody who may can say `{WORD} {Verb.APPROVE}`."
+                "Only the differences to the reviewed plan are shown. "
+                f"Somebody with the permission can comment `{PREFIX} {Verb.APPROVE}`."
             )
-        return kept
+        return record
     if review.drift:
-        way = f"The merge accepts what is; `{WORD} {Verb.APPLY}` puts back what Git asks for."
+        step = f"The merge accepts the drift; `{PREFIX} {Verb.APPLY}` restores the desired state."
     elif review.applies_first:
-        way = f"`{WORD} {Verb.APPLY}` applies exactly this, and then merges."
+        step = f"`{PREFIX} {Verb.APPLY}` applies exactly this, and then merges."
     else:
-        way = "The merge applies exactly this; anything else waits for a yes."
-    return f"{way} `{WORD} {Verb.HELP}` tells what else can be said."
+        step = "The merge applies exactly this; anything else waits for an approval."
+    return f"{step} `{PREFIX} {Verb.HELP}` lists the commands."

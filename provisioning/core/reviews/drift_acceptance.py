@@ -1,6 +1,6 @@
-"""Edits a manifest so that it asks for what is live; all else in it stays byte for byte.
+"""Edits a manifest to accept a drift; all else in it stays byte for byte.
 
-What can be edited is a value that stands by itself on the line of its key, in block style YAML.
+A value can be edited if it stands by itself on the line of its key, in block style YAML.
 """
 
 from __future__ import annotations
@@ -35,16 +35,16 @@ _MARK = "\ufeff"
 
 
 def accept_drift(data: bytes, resource: Resource, fields: Iterable[FieldChange]) -> bytes | None:
-    """Return the manifest *data* with each of *fields* as it is live; None if it cannot be.
+    """Return the manifest *data* with the live value of each of *fields*; None if it cannot be.
 
     It cannot where a value is templated, in flow style, on several lines, no scalar, secret, or
-    known by its digest only. What is returned was read again: it asks for what is live in
-    *fields*, and for nothing else than before in all the rest.
+    known by its digest only. The result is parsed again, and differs from *data* in *fields*
+    alone.
 
     Args:
-        data: The file that *resource* is in.
-        resource: What drifted.
-        fields: What differs; `before` is what is live.
+        data: The file of *resource*.
+        resource: The resource that drifted.
+        fields: The fields that differ; `before` is the live value.
     """
     if not resource.source.file.endswith(_SUFFIXES):
         return None
@@ -72,7 +72,7 @@ def _edit(text: str, line: int, name: str, value: Tree) -> str | None:
 
 
 def _find_scalars(text: str, line: int, name: str) -> Iterator[Any]:
-    """Yield the values, each by itself on *line* behind its key *name*, in block style."""
+    """Yield the values of the key *name* on *line*, each by itself, in block style."""
     is_block: list[bool] = []
     key: Any = None
     for event in _list_events(text):
@@ -104,7 +104,7 @@ def _stands_alone(event: Any, line: int) -> bool:
 
 
 def _render(value: str | float, style: str | None) -> str:
-    """Write *value* in the *style* of what it replaces, where it can be written so."""
+    """Render *value* in the *style* of the old one, where that can hold it."""
     if not isinstance(value, str):
         return json.dumps(value)
     if style != '"' and _PLAIN.match(value) and value.lower() not in _WORDS:

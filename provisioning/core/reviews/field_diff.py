@@ -1,4 +1,4 @@
-"""Shows fields that differ, for a block of code of the language `diff`."""
+"""Renders fields that differ, for a block of code of the language `diff`."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from collections.abc import Iterator, Sequence
 from provisioning.core.plan.diff import Cause, FieldChange
 from provisioning.core.plan.text import is_multiline, render_text_diff, render_value
 
-MOST_LINES = 40
+MAX_LINES = 40
 """Lines shown of one field's diff."""
 
 
 def render_fields(fields: Sequence[FieldChange], *, marks_drift: bool = False) -> Iterator[str]:
-    """Yield the lines that show *fields*, texts of several lines as a diff.
+    """Yield the lines of *fields*, texts of several lines as a diff.
 
-    With *marks_drift* those say so that the world changed, and not the manifest.
+    With *marks_drift* a field says so that changed in the world and not in the manifest.
     """
     for field in fields:
         note = "  forces replacement" if field.replaces and field.before is not None else ""
@@ -22,14 +22,14 @@ def render_fields(fields: Sequence[FieldChange], *, marks_drift: bool = False) -
         if is_multiline(field):
             yield f"      {field.path}{note}"
             lines = render_text_diff(field.before, field.after)
-            yield from (_indent(line) for line in lines[:MOST_LINES])
-            if len(lines) > MOST_LINES:
-                yield f"        … {len(lines) - MOST_LINES} more lines"
+            yield from (_indent(line) for line in lines[:MAX_LINES])
+            if len(lines) > MAX_LINES:
+                yield f"        … {len(lines) - MAX_LINES} more lines"
         else:
             before = "" if field.before is None else f"{render_value(field.before)} → "
             yield f"      {field.path}  {before}{render_value(field.after)}{note}"
 
 
 def _indent(line: str) -> str:
-    """Move *line* to the right; the sign of a changed one stays where its colour comes from."""
+    """Indent *line*; the sign of a changed one stays in the first column, for its colour."""
     return f"{line[0]}       {line[1:]}" if line[:1] in {"+", "-"} else f"        {line}"

@@ -1,6 +1,8 @@
-"""What a look at a pull request found, and the commit status that says it in a line."""
+"""The findings of a review, and the commit status that sums them up in a line."""
 
 from __future__ import annotations
+
+from collections import Counter
 
 import msgspec
 
@@ -21,16 +23,16 @@ _WORST_LAST = list(Risk)
 
 
 class InfraReview(msgspec.Struct, frozen=True, kw_only=True):
-    """What was found of one infra; see `PullReview`.
+    """The findings of one infra; see `PullReview`.
 
     Args:
         infra: Its name.
-        plan: What would be done; None where nothing could be planned, or may not be.
-        violations: The gates that stand in the way.
+        plan: The plan; None if the infra cannot or may not be planned.
+        violations: The gates that block the plan.
         error: Why there is no plan.
-        manifest_changes: What differs in the manifests; of an untrusted author only.
-        strays: What would be applied and was not reviewed, after the merge.
-        run: The run that applied it, after the merge.
+        manifest_changes: The manifests that differ; for an untrusted author only.
+        unreviewed: After the merge, the changes that no review has shown.
+        run: After the merge, the run that applied it.
     """
 
     infra: str
@@ -38,71 +40,71 @@ class InfraReview(msgspec.Struct, frozen=True, kw_only=True):
     violations: tuple[GateViolation, ...] = ()
     error: ProvisioningError | None = None
     manifest_changes: tuple[ManifestChange, ...] | None = None
-    strays: tuple[PlannedChange, ...] = ()
+    unreviewed: tuple[PlannedChange, ...] = ()
     run: Run | None = None
 
     @property
     def places(self) -> set[str]:
-        """What is changed: `infra: Kind/name`."""
+        """The resources that change, as `infra: Kind/name`."""
         changes = self.plan.changes if self.plan else self.manifest_changes or ()
         return {f"{self.infra}: {change.id}" for change in changes}
 
     @property
     def calls(self) -> int:
-        """How many calls to providers the plan costs."""
+        """The number of provider calls of the plan."""
         operations = compute_operations(self.plan) if self.plan else ()
         return sum(operation.step not in {Step.ADOPT, Step.FORGET} for operation in operations)
 
     @property
     def risk(self) -> Risk | None:
-        """The worst that the plan can do."""
+        """The highest risk of the plan."""
         risks = [change.risk for change in self.plan.changes] if self.plan else []
         return max(risks, key=_WORST_LAST.index, default=None)
 
     @property
     def state(self) -> State:
-        """Whether this may go on."""
+        """The state of the commit status."""
         if self.error is not None:
             return State.FAILURE
         if self.run is not None:
             return State.SUCCESS if self.run.result is Result.DONE else State.FAILURE
-        if self.strays:
+        if self.unreviewed:
             return State.PENDING
         if self.violations or (self.plan and self.plan.blocked):
             return State.FAILURE
         return State.SUCCESS
 
     @property
-    def is_settled(self) -> bool:
-        """Whether, after the merge, nothing is left to be done."""
+    def is_done(self) -> bool:
+        """Whether, after the merge, nothing is left to do."""
         if self.run is not None:
             return self.run.result is Result.DONE
         return self.plan is not None and not self.plan.changes and not self.plan.blocked
 
     @property
     def headline(self) -> str:
-        """What is to be said in one line, without a word of the manifests' authors."""
+        """The findings in one line, without any text of the manifests."""
         if self.error is not None:
             return f"it cannot be planned: {self.error.code}"
         if self.run is not None:
-            return f"run {self.run.number} {self.run.result}: {_describe_outcomes(self.run)}"
-        if self.strays:
-            if len(self.strays) == 1:
-                return "1 change waits for a yes: it is not as reviewed"
-            return f"{len(self.strays)} changes wait for a yes: they are not as reviewed"
+            return f"run {self.run.number} {self.run.result}: {describe_outcomes(self.run)}"
+        if self.unreviewed:
+            if len(self.unreviewed) == 1:
+                return "1 change waits for an approval: it is not as reviewed"
+            return f"{len(self.unreviewed)} changes wait for an approval: they are not as reviewed"
         if self.manifest_changes is not None:
             count = len(self.manifest_changes)
             what = "1 manifest differs" if count == 1 else f"{count} manifests differ"
-            return f"{what}; not planned, for its author may not write"
+            return f"{what}; not planned, because its author may not write"
         if self.plan is None:
             return "nothing to do"
-        told = [describe_work(self.plan) or "nothing to do"]
-        told += [f"{len(self.plan.blocked)} blocked"] if self.plan.blocked else []
-        told += [f"stopped by {violation.code}" for violation in self.violations]
-        return ", ".join(told)
+        parts = [describe_work(self.plan) or "nothing to do"]
+        parts += [f"{len(self.plan.blocked)} blocked"] if self.plan.blocked else []
+        parts += [f"stopped by {violation.code}" for violation in self.violations]
+        return ", ".join(parts)
 
     def build_status(self, url: str) -> CommitStatus:
-        """Return the infra's commit status; *url* is where more is told."""
+        """Return the infra's commit status; *url* is that of the comment."""
         return CommitStatus(
             context=f"{CONTEXT}/{self.infra}",
             state=self.state,
@@ -112,7 +114,7 @@ class InfraReview(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Exposure(msgspec.Struct, frozen=True, order=True):
-    """A secret in plain text: where it is, and what it looks like; never the secret."""
+    """A secret in plain text: its place and its type, never the secret itself."""
 
     file: str
     line: int
@@ -120,19 +122,19 @@ class Exposure(msgspec.Struct, frozen=True, order=True):
 
 
 class PullReview(msgspec.Struct, frozen=True, kw_only=True):
-    """What was found of a pull request.
+    """The findings of a pull request.
 
     Args:
-        pull: It.
-        infras: What was found of each infra that it touches, sorted.
-        problem: Why there is nothing more to tell, for instance a conflict.
-        exposures: Secrets in plain text that it brings.
-        overlaps: The other pull requests that change the same resources, and these.
+        pull: The pull request.
+        infras: The findings of each infra that it touches, sorted.
+        problem: Why there are no findings, for instance a conflict.
+        exposures: Secrets in plain text that it adds.
+        overlaps: The other pull requests that change the same resources, and these resources.
         renamed: The infras whose folder has a new name, and that name.
         is_trusted: Whether its author may write to the repository.
-        is_foreign: Whether it is none of ours, for it is for another branch.
+        is_foreign: Whether its base is another branch.
         applies_first: Whether it is applied before it is merged.
-        drift: Which drift it is about, if it is one of those that we opened.
+        drift: The drift that it is about, if it is a pull request about drift.
     """
 
     pull: PullRequest
@@ -148,23 +150,23 @@ class PullReview(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The infras that a command in it can be about."""
+        """The infras that a command in it can name."""
         return (self.drift.infra,) if self.drift else tuple(infra.infra for infra in self.infras)
 
     @property
     def due(self) -> tuple[str, ...]:
-        """The infras in which, after the merge, nothing stands in the way of what is to be done."""
+        """The infras with changes that, after the merge, nothing blocks."""
         if not self.pull.merged:
             return ()
         return tuple(
             infra.infra
             for infra in self.infras
-            if infra.plan and infra.plan.changes and not infra.strays and not infra.violations
+            if infra.plan and infra.plan.changes and not infra.unreviewed and not infra.violations
         )
 
     @property
     def state(self) -> State:
-        """Whether the whole may go on."""
+        """The state of the commit status of the whole."""
         if self.is_foreign or self.pull.is_closed:
             return State.SUCCESS
         if self.problem or self.exposures:
@@ -176,7 +178,7 @@ class PullReview(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def headline(self) -> str:
-        """The whole in one line."""
+        """The findings of the whole in one line."""
         if self.exposures:
             count = len(self.exposures)
             return f"{count} secret{'s' * (count != 1)} in plain text"
@@ -184,9 +186,9 @@ class PullReview(msgspec.Struct, frozen=True, kw_only=True):
             return self.problem
         if not self.infras:
             return "no infra is touched"
-        bad = [infra.infra for infra in self.infras if infra.state is not State.SUCCESS]
-        if bad:
-            return f"not ready: {', '.join(bad[:3])}{' …' if len(bad) > 3 else ''}"  # noqa: PLR2004
+        failing = [infra.infra for infra in self.infras if infra.state is not State.SUCCESS]
+        if failing:
+            return f"not ready: {', '.join(failing[:3])}{' …' if len(failing) > 3 else ''}"  # noqa: PLR2004
         return f"{len(self.infras)} infra{'s' * (len(self.infras) != 1)} ready"
 
     def build_statuses(self, url: str) -> tuple[CommitStatus, ...]:
@@ -195,8 +197,7 @@ class PullReview(msgspec.Struct, frozen=True, kw_only=True):
         return (whole, *(infra.build_status(url) for infra in self.infras))
 
 
-def _describe_outcomes(run: Run) -> str:
-    counts: dict[str, int] = {}
-    for change in run.changes:
-        counts[change.outcome] = counts.get(change.outcome, 0) + 1
+def describe_outcomes(run: Run) -> str:
+    """Return how many changes of *run* had which outcome, in words."""
+    counts = Counter(change.outcome for change in run.changes)
     return ", ".join(f"{count} {outcome}" for outcome, count in counts.items()) or "no changes"

@@ -1,4 +1,4 @@
-"""What is asked of a forge, whichever it is."""
+"""The protocols of a forge, whichever it is."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import msgspec
 from provisioning.core.model.ids import CommitId
 
 Token: TypeAlias = Callable[[], str]
-"""Reads the token by which a forge knows us, as it is now."""
+"""Reads the current API token."""
 
 
 class FileOperation(StrEnum):
-    """What is done with a file."""
+    """The operation on a file."""
 
     CREATE = "create"
     UPDATE = "update"
@@ -23,7 +23,7 @@ class FileOperation(StrEnum):
 
 
 class FileWrite(msgspec.Struct, frozen=True):
-    """One file of a commit; *blob* is the id of what it was, "" if there was nothing."""
+    """One file of a commit; *blob* is the id of its old content, "" if it is new."""
 
     operation: FileOperation
     path: str
@@ -32,7 +32,7 @@ class FileWrite(msgspec.Struct, frozen=True):
 
 
 class Author(msgspec.Struct, frozen=True):
-    """Who writes a commit, and when, in seconds since the epoch."""
+    """The author of a commit, and its time, in seconds since the epoch."""
 
     name: str
     email: str
@@ -45,17 +45,17 @@ class Contents(Protocol):
     def change_files(
         self, branch: str, writes: Sequence[FileWrite], message: str, author: Author
     ) -> CommitId:
-        """Write one commit to *branch*, if every file still is what its write says.
+        """Write one commit to *branch*, if every file still has the content of its write's blob.
 
         Raises:
-            HeadMoved: If one is not; nothing was written.
-            RemoteRefused: If the forge says no.
+            HeadMoved: If one has not; nothing was written.
+            RemoteRefused: If the forge refuses.
             RemoteUnreachable: If it is unknown whether it was written.
         """
 
 
 class Permission(IntEnum):
-    """What a person may do with the repository; each includes those before it."""
+    """The permission of a person in the repository; each includes those before it."""
 
     NONE = 0
     READ = 1
@@ -64,7 +64,7 @@ class Permission(IntEnum):
 
 
 class PullRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """One pull request. `merged` is the commit that the base branch got; None before it did."""
+    """One pull request; `merged` is the commit on the base branch, None before the merge."""
 
     number: int
     author: str
@@ -96,14 +96,14 @@ class PullComment(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Push(msgspec.Struct, frozen=True):
-    """A push to a pull request's branch; `id` tells what was said before it and what after."""
+    """A push to a pull request's branch; its `id` orders it among the comments."""
 
     id: int
     head: CommitId
 
 
 class State(StrEnum):
-    """What a commit status says."""
+    """The state of a commit status."""
 
     PENDING = "pending"
     SUCCESS = "success"
@@ -121,14 +121,14 @@ class CommitStatus(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Forge(Protocol):
-    """A forge's pull requests, comments, statuses and people, of one repository.
+    """The pull requests, comments, statuses and people of one repository at a forge.
 
-    Every method raises `RemoteUnreachable` where the forge does not answer, and
-    `RemoteRefused` where it says no. Any thread may call.
+    Every method raises `RemoteUnreachable` if the forge does not answer, and `RemoteRefused` if
+    it refuses. Any thread may call.
     """
 
     def read_login(self) -> str:
-        """Return whose token is used."""
+        """Return the login of the token."""
 
     def read_pull(self, number: int) -> PullRequest:
         """Return one pull request."""
@@ -137,7 +137,7 @@ class Forge(Protocol):
         """Return the open ones, oldest first."""
 
     def list_closed_pulls(self) -> list[PullRequest]:
-        """Return those closed of late: what was not merged, then merges, oldest first."""
+        """Return the recently closed ones: first those not merged, then merges, oldest first."""
 
     def create_pull(self, head: str, base: str, title: str, body: str) -> None:
         """Open a pull request from the branch *head* to *base*.
@@ -147,7 +147,7 @@ class Forge(Protocol):
         """
 
     def update_pull(self, number: int, body: str) -> None:
-        """Write the text of a pull request anew."""
+        """Replace the text of a pull request."""
 
     def close_pull(self, number: int) -> None:
         """Close a pull request without merging it."""
@@ -156,17 +156,17 @@ class Forge(Protocol):
         """Return the comments of a pull request, oldest first."""
 
     def list_pushes(self, number: int) -> list[Push]:
-        """Return the pushes to a pull request, oldest first, that which opened it too.
+        """Return the pushes to a pull request, oldest first, with the one that opened it.
 
-        A forge may note one a while after it came: then it seems to be younger than what was
-        said meanwhile, and never older.
+        A forge may note a push late: it may then seem younger than a comment made meanwhile,
+        never older.
         """
 
     def create_comment(self, number: int, body: str) -> PullComment:
         """Comment on a pull request."""
 
     def update_comment(self, comment: int, body: str) -> None:
-        """Write a comment anew."""
+        """Replace a comment."""
 
     def delete_comment(self, comment: int) -> None:
         """Delete a comment."""
@@ -178,21 +178,21 @@ class Forge(Protocol):
         """Set a status of a commit."""
 
     def read_permission(self, login: str) -> Permission:
-        """Return what *login* may do; a stranger may read, or nothing."""
+        """Return the permission of *login*; a stranger has READ or NONE."""
 
     def count_approvals(self, number: int, head: CommitId) -> int:
-        """Return how many people who may approved *head* and did not take it back."""
+        """Return how many people with the permission approve *head*."""
 
     def merge_pull(self, number: int, head: CommitId) -> None:
         """Merge a pull request whose branch is at *head*.
 
         Raises:
-            HeadMoved: If it is not.
-            RemoteRefused: If the branch's protection or a conflict forbids it.
+            HeadMoved: If the branch is elsewhere.
+            RemoteRefused: If the branch's protection or a conflict forbids the merge.
         """
 
     def set_labels(self, number: int, labels: Mapping[str, bool]) -> None:
-        """Give a pull request the *labels* that are true, and take those that are false."""
+        """Add the *labels* that are true to a pull request, and remove those that are false."""
 
     def get_file_url(self, branch: str, path: str) -> str:
-        """Return the address at which people read the file at *path* of *branch*."""
+        """Return the address of the page of the file *path* on *branch*."""

@@ -1,4 +1,4 @@
-"""Writes Markdown that holds other people's words: they cannot leave their place in it."""
+"""Writes Markdown around foreign text, which cannot leave its place in it."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ _TICKS = re.compile(r"`+")
 
 
 def clean(text: str) -> str:
-    """Return *text* without what is invisible or turns the reading direction."""
+    """Return *text* without invisible letters and those that change the reading direction."""
     return "".join(
-        item if item in "\n\t" or _is_shown(item) else "\N{REPLACEMENT CHARACTER}" for item in text
+        letter if letter in "\n\t" or _is_shown(letter) else "\N{REPLACEMENT CHARACTER}"
+        for letter in text
     )
 
 

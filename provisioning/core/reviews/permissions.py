@@ -1,4 +1,4 @@
-"""Who may give a command in a pull request. Pure: the settings say which of these counts."""
+"""Who may give a command in a pull request; the settings choose among these."""
 
 from __future__ import annotations
 
@@ -10,55 +10,55 @@ from provisioning.core.reviews.markdown import render_code
 
 
 class Permissions(StrEnum):
-    """Those who may, of the people who may write to the repository."""
+    """Those who may give a command, among the people who may write to the repository."""
 
     WRITERS = "writers"
     """All of them."""
 
     OWNERS = "owners"
-    """Whom `CODEOWNERS` names for what would change; all, where it names nobody."""
+    """The owners that `CODEOWNERS` names for the changes; all, where it names nobody."""
 
     OTHERS = "others"
-    """Those, but for the author of the pull request."""
+    """The owners, except the author of the pull request."""
 
     NOBODY = "nobody"
 
 
-CALLED = {
-    Permissions.WRITERS: "who may write",
+DESCRIPTIONS = {
+    Permissions.WRITERS: "everybody who may write",
     Permissions.OWNERS: "an owner who may write",
-    Permissions.OTHERS: "an owner who may write, but for the author",
+    Permissions.OTHERS: "an owner who may write, except the author",
     Permissions.NOBODY: "nobody",
 }
-"""What each is called, for people."""
+"""The text of each verb in help and pages."""
 
 
 def exclude_author(permissions: Permissions) -> Permissions:
-    """Return those of *permissions* who are not the author."""
+    """Return *permissions* without the author."""
     return max(permissions, Permissions.OTHERS, key=list(Permissions).index)
 
 
 def find_refusal(
     verb: Verb, permissions: Permissions, *, by: str, author: str, owners: Collection[str]
 ) -> str:
-    """Say why *by*, who may write, may not say *verb*; "" if it may be said.
+    """Return why *by*, who may write, may not give the command *verb*; "" if it is allowed.
 
     Args:
-        verb: What was said.
-        permissions: Who may say it.
-        by: Who said it.
+        verb: The command.
+        permissions: Who may give it.
+        by: Who gave it.
         author: Who opened the pull request.
-        owners: Whom `CODEOWNERS` names: people, and teams as `organisation/team`.
+        owners: The owners that `CODEOWNERS` names: people, and teams as `organisation/team`.
     """
     if permissions is Permissions.NOBODY:
-        return f"nobody may say that here, by the setting `commands.{verb}`"
+        return f"the setting `commands.{verb}` allows nobody to give this command"
     if permissions is Permissions.WRITERS:
         return ""
     if permissions is Permissions.OTHERS and by == author:
-        return "somebody else than the author must say that"
+        return "the author may not give this command"
     people = {owner for owner in owners if "/" not in owner}
     if owners and not people:
-        return "CODEOWNERS names only teams for this, and who is in them is not known here"
+        return "CODEOWNERS names only teams for this, whose members are unknown here"
     if people and by not in people:
         names = ", ".join(render_code(item) for item in sorted(people))
         return f"CODEOWNERS names {names} for this"

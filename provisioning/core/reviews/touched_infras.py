@@ -1,12 +1,14 @@
-"""Which infras a change of files can have touched."""
+"""The infras that a change of files touches, and those that it renames."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 
 import msgspec
 
-from provisioning.core.reviews.codeowners import PLACES
+from provisioning.core.model.ids import ResourceId
+from provisioning.core.reviews.codeowners import PATHS
+from provisioning.core.reviews.findings import InfraReview
 
 _FOREIGN = frozenset({"docs", ".gitea", ".github", ".git", ".gitignore", ".gitattributes"})
 _PROSE = (".md", ".rst", ".adoc", "LICENSE", "NOTICE")
@@ -20,9 +22,9 @@ class TouchedInfras(msgspec.Struct, frozen=True):
 
 
 def find_touched(paths: Iterable[str], infras: Collection[str]) -> TouchedInfras:
-    """Sort *infras* by what the files at *paths* can mean to them.
+    """Return the infras that changes of the files at *paths* touch.
 
-    Settings, secrets and files outside of `infra/` may be named by any infra; prose is by none.
+    Any infra may name settings, secrets and files outside of `infra/`; none names prose.
     """
     directly, is_shared = set(), False
     for path in paths:
@@ -37,4 +39,30 @@ def find_touched(paths: Iterable[str], infras: Collection[str]) -> TouchedInfras
 
 
 def _is_foreign(path: str) -> bool:
-    return path.partition("/")[0] in _FOREIGN or path in PLACES or path.endswith(_PROSE)
+    return path.partition("/")[0] in _FOREIGN or path in PATHS or path.endswith(_PROSE)
+
+
+def find_renamed(
+    reviews: Iterable[InfraReview], before: Collection[str], after: Collection[str]
+) -> dict[str, str]:
+    """Return the new name of each infra that seems renamed: it shares a resource with a new one.
+
+    Args:
+        reviews: The findings of the touched infras.
+        before: The infras of the branch.
+        after: The infras of the branch with the pull request merged into it.
+    """
+    names = {review.infra: set(_list_resources(review)) for review in reviews}
+    gone = sorted(names.keys() & set(before) - set(after))
+    new = sorted(names.keys() & set(after) - set(before))
+    nearest = {
+        old: max(new, key=lambda name: len(names[old] & names[name]), default="") for old in gone
+    }
+    return {old: name for old, name in nearest.items() if name and names[old] & names[name]}
+
+
+def _list_resources(review: InfraReview) -> Iterator[ResourceId]:
+    if review.plan is not None:
+        yield from (change.id for change in review.plan.changes)
+        yield from (item.id for item in review.plan.blocked)
+    yield from (change.id for change in review.manifest_changes or ())

@@ -1,4 +1,4 @@
-"""How long a service waits before it tries again what came out badly. Pure."""
+"""The backoff of a service after failures. Pure."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ FIRST = 2.0
 
 LONGEST = 300.0
 
-LOCK_LOOK = 10.0
-"""Seconds between two looks at a lock that somebody else holds, at most."""
+LOCK_POLL = 10.0
+"""The longest time, in seconds, between two reads of a lock that another holds."""
 
 LOCK_MARGIN = 0.5
-"""Seconds after a lock's end at which it is looked at again."""
+"""Seconds after the end of a lock at which it is read again."""
 
 
 class TokenBucket(msgspec.Struct, frozen=True):
-    """How often something may still be done at once: a token bucket as it was at a moment.
+    """A token bucket as it was at one time.
 
     Args:
         burst: How often it may be done one time after the other.
@@ -51,11 +51,11 @@ class TokenBucket(msgspec.Struct, frozen=True):
 
 
 HEALINGS = TokenBucket(burst=5, refill=30.0, left=5)
-"""How often drift of an infra is healed: a process that ends as soon as it is started, or somebody
-who edits in a loop, does not fill the state log."""
+"""The rate at which the drift of an infra is corrected: a process that ends as soon as it starts,
+or a person who edits in a loop, does not fill the state log."""
 
 LOOKS = TokenBucket(burst=10, refill=1.0, left=10)
-"""How often an infra is looked at because something changed there that is not to be healed."""
+"""The rate at which an infra is refreshed after changes that runs do not correct."""
 
 
 def compute_backoff(failures: int, jitter: float) -> float:
@@ -72,8 +72,8 @@ def compute_backoff(failures: int, jitter: float) -> float:
 def compute_retry(error: ProvisioningError, failures: int, jitter: float) -> float | None:
     """Return in how many seconds to try again after *error*; None if only a change can help."""
     if isinstance(error, LockHeld):
-        left = LOCK_LOOK if error.remaining is None else error.remaining + LOCK_MARGIN
-        return min(LOCK_LOOK, left)
+        left = LOCK_POLL if error.remaining is None else error.remaining + LOCK_MARGIN
+        return min(LOCK_POLL, left)
     if not error.retryable:
         return None
     pause = compute_backoff(failures, jitter)

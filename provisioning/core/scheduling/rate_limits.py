@@ -1,4 +1,4 @@
-"""How fast to call a provider, and whether to call again. Values only; nobody sleeps here."""
+"""The rate of calls to a provider, and their retries. Values only; nothing sleeps here."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from provisioning.core.model.errors import ProviderError, ProviderThrottled, Pro
 
 
 class Pace(msgspec.Struct, frozen=True):
-    """How many calls a provider gets at once: additive increase, multiplicative decrease.
+    """The number of concurrent calls to a provider: additive increase, multiplicative decrease.
 
     The rule is TCP's (RFC 5681): a success raises the limit by `1/limit`, a throttled call
     halves it; it stays between 1 and *maximum*.
@@ -33,7 +33,7 @@ class Pace(msgspec.Struct, frozen=True):
 
 
 class RetryPolicy(msgspec.Struct, frozen=True):
-    """When to make a failed call again: *max_attempts* in all, waiting *base* seconds, doubled."""
+    """The retries of a failed call: *max_attempts* in all, after *base* seconds, which double."""
 
     max_attempts: int
     base: float = 0.2
@@ -55,7 +55,7 @@ class RetryPolicy(msgspec.Struct, frozen=True):
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
-    """How much may happen at once, in all and to one provider, and how often to try."""
+    """The most concurrent calls, in all and to one provider, and their retries."""
 
     parallelism: int
     per_provider: int

@@ -1,7 +1,7 @@
-"""What a service does next: a queue of keys, each at most once, the most urgent first. Pure.
+"""The work queue of a service: keys, each at most once, the most urgent first. Pure.
 
-The queue holds identities and no contents: whoever takes a key looks at what is true then. So
-it can be thrown away and filled again from Git at any time.
+The queue holds identities and no contents: the worker of a key reads the present state. So the
+queue can be dropped and filled again from Git at any time.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import msgspec
 
 
 class Urgency(IntEnum):
-    """Why something is to be done, the most urgent first."""
+    """The reasons for work, the most urgent first."""
 
     REVIEW = 0
     PUSH = 1
@@ -26,7 +26,7 @@ class Urgency(IntEnum):
 
 
 class Topic(StrEnum):
-    """What a key is about."""
+    """The kinds of keys."""
 
     INFRA = "infra"
     PULL = "pull request"
@@ -81,7 +81,7 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Ending(msgspec.Struct, frozen=True):
-    """How work ended: whether what needs it may go on, and in how many seconds to try again.
+    """The end of work: whether dependent keys may go on, and the seconds until a retry.
 
     What is merely waited for, as another's lock, is no failure.
     """

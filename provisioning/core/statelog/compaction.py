@@ -1,4 +1,4 @@
-"""Decides where a state log can be cut: what lies before becomes a snapshot. Pure."""
+"""Decides where a state log can be cut: a snapshot replaces the entries before. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from provisioning.core.statelog.transitions import RUN, LogView
 
 @dataclass(slots=True)
 class Survey:
-    """Looks at the entries of a state log as they go by, newest first, for the place to cut.
+    """Searches the entries of a state log, newest first, for the place to cut.
 
     The cut is the newest entry that is old enough, at which nobody held the lock, no run was
     under way and the last one had succeeded, and after which another run ended: so the last

@@ -108,7 +108,7 @@ def compute_release(view: LogView, actor: str) -> LogEntry:
 def compute_suspension(
     view: LogView, suspensions: Suspensions, kind: EntryKind, story: str, actor: str
 ) -> LogEntry:
-    """Let *suspensions* hold from now on; *story* tells in a few words what changed.
+    """Replace the suspensions by *suspensions*; *story* names the change in a few words.
 
     The fence is raised, so that no run goes on that was planned before it.
     """
@@ -143,7 +143,7 @@ def compute_snapshot(view: LogView, snapshot: LogSnapshot) -> LogEntry:
 
 
 def compute_compaction(view: LogView, snapshot: LogSnapshot) -> LogEntry:
-    """Tell, on top of the newest entry, that *snapshot* stands for the oldest ones from now on.
+    """Note, on top of the newest entry, that *snapshot* replaced the oldest ones.
 
     The fence is raised, so that no run goes on that was planned before it.
     """

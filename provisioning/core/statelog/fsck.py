@@ -21,10 +21,10 @@ from provisioning.core.statelog.transitions import (
 
 
 class LogCommit(msgspec.Struct, frozen=True, kw_only=True):
-    """One commit of a state log: what it says, what it changed, and what stands after it.
+    """One commit of a state log: its message, the files that it changed, and the log after it.
 
-    `time` is in seconds since the epoch. `damage` says why its files cannot be read, if they
-    cannot; then `view` is only its head.
+    `time` is in seconds since the epoch. `damage` is the reason if its files cannot be read; then
+    `view` has only the head.
     """
 
     id: CommitId
@@ -45,7 +45,7 @@ class LogFinding(msgspec.Struct, frozen=True):
 
 
 class Proof(msgspec.Struct, frozen=True):
-    """What a look at a whole log came to: how many entries it has, and what is wrong with it."""
+    """The result of a check of a whole log: the number of its entries, and the broken rules."""
 
     entries: int
     findings: tuple[LogFinding, ...]

@@ -1,4 +1,4 @@
-"""Judges whether a lock still protects its holder."""
+"""The status of a lock: held, expired or orphaned. Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from provisioning.core.model.records import Lock
 
 
 class LockState(StrEnum):
-    """What an observer may conclude about a lock."""
+    """The states of a lock, as an observer may conclude them."""
 
     HELD = "held"
     EXPIRED = "expired"

@@ -82,7 +82,7 @@ class Fence(StrEnum):
     RESTORED = "as before"
 
 
-class Transition(msgspec.Struct, frozen=True, kw_only=True):
+class Transition(msgspec.Struct, frozen=True):
     """One row of the table.
 
     Args:
@@ -102,86 +102,39 @@ class Transition(msgspec.Struct, frozen=True, kw_only=True):
     is_exact: bool = False
 
 
-def _states(*states: LogState) -> frozenset[LogState]:
-    return frozenset(states)
+def _row(
+    before: str, after: str, fence: Fence, writes: str, marks: str = "", *, is_exact: bool = False
+) -> Transition:
+    """Build a row from words: states, and files without their endings."""
+    files = {name.partition(".")[0]: name for name in (*FILES, RESOURCES)}
+    return Transition(
+        frozenset(map(LogState, before.split())),
+        frozenset(map(LogState, after.split())),
+        fence,
+        frozenset(files[word] for word in writes.split()),
+        frozenset(files[word] for word in marks.split()),
+        is_exact,
+    )
 
 
-def _files(*names: str) -> frozenset[str]:
-    return frozenset(names)
+_SAME, _RAISED, _ANY = Fence.SAME, Fence.RAISED, " ".join(LogState)
 
-
-_UNLOCKED = _states(LogState.FREE, LogState.BEGUN)
-_OF_A_RUN = _states(LogState.BEGUN, LogState.RUN)
-_LOCKED = _states(LogState.RUN, LogState.PERSON)
-
-_SUSPENSION = Transition(
-    before=frozenset(LogState),
-    after=_UNLOCKED,
-    fence=Fence.RAISED,
-    writes=_files(LOCK, FENCE, SUSPENDED),
-    marks=_files(SUSPENDED),
-)
-
+# fmt: off
 TRANSITIONS: Mapping[EntryKind, Transition] = {
-    EntryKind.BEGIN: Transition(
-        before=_UNLOCKED | {LogState.ABSENT},
-        after=_OF_A_RUN,
-        fence=Fence.RAISED,
-        writes=_files(LOCK, BEGIN, FENCE),
-        marks=_files(BEGIN),
-    ),
-    EntryKind.STEAL: Transition(
-        before=_LOCKED,
-        after=_LOCKED | {LogState.BEGUN},
-        fence=Fence.RAISED,
-        writes=_files(LOCK, BEGIN, FENCE),
-    ),
-    EntryKind.RENEW: Transition(
-        before=_OF_A_RUN,
-        after=_OF_A_RUN,
-        fence=Fence.SAME,
-        writes=_files(LOCK, BEGIN),
-        is_exact=True,
-    ),
-    EntryKind.RECORD: Transition(
-        before=_OF_A_RUN,
-        after=_states(LogState.FREE),
-        fence=Fence.SAME,
-        writes=_files(LOCK, BEGIN, RUN, RESOURCES),
-        marks=_files(RUN),
-    ),
-    EntryKind.HOLD: Transition(
-        before=_UNLOCKED | {LogState.ABSENT},
-        after=_states(LogState.PERSON),
-        fence=Fence.RAISED,
-        writes=_files(LOCK, FENCE),
-        marks=_files(LOCK),
-    ),
-    EntryKind.RELEASE: Transition(
-        before=_states(LogState.PERSON),
-        after=_UNLOCKED,
-        fence=Fence.SAME,
-        writes=_files(LOCK),
-        marks=_files(LOCK),
-    ),
-    EntryKind.SUSPEND: _SUSPENSION,
-    EntryKind.RESUME: _SUSPENSION,
-    EntryKind.COMPACT: Transition(
-        before=_states(LogState.FREE),
-        after=_states(LogState.FREE),
-        fence=Fence.RAISED,
-        writes=_files(FENCE),
-        marks=_files(FENCE),
-        is_exact=True,
-    ),
-    EntryKind.SNAPSHOT: Transition(
-        before=_states(LogState.ABSENT),
-        after=_states(LogState.FREE),
-        fence=Fence.RESTORED,
-        writes=_files(FENCE, RUN, RESOURCES, SUSPENDED, SNAPSHOT),
-        marks=_files(SNAPSHOT),
+    EntryKind.BEGIN: _row("absent free begun", "begun run", _RAISED, "lock begin fence", "begin"),
+    EntryKind.STEAL: _row("run person", "begun run person", _RAISED, "lock begin fence"),
+    EntryKind.RENEW: _row("begun run", "begun run", _SAME, "lock begin", is_exact=True),
+    EntryKind.RECORD: _row("begun run", "free", _SAME, "lock begin run resources", "run"),
+    EntryKind.HOLD: _row("absent free begun", "person", _RAISED, "lock fence", "lock"),
+    EntryKind.RELEASE: _row("person", "free begun", _SAME, "lock", "lock"),
+    EntryKind.SUSPEND: _row(_ANY, "free begun", _RAISED, "lock fence suspended", "suspended"),
+    EntryKind.RESUME: _row(_ANY, "free begun", _RAISED, "lock fence suspended", "suspended"),
+    EntryKind.COMPACT: _row("free", "free", _RAISED, "fence", "fence", is_exact=True),
+    EntryKind.SNAPSHOT: _row(
+        "absent", "free", Fence.RESTORED, "fence run resources suspended snapshot", "snapshot"
     ),
 }
+# fmt: on
 
 
 class LogView(msgspec.Struct, frozen=True, kw_only=True):

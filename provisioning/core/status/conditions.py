@@ -1,4 +1,4 @@
-"""Conditions: what can be said of an infra and its resources from the state log alone."""
+"""Conditions: the state of an infra and its resources, from the state log alone."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from provisioning.core.statelog.transitions import LogView
 
 
 class Condition(StrEnum):
-    """What an infra or a resource can be. Ready is good; the others say what is in the way."""
+    """The condition of an infra or a resource."""
 
     READY = "ready"
     RECONCILING = "reconciling"
@@ -28,11 +28,11 @@ class Condition(StrEnum):
     LEAVING = "leaving"
     """It is recorded, and no longer desired."""
     CONFLICT = "conflict"
-    """Something else changes it each time that a run puts it back."""
+    """Another program changes it after each run."""
 
 
 class ConditionStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """One condition: whether it holds, one word why, and a sentence."""
+    """One condition: its status, the reason as one word, and a message."""
 
     type: Condition
     status: bool
@@ -41,7 +41,7 @@ class ConditionStatus(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ResourceStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """One resource and what it is."""
+    """One resource and its condition."""
 
     id: ResourceId
     condition: Condition
@@ -51,7 +51,7 @@ class ResourceStatus(msgspec.Struct, frozen=True, kw_only=True):
 class InfraStatus(msgspec.Struct, frozen=True, kw_only=True):
     """One infra: its conditions, its lock, and its resources.
 
-    `head` is the state log's, `applied` the commit applied last, `commit` the desired one.
+    `head` is that of the state log, `applied` the last commit applied, `commit` the desired one.
     """
 
     infra: str
@@ -64,7 +64,7 @@ class InfraStatus(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def is_ready(self) -> bool:
-        """Whether the infra was, at the last look, as Git wants it."""
+        """Whether the last run applied everything."""
         return any(
             condition.type is Condition.READY and condition.status for condition in self.conditions
         )
@@ -79,10 +79,10 @@ def compute_status(
     now: str = "",
     conflicts: Mapping[ResourceId, FieldConflict] = MappingProxyType({}),
 ) -> InfraStatus:
-    """Roll up what the state log says of *infra*, whose desired state is at *commit*.
+    """Compute the status of *infra*, whose desired state is at *commit*.
 
-    A suspension that has ended at *now* (RFC 3339, UTC) does not count any more. *conflicts* are
-    the resources that something else changes, too.
+    A suspension that has ended at *now* (RFC 3339, UTC) does not count. *conflicts* are the
+    resources that another program changes, too.
     """
     suspended = list_suspended(view.suspended, now)
     found = (
@@ -166,7 +166,7 @@ def _compute_blocked(
         return _holds(Condition.BLOCKED, "held", f"held by {lock.holder}: {lock.reason}")
     if lock and lock_status and lock_status.standing is not LockState.HELD:
         return _lacks(Condition.BLOCKED, lock_status.standing, "the next run takes over")
-    return _lacks(Condition.BLOCKED, "free", "nobody holds it")
+    return _lacks(Condition.BLOCKED, "free", "it is not locked")
 
 
 def _holds(type_: Condition, reason: str, message: str) -> ConditionStatus:

@@ -1,4 +1,4 @@
-"""What depends on what, and how each is: the nodes and edges that `tree` and `graph` draw. Pure."""
+"""The dependency graph of resources, which `tree` and `graph` draw. Pure."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Name: TypeAlias = tuple[str, ResourceId]
 
 
 class Node(msgspec.Struct, frozen=True, kw_only=True):
-    """One resource: its condition, what is to be said of it, and what it depends on."""
+    """One resource: its condition, a message, and its dependencies."""
 
     name: Name
     condition: Condition
@@ -29,12 +29,12 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
     needs: tuple[Name, ...]
 
 
-Picture: TypeAlias = Mapping[Name, Node]
+DependencyGraph: TypeAlias = Mapping[Name, Node]
 """Every node by its name; each of its needs is a node, too."""
 
 
 class View(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known of one infra: manifests, records, what a run is at, and what is suspended."""
+    """The state of one infra: manifests, records, running operations, and suspensions."""
 
     desired: Mapping[ResourceId, Resource]
     records: Mapping[ResourceId, Record]
@@ -42,11 +42,11 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     suspended: Mapping[ResourceId, str] = msgspec.field(default_factory=dict)
 
 
-def compute_dependency_graph(views: Mapping[str, View]) -> Picture:
-    """Return what depends on what in all *views*, references across infras included.
+def compute_dependency_graph(views: Mapping[str, View]) -> DependencyGraph:
+    """Return the dependencies in all *views*, references across infras included.
 
-    What is no longer desired is there as long as it is recorded; what an infra names in
-    another one that is not in *views* is there as a node without needs.
+    A resource that is no longer desired is a node while it is recorded; one of an infra that is
+    not in *views* is a node without needs.
     """
     nodes = {
         (infra, name): _build_node(infra, name, view)
@@ -57,15 +57,15 @@ def compute_dependency_graph(views: Mapping[str, View]) -> Picture:
         for need in node.needs:
             if need not in nodes:
                 is_ours = need[0] in views
-                message = "nobody defines it" if is_ours else f"of infra {need[0]}"
+                message = "no manifest defines it" if is_ours else f"of infra {need[0]}"
                 nodes[need] = Node(
                     name=need, condition=Condition.PENDING, message=message, needs=()
                 )
     return dict(sorted(_open_leaving(nodes, views).items()))
 
 
-def _open_leaving(nodes: Mapping[Name, Node], views: Mapping[str, View]) -> Picture:
-    """Take from what is leaving the needs that close a ring: records are of different runs."""
+def _open_leaving(nodes: Mapping[Name, Node], views: Mapping[str, View]) -> DependencyGraph:
+    """Open cycles at resources to be pruned: their records come from different runs."""
     needs = {name: node.needs for name, node in nodes.items()}
     if not has_cycle(needs):
         return nodes
@@ -80,7 +80,7 @@ def _is_leaving(name: Name, views: Mapping[str, View]) -> bool:
     return infra in views and resource in views[infra].records.keys() - views[infra].desired.keys()
 
 
-def focus_graph(graph: Picture, infra: str) -> Picture:
+def focus_graph(graph: DependencyGraph, infra: str) -> DependencyGraph:
     """Return the nodes of *infra*, and those of others that they need, without what these need."""
     own = {name: node for name, node in graph.items() if name[0] == infra}
     needed = {need for node in own.values() for need in node.needs} - own.keys()
@@ -90,7 +90,7 @@ def focus_graph(graph: Picture, infra: str) -> Picture:
 
 def _build_node(infra: str, name: ResourceId, view: View) -> Node:
     resource, record = view.desired.get(name), view.records.get(name)
-    condition, message = _judge(resource, record, is_running=name in view.running)
+    condition, message = _compute_condition(resource, record, is_running=name in view.running)
     if name in view.suspended:
         condition, message = Condition.BLOCKED, view.suspended[name]
     found = (
@@ -103,11 +103,11 @@ def _build_node(infra: str, name: ResourceId, view: View) -> Node:
     )
 
 
-def _judge(
+def _compute_condition(
     resource: Resource | None, record: Record | None, *, is_running: bool
 ) -> tuple[Condition, str]:
     if is_running:
-        return Condition.RECONCILING, "a run is at it"
+        return Condition.RECONCILING, "a run works on it"
     if resource is None:
         return Condition.LEAVING, "it is no longer desired"
     if record is None:
@@ -118,7 +118,7 @@ def _judge(
 
 
 def list_needs(infra: str, resource: Resource) -> Iterator[Name]:
-    """Yield what *resource* of *infra* depends on, in its own infra and in others."""
+    """Yield the dependencies of *resource* of *infra*, in its own infra and in others."""
     for need in resource.dependencies:
         yield infra, need
     for reference in list_references(resource):

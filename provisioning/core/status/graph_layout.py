@@ -1,8 +1,8 @@
-"""Lays a graph out in layers, from left to right, so that edges cross little. Pure.
+"""Lays a graph out in layers, from left to right, with few crossings of edges. Pure.
 
-The method is that of Sugiyama, Tagawa and Toda (1981): layers by the longest path, stand-ins
-for edges over several layers, an order in each layer by the mean place of the neighbours, and
-then the places, by isotonic regression towards the neighbours' means.
+The method is that of Sugiyama, Tagawa and Toda (1981): layers by the longest path, dummy nodes
+for edges over several layers, an order in each layer by the mean place of the adjacent nodes, and
+then the places, by isotonic regression towards the means of adjacent nodes.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from provisioning.core.model.graph import compute_order, invert
 Node = TypeVar("Node", bound=Hashable)
 
 HEIGHT, GAP, SPACE, MARGIN = 30.0, 14.0, 70.0, 16.0
-"""A box's height, the room below it, the room between two layers, and around everything."""
+"""The height of a box, the gap below it, the gap between two layers, and the margin."""
 
-SWEEPS = 6
+ROUNDS = 6
 
 
 class Box(msgspec.Struct, frozen=True):
@@ -33,7 +33,7 @@ class Box(msgspec.Struct, frozen=True):
 
     @property
     def middle(self) -> float:
-        """The height at which edges come and go."""
+        """The height at which edges meet it."""
         return self.y + self.height / 2
 
 
@@ -56,12 +56,12 @@ def compute_layout(
         widths: How wide each node's box is.
 
     Raises:
-        DependencyCycle: If nodes need each other in a ring.
+        DependencyCycle: If the needs have a cycle.
     """
     depth: dict[Any, int] = {}
     for node in compute_order(needs):
         depth[node] = max((depth[need] + 1 for need in needs[node]), default=0)
-    chains, below = _add_stand_ins(needs, depth)
+    chains, below = _add_dummies(needs, depth)
     layers: list[list[Any]] = [[] for _ in range(max(depth.values(), default=-1) + 1)]
     for node in sorted(depth, key=str):
         layers[depth[node]].append(node)
@@ -89,10 +89,10 @@ def compute_layout(
     )
 
 
-def _add_stand_ins(
+def _add_dummies(
     needs: Mapping[Node, Collection[Node]], depth: dict[Any, int]
 ) -> tuple[dict[tuple[Node, Node], list[Any]], dict[Any, list[Any]]]:
-    """Return each edge as a chain of nodes one layer apart, and what each is joined to below."""
+    """Return each edge as a chain of nodes one layer apart, and the adjacent nodes below each."""
     chains: dict[tuple[Node, Node], list[Any]] = {}
     below: dict[Any, list[Any]] = {node: [] for node in depth}
     for node, wanted in needs.items():
@@ -100,8 +100,8 @@ def _add_stand_ins(
             middle = [
                 ("", str(need), str(node), level) for level in range(depth[need] + 1, depth[node])
             ]
-            for stand_in in middle:
-                depth[stand_in] = stand_in[3]
+            for dummy in middle:
+                depth[dummy] = dummy[3]
             chain = chains[need, node] = [need, *middle, node]
             for one, other in pairwise(chain):
                 below.setdefault(other, []).append(one)
@@ -111,12 +111,12 @@ def _add_stand_ins(
 def _order(
     layers: list[list[Any]], below: Mapping[Any, list[Any]], above: Mapping[Any, list[Any]]
 ) -> None:
-    """Sort each layer by the mean place of its neighbours, to and fro."""
+    """Sort each layer by the mean place of its adjacent nodes, in both directions."""
     place = {node: index for layer in layers for index, node in enumerate(layer)}
-    for sweep in range(SWEEPS):
-        cross_infra = above if sweep % 2 else below
-        for layer in reversed(layers) if sweep % 2 else layers:
-            keys = {node: _mean(cross_infra.get(node, ()), place, place[node]) for node in layer}
+    for turn in range(ROUNDS):
+        adjacent = above if turn % 2 else below
+        for layer in reversed(layers) if turn % 2 else layers:
+            keys = {node: _mean(adjacent.get(node, ()), place, place[node]) for node in layer}
             layer.sort(key=lambda node: (keys[node], place[node]))
             place.update({node: index for index, node in enumerate(layer)})
 
@@ -130,10 +130,10 @@ def _place(
 ) -> dict[Any, float]:
     step = HEIGHT + GAP
     places = {node: index * step for layer in layers for index, node in enumerate(layer)}
-    for sweep in range(SWEEPS):
-        cross_infra = above if sweep % 2 else below
-        for layer in reversed(layers) if sweep % 2 else layers:
-            wanted = [_mean(cross_infra.get(node, ()), places, places[node]) for node in layer]
+    for turn in range(ROUNDS):
+        adjacent = above if turn % 2 else below
+        for layer in reversed(layers) if turn % 2 else layers:
+            wanted = [_mean(adjacent.get(node, ()), places, places[node]) for node in layer]
             fitted = _fit([want - index * step for index, want in enumerate(wanted)])
             places |= {node: fitted[index] + index * step for index, node in enumerate(layer)}
     top = min(places.values(), default=0.0)
@@ -161,7 +161,7 @@ def _route(
     """Return the points of an edge: out at the right, past each layer, in at the left."""
     first, last = boxes[chain[0]], boxes[chain[-1]]
     points = [(first.x + first.width, first.middle)]
-    for stand_in in chain[1:-1]:
-        x, width = columns[depth[stand_in]]
-        points += [(x, boxes[stand_in].middle), (x + width, boxes[stand_in].middle)]
+    for dummy in chain[1:-1]:
+        x, width = columns[depth[dummy]]
+        points += [(x, boxes[dummy].middle), (x + width, boxes[dummy].middle)]
     return [*points, (last.x, last.middle)]

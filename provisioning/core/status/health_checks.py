@@ -1,4 +1,4 @@
-"""What `doctor` finds: one answer a check, each that is not good with its remedy. Values only."""
+"""The checks of `doctor`: one result each, with a remedy where it is not ok."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from provisioning.core.model.errors import InvalidWorkspace, ProvisioningError
 
 
 class Health(StrEnum):
-    """How something is."""
+    """The result of a check."""
 
-    GOOD = "good"
-    DOUBTFUL = "doubtful"
+    OK = "ok"
+    WARNING = "warning"
     """It works, and may surprise."""
-    BAD = "bad"
-    """Runs will fail."""
+    ERROR = "error"
+    """Runs fail."""
 
 
 class CheckResult(msgspec.Struct, frozen=True):
-    """What a check says: a few words, and what to do if all is not well."""
+    """The result of a check: a few words, and a remedy where it is not ok."""
 
     message: str
-    health: Health = Health.GOOD
+    health: Health = Health.OK
     remedy: str | None = None
 
 
 class Check(msgspec.Struct, frozen=True):
-    """One question: its area, its name, and how it is answered. An error of ours is an answer."""
+    """One check; a `ProvisioningError` of its *answer* is a result, too."""
 
     area: str
     name: str
@@ -37,7 +37,7 @@ class Check(msgspec.Struct, frozen=True):
 
 
 class HealthReport(msgspec.Struct, frozen=True, kw_only=True):
-    """One check and its answer."""
+    """One check and its result."""
 
     area: str
     name: str
@@ -47,14 +47,14 @@ class HealthReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def run_checks(checks: Iterable[Check]) -> Iterator[HealthReport]:
-    """Answer every check, in order; one that fails does not keep the others from being made."""
+    """Run every check, in order; one that fails does not stop the others."""
     for check in checks:
         try:
             answer = check.answer()
         except ProvisioningError as exc:
             first = exc.problems[0] if isinstance(exc, InvalidWorkspace) else exc
             message = f"{exc.message}: {first}" if first is not exc else str(exc)
-            answer = CheckResult(message, Health.BAD, first.hint)
+            answer = CheckResult(message, Health.ERROR, first.hint)
         yield HealthReport(
             area=check.area,
             name=check.name,

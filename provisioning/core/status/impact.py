@@ -1,4 +1,4 @@
-"""What a change of files can affect, and why: along references, within and across infras. Pure."""
+"""The impact of changed files: along references, within and across infras. Pure."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from collections.abc import Collection, Mapping
 import msgspec
 
 from provisioning.core.expressions.reference_paths import Settings, find_ways, is_related
-from provisioning.core.model.kinds import Kind
+from provisioning.core.model.kinds import Kind, get_kind
 from provisioning.core.model.resources import Resource
 from provisioning.core.status.dependency_graph import Name, list_needs, list_references
 
 
 class Impact(msgspec.Struct, frozen=True, kw_only=True):
-    """One resource that can be affected: why, and through which other one, if through one.
+    """One resource that a change may affect.
 
-    `cause` is the changed file or setting; `via` is None for what it touches directly.
+    `cause` is the changed file or setting; `via` is the resource between, None if there is none.
     """
 
     name: Name
@@ -25,10 +25,10 @@ class Impact(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ImpactSource(msgspec.Struct, frozen=True, kw_only=True):
-    """What changed, each joined to the file that is its cause; an infra of "" means every one.
+    """The changes, each with the file that causes it; the infra "" means every one.
 
-    A key of the settings touches what refers to it, to a map that it lies in, or to something
-    below it; one that is a provider's own, as `local.root` is, touches all that it provides.
+    A settings key touches the references to it, to a map around it, and to keys below it; a key
+    of a provider, such as `local.root`, touches all resources of the provider.
     """
 
     resources: dict[Name, str] = msgspec.field(default_factory=dict)
@@ -44,13 +44,13 @@ def compute_impact(
     kinds: Mapping[str, Kind],
     settings: Mapping[str, Settings],
 ) -> tuple[Impact, ...]:
-    """Return every resource that *touched* can affect, each once, nearest cause first.
+    """Return every resource that *touched* may affect, each once, nearest cause first.
 
     Args:
         desired: The resources of each infra, as written.
-        touched: What changed.
+        touched: The changes.
         kinds: The kinds of all providers.
-        settings: For each infra, what the settings refer to.
+        settings: For each infra, the references of its settings.
     """
     known = {(infra, item.id): item for infra, found in desired.items() for item in found}
     impacts: dict[Name, Impact] = {}
@@ -84,7 +84,7 @@ def _find_direct(
     kinds: Mapping[str, Kind],
     settings: Mapping[str, Settings],
 ) -> Impact | None:
-    for path in kinds[resource.kind].get_file_paths(resource.spec):
+    for path in get_kind(kinds, resource).get_file_paths(resource.spec):
         if path in touched.files:
             return Impact(name=name, cause=touched.files[path], why=f"is made from {path}")
     for (infra, key), cause in touched.keys.items():

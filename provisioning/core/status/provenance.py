@@ -1,4 +1,4 @@
-"""Why a resource or a field is as it is: the chain of places that say so. Values only."""
+"""The provenance of a resource or a field: the chain of its sources. Values only."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ class Authorship(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Link(msgspec.Struct, frozen=True, kw_only=True):
-    """One place that says something: what it is called, its layer, where it is, who wrote it.
+    """One source of a value: its name, its layer, its place, and its author.
 
-    `written` is what stands there, interpolations and all; `by` is None for what is in no
-    commit, as an environment variable is.
+    `written` is the text there, with its interpolations; `by` is None for a source in no
+    commit, such as an environment variable.
     """
 
     what: str
@@ -37,7 +37,7 @@ class Link(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Application(msgspec.Struct, frozen=True, kw_only=True):
-    """The run that applied it, as its record tells; `time` is when it ended."""
+    """The run that applied a resource or a field; `time` is its end."""
 
     run: RunId
     actor: str
@@ -51,16 +51,16 @@ class Application(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Compacted(msgspec.Struct, frozen=True):
-    """The run that applied it, of which a snapshot left nothing but the name."""
+    """A run that applied it, of which compaction left only the id."""
 
     run: RunId
 
 
-class Why(msgspec.Struct, frozen=True, kw_only=True):
-    """The answer: what Git asks for, link by link, and the run that made it so.
+class Provenance(msgspec.Struct, frozen=True, kw_only=True):
+    """The sources of a resource or a field in Git, and the run that applied it.
 
-    `is_desired` tells whether Git still asks for the resource; `is_newer` that Git asks for
-    something the run has not seen yet. `value` is what was recorded.
+    `is_desired` tells whether the resource is still desired; `is_newer` that a source changed
+    after the run. `value` is the recorded value.
     """
 
     infra: str

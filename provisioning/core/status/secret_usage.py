@@ -1,4 +1,4 @@
-"""Where a secret is kept, and who uses it. Values only, and never the secret's own."""
+"""The file of a secret, and its users; never its value."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from provisioning.core.model.values import Path, read_at
 from provisioning.core.status.provenance import Application, Authorship, Compacted, Link
 
 
-class Keeping(msgspec.Struct, frozen=True, kw_only=True):
+class SecretFile(msgspec.Struct, frozen=True, kw_only=True):
     """The SOPS file that holds a secret, and who changed it last.
 
-    `key` is the place in it, "" for the whole; `is_there` tells whether there is such a key.
-    `fingerprint` and `created` are those of an SSH key or a token that was made here, else "".
+    `key` is the place in it, "" for the whole; `is_there` tells whether the key exists.
+    `fingerprint` and `created` are those of a generated SSH key or token, else "".
     """
 
     file: str
@@ -30,11 +30,11 @@ class Keeping(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Usage(msgspec.Struct, frozen=True, kw_only=True):
-    """A field that reads a secret: where that is written, and the run that applied it last.
+    """A field that reads a secret, and the run that applied it last.
 
-    `file` is where its infra finds the secret, "" if nowhere. `reads` are the references to the
-    secret, each with the settings that lead to it. `is_newer` tells that the field or the file was
-    changed since the last run.
+    `file` holds the secret for its infra, "" if none does. `reads` are the references to the
+    secret, each with the settings that lead to it. `is_newer` tells that the field or the file
+    changed after the last run.
     """
 
     infra: str
@@ -47,10 +47,10 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SecretUsage(msgspec.Struct, frozen=True, kw_only=True):
-    """The answer: the files that hold *secret*, the settings that name it, and who uses it."""
+    """The files that hold *secret*, the settings that name it, and the fields that use it."""
 
     secret: str
-    kept: tuple[Keeping, ...]
+    files: tuple[SecretFile, ...]
     settings: tuple[Link, ...]
     used: tuple[Usage, ...]
 
@@ -60,7 +60,7 @@ def find_readers(
 ) -> Iterator[tuple[Path, Ways]]:
     """Yield the path below `spec` of each text in *resource* that reads *secret*, and how.
 
-    A reference to a map reads all that lies in it.
+    A reference to a map reads all of its values.
     """
     for hole in resource.templated:
         reads: dict[str, tuple[str, ...]] = {}

@@ -22,13 +22,13 @@ from provisioning.core.reviews.forge import Author, FileOperation, FileWrite
 from provisioning.forges.gitea.api import GiteaApi
 
 _RACES = frozenset({403, 404, 409, 422})
-"""What a write that lost a race is answered with, besides what else these mean."""
+"""The statuses of a write that lost a race; they have other causes, too."""
 
 _LOST = re.compile(
     r"already exists|sha does not match|cannot lock ref|but expected|object does not exist|"
     r"incorrect old value|stale info|non-fast-forward|failed to update ref"
 )
-"""How Gitea says that a file or branch is not what the caller read."""
+"""The texts of Gitea for a file or branch that the caller read in an older state."""
 
 
 class GiteaContents:
@@ -47,7 +47,7 @@ class GiteaContents:
 
         Raises:
             HeadMoved: If one is not; nothing was written.
-            RemoteRefused: If Gitea says no.
+            RemoteRefused: If Gitea refuses.
             RemoteUnreachable: If it is unknown whether it was written.
         """
         when = datetime.fromtimestamp(int(author.time), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -24,15 +24,15 @@ from provisioning.core.reviews.forge import (
 from provisioning.forges.gitea.api import GiteaApi
 
 RECENT = 50
-"""How many closed pull requests are looked at, newest first."""
+"""The closed pull requests that are read, newest first."""
 
 _MISSING = frozenset({http.HTTPStatus.NOT_FOUND})
 _EXISTS = frozenset({http.HTTPStatus.CONFLICT})
 _PAUSES = (0.5, 1.0, 2.0, 4.0)
-"""Seconds between tries to merge what Gitea still looks at."""
+"""Seconds between attempts to merge a pull request that Gitea still checks."""
 
 _MOVED = "out of date"
-"""How Gitea says that a branch moved before a merge; a conflict has the same status."""
+"""The text of Gitea for a branch that moved before a merge; a conflict has the same status."""
 
 _UNMERGED = frozenset({http.HTTPStatus.METHOD_NOT_ALLOWED, http.HTTPStatus.CONFLICT})
 _PERMISSIONS = {
@@ -206,7 +206,7 @@ class GiteaPulls:
 
 
 def parse_pull(data: Mapping[str, Any]) -> PullRequest:
-    """Read a pull request as the API tells it."""
+    """Read a pull request of the API."""
     base, head = data["base"], data["head"]
     is_merged = bool(data["merged"])
     return PullRequest(

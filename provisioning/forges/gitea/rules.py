@@ -1,4 +1,4 @@
-"""How a repository is set up at Gitea: its rules, read and changed.
+"""The rules of a repository at Gitea, read and changed.
 
 The calls are those of `/api/swagger` of Gitea 1.26.
 """
@@ -25,10 +25,10 @@ _REFUSED = frozenset({http.HTTPStatus.FORBIDDEN, http.HTTPStatus.NOT_FOUND})
 _MISSING = frozenset({http.HTTPStatus.NOT_FOUND})
 _UNKNOWN = frozenset({http.HTTPStatus.UNAUTHORIZED})
 _PAUSES = (0.3, 0.6, 1.2)
-"""Seconds between looks at a repository that seems empty."""
+"""Seconds between reads of a repository that seems empty."""
 
 _SCOPE = "required scope"
-"""How Gitea says that a token lacks one; it is asked before whether there is such a thing."""
+"""The text of Gitea for a token that lacks a scope; Gitea checks this before the resource."""
 
 
 class GiteaRules:
@@ -50,9 +50,9 @@ class GiteaRules:
     # Reading
 
     def read_facts(self, branch: str) -> Facts:
-        """Return what is to be known of the repository, as far as it can be asked.
+        """Return the facts of the repository, as far as the token may read them.
 
-        Nothing is changed: what the token may write is tried on things that are not there.
+        Nothing changes: write access is tried on objects that do not exist.
         """
         facts = Facts(refused="forge")
         try:
@@ -125,7 +125,7 @@ class GiteaRules:
         """Make one change.
 
         Raises:
-            RemoteRefused: If Gitea says no.
+            RemoteRefused: If Gitea refuses.
             RemoteUnreachable: If it is unknown whether it was made.
         """
         match change:
@@ -149,7 +149,7 @@ class GiteaRules:
                 self._set_hook(url, olds)
 
     def _set_hook(self, url: str, olds: tuple[int, ...]) -> None:
-        """Make the hook anew: Gitea lets nobody change a secret."""
+        """Replace the hook, because Gitea cannot change its secret."""
         body = {
             "type": "gitea",
             "active": True,
@@ -206,7 +206,7 @@ def _parse_protection(data: Mapping[str, Any]) -> Protection:
 
 
 def _shape_protection(old: Protection | None, new: Protection) -> dict[str, Any]:
-    """Return what the API must be told to turn *old* into *new*; what is not told stays."""
+    """Return the body that turns *old* into *new*; the API keeps what it does not name."""
     before = old or Protection(pattern=new.pattern)
     body: dict[str, Any] = {}
     if old is None or new.pushers != before.pushers:

@@ -1,4 +1,4 @@
-"""What a webhook hints at. It is never believed: it only says where to look. Pure."""
+"""The hint in a webhook, which is never trusted: it only names what to read. Pure."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MISSHAPEN = (
     TypeError,
     ValueError,
 )
-"""What reading a body of another shape raises."""
+"""The exceptions of a body of another shape."""
 
 
 class PushHint(msgspec.Struct, frozen=True):

@@ -35,7 +35,7 @@ UNSEEN = "only an administrator of the repository sees it"
 
 
 def compute_findings(wanted: Wanted, facts: Facts) -> tuple[SetupFinding, ...]:
-    """Return what is to be said of each thing, in the order in which it matters."""
+    """Return the finding of each subject, the most important first."""
     return tuple(_list_findings(wanted, facts))
 
 

@@ -1,4 +1,4 @@
-"""What a forge says of how a repository is set up, and what the product wants of it."""
+"""The facts of a repository at its forge, and the setup that the settings ask for."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from provisioning.core.model.errors import ProvisioningError
 from provisioning.core.reviews.forge import Permission
 
 SCOPES = ("read:user", "write:repository", "write:issue")
-"""What the token must be allowed: to say whose it is, to write, and to comment."""
+"""The scopes that the token needs: to read its owner, to write, and to comment."""
 
 EVENTS = frozenset(
     {"push", "pull_request", "pull_request_sync", "pull_request_comment", "pull_request_review"}
 )
-"""What a webhook tells us of."""
+"""The events that a webhook must send."""
 
 
 class Protection(msgspec.Struct, frozen=True, kw_only=True):
-    """What is protected of the branches that *pattern* matches.
+    """The protection of the branches that *pattern* matches.
 
     Args:
         pattern: A branch, or a pattern of branches.
@@ -78,10 +78,10 @@ class Hosting(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
-    """What the forge said. What only its administrators see is None to others.
+    """The answers of the forge. Facts that only administrators see are None to others.
 
-    Where it could not be asked further, `refused` says what of, `refusal` says why, and what
-    comes after it is None.
+    If the forge refused, `refused` names the subject, `refusal` is the reason, and all facts after
+    it are None.
     """
 
     version: str | None = None
@@ -97,7 +97,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
-    """What the settings ask of the forge.
+    """The setup that the settings ask for.
 
     Args:
         url: The forge's address.
@@ -107,7 +107,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
         labels: What reviews mark pull requests with.
         needs_approval: Whether every change must come by a pull request.
         applies_first: Whether a pull request is applied before it is merged.
-        hook: The address that is told what happens; None if nobody is.
+        hook: The address that webhooks go to; None for no webhook.
         secret_file: The file that holds the webhook's secret, for people.
         secret_made: When it was written, in seconds since the epoch; None if it was not.
     """
@@ -125,7 +125,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def switches(self) -> Mapping[str, str]:
-        """What must be on in the repository's settings, and what it is good for."""
+        """The features that the repository must have switched on, and their purpose."""
         always = {"has_pull_requests": "pull requests"}
         before_merge = {"allow_merge_commits": "merge commits, by which an apply merges"}
         return always | (before_merge if self.applies_first else {})

@@ -1,4 +1,4 @@
-"""What is found of a repository at its forge, and the steps that put it right."""
+"""The findings of a check of a repository at its forge, and the steps that correct them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from provisioning.forges.setup.facts import Label, Protection
 
 
 class SetupState(StrEnum):
-    """How a thing is."""
+    """The state of one subject."""
 
     OK = "ok"
     MISSING = "missing"
@@ -20,7 +20,7 @@ class SetupState(StrEnum):
 
 
 class SetupAction(StrEnum):
-    """What a step does."""
+    """The effect of a step."""
 
     CREATE = "create"
     UPDATE = "update"

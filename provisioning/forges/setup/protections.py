@@ -1,7 +1,7 @@
-"""How branches must be protected: computed from what there is, which is only ever tightened.
+"""The protection that branches need, computed from what there is, which is only tightened.
 
 The one exception is what would stop the product itself. It needs no forced push and no deletion:
-a state log and a review only grow, whoever holds the lock, and a steal is a commit like any other.
+a state log and a review only grow, whoever holds the lock, and a steal is one more commit.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The branches that reviews of pull requests are kept on; see `core.policy.review_records`."""
+"""The branches of reviews of pull requests; see `core.policy.review_records`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class ReviewLog:
-    """The reviews of all pull requests, as they were fetched into *remote*'s mirror."""
+    """The reviews of all pull requests, in the mirror of *remote*."""
 
     def __init__(self, remote: Remote, author: str, now: Callable[[], float] = time.time) -> None:
         self._remote = remote
@@ -36,10 +36,10 @@ class ReviewLog:
         self._remote.fetch(f"refs/heads/{branch}", f"{REVIEWS}*", *heads)
 
     def read(self, pull: int) -> ReviewRecord | None:
-        """Return what is remembered of *pull*; None if it was never reviewed.
+        """Return the review of *pull*; None if there is none.
 
         Raises:
-            StateLogDamaged: If it is of no known format.
+            StateLogDamaged: If its format is unknown.
         """
         head = self._read_head(pull)
         data = self._repository.read_file(head, REVIEW) if head else None
@@ -56,7 +56,7 @@ class ReviewLog:
         """
         old = self._read_head(record.pull)
         before = self._repository.read_folder(old, PLANS) if old else []
-        gone: dict[str, bytes | None] = {f"{PLANS}/{item.name}": None for item in before}
+        gone: dict[str, bytes | None] = {f"{PLANS}/{entry.name}": None for entry in before}
         texts = {f"{PLANS}/{infra}.md": text.encode() for infra, text in plans.items()}
         files = (gone if plans else {}) | texts | {REVIEW: render_review(record)}
         message = f"{subject}\n\nPull: {record.pull}\nHead: {record.head}\n"

@@ -1,1 +1,1 @@
-"""Git objects: read and written as files, without libgit2 where that is quicker."""
+"""Git objects: read and written as files, without libgit2 where that is faster."""

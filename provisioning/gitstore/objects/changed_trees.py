@@ -1,4 +1,4 @@
-"""Builds trees that differ from others in some paths; what is the same is not written again."""
+"""Builds a tree that differs from another in some paths; equal objects are not written again."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from provisioning.gitstore.objects.object_files import TreeEntry
 
 if TYPE_CHECKING:
     from provisioning.gitstore.objects.object_store import ObjectStore
-    from provisioning.gitstore.objects.object_writer import NewObjects
+    from provisioning.gitstore.objects.object_writer import ObjectWriter
 
 FILE, FOLDER = 0o100644, 0o040000
-"""The modes of what we write: git-fast-import(1)."""
+"""The modes of written entries: git-fast-import(1)."""
 
 
 def add_tree(
-    store: ObjectStore, new: NewObjects, base: str | None, changes: Mapping[str, bytes | None]
+    store: ObjectStore, new: ObjectWriter, base: str | None, changes: Mapping[str, bytes | None]
 ) -> str:
     """Add the tree *base* (None: an empty one) with *changes* to *new*; return its id.
 
     Args:
-        store: Holds *base*.
-        new: Takes in the trees and blobs that differ.
+        store: The objects of *base*.
+        new: Receives the trees and blobs that differ.
         base: The id of a tree.
-        changes: The content of each path that changes, None to remove it. A folder in which
-            nothing is left goes.
+        changes: The content of each path that changes, None to remove it. An empty
+            folder is removed.
 
     Raises:
         RepositoryUnusable: If a tree is damaged or missing.
@@ -35,9 +35,9 @@ def add_tree(
 
 
 def _change(
-    store: ObjectStore, new: NewObjects, base: str | None, changes: Mapping[str, bytes | None]
+    store: ObjectStore, new: ObjectWriter, base: str | None, changes: Mapping[str, bytes | None]
 ) -> list[TreeEntry]:
-    entries = {item.name: item for item in store.read_tree(base)} if base else {}
+    entries = {entry.name: entry for entry in store.read_tree(base)} if base else {}
     folders: dict[str, dict[str, bytes | None]] = {}
     for path, content in changes.items():
         name, slash, rest = path.partition("/")

@@ -1,4 +1,4 @@
-"""What is read from a repository: commits, entries of folders, files and their changes."""
+"""The values read from a repository: commits, entries of folders, files and their changes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from provisioning.core.model.ids import BlobId, CommitId
 
 EMAIL = "provisioning@localhost"
 STRIPPED = " .,:;\"\\'"
-"""What Git takes off both ends of a name: `crud` in its ident.c."""
+"""The characters that Git strips from both ends of a name: `crud` in its ident.c."""
 
 
 class Commit(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,7 +42,7 @@ class TreeFile(msgspec.Struct, frozen=True):
 
 
 class FileChange(msgspec.Struct, frozen=True):
-    """One path whose file differs between two trees; None where there is none."""
+    """One path whose file differs between two trees; None where it is absent."""
 
     path: str
     before: BlobId | None
@@ -66,5 +66,5 @@ def render_commit(tree: str, parent: CommitId | None, who: str, message: str) ->
 
 
 def clean_name(name: str) -> str:
-    """Return *name* as it can stand in a commit: on one line, without what Git strips, too."""
+    """Return *name* as a commit takes it: on one line, without the characters that Git strips."""
     return " ".join(re.sub(r"[<>\0]", "", name).split()).strip(STRIPPED) or "unknown"

@@ -1,7 +1,7 @@
-"""Reads and writes refs and finds repositories where they are plain files, without libgit2.
+"""Reads and writes refs that are plain files, and finds repositories, without libgit2.
 
-`None` and `UNSURE` mean that only libgit2 can tell: symbolic refs, other formats, linked work
-trees, somebody else's folders.
+`None` and `UNSURE` mean that libgit2 must answer: symbolic refs, other formats, linked work
+trees, folders of another user.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 UNSURE: Final = "?"
-"""The answer that is none."""
+"""No answer: libgit2 must read the ref."""
 
 _NAME = re.compile(r"[0-9a-f]{40}")
 _LINE = re.compile(r"([0-9a-f]{40}) (\S+)")
@@ -20,8 +20,8 @@ _USUAL = re.compile(r"^\s*repositoryformatversion\s*=\s*0\s*$", re.MULTILINE)
 _UNUSUAL = re.compile(r"extensions|worktree|include|bare\s*=\s*(true|yes|on|1)", re.IGNORECASE)
 
 
-def read_plain_ref(folder: Path, name: str) -> str | None:
-    """Return the id that *name*, a full ref name, stands for: None if there is none; `UNSURE`."""
+def read_loose_ref(folder: Path, name: str) -> str | None:
+    """Return the id of *name*, a full ref name; None if there is none, or `UNSURE`."""
     try:
         text = (folder / name).read_text(encoding="ascii").strip()
     except (FileNotFoundError, NotADirectoryError):
@@ -32,7 +32,7 @@ def read_plain_ref(folder: Path, name: str) -> str | None:
     return text if _NAME.fullmatch(text) else UNSURE
 
 
-def list_plain_refs(folder: Path, prefix: str) -> list[str] | None:
+def list_loose_refs(folder: Path, prefix: str) -> list[str] | None:
     """Return the full names of the refs below *prefix*, which ends with a slash; None if unsure."""
     packed = _read_packed(folder)
     known = None if packed is None else _parse_packed(packed)
@@ -57,7 +57,7 @@ def _read_packed(folder: Path) -> str | None:
 
 
 def _find_packed(packed: str, name: str) -> str | None:
-    """Return the id that *name* stands for; a thousand lines are only parsed if it has none."""
+    """Return the id of *name*; all lines are parsed only if it is not there."""
     before, found, _ = packed.partition(f" {name}\n")
     line = before.rpartition("\n")[2]
     if found and _NAME.fullmatch(line):
@@ -74,13 +74,13 @@ def _parse_packed(packed: str) -> dict[str, str] | None:
     return {match[2]: match[1] for match in found if match}
 
 
-def write_plain_ref(folder: Path, name: str, new: str) -> None:
-    """Let *name*, a full ref name, stand for *new*, whatever it stood for.
+def write_loose_ref(folder: Path, name: str, new: str) -> None:
+    """Point *name*, a full ref name, to *new*, whatever it pointed to.
 
-    It is written as git does: into `<name>.lock`, which is renamed once it is on disk.
+    As Git does, it writes `<name>.lock`, and renames that once it is on disk.
 
     Raises:
-        OSError: If another process is writing it, or the disk does not take it.
+        OSError: If another process writes the ref, or the disk fails.
     """
     path = folder / name
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -97,10 +97,10 @@ def write_plain_ref(folder: Path, name: str, new: str) -> None:
 
 
 def find_plain_repository(path: Path) -> Path | None:
-    """Return the `.git` folder of the work tree that *path* lies in, if all about it is usual.
+    """Return the `.git` folder of the work tree of *path*, if it is a plain one; else None.
 
-    That is: a folder of our own, on one file system with *path*, whose configuration names
-    nothing that changes where or how its objects and refs are kept.
+    A plain one belongs to the user, is on the file system of *path*, and its configuration does
+    not change the place or the format of objects and refs.
     """
     try:
         start = path.resolve()

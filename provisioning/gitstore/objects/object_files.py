@@ -1,9 +1,8 @@
-"""Reads objects from the files Git keeps them in, without loading libgit2.
+"""Reads objects from the files of Git, without loading libgit2.
 
-Only what is plain is read here: loose objects, and packs with an index of version 2, as
-gitformat-pack(5) describes them.
-Everything that is read is checked against its name, the SHA-1 of its content, so it is the right
-object or none; whatever is unusual or damaged is left to libgit2, which tells it properly.
+It reads loose objects, and packs with an index of version 2, as gitformat-pack(5) describes them.
+Each object is checked against its name, the SHA-1 of its content; libgit2 reads unusual ones, and
+reports damaged ones.
 """
 
 from __future__ import annotations
@@ -21,16 +20,16 @@ KINDS = {1: "commit", 2: "tree", 3: "blob", 4: "tag"}
 OFFSET_DELTA, NAME_DELTA = 6, 7
 
 MAX_CHAIN = 200
-"""Deltas that may stand on each other; Git makes chains of 50."""
+"""The longest chain of deltas; Git makes chains of 50."""
 
-PATIENCE = 300
-"""Deltas that are put together here; who reads more is quicker with libgit2, which keeps bases."""
+MAX_DELTAS = 300
+"""Deltas that are applied here; beyond that libgit2, which caches bases, is faster."""
 
-MOST = 2**24 + 64
+MAX_SIZE = 2**24 + 64
 """Bytes of the largest object that is read here, its header included."""
 
 UNUSUAL = (OSError, ValueError, IndexError, KeyError, TypeError, zlib.error)
-"""What reading raises when a file is not as it should be."""
+"""The errors of reading a damaged or unusual file."""
 
 
 class TreeEntry(msgspec.Struct, frozen=True):
@@ -47,12 +46,12 @@ class ObjectFiles:
     def __init__(self, folder: Path) -> None:
         self._folder = str(folder)
         self._packs: list[_Pack] | None = None
-        self._patience = PATIENCE
+        self._left = MAX_DELTAS
 
     def read(self, name: str) -> tuple[str, bytes] | None:
-        """Return the kind and the content of the object *name*; None if it is not plainly there.
+        """Return the kind and the content of the object *name*; None if libgit2 must read it.
 
-        Who has read `PATIENCE` deltas gets nothing more from packs.
+        After `MAX_DELTAS` deltas it reads no more from packs.
         """
         try:
             found = self._read_loose(name) or self._read_packed(name)
@@ -63,7 +62,7 @@ class ObjectFiles:
         return found
 
     def has(self, name: str) -> bool:
-        """Tell whether the object *name* is plainly there, not whether it is whole."""
+        """Tell whether a file here has the object *name*, be it damaged or not."""
         try:
             return os.path.exists(self._locate(name)) or self._find(name) is not None  # noqa: PTH110
         except UNUSUAL:
@@ -73,11 +72,11 @@ class ObjectFiles:
         """Count one delta.
 
         Raises:
-            ValueError: If that is too many.
+            ValueError: If there were `MAX_DELTAS` already.
         """
-        if self._patience <= 0:
-            raise ValueError(PATIENCE)
-        self._patience -= 1
+        if self._left <= 0:
+            raise ValueError(MAX_DELTAS)
+        self._left -= 1
 
     def _locate(self, name: str) -> str:
         return f"{self._folder}/{name[:2]}/{name[2:]}"
@@ -87,8 +86,8 @@ class ObjectFiles:
             handle = os.open(self._locate(name), os.O_RDONLY)
         except FileNotFoundError:
             return None
-        with open(handle, "rb") as file:  # noqa: PTH123  a path object costs more than the look
-            data = _inflate(file.read(MOST))
+        with open(handle, "rb") as file:  # noqa: PTH123  a path object costs more than the call
+            data = _inflate(file.read(MAX_SIZE))
         head, _, content = data.partition(b"\0")
         kind, _, size = head.partition(b" ")
         if int(size) != len(content):
@@ -96,7 +95,7 @@ class ObjectFiles:
         return kind.decode("ascii"), content
 
     def _read_packed(self, name: str) -> tuple[str, bytes] | None:
-        found = self._find(name) if self._patience > 0 else None
+        found = self._find(name) if self._left > 0 else None
         return found[0].read(found[1], self) if found else None
 
     def _find(self, name: str) -> tuple[_Pack, int] | None:
@@ -112,9 +111,9 @@ class ObjectFiles:
 
 def _inflate(data: bytes) -> bytes:
     inflater = zlib.decompressobj()
-    content = inflater.decompress(data, MOST)
+    content = inflater.decompress(data, MAX_SIZE)
     if not inflater.eof:
-        raise ValueError("it is too large, or cut short")
+        raise ValueError("it is too large, or truncated")
     return content
 
 
@@ -125,7 +124,7 @@ def _compute_name(kind: str, content: bytes) -> str:
 
 def _open_packs(folder: str) -> Iterator[_Pack]:
     try:
-        names = sorted(os.listdir(folder))  # noqa: PTH208  a path object costs more than the look
+        names = sorted(os.listdir(folder))  # noqa: PTH208  a path object costs more than the call
     except FileNotFoundError:
         return
     for name in names:
@@ -146,7 +145,7 @@ class _Pack:
         return int.from_bytes(self._index[place : place + size], "big")
 
     def find(self, name: bytes) -> int | None:
-        """Return where the object *name* begins in the pack; None if it is not in it."""
+        """Return the offset of the object *name* in the pack; None if it is not in it."""
         first = name[0]
         low = self._read_number(8 + (first - 1) * 4) if first else 0
         high = self._read_number(8 + first * 4)
@@ -167,15 +166,12 @@ class _Pack:
         return self._read_number(offsets + self._count * 4 + (offset - 2**31) * 8, 8)
 
     def read(self, offset: int, files: ObjectFiles) -> tuple[str, bytes]:
-        """Return the object that begins at *offset*, put together from its deltas."""
+        """Return the object at *offset*, with its deltas applied."""
         deltas: list[bytes] = []
         while len(deltas) < MAX_CHAIN:
             kind, size, place = self._read_head(offset)
             if kind in KINDS:
-                content = self._inflate(place, size)
-                for delta in reversed(deltas):
-                    content = apply_delta(content, delta)
-                return KINDS[kind], content
+                return KINDS[kind], _apply_all(self._inflate(place, size), deltas)
             files.spend()
             if kind == OFFSET_DELTA:
                 back, place = self._read_back(place)
@@ -185,10 +181,8 @@ class _Pack:
             base = files.read(self._pack[place : place + 20].hex())
             if kind != NAME_DELTA or base is None:
                 break
-            content = apply_delta(base[1], self._inflate(place + 20, size))
-            for delta in reversed(deltas):
-                content = apply_delta(content, delta)
-            return base[0], content
+            deltas.append(self._inflate(place + 20, size))
+            return base[0], _apply_all(base[1], deltas)
         raise ValueError(offset)
 
     def _read_head(self, place: int) -> tuple[int, int, int]:
@@ -211,7 +205,7 @@ class _Pack:
         return back, place + 1
 
     def _inflate(self, place: int, size: int) -> bytes:
-        if size > MOST:
+        if size > MAX_SIZE:
             raise ValueError(size)
         with memoryview(self._pack) as whole, whole[place:] as rest:
             content = zlib.decompressobj().decompress(rest, size) if size else b""
@@ -225,12 +219,19 @@ def _map(path: str) -> mmap.mmap:
         return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
 
 
+def _apply_all(content: bytes, deltas: list[bytes]) -> bytes:
+    """Apply *deltas*, the last one first."""
+    for delta in reversed(deltas):
+        content = apply_delta(content, delta)
+    return content
+
+
 def apply_delta(base: bytes, delta: bytes) -> bytes:
-    """Return what *delta* makes of *base* (gitformat-pack(5), "Deltified representation").
+    """Apply *delta* to *base*: gitformat-pack(5), "Deltified representation".
 
     Raises:
-        ValueError: If the sizes do not fit.
-        IndexError: If it is cut short.
+        ValueError: If the sizes differ.
+        IndexError: If the delta is truncated.
     """
     size, place = _read_size(delta, 0)
     if size != len(base):
@@ -238,15 +239,15 @@ def apply_delta(base: bytes, delta: bytes) -> bytes:
     wanted, place = _read_size(delta, place)
     parts: list[bytes] = []
     while place < len(delta):
-        order = delta[place]
+        command = delta[place]
         place += 1
-        if order & 128:
-            start, place = _read_bits(delta, place, order, 4)
-            count, place = _read_bits(delta, place, order >> 4, 3)
+        if command & 128:
+            start, place = _read_bits(delta, place, command, 4)
+            count, place = _read_bits(delta, place, command >> 4, 3)
             parts.append(base[start : start + (count or 0x10000)])
         else:
-            parts.append(delta[place : place + order])
-            place += order
+            parts.append(delta[place : place + command])
+            place += command
     content = b"".join(parts)
     if len(content) != wanted:
         raise ValueError(wanted)
@@ -264,20 +265,20 @@ def _read_size(delta: bytes, place: int) -> tuple[int, int]:
             return size, place
 
 
-def _read_bits(delta: bytes, place: int, order: int, count: int) -> tuple[int, int]:
+def _read_bits(delta: bytes, place: int, mask: int, count: int) -> tuple[int, int]:
     value = 0
     for number in range(count):
-        if order >> number & 1:
+        if mask >> number & 1:
             value |= delta[place] << 8 * number
             place += 1
     return value, place
 
 
 def parse_tree(content: bytes) -> list[TreeEntry]:
-    """Split a tree into its entries: `MODE SP NAME NUL ID`, one behind the other.
+    """Split a tree into its entries, each `MODE SP NAME NUL ID`.
 
     Raises:
-        ValueError: If it is none.
+        ValueError: If it is malformed.
     """
     entries = []
     place = 0
@@ -294,10 +295,10 @@ def parse_tree(content: bytes) -> list[TreeEntry]:
 
 
 def parse_tree_of(commit: bytes) -> str:
-    """Return the id of the tree that a commit's content names in its first line.
+    """Return the id of the tree in the first line of a commit's content.
 
     Raises:
-        ValueError: If it names none.
+        ValueError: If there is none.
     """
     head, _, rest = commit.partition(b"\n")
     word, _, name = head.partition(b" ")
@@ -307,6 +308,6 @@ def parse_tree_of(commit: bytes) -> str:
 
 
 def parse_parents_of(commit: bytes) -> list[str]:
-    """Return the ids of the parents that a commit's content names."""
+    """Return the ids of the parents in a commit's content."""
     lines = commit.partition(b"\n\n")[0].split(b"\n")
     return [line[7:].decode("ascii") for line in lines if line.startswith(b"parent ")]

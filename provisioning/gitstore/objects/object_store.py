@@ -1,4 +1,4 @@
-"""The objects of a repository: read from plain files where they are plain, else by libgit2."""
+"""The objects of a repository: read from their files if possible, else by libgit2."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from provisioning.gitstore.objects.object_files import (
 
 
 class ObjectStore:
-    """The objects below *folder*; *load* gives libgit2's repository for the asking thread."""
+    """The objects below *folder*; *load* returns libgit2's repository for the calling thread."""
 
     def __init__(self, folder: Path, load: Callable[[], Any]) -> None:
         self._files = ObjectFiles(folder / "objects")
@@ -31,7 +31,7 @@ class ObjectStore:
         return self._files.has(name) or bool(self._load().odb.exists(name))
 
     def is_commit(self, name: str) -> bool:
-        """Tell whether *name* is a commit that is plainly there."""
+        """Tell whether *name* is a commit in a readable file."""
         found = self._files.read(name)
         return found is not None and found[0] == "commit"
 
@@ -41,7 +41,7 @@ class ObjectStore:
         Raises:
             RepositoryUnusable: If it is damaged or missing.
         """
-        with damage_named(commit, ""):
+        with naming_damage(commit, ""):
             return parse_tree_of(self._read("commit", commit, ""))
 
     def read_parents_of(self, commit: str) -> list[str]:
@@ -50,7 +50,7 @@ class ObjectStore:
         Raises:
             RepositoryUnusable: If it is damaged or missing.
         """
-        with damage_named(commit, ""):
+        with naming_damage(commit, ""):
             return parse_parents_of(self._read("commit", commit, ""))
 
     def read_tree(self, name: str, path: str = "") -> list[TreeEntry]:
@@ -59,11 +59,11 @@ class ObjectStore:
         Raises:
             RepositoryUnusable: If it is damaged or missing.
         """
-        with damage_named(name, path):
+        with naming_damage(name, path):
             return parse_tree(self._read("tree", name, path))
 
     def read_blob(self, name: str, path: str, limit: int) -> bytes | int:
-        """Return the content of a blob, or only its size in bytes if that is above *limit*.
+        """Return the content of a blob, or its size in bytes if that exceeds *limit*.
 
         Raises:
             RepositoryUnusable: If it is damaged or missing.
@@ -71,7 +71,7 @@ class ObjectStore:
         found = self._files.read(name)
         if found and found[0] == "blob":
             return found[1] if len(found[1]) <= limit else len(found[1])
-        with damage_named(name, path):
+        with naming_damage(name, path):
             size: int = self._load().odb.read_header(name)[1]
         return size if size > limit else self._read("blob", name, path)
 
@@ -80,7 +80,7 @@ class ObjectStore:
         if found and found[0] == kind:
             return found[1]
         there = read_object(self._load(), name, path)
-        with damage_named(name, path):
+        with naming_damage(name, path):
             if there.type_str != kind:
                 raise ValueError(there.type_str)
             return bytes(there.read_raw())
@@ -92,14 +92,14 @@ def read_object(git: Any, name: str, path: str = "") -> Any:
     Raises:
         RepositoryUnusable: If it is damaged or missing.
     """
-    with damage_named(name, path):
+    with naming_damage(name, path):
         _check_loose(git.path, name)
         return git[name]
 
 
 @contextmanager
-def damage_named(name: str, path: str) -> Iterator[None]:
-    """Turn whatever tells of a damaged object into one error of ours."""
+def naming_damage(name: str, path: str) -> Iterator[None]:
+    """Turn every error of a damaged object into `RepositoryUnusable`."""
     try:
         yield
     except Exception as exc:
@@ -107,7 +107,7 @@ def damage_named(name: str, path: str) -> Iterator[None]:
             raise
         raise RepositoryUnusable(
             f"object {name[:10]} ({path or 'no path'}) is damaged or missing",
-            hint="git fsck tells more",
+            hint="run git fsck",
         ) from exc
 
 
@@ -120,7 +120,7 @@ def _is_damage(exc: Exception) -> bool:
 
 
 def _check_loose(folder: str, name: str) -> None:
-    """Inflate an object that is a file first: on one cut short libgit2 1.9 never returns.
+    """Inflate a loose object first: on a truncated one libgit2 1.9 never returns.
 
     See https://github.com/libgit2/libgit2/issues/7342.
     """
@@ -128,5 +128,5 @@ def _check_loose(folder: str, name: str) -> None:
         handle = os.open(f"{folder}/objects/{name[:2]}/{name[2:]}", os.O_RDONLY)
     except FileNotFoundError:
         return
-    with open(handle, "rb") as file:  # noqa: PTH123  a path object costs more than the look
+    with open(handle, "rb") as file:  # noqa: PTH123  a path object costs more than the call
         zlib.decompress(file.read())

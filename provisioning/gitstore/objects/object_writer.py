@@ -1,8 +1,7 @@
-"""Writes the objects of a commit as loose files, all forced to disk side by side.
+"""Writes the objects of a commit as loose files, forced to disk in parallel.
 
 A loose object is `KIND SP SIZE NUL CONTENT`, deflated, in a file named by the SHA-1 of that:
-gitrepository-layout(5). libgit2 waits for the disk twice for each of them, one after the other,
-and no other thread runs meanwhile.
+gitrepository-layout(5). libgit2 forces each object twice, in sequence, and blocks all threads.
 """
 
 from __future__ import annotations
@@ -15,29 +14,29 @@ from pathlib import Path
 
 from provisioning.transport.fsync import force
 
-WAITERS = 4
-"""Threads that wait for the disk; the file system answers those who wait together at once."""
+THREADS = 4
+"""Threads that force files to disk; the file system groups their requests."""
 
 
-class NewObjects:
-    """Objects to be written to *folder*, a repository's `objects`; none is there before `write`."""
+class ObjectWriter:
+    """Collects objects, and writes them to *folder*, a repository's `objects`."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = str(folder)
         self._deflated: dict[str, bytes] = {}
 
     def add(self, kind: str, content: bytes) -> str:
-        """Take an object in; return its id."""
+        """Add an object; return its id."""
         data = f"{kind} {len(content)}\0".encode() + content
         name = hashlib.sha1(data, usedforsecurity=False).hexdigest()
         self._deflated[name] = zlib.compress(data, zlib.Z_BEST_SPEED)
         return name
 
     def write(self) -> None:
-        """Write all of them; on return they are on disk, and so are their names.
+        """Write all objects; on return they and their names are on disk.
 
         Raises:
-            OSError: If the disk does not take one.
+            OSError: If the disk fails.
         """
         from concurrent.futures import ThreadPoolExecutor
 
@@ -45,7 +44,7 @@ class NewObjects:
         try:
             for path, deflated in zip(places, self._deflated.values(), strict=True):
                 _write_file(path, deflated)
-            with ThreadPoolExecutor(WAITERS) as pool:
+            with ThreadPoolExecutor(THREADS) as pool:
                 list(pool.map(force, places))
                 for path, place in places.items():
                     os.rename(path, place)  # noqa: PTH104  a path object costs more than the call
@@ -61,7 +60,7 @@ class NewObjects:
 
 
 def _name_temporary(place: str) -> str:
-    """Return a path beside *place* that nobody else uses; `git prune` clears such away."""
+    """Return an unused path beside *place*; `git prune` removes leftover ones."""
     return f"{os.path.dirname(place)}/tmp_obj_{os.urandom(8).hex()}"  # noqa: PTH120, S108  as above
 
 

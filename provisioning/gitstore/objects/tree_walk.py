@@ -1,7 +1,7 @@
-"""Walks trees of a repository, skipping what is equal, and refuses what cannot be a manifest.
+"""Walks the differences of trees, and refuses entries that cannot be manifests.
 
-A hostile tree (links, submodules, names that leave the folder, a depth without end) gives one
-clear error with the path; it is only looked at below the folder that is walked.
+A hostile tree (links, submodules, names that leave the folder, unbounded depth) gives one error
+with its path; only the walked folder is checked.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def _get_key(entry: TreeEntry | None) -> tuple[str, int] | None:
 
 
 def _read(store: ObjectStore, tree: str | None, prefix: str) -> dict[str, TreeEntry]:
-    return {item.name: item for item in store.read_tree(tree, prefix)} if tree else {}
+    return {entry.name: entry for entry in store.read_tree(tree, prefix)} if tree else {}
 
 
 def _get_folder(entry: TreeEntry | None) -> str | None:

@@ -1,4 +1,4 @@
-"""Who wrote a line, and who last touched a file: what the git program knows, asked of it."""
+"""The commit that wrote a line, and the last commit of a file, from the git program."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ ID_LENGTH = 40
 def find_line_commit(
     repository: Repository, commit: CommitId, path: str, line: int
 ) -> Commit | None:
-    """Return the commit that gave *line* of the file at *path* the form it has at *commit*."""
+    """Return the commit that wrote *line* of the file *path* as it is at *commit*."""
     area = f"{line},{line}"
     answer = run_git(repository.folder, "blame", "--porcelain", "-L", area, commit, "--", path)
     return _read_commit(repository, answer.output) if answer.status == 0 else None
 
 
 def find_file_commit(repository: Repository, commit: CommitId, path: str) -> Commit | None:
-    """Return the newest commit, at or before *commit*, that changed the file at *path*."""
+    """Return the newest commit, at or before *commit*, that changed the file *path*."""
     arguments = ("--literal-pathspecs", "log", "-1", "--format=%H", commit, "--", path)
     answer = run_git(repository.folder, *arguments)
     return _read_commit(repository, answer.output) if answer.status == 0 else None

@@ -1,4 +1,4 @@
-"""Runs the git program, through GitPython, with nothing of the user's that could get in the way."""
+"""Runs the git program through GitPython, isolated from the user's environment."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ ENVIRONMENT = {
     "GIT_DEFAULT_REF_FORMAT": "files",
     "LC_ALL": "C",
 }
-"""No prompt that nobody answers, no write to the user's index, mirrors that libgit2 can read
-whatever the user's defaults are, answers in English."""
+"""No prompts, no writes to the user's index, mirrors in a format that libgit2 reads, messages in
+English."""
 
 OPTIONS = (
     *("-c", "core.hooksPath=/dev/null"),
@@ -31,13 +31,12 @@ OPTIONS = (
     *("-c", "core.fsync=reference"),
     *("-c", "core.filesRefLockTimeout=2000"),
 )
-"""None of the user's hooks is run by us, no clean-up in the middle of a run, a ref is on disk
-before it counts (by itself Git writes refs without fsync), and a ref that another process is
-just writing is waited for, in milliseconds."""
+"""No hooks of the user, no garbage collection during a run, refs forced to disk (by default Git
+writes them without fsync), and a wait, in milliseconds, for a ref that another process writes."""
 
-NOTHING: Mapping[str, str] = {}
+NO_VARIABLES: Mapping[str, str] = {}
 
-CALLERS = (
+CALLER_VARIABLES = (
     "GIT_ALTERNATE_OBJECT_DIRECTORIES",
     "GIT_COMMON_DIR",
     "GIT_DIR",
@@ -49,7 +48,7 @@ CALLERS = (
     "GIT_SHALLOW_FILE",
     "GIT_WORK_TREE",
 )
-"""What Git sets for a hook or an alias; inherited, it would send our objects elsewhere."""
+"""The variables of a hook or an alias; inherited, they would redirect our objects."""
 
 USAGE = 129
 """The exit status of a git that does not know an option."""
@@ -58,7 +57,7 @@ PASSWORD = re.compile(r"(?<=://)[^/\s]+@")
 
 
 class GitResult(msgspec.Struct, frozen=True):
-    """What the git program answered: its exit status, and its two outputs as text."""
+    """The exit status of the git program, and its two outputs as text."""
 
     status: int
     output: str
@@ -70,27 +69,27 @@ def run_git(
     *arguments: str,
     timeout: float | None = None,
     inherits: tuple[int, ...] = (),
-    environ: Mapping[str, str] = NOTHING,
+    environ: Mapping[str, str] = NO_VARIABLES,
     source: IO[bytes] | None = None,
 ) -> GitResult:
     """Run git on the repository at *folder* (its `.git`, or a bare one).
 
-    It runs in a session of its own: a Ctrl-C meant for us does not cut it off, and no program
-    it starts can ask on the terminal.
+    It runs in its own session: a Ctrl-C does not interrupt it, and no program that it starts
+    can prompt on the terminal.
 
     Args:
         folder: The repository's own folder, which overrides a caller's `GIT_DIR`.
         arguments: The command and its arguments; text of users stands behind a `--`.
         timeout: Seconds after which it is killed, with every program it started.
-        inherits: Descriptors that it keeps open as long as it lives.
-        environ: Further variables, for what must not stand in an argument.
-        source: The file that it reads as its input.
+        inherits: Descriptors that it inherits.
+        environ: Further variables, for values that no argument may hold.
+        source: Its standard input.
 
     Raises:
-        RepositoryUnusable: If there is no git program, or one that is too old.
+        RepositoryUnusable: If there is no git program, or it is too old.
     """
     running = _load_git()(str(folder)).execute(
-        [*_forget_caller(), "git", f"--git-dir={folder}", *OPTIONS, *arguments],
+        [*_unset_caller(), "git", f"--git-dir={folder}", *OPTIONS, *arguments],
         as_process=True,
         env={**ENVIRONMENT, **environ},
         start_new_session=True,
@@ -107,7 +106,7 @@ def run_git(
 
 
 def _wait(process: subprocess.Popen[bytes], timeout: float | None) -> GitResult:
-    """Wait by ourselves: GitPython's own time-out needs `ps`, and hangs where there is none."""
+    """Wait without GitPython, whose timeout needs `ps`, and hangs where there is none."""
     import signal
     import subprocess
 
@@ -118,13 +117,13 @@ def _wait(process: subprocess.Popen[bytes], timeout: float | None) -> GitResult:
         os.killpg(process.pid, signal.SIGKILL)
         output, error = process.communicate()
         late = f"it did not answer within {timeout:g} s\n"
-    told = (late + error.decode(errors="replace")).strip()
-    return GitResult(process.returncode, output.decode(errors="replace"), mask_password(told))
+    text = (late + error.decode(errors="replace")).strip()
+    return GitResult(process.returncode, output.decode(errors="replace"), mask_password(text))
 
 
-def _forget_caller() -> list[str]:
-    """Return the words that start a program without what a hook's caller has set."""
-    present = [name for name in CALLERS if name in os.environ]
+def _unset_caller() -> list[str]:
+    """Return the words that start a program without the variables of a caller."""
+    present = [name for name in CALLER_VARIABLES if name in os.environ]
     return ["env", *(word for name in present for word in ("-u", name))] if present else []
 
 

@@ -1,4 +1,4 @@
-"""Opens libgit2's repository, and says why one cannot be used."""
+"""Opens a repository with libgit2."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from provisioning.core.model.errors import RepositoryUnusable
 
 
 def open_git(folder: Path) -> Any:
-    """Open the repository at *folder* with libgit2, which forces what it writes to disk.
+    """Open the repository at *folder* with libgit2; writes are forced to disk.
 
     Raises:
-        RepositoryUnusable: If it cannot be read.
+        RepositoryUnusable: If it is unreadable.
     """
     import pygit2
 
@@ -20,15 +20,15 @@ def open_git(folder: Path) -> Any:
     try:
         return pygit2.Repository(str(folder))
     except pygit2.GitError as exc:
-        raise describe_unusable(folder, str(exc)) from exc
+        raise build_unusable_error(folder, str(exc)) from exc
 
 
-def describe_unusable(path: Path, why: str) -> RepositoryUnusable:
-    """Build the error for the repository at *path*, of which libgit2 said *why*."""
+def build_unusable_error(path: Path, why: str) -> RepositoryUnusable:
+    """Return the error for the repository at *path*; *why* is libgit2's message."""
     if "not owned by current user" in why:
         hint = f"git config --global --add safe.directory {path}"
     elif "extension" in why or "version" in why or "format" in why:
         hint = "only repositories with SHA-1 objects and files for refs can be read"
     else:
-        hint = "git fsck tells more"
+        hint = "run git fsck"
     return RepositoryUnusable(f"the repository at {path} cannot be read: {why}", hint=hint)

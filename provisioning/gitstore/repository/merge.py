@@ -1,4 +1,4 @@
-"""What a branch would be after a merge, made in the object database alone."""
+"""Merges commits in the object database, without moving a branch."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ class Merge(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def merge_commits(git: Any, base: CommitId, head: CommitId) -> Merge:
-    """Merge *head* into *base* in libgit2's repository *git*; the same two give the same commit.
+    """Merge *head* into *base* in libgit2's repository *git*; equal inputs give the same commit.
 
     Raises:
-        RepositoryUnusable: If the two share no history, or an object is damaged.
+        RepositoryUnusable: If they share no history, or an object is damaged.
     """
     import pygit2
 

@@ -1,9 +1,9 @@
-"""Git's lock files of refs: writers wait for each other, and a dead one's lock is cleared away.
+"""Git's lock files of refs: writers wait for each other, and stale locks are removed.
 
 Git writes a ref into `<ref>.lock`, which it renames over the ref. A git that was killed leaves
-that file behind and says nothing about who it was, so Git itself asks the user to remove it.
-We know more: whoever writes our branches here holds a `flock` that its git inherits. While we
-hold it, a lock that stands in our way unchanged belongs to nobody.
+that file behind without a trace of its owner, so Git asks the user to remove it. Here every
+writer of our branches holds a `flock` that its git inherits: while one process holds it, an
+unchanged lock file is stale.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from pathlib import Path
 from provisioning.core.model.errors import StorageFailed
 
 CLAIM = "provisioning.lock"
-"""The file that is flocked, in the repository's own folder; it is empty and stays."""
+"""The file that is flocked, in the folder of the repository; it is empty and stays."""
 
 CLAIM_TIMEOUT = 60.0
 """Seconds to wait for another writer of the same repository; each takes milliseconds."""
@@ -30,13 +30,13 @@ BLOCKED = re.compile(r"Unable to create '(.*\.lock)': File exists")
 
 @contextmanager
 def claim(folder: Path) -> Iterator[int]:
-    """Keep every other writer of our branches out of the repository at *folder*.
+    """Exclude every other writer of our branches from the repository at *folder*.
 
     Yields:
-        The descriptor that the git doing the write must inherit.
+        The descriptor that the writing git must inherit.
 
     Raises:
-        StorageFailed: If the folder cannot be written, or another writer hangs.
+        StorageFailed: If the folder is not writable, or another writer hangs.
     """
     try:
         handle = os.open(folder / CLAIM, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
@@ -66,7 +66,7 @@ def _wait_for(handle: int, folder: Path) -> None:
 
 
 def find_shared(folder: Path) -> Path:
-    """Return where the refs of the repository at *folder* are: a linked work tree has them not."""
+    """Return the folder of the refs of the repository at *folder*, be it a linked work tree."""
     link = folder / "commondir"
     if not link.is_file():
         return folder.resolve()
@@ -75,7 +75,7 @@ def find_shared(folder: Path) -> Path:
 
 @dataclass(slots=True)
 class LockWatch:
-    """Watches the lock file that git stumbles over, and removes it once it is nobody's.
+    """Watches a lock file that blocks git, and removes it once it is stale.
 
     Args:
         folder: Only lock files below it are removed.
@@ -85,10 +85,10 @@ class LockWatch:
     _seen: tuple[str, int, int] | None = None
 
     def is_blocked(self, error: str) -> bool:
-        """Tell whether git failed with *error* because of a lock, and so may try again.
+        """Tell whether git failed with *error* because of a lock, and so may be retried.
 
-        A lock that two tries in a row met unchanged is removed. Git itself waits for a while
-        within each try, so no live writer is met twice.
+        A lock that blocks two attempts unchanged is removed. Git waits within each attempt, so a
+        live writer never blocks two.
         """
         found = BLOCKED.search(error)
         path = Path(found[1]) if found else None

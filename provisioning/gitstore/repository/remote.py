@@ -1,4 +1,4 @@
-"""A remote repository: fetched into a private mirror, and pushed to by compare-and-swap."""
+"""A remote repository, with a private mirror, and pushes by compare-and-swap."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from provisioning.core.model.errors import (
 )
 from provisioning.core.model.ids import CommitId
 from provisioning.core.policy.review_records import REVIEWS
-from provisioning.core.reviews.drift_pulls import DRIFTS
+from provisioning.core.reviews.drift_pulls import DRIFT_REFS
 from provisioning.core.reviews.forge import Token
 from provisioning.core.statelog.transitions import OURS
 from provisioning.gitstore.repository.git_program import GitResult, mask_password, run_git
@@ -29,19 +29,19 @@ from provisioning.gitstore.repository.ref_locks import LockWatch
 from provisioning.gitstore.repository.repository import Repository
 
 EXCHANGE_TIMEOUT = 300.0
-"""Seconds that one exchange with a remote may take."""
+"""Seconds that one exchange with the remote may take."""
 
-ATTEMPTS = 5
-"""Fetches into one mirror that stand in each other's way before it is called an error."""
+MAX_ATTEMPTS = 5
+"""Fetches that are tried while another process writes the mirror."""
 
 PACKING = (
     *("-c", "core.fsync=all"),
     *("-c", "maintenance.loose-objects.auto=1000"),
     *("maintenance", "run", "--auto", "--quiet", "--task=loose-objects"),
 )
-"""Packs what lies loose in a mirror once it is 1,000 objects, those of 200 runs: for each push git
-reads the heads of all branches, and from a pack it does so in half the time. What is packed already
-is left alone, so that the cost follows the runs and not the history."""
+"""Packs the loose objects of a mirror once there are 1,000, those of 200 runs: each push reads the
+heads of all branches, and from a pack in half the time. Packs are left alone, so that the cost
+follows the runs and not the history."""
 
 ABSENT = re.compile(r"couldn't find remote ref (\S+)")
 BUSY = re.compile(r"cannot lock ref|Unable to create '.*\.lock'|some local refs could not be")
@@ -50,33 +50,33 @@ STALE = re.compile(
     r"stale info|fetch first|non-fast-forward|already exists|"
     r"cannot lock ref|failed to update ref|incorrect old value"
 )
-"""Why Git turns down a push that another was quicker than."""
+"""The rejections of a push that lost a race."""
 
 NOT_FORCED = "non-fast-forward"
-"""What a remote says of a forced push that it does not take, though nothing has moved."""
+"""The rejection of a forced push, although nothing has moved."""
 
 REFUSED = re.compile(
     r"Permission denied|access denied|Authentication failed|could not read (Username|Password)|"
     r"returned error: 40[0-7]|repository .* not found|does not appear to be a git repository|"
     r"dubious ownership|Host key verification failed"
 )
-"""What a remote says whose "no" will not change by itself."""
+"""The permanent refusals of a remote."""
 
-NOT_TAKEN = re.compile(r"could not read Username|Authentication failed")
-"""What Git says when it may not ask who it is."""
+NO_LOGIN = re.compile(r"could not read Username|Authentication failed")
+"""The messages of Git without valid credentials."""
 
 ADVICE = re.compile(
     r"^(fatal: Could not read from remote|Please make sure|and the repository exists|"
     r"error: failed to push some refs|remote:$)"
 )
-"""What Git adds to every failure."""
+"""Lines that Git adds to every failure."""
 
-SHOWN = 4
+MAX_LINES = 4
 """Lines of a remote's answer that a message repeats."""
 
 
 class Exchange(msgspec.Struct, frozen=True):
-    """One exchange with a remote: the Git command, what it took, and whether it was a yes."""
+    """One exchange with a remote: the Git command, its duration, and whether it succeeded."""
 
     command: str
     seconds: float
@@ -84,15 +84,15 @@ class Exchange(msgspec.Struct, frozen=True):
 
 
 def ignore_exchange(exchange: Exchange) -> None:
-    """Listen to nothing."""
+    """Ignore *exchange*."""
     del exchange
 
 
 class Remote:
     """The repository at *url*, and its private mirror below *mirror*.
 
-    *token* is a forge's, for an address of the web, or reads it anew for each exchange; it is in
-    no argument and no file. *listener* is told of each exchange, from the thread that made it.
+    *token* is that of a forge, or reads it for each exchange; it is in no argument and no file.
+    *listener* is called after each exchange, from the thread that made it.
     """
 
     def __init__(
@@ -122,14 +122,14 @@ class Remote:
             raise StorageFailed(f"no mirror can be made at {self._folder}: {answer.error}")
 
     def fetch(self, *refs: str) -> None:
-        """Fetch *refs* (a `*` at the end matches); what is gone there goes here too.
+        """Fetch *refs* (a `*` at the end matches), and prune those that the remote has not.
 
         Raises:
             RemoteUnreachable: If the remote does not answer.
-            RemoteRefused: If it says no.
+            RemoteRefused: If it refuses.
         """
         wanted = list(refs)
-        attempts = ATTEMPTS
+        attempts = MAX_ATTEMPTS
         watch = LockWatch(self._folder)
         while wanted:
             answer = self._fetch_once(wanted)
@@ -160,21 +160,21 @@ class Remote:
     def push(self, ref: str, new: CommitId, old: CommitId | None) -> None:
         """Move *ref* from *old* (None: it must not exist) to *new*, there and in the mirror.
 
-        An answer that was lost is looked up: on return the remote has *new*.
+        After a lost answer the remote is read: on return it has *new*.
 
         Raises:
             HeadMoved: If *ref* is not at *old*.
-            RemoteRefused: If the remote says no.
-            RemoteUnreachable: If it cannot be known whether the push arrived.
+            RemoteRefused: If the remote refuses.
+            RemoteUnreachable: If the result of the push is unknown.
         """
         self._check_ours(ref, new, old)
         self._push(ref, new, old)
         self.mirror.follow(ref, new)
 
     def replace(self, ref: str, new: CommitId, old: CommitId) -> None:
-        """Put *new*, which is a history of its own, in the place of *old*; else as `push`.
+        """Replace *old* by *new*, which has another history; else as `push`.
 
-        Only a state log that is compacted is written so.
+        Only compaction of a state log does so.
         """
         if not ref.startswith(OURS):
             raise AssertionError(f"{ref} is no state log")
@@ -182,16 +182,16 @@ class Remote:
         self.mirror.follow(ref, new)
 
     def publish(self, ref: str, new: CommitId) -> None:
-        """Move *ref*, a branch of people's, forward to *new*, there and in the mirror.
+        """Move *ref*, a branch of people, forward to *new*, there and in the mirror.
 
         Raises:
-            HeadMoved: If *new* does not follow what *ref* is at there.
-            RemoteRefused: If the remote says no.
+            HeadMoved: If *new* does not follow *ref* there.
+            RemoteRefused: If the remote refuses.
             RemoteUnreachable: If it does not answer.
         """
         answer = self._ask("push", "--porcelain", "--", self.url, f"{new}:{ref}")
         if answer.status:
-            violation = parse_verdict(answer.output)
+            violation = parse_rejection(answer.output)
             if is_lost_race(violation or "", answer.error):
                 raise HeadMoved(f"{ref} of {self.shown} has moved on", hint="try again")
             if violation:
@@ -201,7 +201,7 @@ class Remote:
 
     def delete(self, ref: str, old: CommitId) -> None:
         """Delete *ref*, there and in the mirror, if it is at *old*; see `push` for the rest."""
-        if not ref.startswith(DRIFTS):
+        if not ref.startswith(DRIFT_REFS):
             raise AssertionError(f"{ref} is not ours to delete")
         self._push(ref, None, old)
         self.mirror.unfollow(ref)
@@ -210,24 +210,24 @@ class Remote:
         lease, change = f"--force-with-lease={ref}:{old or ''}", f"{new or ''}:{ref}"
         answer = self._ask("push", "--porcelain", "--atomic", lease, "--", self.url, change)
         if answer.status:
-            self._look_up(ref, new, old, answer)
+            self._resolve_push(ref, new, old, answer)
 
     def _check_ours(self, ref: str, new: CommitId, old: CommitId | None) -> None:
-        """Refuse what the lease alone would let through: it forces any commit on any branch.
+        """Refuse pushes to other branches, and rewrites, which the lease alone would allow.
 
-        The branch of a drift is no history, and is written anew.
+        The branch of a drift is rewritten each time.
         """
-        if not ref.startswith((OURS, REVIEWS, DRIFTS)):
+        if not ref.startswith((OURS, REVIEWS, DRIFT_REFS)):
             raise AssertionError(f"{ref} is not ours to write")
-        is_history = not ref.startswith(DRIFTS)
+        is_history = not ref.startswith(DRIFT_REFS)
         if old and is_history and not self.mirror.is_ancestor(old, new):
             raise AssertionError(f"{new} does not follow {old}")
 
-    def _look_up(
+    def _resolve_push(
         self, ref: str, new: CommitId | None, old: CommitId | None, push: GitResult
     ) -> None:
-        """Find out what became of a push whose answer was not a yes."""
-        violation = parse_verdict(push.output)
+        """Read the remote after a failed push, and raise the error that fits."""
+        violation = parse_rejection(push.output)
         if violation is None and REFUSED.search(push.error):
             raise self._describe("pushed to", push)
         try:
@@ -240,7 +240,7 @@ class Remote:
         if there == new:
             return
         if there == old and NOT_FORCED in (violation or ""):
-            raise self._refuse("pushed to", f"it takes no forced push of {ref}")
+            raise self._refuse("pushed to", f"it accepts no forced push of {ref}")
         if there != old or is_lost_race(violation or "", push.error):
             raise HeadMoved(f"{ref} of {self.shown} is no longer at {(old or 'nothing')[:10]}")
         if violation:
@@ -271,11 +271,11 @@ class Remote:
             hint="check the network; run again when it answers",
         )
 
-    def _refuse(self, what: str, told: str) -> RemoteRefused:
-        if self._token and NOT_TAKEN.search(told):
-            told = "the token is not taken: it is unknown, or was revoked"
+    def _refuse(self, what: str, reason: str) -> RemoteRefused:
+        if self._token and NO_LOGIN.search(reason):
+            reason = "the token is invalid: it is unknown, or was revoked"
         return RemoteRefused(
-            f"{self.shown} cannot be {what}: {told}",
+            f"{self.shown} cannot be {what}: {reason}",
             hint="check the token in the file of forge.token_file, its rights and scopes, and the "
             "branch's protection"
             if self._token
@@ -284,11 +284,11 @@ class Remote:
 
 
 def authorise(url: str, token: str) -> dict[str, str]:
-    """Return the variables by which git proves itself to *url* with *token*, and nothing else.
+    """Return the variables by which git authenticates to *url* with *token*, and nothing else.
 
-    They come after those the user has set. GIT_CONFIG_COUNT is of git 2.31; a forge takes a
-    token as the password of any name. Without the credential helpers git says no where the
-    token is not taken, and does not try who else it could be.
+    They come after those of the user. GIT_CONFIG_COUNT is of git 2.31; a forge accepts a token
+    as the password of any name. Without credential helpers git fails on an invalid token, and
+    tries no other credentials.
     """
     words = base64.b64encode(f"token:{token}".encode()).decode()
     settings = (
@@ -305,40 +305,41 @@ def authorise(url: str, token: str) -> dict[str, str]:
     return environ
 
 
-def parse_verdict(output: str) -> str | None:
-    """Return why the remote turned a push down, from `git push --porcelain`; None if it is silent.
+def parse_rejection(output: str) -> str | None:
+    """Return the rejection in the output of `git push --porcelain`; None if there is none.
 
-    A line is `<flag> TAB <from>:<to> TAB <summary> (<reason>)`, its flag `!` for a no: git-push(1).
+    A line is `<flag> TAB <from>:<to> TAB <summary> (<reason>)`, with the flag `!` for a
+    rejection: git-push(1).
     """
     rows = (line.split("\t") for line in output.splitlines() if line.startswith("!\t"))
-    # "[remote failure]" is Git's word for a connection that broke: that is no answer.
+    # "[remote failure]" means that the connection broke: that is no answer.
     return next((row[-1] for row in rows if "[remote failure]" not in row[-1]), None)
 
 
 def is_lost_race(violation: str, error: str) -> bool:
-    """Tell whether a push was turned down because somebody else was writing the same ref.
+    """Tell whether a push was rejected because somebody else wrote the same ref.
 
-    With `--atomic` the verdict does not say which lock was taken; the server's own words do.
+    With `--atomic` the rejection does not name the lock; the server's message does.
     """
-    if "exists; cannot create" in error:  # a branch stands where ours needs a folder
+    if "exists; cannot create" in error:  # a branch has the name of a folder that ours needs
         return False
     is_locked = "atomic transaction failed" in violation and "cannot lock ref" in error
     return is_locked or bool(STALE.search(violation))
 
 
-def _join(told: str) -> str:
-    """Return the telling lines as one: a wall of text keeps its beginning and its end."""
-    lines = [line.strip() for line in told.splitlines() if re.search(r"\w", line)]
+def _join(text: str) -> str:
+    """Return the relevant lines as one; of many, the first and the last."""
+    lines = [line.strip() for line in text.splitlines() if re.search(r"\w", line)]
     lines = [line for line in lines if not ADVICE.search(line)]
-    kept = lines if len(lines) <= SHOWN else lines[: SHOWN // 2] + lines[-SHOWN // 2 :]
-    return "; ".join(kept) or "it said nothing"
+    shown = lines if len(lines) <= MAX_LINES else lines[: MAX_LINES // 2] + lines[-MAX_LINES // 2 :]
+    return "; ".join(shown) or "it gave no reason"
 
 
 def check_url(url: str) -> str:
-    """Return *url* if it is one that Git may be given.
+    """Return *url* if it is safe to pass to Git.
 
     Raises:
-        InvalidConfiguration: If it is an option in disguise, or runs a program.
+        InvalidConfiguration: If it is an option, or runs a program.
     """
     if url.startswith("-") or re.match(r"\w[\w+.-]*::", url):
         raise InvalidConfiguration(

@@ -1,4 +1,4 @@
-"""A Git repository: read without a work tree, written without touching the user's things."""
+"""A Git repository: read without a work tree, written without changing the user's files."""
 
 from __future__ import annotations
 
@@ -34,26 +34,26 @@ from provisioning.gitstore.objects.commits import (
 from provisioning.gitstore.objects.loose_refs import (
     UNSURE,
     find_plain_repository,
-    list_plain_refs,
-    read_plain_ref,
-    write_plain_ref,
+    list_loose_refs,
+    read_loose_ref,
+    write_loose_ref,
 )
 from provisioning.gitstore.objects.object_files import TreeEntry
 from provisioning.gitstore.objects.object_store import ObjectStore, read_object
-from provisioning.gitstore.objects.object_writer import NewObjects
+from provisioning.gitstore.objects.object_writer import ObjectWriter
 from provisioning.gitstore.repository.git_program import GitResult, run_git
-from provisioning.gitstore.repository.libgit2 import describe_unusable, open_git
+from provisioning.gitstore.repository.libgit2 import build_unusable_error, open_git
 from provisioning.gitstore.repository.merge import Merge, merge_commits
 from provisioning.gitstore.repository.ref_locks import LockWatch, claim, find_shared
 from provisioning.gitstore.repository.rewrite import write_history
 
-NOTHING = "0" * 40
+NO_COMMIT = "0" * 40
 
 MOVED = re.compile(r"but expected|reference already exists")
-"""What git says when a ref is not where the caller thinks; a lock file left behind is no such."""
+"""The messages of git about a ref that has moved; a stale lock file gives others."""
 
-ATTEMPTS = 5
-"""Writes of one ref that somebody's lock stands in the way of before it is called an error."""
+MAX_ATTEMPTS = 5
+"""Writes of one ref that are tried while a lock file blocks them."""
 
 FILE_LIMIT = 16 * 2**20
 """Bytes of the largest file that is read."""
@@ -71,7 +71,7 @@ class Repository:
 
     @property
     def _git(self) -> Any:
-        """Libgit2's repository, one for each thread."""
+        """The repository of libgit2, one for each thread."""
         if not hasattr(self._local, "git"):
             self._local.git = open_git(self.folder)
         return self._local.git
@@ -80,13 +80,13 @@ class Repository:
         """Make sure that libgit2 can read it.
 
         Raises:
-            RepositoryUnusable: If it cannot.
+            RepositoryUnusable: If not.
         """
         self._git.references.get("HEAD")
 
     def read_ref(self, name: str) -> CommitId | None:
         """Return the commit that *name*, a full ref name, points to; None if there is none."""
-        there = read_plain_ref(self._shared, name) if name.startswith("refs/") else UNSURE
+        there = read_loose_ref(self._shared, name) if name.startswith("refs/") else UNSURE
         if there is None or (there != UNSURE and self._store.is_commit(there)):
             return CommitId(there) if there else None
         import pygit2
@@ -97,20 +97,20 @@ class Repository:
         except KeyError as exc:
             if name == "HEAD" and self._git.head_is_unborn:
                 return None
-            raise describe_unusable(self.folder, str(exc)) from exc
+            raise build_unusable_error(self.folder, str(exc)) from exc
         except pygit2.GitError as exc:
-            raise describe_unusable(self.folder, str(exc)) from exc
+            raise build_unusable_error(self.folder, str(exc)) from exc
 
     @property
     def work_tree(self) -> Path | None:
-        """The folder that the user's files are in; None for a bare repository."""
+        """The folder of the user's files; None for a bare repository."""
         if self._work_tree is not None:
             return self._work_tree
         return Path(self._git.workdir).resolve() if self._git.workdir else None
 
     def list_refs(self, prefix: str) -> list[str]:
         """Return the full names of the refs that begin with *prefix*."""
-        plain = list_plain_refs(self._shared, prefix)
+        plain = list_loose_refs(self._shared, prefix)
         if plain is not None:
             return plain
         return [name for name in self._git.references if name.startswith(prefix)]
@@ -120,7 +120,7 @@ class Repository:
         if self.work_tree is None:
             return []
         arguments = ("status", "--porcelain", "--untracked-files=all", "--no-renames", "-z", "--")
-        paths = [str(folder / item) for item in below]
+        paths = [str(folder / name) for name in below]
         tree = f"--work-tree={self.work_tree}"
         answer = run_git(self.folder, tree, *arguments, *paths)
         return [line[3:] for line in answer.output.split("\0") if line]
@@ -151,7 +151,7 @@ class Repository:
         """Tell whether *new* is *old* or follows it.
 
         Raises:
-            RepositoryUnusable: If the history is cut off before that can be known.
+            RepositoryUnusable: If the clone is too shallow to know.
         """
         if old == new:
             return True
@@ -162,7 +162,7 @@ class Repository:
             return True
         if self._git.is_shallow:
             raise RepositoryUnusable(
-                f"whether {new[:10]} follows {old[:10]} cannot be known: the clone is shallow",
+                f"the clone is too shallow to know if {new[:10]} follows {old[:10]}",
                 hint="git fetch --unshallow",
             )
         return False
@@ -173,7 +173,7 @@ class Repository:
         try:
             return bool(self._git.descendant_of(new, old))
         except (KeyError, pygit2.GitError) as exc:
-            raise describe_unusable(self.folder, str(exc)) from exc
+            raise build_unusable_error(self.folder, str(exc)) from exc
 
     def _get_commit(self, commit: CommitId) -> Any:
         self._check_commit(commit)
@@ -183,11 +183,11 @@ class Repository:
         if not self.has_object(commit):
             raise RepositoryUnusable(
                 f"commit {commit[:10]} is not in {self.folder}",
-                hint="git fetch --unshallow" if self._git.is_shallow else "git fsck tells more",
+                hint="git fetch --unshallow" if self._git.is_shallow else "run git fsck",
             )
 
     def _find(self, commit: CommitId, path: str) -> TreeEntry | None:
-        """Return what is at *path*, None if there is nothing; what is damaged is not nothing."""
+        """Return the entry at *path*; None if there is none. A damaged one raises."""
         self._check_commit(commit)
         found = TreeEntry("", self._store.read_tree_of(commit), FOLDER)
         walked = ""
@@ -201,7 +201,7 @@ class Repository:
         return found
 
     def read_folder(self, commit: CommitId, path: str) -> list[FolderEntry]:
-        """Return the entries of the folder at *path* ("" for the root); none if it is none."""
+        """Return the entries of the folder at *path* ("" for the root); none if it is no folder."""
         found = self._find(commit, path)
         if found is None or found.mode != FOLDER:
             return []
@@ -210,12 +210,12 @@ class Repository:
     def read_tree(self, tree: str, path: str = "") -> list[FolderEntry]:
         """Return the entries of the tree with the id *tree*; *path* is for the error."""
         return [
-            FolderEntry(item.name, item.id, item.mode == FOLDER, item.mode in tree_walk.FILES)
-            for item in self._store.read_tree(tree, path)
+            FolderEntry(entry.name, entry.id, entry.mode == FOLDER, entry.mode in tree_walk.FILES)
+            for entry in self._store.read_tree(tree, path)
         ]
 
     def find_id(self, commit: CommitId, path: str) -> str | None:
-        """Return the id of what is at *path*, None if there is nothing."""
+        """Return the id of the entry at *path*; None if there is none."""
         found = self._find(commit, path)
         return found.id if found is not None else None
 
@@ -255,7 +255,7 @@ class Repository:
         return tree_walk.walk_changes(self._store, known, after)
 
     def walk_all_changes(self) -> Iterator[tuple[CommitId, FileChange]]:
-        """Yield every file that any commit of any ref brought, with the commit."""
+        """Yield every file that any commit of any ref changed, with the commit."""
         import pygit2
 
         git = self._git
@@ -279,20 +279,20 @@ class Repository:
         author: str,
         time: float,
     ) -> CommitId:
-        """Write a commit on top of *parent* and point nothing to it; its objects are on disk.
+        """Write a commit on top of *parent*; its objects are on disk, and no ref points to it.
 
         Args:
-            parent: What it goes on from; None for the first commit of a branch.
+            parent: Its parent; None for the first commit of a branch.
             changes: The content of each path that changes, None to remove it.
             message: The whole message.
-            author: The name of who did it; what Git has no room for in a name is left out.
+            author: The name of the author; characters that Git refuses are left out.
             time: Seconds since the epoch.
 
         Raises:
-            StorageFailed: If the disk does not take it.
+            StorageFailed: If the disk fails.
         """
         base = self.find_id(parent, "") if parent else None
-        new = NewObjects(self._shared / "objects")
+        new = ObjectWriter(self._shared / "objects")
         tree = add_tree(self._store, new, base, changes)
         who = f"{clean_name(author)} <{EMAIL}> {int(time)} +0000"
         commit = new.add("commit", render_commit(tree, parent, who, message))
@@ -300,7 +300,8 @@ class Repository:
             new.write()
         except OSError as exc:
             raise StorageFailed(
-                f"{self.folder} cannot be written: {exc.strerror}", hint="make room or rights there"
+                f"{self.folder} cannot be written: {exc.strerror}",
+                hint="free space or grant access",
             ) from exc
         return CommitId(commit)
 
@@ -311,64 +312,61 @@ class Repository:
         following: Sequence[CommitId],
         files: Mapping[str, bytes],
     ) -> CommitId:
-        """Write a history of its own, point nothing to it, and return its newest commit.
+        """Write a new history to which no ref points; return its newest commit.
 
         Args:
             base: The commit whose tree and time the first commit gets.
-            message: What that commit says.
-            following: The commits that come after it, oldest first, with all that they say.
-            files: What each of them holds besides.
+            message: The message of the first commit.
+            following: The commits to copy after it, oldest first.
+            files: Files to add to each of them.
 
         Raises:
-            StorageFailed: If the disk does not take it.
+            StorageFailed: If the disk fails.
         """
         return write_history(self._git, self.folder, base, message, following, files)
 
     def merge(self, base: CommitId, head: CommitId) -> Merge:
-        """Merge *head* into *base* and point nothing to it; see `merging.merge_commits`."""
+        """Merge *head* into *base*; no ref points to the result. See `merge.merge_commits`."""
         return merge_commits(self._git, base, head)
 
     def update_ref(self, name: str, new: CommitId, old: CommitId | None) -> None:
         """Point *name* to *new* if it points to *old* (None: if it does not exist).
 
         Raises:
-            HeadMoved: If it does not.
+            HeadMoved: If it points elsewhere.
             StorageFailed: If it cannot be written.
         """
         if not name.startswith((OURS, REVIEWS)):
             raise AssertionError(f"{name} is not ours to write")
-        answer = self._write_ref(name, new, old or NOTHING)
+        answer = self._write_ref(name, new, old or NO_COMMIT)
         if answer.status == 0:
             return
         if self.read_ref(name) != old or MOVED.search(answer.error):
-            raise HeadMoved(f"{name} is no longer at {(old or NOTHING)[:10]}")
+            raise HeadMoved(f"{name} is no longer at {(old or NO_COMMIT)[:10]}")
         if "exists; cannot create" in answer.error:
             raise RepositoryUnusable(
                 f"{name} cannot be written: {answer.error}",
                 hint=f"git branch -m {OURS.split('/')[2]} ANOTHER-NAME",
             )
-        raise StorageFailed(f"{name} cannot be written: {answer.error}", hint="git fsck tells more")
+        raise StorageFailed(f"{name} cannot be written: {answer.error}", hint="run git fsck")
 
     def follow(self, name: str, new: CommitId) -> None:
-        """Let *name* in a mirror say what the remote is known to say; the next fetch may, too.
-
-        A fetch that writes it at this moment has the lock.
-        """
+        """Point *name* in a mirror to *new*, as the remote does; a fetch in progress may win."""
         with suppress(OSError):
-            write_plain_ref(self._shared, name, new)
+            write_loose_ref(self._shared, name, new)
 
     def unfollow(self, name: str) -> None:
-        """Let a mirror have no *name*, as the remote is known to have none."""
+        """Delete *name* in a mirror, as the remote has none."""
         import pygit2
 
         with suppress(KeyError, pygit2.GitError, OSError):
             self._git.references.delete(name)
 
     def _write_ref(self, name: str, new: str, old: str) -> GitResult:
-        """Write it, and once more if a git that was killed left its lock in the way."""
+        """Write the ref; retry where a stale lock file blocks it."""
         watch = LockWatch(self._shared / OURS)
         with claim(self._shared) as handle:
-            for _ in range(ATTEMPTS):
+            for _ in range(MAX_ATTEMPTS):
                 answer = run_git(self.folder, "update-ref", name, new, old, inherits=(handle,))
                 if answer.status == 0 or not watch.is_blocked(answer.error):
                     break
@@ -376,10 +374,10 @@ class Repository:
 
 
 def open_repository(path: Path) -> Repository:
-    """Open the repository that *path*, or a folder above it, is a work tree or bare folder of.
+    """Open the repository of *path*, a work tree, a bare folder, or a folder below one.
 
     Raises:
-        RepositoryUnusable: If there is none, or it is of a kind that cannot be read.
+        RepositoryUnusable: If there is none, or its format is not supported.
     """
     plain = find_plain_repository(path)
     if plain is not None:
@@ -389,7 +387,7 @@ def open_repository(path: Path) -> Repository:
     try:
         folder = pygit2.discover_repository(str(path))
     except pygit2.GitError as exc:
-        raise describe_unusable(path, str(exc)) from exc
+        raise build_unusable_error(path, str(exc)) from exc
     if folder is None:
         raise RepositoryUnusable(f"{path} is not in a Git repository", hint=f"git init {path}")
     repository = Repository(Path(folder))

@@ -1,4 +1,4 @@
-"""Brings back an older state of some paths as a new commit, by Git's three-way merge."""
+"""Restores an older state of some paths in a new commit, by Git's three-way merge."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from provisioning.gitstore.repository.repository import Repository
 
 
-class Reverted(msgspec.Struct, frozen=True, kw_only=True):
-    """The tree in which the paths are as they were; `conflicts` are those changed since."""
+class RevertResult(msgspec.Struct, frozen=True, kw_only=True):
+    """The tree with the restored paths; `conflicts` are those that have changed since."""
 
     tree: str
     conflicts: tuple[str, ...] = ()
@@ -43,8 +43,8 @@ def compute_reverted(
     before: CommitId,
     after: CommitId,
     head: CommitId,
-) -> Reverted:
-    """Merge into *head* what takes *paths* from *after* back to *before*; write no commit."""
+) -> RevertResult:
+    """Merge the change of *paths* from *after* back to *before* into *head*; write no commit."""
     import pygit2
 
     git = pygit2.Repository(str(repository.folder))
@@ -59,15 +59,15 @@ def compute_reverted(
     merged = git.merge_trees(new, now, index.write_tree(git))
     if merged.conflicts:
         sides = (side for sides in merged.conflicts for side in sides if side)
-        return Reverted(tree="", conflicts=tuple(sorted({side.path for side in sides})))
-    return Reverted(tree=str(merged.write_tree(git)))
+        return RevertResult(tree="", conflicts=tuple(sorted({side.path for side in sides})))
+    return RevertResult(tree=str(merged.write_tree(git)))
 
 
 def write_revert(repository: Repository, tree: str, head: CommitId, message: str) -> CommitId:
-    """Write *tree* as a commit on top of *head*, by whom Git knows the user as.
+    """Write *tree* as a commit on top of *head*, by the user of Git's configuration.
 
     Raises:
-        RepositoryUnusable: If Git does not know who the user is.
+        RepositoryUnusable: If Git has no name and email for the user.
     """
     answer = run_git(repository.folder, "commit-tree", tree, "-p", head, "-m", message)
     if answer.status:
@@ -81,8 +81,8 @@ def advance_branch(repository: Repository, branch: str, new: CommitId) -> None:
     """Move *branch* forward to *new*; where it is checked out, the work tree follows.
 
     Raises:
-        HeadMoved: If *branch* is no longer what *new* was made on.
-        RepositoryUnusable: If changes in the work tree, or lock files of Git, are in the way.
+        HeadMoved: If *branch* has moved since *new* was made.
+        RepositoryUnusable: If changes in the work tree, or lock files of Git, block it.
     """
     tree = repository.work_tree
     if tree is not None and _is_checked_out(repository, tree, branch):

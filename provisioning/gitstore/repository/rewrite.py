@@ -1,4 +1,4 @@
-"""Writes a history anew: a tree as its first commit, and later commits on top of it."""
+"""Rewrites a history: a tree as its first commit, and later commits on top of it."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from provisioning.gitstore.repository.git_program import run_git
 from provisioning.transport.fsync import force
 
 SCRATCH = "refs/provisioning-scratch"
-"""What git's importer needs a ref for; the last command lets it make none."""
+"""The ref that git's importer needs; its last command removes it."""
 
 DURABLE = ("-c", "core.fsync=all")
-"""The pack and its index are on disk before a ref leads to them."""
+"""The pack and its index are on disk before a ref points to them."""
 
 Lines = Mapping[bytes, bytes]
 
@@ -36,8 +36,8 @@ def write_history(
     All objects come in one pack, by git-fast-import(1): a log can have a hundred thousand entries.
     """
     with tempfile.TemporaryFile() as stream, tempfile.NamedTemporaryFile() as marks:
-        said, _ = _read(git, base)
-        stream.write(_render(1, said, message.encode(), files))
+        head, _ = _read(git, base)
+        stream.write(_render(1, head, message.encode(), files))
         for number, commit in enumerate(following, 2):
             stream.write(_render(number, *_read(git, commit), files))
         stream.write(f"reset {SCRATCH}\nfrom {'0' * 40}\n\n".encode())
@@ -47,17 +47,18 @@ def write_history(
         written = dict(line.split() for line in Path(marks.name).read_text("ascii").splitlines())
         if answer.status:
             raise StorageFailed(
-                f"{folder} cannot be written: {answer.error}", hint="make room or rights there"
+                f"{folder} cannot be written: {answer.error}",
+                hint="free space or grant access",
             )
         return CommitId(written[f":{1 + len(following)}"])
 
 
 def write_bundle(folder: Path, ref: str, head: CommitId, file: Path) -> None:
-    """Write all that *ref* leads to, which is to be *head*, into *file*; nothing is overwritten.
+    """Write the history of *ref*, which must be at *head*, into *file*; overwrite nothing.
 
     Raises:
-        HeadMoved: If it leads elsewhere.
-        StorageFailed: If it cannot be written, or *file* holds something else.
+        HeadMoved: If *ref* is elsewhere.
+        StorageFailed: If *file* cannot be written, or holds something else.
     """
     temporary = file.absolute().with_name(f".{file.name}.{uuid4().hex}")
     try:
@@ -87,7 +88,7 @@ def _holds(folder: Path, file: Path, ref: str, head: CommitId) -> bool:
 
 def _describe(file: Path, why: str) -> StorageFailed:
     return StorageFailed(
-        f"{file} cannot be written: {why}", hint="choose another folder, or make room there"
+        f"{file} cannot be written: {why}", hint="choose another folder, or free space there"
     )
 
 
@@ -98,16 +99,16 @@ def _read(git: Any, commit: CommitId) -> tuple[Lines, bytes]:
     return {name: rest for name, _, rest in pairs}, message
 
 
-def _render(number: int, said: Lines, message: bytes, files: Mapping[str, bytes]) -> bytes:
-    """Return the commands that make a commit of the tree, author and time in *said*."""
+def _render(number: int, head: Lines, message: bytes, files: Mapping[str, bytes]) -> bytes:
+    """Return the commands that write a commit with the tree, author and time of *head*."""
     lines = [
         b"commit %s" % SCRATCH.encode(),
         b"mark :%d" % number,
-        b"author %s" % said[b"author"],
-        b"committer %s" % said[b"committer"],
+        b"author %s" % head[b"author"],
+        b"committer %s" % head[b"committer"],
         b"data %d\n%s" % (len(message), message),
         *([b"from :%d" % (number - 1)] if number > 1 else []),
-        b'M 040000 %s ""' % said[b"tree"],
+        b'M 040000 %s ""' % head[b"tree"],
     ]
     for path, data in files.items():
         lines += [b"M 100644 inline %s" % path.encode(), b"data %d\n%s" % (len(data), data)]

@@ -1,4 +1,4 @@
-"""The user's work tree: made, listed, and committed to by the commands that write files."""
+"""The user's work tree, for the commands that write files."""
 
 from __future__ import annotations
 
@@ -18,28 +18,28 @@ def is_repository(folder: Path) -> bool:
 
 
 def create_repository(folder: Path) -> None:
-    """Make a repository in *folder* whose branch is `main`."""
+    """Create a repository in *folder* with the branch `main`."""
     _run(folder, "init", "--quiet", "--initial-branch=main")
 
 
 def commit_all(folder: Path, files: Sequence[str], message: str) -> None:
-    """Commit *files*, and nothing else that may be staged, as the user.
+    """Commit *files*, and no other staged ones, as the user.
 
     Raises:
-        RepositoryUnusable: If Git does not know who the user is.
+        RepositoryUnusable: If Git has no name and email for the user.
     """
     _run(folder, "add", "--", *files)
     _run(folder, "commit", "--quiet", "--message", message, "--", *files)
 
 
 def list_files(folder: Path) -> list[str]:
-    """Return the files below *folder*, relative to it, that Git has or would take."""
+    """Return the tracked and untracked files below *folder*, relative to it."""
     names = _split(_run(folder, "ls-files", "-z", "--cached", "--others", "--exclude-standard"))
     return sorted({name for name in names if (folder / name).is_file()})
 
 
 def list_staged(folder: Path) -> dict[str, bytes]:
-    """Return the files that the next commit would change, as it would have them."""
+    """Return the staged files, with their content."""
     arguments = ("--name-only", "--diff-filter=ACMRT", "--ignore-submodules=all", "--relative")
     names = _split(_run(folder, "diff", "--cached", "-z", *arguments))
     return {name: _run(folder, "cat-file", "blob", f":./{name}") for name in names}
@@ -68,6 +68,6 @@ def _run(folder: Path, *arguments: str) -> bytes:
         ) from exc
     if done.returncode:
         lines = [line for line in os.fsdecode(done.stderr).splitlines() if line.strip()]
-        told = next((line for line in lines if line.startswith("fatal")), " ".join(lines))
-        raise RepositoryUnusable(f"git {arguments[0]}: {told}", hint="git config user.email YOU@…")
+        why = next((line for line in lines if line.startswith("fatal")), " ".join(lines))
+        raise RepositoryUnusable(f"git {arguments[0]}: {why}", hint="git config user.email YOU@…")
     return done.stdout

@@ -1,4 +1,4 @@
-"""Walks a state log's entries quickly: what their commits say, without reading their files."""
+"""Walks the entries of a state log quickly: their commit messages, without their files."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class EntryHead(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def story(self) -> str:
-        """What the subject tells after its colon."""
+        """The part of the subject after the colon."""
         return self.subject.partition(": ")[2]
 
     @property

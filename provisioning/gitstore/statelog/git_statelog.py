@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 class StateLog(Protocol):
-    """What a run needs of a state log. Every method may be called from any thread."""
+    """The state log of one infra. Every method may be called from any thread."""
 
     infra: str
 
@@ -205,6 +205,6 @@ class GitStateLog:
         return read_log_commits(self._repository, head, limit) if head else iter(())
 
     def read_story(self, limit: int | None = None) -> Iterator[Commit]:
-        """Yield what the log's commits say, newest first, without what they hold."""
+        """Yield the log's commits, newest first, without their files."""
         head = self._repository.read_ref(self._ref)
         return self._repository.read_history(head, limit) if head else iter(())

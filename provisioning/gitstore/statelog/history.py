@@ -23,7 +23,7 @@ def read_log_commits(
 ) -> Iterator[LogCommit]:
     """Yield the entries of the state log at *head*, newest first, as far as *limit*.
 
-    Each is compared with its first parent, so that nobody has to be trusted for what changed.
+    Each is compared with its first parent, so that no message has to be trusted.
     """
     known: dict[str, bytes] = {}
     above: Top | None = None

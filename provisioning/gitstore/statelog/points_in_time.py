@@ -1,4 +1,4 @@
-"""Finds a moment of the past: a commit of the branch, and each state log as it stood then."""
+"""Finds a commit of the branch at a time, and each state log as it was then."""
 
 from __future__ import annotations
 

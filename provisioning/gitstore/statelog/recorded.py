@@ -1,4 +1,4 @@
-"""The records of a state log at one of its commits, read only as far as they are asked for."""
+"""The records of a state log at one of its commits, read on demand."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
 
 class RecordChanges(msgspec.Struct, frozen=True):
-    """What differs between two recorded states: whose records, and by how many there are more."""
+    """The difference of two recorded states: the changed records, and how many more."""
 
     names: frozenset[ResourceId]
     growth: int
 
 
 class Records(Protocol):
-    """What is recorded at one commit of a state log. Equal ids, equal records."""
+    """The records at one commit of a state log. Equal ids mean equal records."""
 
     @property
     def head(self) -> CommitId | None:

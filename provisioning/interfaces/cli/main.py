@@ -95,6 +95,7 @@ def cli(context: click.Context, folder: str, flags: tuple[str, ...]) -> None:
     from provisioning.interfaces.cli.session import Session
 
     context.obj = Session(folder=folder, flags=flags, wiring=context.obj)
+    context.meta["sops_python.folder"] = folder
 
 
 def run_command_line(wiring: Wiring, arguments: Sequence[str] | None = None) -> None:

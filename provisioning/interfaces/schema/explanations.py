@@ -5,10 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from provisioning.core.model.values import as_json
-from provisioning.core.status.dependency_graph import Name, Picture
+from provisioning.core.status.dependency_graph import DependencyGraph, Name
 from provisioning.core.status.impact import Impact
-from provisioning.core.status.provenance import Application, Authorship, Compacted, Link, Why
-from provisioning.core.status.secret_usage import Keeping, SecretUsage, Usage
+from provisioning.core.status.provenance import (
+    Application,
+    Authorship,
+    Compacted,
+    Link,
+    Provenance,
+)
+from provisioning.core.status.secret_usage import SecretFile, SecretUsage, Usage
 from provisioning.interfaces.schema.plans import Document, PlaceDocument, PlanDocument
 
 if TYPE_CHECKING:
@@ -40,7 +46,7 @@ class NodeDocument(Document, frozen=True, kw_only=True):
     needs: list[NameDocument]
 
 
-def list_nodes(graph: Picture) -> list[NodeDocument]:
+def list_nodes(graph: DependencyGraph) -> list[NodeDocument]:
     """Return the documents of the nodes of *graph*."""
     return [
         NodeDocument(
@@ -122,7 +128,7 @@ class WhyDocument(Document, frozen=True, kw_only=True):
     applied: dict[str, Any] | None
 
     @classmethod
-    def from_why(cls, why: Why) -> WhyDocument:
+    def from_why(cls, why: Provenance) -> WhyDocument:
         """Return the document of *why*."""
         return cls(
             infra=why.infra,
@@ -136,7 +142,7 @@ class WhyDocument(Document, frozen=True, kw_only=True):
         )
 
 
-class KeptSecretDocument(Document, frozen=True, kw_only=True):
+class SecretFileDocument(Document, frozen=True, kw_only=True):
     """A file that holds a secret, and the commit that changed it last."""
 
     file: str
@@ -147,15 +153,15 @@ class KeptSecretDocument(Document, frozen=True, kw_only=True):
     by: Authorship | None
 
     @classmethod
-    def from_keeping(cls, kept: Keeping) -> KeptSecretDocument:
-        """Return the document of *kept*."""
+    def from_file(cls, file: SecretFile) -> SecretFileDocument:
+        """Return the document of *file*."""
         return cls(
-            file=kept.file,
-            key=kept.key or None,
-            there=kept.is_there,
-            fingerprint=kept.fingerprint or None,
-            created=kept.created or None,
-            by=kept.by,
+            file=file.file,
+            key=file.key or None,
+            there=file.is_there,
+            fingerprint=file.fingerprint or None,
+            created=file.created or None,
+            by=file.by,
         )
 
 
@@ -202,7 +208,7 @@ class SecretUsageDocument(Document, frozen=True, kw_only=True):
     """Where a secret is kept, the settings that name it, and who uses it."""
 
     secret: str
-    kept: list[KeptSecretDocument]
+    files: list[SecretFileDocument]
     settings: list[LinkDocument]
     used: list[UsedSecretDocument]
 
@@ -211,7 +217,7 @@ class SecretUsageDocument(Document, frozen=True, kw_only=True):
         """Return the document of *found*."""
         return cls(
             secret=found.secret,
-            kept=[*map(KeptSecretDocument.from_keeping, found.kept)],
+            files=[*map(SecretFileDocument.from_file, found.files)],
             settings=[*map(LinkDocument.from_link, found.settings)],
             used=[*map(UsedSecretDocument.from_usage, found.used)],
         )

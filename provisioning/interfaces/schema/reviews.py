@@ -37,7 +37,7 @@ class InfraReviewDocument(Document, frozen=True, kw_only=True):
             plan=PlanDocument.from_plan(review.plan) if review.plan else None,
             verdicts=list_verdicts(review.violations),
             error=ErrorDocument.from_error(review.error) if review.error else None,
-            waiting=[stray.id for stray in review.strays],
+            waiting=[change.id for change in review.unreviewed],
             run=review.run.run if review.run else None,
         )
 

@@ -1,92 +1,75 @@
-"""The JSON of the service: what its control socket answers, and the events it streams."""
+"""The JSON of the service: the answers of its admin socket, and its events."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
-from functools import singledispatch
 
 from provisioning.controller.controller import Controller
-from provisioning.controller.events import (
-    ConfigurationKept,
-    CycleBegun,
-    CycleEnded,
-    CycleTold,
-    Defect,
-    Exchanged,
-    Fetched,
-    FetchFailed,
-    ForgeUntold,
-    News,
-    PullsReviewed,
-    WatchFailed,
-    WorkerHung,
-    describe_cycle,
-)
-from provisioning.controller.workspace_controller import WorkspaceController
-from provisioning.controller.workspace_state import Last
+from provisioning.controller.events import ServiceEvent
+from provisioning.controller.schedule import Schedule
+from provisioning.controller.workspace_state import LastCycle, WorkspaceState
 from provisioning.core.model.errors import ProvisioningError
-from provisioning.core.scheduling.workqueue import Key, QueueStatus, Work
+from provisioning.core.scheduling.workqueue import Key, QueueStatus, Urgency, Work
 from provisioning.interfaces.service.event_bus import Shape
+from provisioning.reconciler.events import Event
 
 
-def shape_service(service: Controller) -> Shape:
-    """Return how the service and every infra of it stand."""
-    now = service.worker_pool.now()
-    with service.worker_pool.open_queue() as queue:
-        work = queue.list_work()
-        is_paused, paused = queue.is_paused, sorted(str(item) for item in queue.paused)
-    running = [item for item in work if item.standing is QueueStatus.RUNNING]
+def shape_service(controller: Controller) -> Shape:
+    """Return the state of the service and of every infra."""
+    now = controller.worker_pool.now()
+    with controller.worker_pool.open_queue() as queue:
+        works = queue.list_work()
+        is_paused, paused = queue.is_paused, sorted(str(key) for key in queue.paused)
+    running = [work for work in works if work.standing is QueueStatus.RUNNING]
+    problems = controller.list_problems()
     return {
-        "ready": not service.list_troubles(),
-        "troubles": service.list_troubles(),
+        "ready": not problems,
+        "problems": problems,
         "paused": is_paused,
         "pausedInfras": paused,
-        "running": [shape_work(item, now) for item in running],
-        "queued": len(work) - len(running),
+        "running": [shape_work(work, now) for work in running],
+        "queued": len(works) - len(running),
         "workspaces": [
-            _shape_keeper(controller, service, now)
-            for controller in service.workspace_controllers.values()
+            _shape_workspace(item.state, controller.schedule, now)
+            for item in controller.workspace_controllers.values()
         ],
     }
 
 
-def _shape_keeper(
-    workspace_controller: WorkspaceController, service: Controller, now: float
-) -> Shape:
-    last = dict(workspace_controller.kept.last)
-    read_at = workspace_controller.kept.read_at
+def _shape_workspace(state: WorkspaceState, schedule: Schedule, now: float) -> Shape:
+    last = dict(state.last_cycles)
     return {
-        "workspace": workspace_controller.kept.name,
-        "commit": workspace_controller.kept.commit,
-        "readSecondsAgo": None if read_at is None else round(now - read_at, 1),
-        "error": str(workspace_controller.kept.error) if workspace_controller.kept.error else None,
+        "workspace": state.name,
+        "commit": state.commit,
+        "readSecondsAgo": None if state.read_at is None else round(now - state.read_at, 1),
+        "error": str(state.error) if state.error else None,
         "infras": [
             {
                 "infra": infra,
                 **_shape_last(last.get(infra), now),
-                "nextSweep": _write(
-                    service.schedule.get_next(workspace_controller.kept.get_key(infra))
-                ),
+                "nextResync": _shape_moment(schedule.get_next(state.get_key(infra))),
             }
-            for infra in workspace_controller.kept.infras
+            for infra in state.infras
         ],
     }
 
 
-def _shape_last(last: Last | None, now: float) -> Shape:
+def _shape_last(last: LastCycle | None, now: float) -> Shape:
     if last is None:
         return {"result": "unknown"}
+    success = last.success_at
     return {
         "result": last.result,
         "commit": last.commit,
         "sentence": last.sentence,
         "secondsAgo": round(now - last.at, 1),
-        "goodSecondsAgo": None if last.good_at is None else round(now - last.good_at, 1),
+        "successSecondsAgo": None if success is None else round(now - success, 1),
         "retryInSeconds": None if last.due is None else round(max(last.due - now, 0.0), 1),
     }
 
 
-def _write(moment: datetime | None) -> str | None:
+def _shape_moment(moment: datetime | None) -> str | None:
     return moment.isoformat(timespec="seconds") if moment else None
 
 
@@ -95,7 +78,7 @@ def shape_work(work: Work, now: float) -> Shape:
     return {
         "key": str(work.key),
         "urgency": work.urgency.name.lower(),
-        "standing": str(work.standing),
+        "status": str(work.standing),
         "reason": work.reason,
         "seconds": round(now - work.since, 1),
         "failures": work.failures,
@@ -106,134 +89,38 @@ def shape_work(work: Work, now: float) -> Shape:
     }
 
 
-@singledispatch
-def shape_news(news: News) -> Shape:
-    """Return one event: `action` names it, and the other keys are about it.
-
-    Logs and streams have the same keys.
-    """
-    raise TypeError(type(news))
+def shape_event(event: ServiceEvent) -> Shape:
+    """Return one event: `action`, `level` and `sentence`, and a key for each of its fields."""
+    shape: Shape = {"action": event.action, "level": str(event.level)}
+    return shape | _shape_fields(event, {"action"}) | {"sentence": event.sentence}
 
 
-@shape_news.register
-def _(news: Fetched) -> Shape:
-    return {
-        "action": "fetched",
-        "workspace": news.workspace,
-        "commit": news.commit,
-        "infras": news.infras,
-        "touched": news.touched,
-        "seconds": round(news.seconds, 3),
-    }
+def _shape_fields(event: ServiceEvent | Event, skipped: Collection[str]) -> Shape:
+    shape: Shape = {}
+    for name in event.__struct_fields__:
+        if name not in skipped:
+            shape |= _shape_field(name.removeprefix("is_"), getattr(event, name))
+    return shape
 
 
-@shape_news.register
-def _(news: FetchFailed) -> Shape:
-    return {
-        "action": "fetch-failed",
-        "workspace": news.workspace,
-        **_shape_error(news.error),
-        "retry": round(news.retry, 1),
-    }
+def _shape_field(name: str, value: object) -> Shape:
+    match value:
+        case Key():
+            return {"workspace": value.workspace, value.topic.replace(" ", "-"): value.name}
+        case ProvisioningError():
+            return {"code": value.code, "error": str(value), "hint": value.hint}
+        case Event():
+            return _shape_fields(value, {"kind", "infra"})
+        case Urgency():
+            return {name: value.name.lower()}
+        case float():
+            return {name: round(value, 3)}
+        case None if name in {"key", "error"}:
+            return {}
+    return {rename(name): value}
 
 
-@shape_news.register
-def _(news: Exchanged) -> Shape:
-    return {
-        "action": "git",
-        "operation": news.operation,
-        "done": news.is_done,
-        "seconds": round(news.seconds, 3),
-    }
-
-
-@shape_news.register
-def _(news: ConfigurationKept) -> Shape:
-    return {"action": "settings-kept", "workspace": news.workspace, **_shape_error(news.error)}
-
-
-@shape_news.register
-def _(news: ForgeUntold) -> Shape:
-    return {"action": "forge-untold", "workspace": news.workspace, **_shape_error(news.error)}
-
-
-@shape_news.register
-def _(news: WatchFailed) -> Shape:
-    return {"action": "watch-failed", "workspace": news.workspace, **_shape_error(news.error)}
-
-
-@shape_news.register
-def _(news: CycleBegun) -> Shape:
-    return {
-        "action": "cycle-begun",
-        **_shape_key(news.work.key),
-        "urgency": news.work.urgency.name.lower(),
-        "reason": news.work.reason,
-        "commit": news.commit,
-        "waited": round(news.waited, 3),
-    }
-
-
-@shape_news.register
-def _(news: CycleTold) -> Shape:
-    event = news.event
-    return {
-        "action": str(event.kind),
-        **_shape_key(news.key),
-        "run": event.run,
-        "id": event.id,
-        "text": event.text,
-        "seconds": round(event.seconds, 3),
-        "done": event.done,
-        "total": event.total,
-    }
-
-
-@shape_news.register
-def _(news: CycleEnded) -> Shape:
-    report = news.report
-    return {
-        "action": "cycle-ended",
-        **_shape_key(news.work.key),
-        "urgency": news.work.urgency.name.lower(),
-        "commit": news.commit,
-        "run": report.run.run if report and report.run else None,
-        "result": news.result,
-        "sentence": describe_cycle(news),
-        "seconds": round(news.seconds, 3),
-        "retry": None if news.retry is None else round(news.retry, 1),
-        **_shape_error(news.error),
-    }
-
-
-@shape_news.register
-def _(news: PullsReviewed) -> Shape:
-    return {
-        "action": "reviewed",
-        **_shape_key(news.work.key),
-        "seconds": round(news.seconds, 3),
-        "retry": None if news.retry is None else round(news.retry, 1),
-        **_shape_error(news.error),
-    }
-
-
-@shape_news.register
-def _(news: WorkerHung) -> Shape:
-    seconds = round(news.seconds, 1)
-    return {"action": "worker-hung", **_shape_key(news.work.key), "seconds": seconds}
-
-
-@shape_news.register
-def _(news: Defect) -> Shape:
-    about = _shape_key(news.key) if news.key else {}
-    return {"action": "defect", **about, "trace": news.trace}
-
-
-def _shape_key(key: Key) -> Shape:
-    return {"workspace": key.workspace, str(key.topic).replace(" ", "-"): key.name}
-
-
-def _shape_error(error: ProvisioningError | None) -> Shape:
-    if error is None:
-        return {}
-    return {"code": error.code, "error": str(error), "hint": error.hint}
+def rename(name: str) -> str:
+    """Return the JSON key of a field: `plan_seconds` is `planSeconds`."""
+    first, *words = name.split("_")
+    return first + "".join(map(str.capitalize, words))

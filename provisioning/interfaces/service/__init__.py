@@ -1,4 +1,1 @@
-"""The long-running service: its process, its two doors, its logs and its metrics.
-
-What it does next and how is decided in `controller`; here is how the world talks to it.
-"""
+"""The process of the service: its listeners, its log and its metrics; see `controller`."""

@@ -1,4 +1,4 @@
-"""Asks a running service at its control socket."""
+"""The client of a running service, at its admin socket."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TIMEOUT = 30.0
 """Seconds that an answer may take; a stream has no limit."""
 
 
-class _Connection(http.client.HTTPConnection):
+class _SocketConnection(http.client.HTTPConnection):
     def __init__(self, path: Path, timeout: float | None) -> None:
         super().__init__("localhost", timeout=timeout)
         self._socket_path = str(path)
@@ -33,24 +33,24 @@ class _Connection(http.client.HTTPConnection):
             raise
 
 
-class Client:
-    """A service's control door at *path*."""
+class AdminClient:
+    """The client of the service whose admin socket is at *path*."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def ask(self, route: str) -> Any:
-        """Look at *route*; return the JSON."""
+    def get(self, route: str) -> Any:
+        """Return the JSON of *route*."""
         with self._open("GET", route, {}, TIMEOUT) as reply:
             return json.loads(reply.read())
 
-    def order(self, route: str, **query: str) -> Any:
-        """Tell the service to do *route*; return what it answered."""
+    def post(self, route: str, **query: str) -> Any:
+        """Post to *route*; return the JSON of the answer."""
         with self._open("POST", route, query, TIMEOUT) as reply:
             return json.loads(reply.read())
 
     def stream(self, method: str, route: str, **query: str) -> Iterator[dict[str, Any]]:
-        """Yield each event of *route* as it comes, until the service ends it."""
+        """Yield each event of *route* as it comes, until the service ends the stream."""
         with self._open(method, route, query, None) as reply:
             while line := reply.readline():
                 yield json.loads(line)
@@ -59,12 +59,12 @@ class Client:
     def _open(
         self, method: str, route: str, query: dict[str, str], timeout: float | None
     ) -> Iterator[http.client.HTTPResponse]:
-        connection = _Connection(self._path, timeout)
+        connection = _SocketConnection(self._path, timeout)
         try:
             connection.request(method, f"/{route}?{urlencode(query)}")
             reply = connection.getresponse()
             if reply.status != HTTPStatus.OK:
-                raise _read_refusal(reply)
+                raise _read_error(reply)
             yield reply
         except (OSError, http.client.HTTPException) as exc:
             raise RemoteUnreachable(
@@ -75,10 +75,10 @@ class Client:
             connection.close()
 
 
-def _read_refusal(reply: http.client.HTTPResponse) -> InvalidArgument:
+def _read_error(reply: http.client.HTTPResponse) -> InvalidArgument:
     text = reply.read().decode(errors="replace")
     try:
-        told = json.loads(text)
+        shape = json.loads(text)
     except ValueError:
-        told = {"message": text.strip() or str(reply.status), "hint": None}
-    return InvalidArgument(str(told["message"]), hint=told["hint"])
+        shape = {"message": text.strip() or str(reply.status), "hint": None}
+    return InvalidArgument(str(shape["message"]), hint=shape["hint"])

@@ -1,4 +1,4 @@
-"""The process of a service: opens the doors, starts the work, and ends when it is told to."""
+"""The process of a service: it listens, starts the controller, and ends on a signal."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from typing import Any
 import msgspec
 
 from provisioning.controller.controller import Controller
-from provisioning.controller.events import EventSink, News
+from provisioning.controller.events import Defect, EventSink, ServiceEvent
 from provisioning.core.model.redaction import Redactor
-from provisioning.interfaces.schema.service import shape_news
-from provisioning.interfaces.service.event_bus import Bus
-from provisioning.interfaces.service.listeners import Doors, bind_control, bind_public
-from provisioning.interfaces.service.logs import DEFECT, build_log, log_news
+from provisioning.interfaces.schema.service import shape_event
+from provisioning.interfaces.service.event_bus import EventBus
+from provisioning.interfaces.service.listeners import Listeners, bind_admin, bind_public
+from provisioning.interfaces.service.logs import build_log, log_event
 from provisioning.interfaces.service.metrics import Metrics
-from provisioning.interfaces.service.routes import build_control, build_public
+from provisioning.interfaces.service.routes import build_admin, build_public
 from provisioning.interfaces.service.systemd import Notifier
-from provisioning.interfaces.service.webhooks import HookReply, Hooks
+from provisioning.interfaces.service.webhooks import HookReply, Webhooks
 
-LOOK = 1.0
-"""Seconds between two looks at how the service is."""
+CHECK_INTERVAL = 1.0
+"""Seconds between two checks of the service."""
 
-PATIENCE = 100.0
-"""Seconds that the runs in hand get to finish what is in hand, when the service is to stop."""
+STOP_TIMEOUT = 100.0
+"""Seconds that running operations get to end when the service stops."""
 
 
 _ENDING = (signal.SIGTERM, signal.SIGINT)
@@ -43,8 +43,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     Args:
         folders: The workspaces.
         flags: Settings, `key=value`.
-        socket: The control socket.
-        listen: The network's door, `HOST:PORT`; None for none.
+        socket: The path of the admin socket.
+        listen: The address of the HTTP listener, `HOST:PORT`; None for none.
         log_json: Log as JSON, else as `key=value`.
         log_level: The least level that is logged.
     """
@@ -58,117 +58,113 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
 
 
 BuildService = Callable[[Sequence[str], Sequence[str], EventSink, Redactor], Controller]
-"""Joins a service of workspaces: their folders, their flags, and what is told of events."""
+"""Joins a service of workspaces: their folders, their flags, its events, and the redactor."""
 
 
 def serve(options: Options, build_service: BuildService) -> int:
-    """Serve until told to stop; return the exit code.
+    """Serve until a signal or a drain ends the service; return the exit code.
 
-    SIGTERM and SIGINT stop it, finishing what is in hand; a second one ends it at once. SIGHUP
+    SIGTERM and SIGINT end it after the running operations; a second one ends it at once. SIGHUP
     reads the settings again.
 
     Raises:
-        InvalidArgument: If a door cannot be opened.
+        InvalidArgument: If an address or a socket cannot be listened at.
         WorkspaceNotFound: If a folder is no workspace.
     """
     redactor = Redactor()
     log = build_log(as_json=options.log_json, level=options.log_level, redact=redactor.redact)
-    bus, metrics = Bus(), Metrics()
+    bus, metrics = EventBus(), Metrics()
 
-    def tell(news: News) -> None:
+    def notify(event: ServiceEvent) -> None:
         try:
-            shape = shape_news(news)
-            metrics.note(news)
+            shape = shape_event(event)
+            metrics.count(event)
             bus.send(shape)
-            log_news(log, news, shape)
-        except Exception:  # noqa: BLE001  what listens must not stop what works
-            log.critical(DEFECT, action="defect", trace=traceback.format_exc())
+            log_event(log, shape)
+        except Exception:  # noqa: BLE001  a defect here must not stop the controller
+            log_event(log, shape_event(Defect(trace=traceback.format_exc())))
 
-    def note_hook(name: str, reply: HookReply) -> None:
-        metrics.note_hook(reply)
+    def notify_webhook(name: str, reply: HookReply) -> None:
+        metrics.count_webhook(reply)
         write = log.info if reply.status < HTTPStatus.BAD_REQUEST else log.warning
-        write(reply.text, action="hook", workspace=name, status=int(reply.status))
+        write(reply.text, action="webhook", workspace=name, status=int(reply.status))
 
-    service = build_service(options.folders, options.flags, tell, redactor)
-    metrics.watch(service)
+    controller = build_service(options.folders, options.flags, notify, redactor)
+    metrics.watch(controller)
     public = bind_public(options.listen) if options.listen else None
-    control = bind_control(options.socket)
+    admin = bind_admin(options.socket)
     redact = redactor.redact
-    hooks = Hooks(service.workspace_controllers)
-    doors = Doors(bus.attach)
-    doors.add(build_control(service, bus, metrics.render, redact), control)
+    webhooks = Webhooks(controller.workspace_controllers)
+    listeners = Listeners(bus.attach)
+    listeners.add(build_admin(controller, bus, metrics.render, redact), admin)
     if public:
-        app = build_public(service, hooks, metrics.render, note_hook, redact)
-        doors.add_public(app, public)
+        app = build_public(controller, webhooks, metrics.render, notify_webhook, redact)
+        listeners.add_public(app, public)
     try:
-        return _Process(service, doors, log, redact).run(public.getsockname() if public else None)
+        process = _Process(controller, listeners, log, redact)
+        return process.run(public.getsockname() if public else None)
     finally:
         options.socket.unlink(missing_ok=True)
 
 
 class _Process:
-    """Signals, systemd, and the main thread, which only waits."""
+    """The main thread, which waits for signals and reports to systemd."""
 
     def __init__(
-        self, service: Controller, doors: Doors, log: Any, redact: Callable[[str], str]
+        self, controller: Controller, listeners: Listeners, log: Any, redact: Callable[[str], str]
     ) -> None:
-        self._service = service
-        self._doors = doors
+        self._controller = controller
+        self._listeners = listeners
         self._log = log
         self._redact = redact
         self._notifier = Notifier()
         self._signals: SimpleQueue[int | None] = SimpleQueue()
-        """What came: unlike an Event's, its lock is never held by whom a signal interrupts."""
+        """Its lock, unlike an Event's, is never held by the thread that a signal interrupts."""
 
-        service.wake = partial(self._signals.put, None)
+        controller.wake = partial(self._signals.put, None)
         self._is_ending = False
 
     def run(self, address: object) -> int:
-        handlers = {
-            signal.SIGTERM: self._note,
-            signal.SIGINT: self._note,
-            signal.SIGHUP: self._note,
-        }
-        before = {number: signal.signal(number, item) for number, item in handlers.items()}
+        numbers = (*_ENDING, signal.SIGHUP)
+        before = {number: signal.signal(number, self._handle_signal) for number in numbers}
         try:
-            self._doors.open()
+            self._listeners.open()
             self._log.info("serving", action="serving", address=address)
-            self._service.start()
+            self._controller.start()
             gc.freeze()
             self._wait()
-            is_served = self._doors.are_served
-            return 0 if self._close() and is_served else 1
+            is_listening = self._listeners.are_alive
+            return 0 if self._close() and is_listening else 1
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
 
     def _wait(self) -> None:
-        is_told = False
-        beat = min(LOOK, self._notifier.watchdog or LOOK)
+        is_ready = False
+        beat = min(CHECK_INTERVAL, self._notifier.watchdog or CHECK_INTERVAL)
         while not self._is_over():
             number = self._take_signal(beat)
             if number in _ENDING:
                 return
             if number == signal.SIGHUP:
                 self._notifier.send_reloading()
-                self._service.reload()
-                is_told = False
-            if not is_told and self._service.has_begun:
-                is_told = True
+                self._controller.reload()
+                is_ready = False
+            if not is_ready and self._controller.has_started:
+                is_ready = True
                 self._notifier.send(READY=1)
-            elif not is_told and self._service.is_alive:
+            elif not is_ready and self._controller.is_alive:
                 self._notifier.send_starting()
-            troubles = self._service.list_troubles()
-            if self._service.is_alive:
-                told = self._redact("; ".join(troubles))[:200]
-                status = told or "keeping everything equal to Git"
+            if self._controller.is_alive:
+                problems = self._redact("; ".join(self._controller.list_problems()))[:200]
+                status = problems or "reconciling everything with Git"
                 self._notifier.send(WATCHDOG=1, STATUS=status.replace("\n", " "))
 
     def _is_over(self) -> bool:
-        if not self._doors.are_served:
-            self._log.critical("nobody listens at the doors any more", action="defect")
+        if not self._listeners.are_alive:
+            self._log.critical("the listeners have ended", action="defect")
             return True
-        return self._service.ended.is_set()
+        return self._controller.ended.is_set()
 
     def _take_signal(self, seconds: float) -> int | None:
         try:
@@ -178,13 +174,13 @@ class _Process:
 
     def _close(self) -> bool:
         self._notifier.send(STOPPING=1)
-        self._log.info("stopping: finishing what is in hand", action="stopping")
-        is_done = self._service.close(PATIENCE)
-        self._doors.close()
+        self._log.info("stopping after the running operations", action="stopping")
+        is_done = self._controller.close(STOP_TIMEOUT)
+        self._listeners.close()
         self._log.info("stopped", action="stopped", finished=is_done)
         return is_done
 
-    def _note(self, number: int, _frame: FrameType | None) -> None:
+    def _handle_signal(self, number: int, _frame: FrameType | None) -> None:
         if number in _ENDING:
             if self._is_ending:
                 signal.signal(number, signal.SIG_DFL)

@@ -1,4 +1,4 @@
-"""Listens at both doors, in a thread with an event loop of its own: health is never late."""
+"""The listeners: an HTTP address and the admin socket, in a thread with its own event loop."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from provisioning.core.model.errors import InvalidArgument, StorageFailed
 
-PATIENCE = 15.0
-"""Seconds that a connection of the network gets to have a whole head of a request here."""
+HEAD_TIMEOUT = 15.0
+"""Seconds in which the whole head of a request must arrive at the HTTP listener."""
 
-CONNECTIONS = 200
-"""Connections of the network at once; more are answered 503."""
+MAX_CONNECTIONS = 200
+"""Connections of the HTTP listener at once; more are answered 503."""
 
-LONGEST_PATH = 107
+MAX_PATH = 107
 """Bytes of a Unix socket's path: unix(7)."""
 
 
 class _BoundedHttpProtocol(H11Protocol):
-    """HTTP/1.1 in which a connection that asks for nothing is closed, however slowly it talks."""
+    """HTTP/1.1 that closes a connection without a request, however slowly its bytes arrive."""
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self._watch(transport)
 
     def _watch(self, transport: Transport) -> None:
-        self._timer = self.loop.call_later(PATIENCE, self._look, transport)
+        self._timer = self.loop.call_later(HEAD_TIMEOUT, self._check, transport)
 
-    def _look(self, transport: Transport) -> None:
+    def _check(self, transport: Transport) -> None:
         if self.cycle is None or self.cycle.response_complete:
             transport.abort()
         else:
@@ -48,31 +48,31 @@ class _BoundedHttpProtocol(H11Protocol):
         super().connection_lost(exc)
 
 
-class Doors:
-    """The doors of a service; *attach* is told the event loop that they are served by."""
+class Listeners:
+    """The listeners of a service; *attach* is called with the event loop that serves them."""
 
     def __init__(self, attach: Callable[[asyncio.AbstractEventLoop], None]) -> None:
         self._attach = attach
         self._servers: list[tuple[uvicorn.Server, socket.socket]] = []
-        self._thread = threading.Thread(target=self._run, name="doors", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="listeners", daemon=True)
         self._opened = threading.Event()
 
     def add(self, app: Any, sock: socket.socket) -> None:
-        """Serve *app* at *sock*, for clients that are trusted."""
+        """Serve *app* at *sock* to trusted clients."""
         self._servers.append((_build_server(app, H11Protocol, None), sock))
 
     def add_public(self, app: Any, sock: socket.socket) -> None:
-        """Serve *app* at *sock*, for anybody."""
-        self._servers.append((_build_server(app, _BoundedHttpProtocol, CONNECTIONS), sock))
+        """Serve *app* at *sock* to anybody."""
+        self._servers.append((_build_server(app, _BoundedHttpProtocol, MAX_CONNECTIONS), sock))
 
     def open(self) -> None:
-        """Begin to listen; returns when both doors are open."""
+        """Start to listen; return once each socket is served."""
         self._thread.start()
         self._opened.wait(10)
 
     @property
-    def are_served(self) -> bool:
-        """Whether somebody listens."""
+    def are_alive(self) -> bool:
+        """Whether the thread that serves is alive."""
         return self._thread.is_alive()
 
     def close(self) -> None:
@@ -90,7 +90,7 @@ class Doors:
             asyncio.create_task(server._serve([sock]))  # noqa: SLF001  `serve` takes the signals
             for server, sock in self._servers
         ]
-        self._opened.set()  # the sockets hold what comes before the servers have started
+        self._opened.set()  # the sockets queue connections until the servers have started
         await asyncio.gather(*tasks)
 
 
@@ -111,16 +111,16 @@ def _build_server(app: Any, protocol: type, limit: int | None) -> uvicorn.Server
     return uvicorn.Server(config)
 
 
-def bind_control(path: Path) -> socket.socket:
-    """Bind the control socket at *path*, for its owner alone.
+def bind_admin(path: Path) -> socket.socket:
+    """Bind the admin socket at *path*, for its owner alone.
 
     Raises:
         InvalidArgument: If a service listens there already, or the path is too long.
-        StorageFailed: If it cannot be made.
+        StorageFailed: If it cannot be created.
     """
-    if len(os.fsencode(path)) > LONGEST_PATH:
+    if len(os.fsencode(path)) > MAX_PATH:
         raise InvalidArgument(
-            f"the path of the control socket has more than {LONGEST_PATH} bytes: {path}",
+            f"the path of the admin socket has more than {MAX_PATH} bytes: {path}",
             hint="name a shorter one with --socket",
         )
     try:
@@ -135,18 +135,18 @@ def bind_control(path: Path) -> socket.socket:
             os.umask(mask)
     except OSError as exc:
         raise StorageFailed(
-            f"no control socket can be made at {path}: {exc.strerror}",
+            f"no admin socket can be created at {path}: {exc.strerror}",
             hint="name another with --socket",
         ) from exc
     return sock
 
 
 def _remove_dead(path: Path) -> None:
-    """Remove the socket of a service that is gone."""
+    """Remove the socket that a service left behind when it ended."""
     try:
         if not stat.S_ISSOCK(path.lstat().st_mode):
             raise InvalidArgument(
-                f"{path} is there, and is no socket", hint="name another with --socket"
+                f"{path} exists, and is no socket", hint="name another with --socket"
             )
     except FileNotFoundError:
         return
@@ -166,10 +166,10 @@ def _remove_dead(path: Path) -> None:
 
 
 def bind_public(address: str) -> socket.socket:
-    """Bind the network's door at *address*, `HOST:PORT`.
+    """Bind the HTTP listener at *address*, `HOST:PORT`.
 
     Raises:
-        InvalidArgument: If it is no address, or is in use.
+        InvalidArgument: If *address* is malformed, or in use.
     """
     host, _, port = address.rpartition(":")
     host = host.strip("[]")

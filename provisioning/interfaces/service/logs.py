@@ -1,4 +1,4 @@
-"""The service's log: one line an event, as JSON or as `key=value`; no secret in any."""
+"""The log of the service: one line an event, as JSON or as `key=value`, without secrets."""
 
 from __future__ import annotations
 
@@ -6,34 +6,12 @@ import logging
 import sys
 from collections.abc import Callable, MutableMapping
 from contextlib import suppress
-from functools import singledispatch
 from typing import Any, TextIO
 
 import structlog
 
-from provisioning.controller.events import (
-    ConfigurationKept,
-    CycleBegun,
-    CycleEnded,
-    CycleTold,
-    Defect,
-    Exchanged,
-    Fetched,
-    FetchFailed,
-    ForgeUntold,
-    News,
-    PullsReviewed,
-    WatchFailed,
-    WorkerHung,
-    describe_cycle,
-)
 from provisioning.core.model.terminal_text import render_plain
 from provisioning.interfaces.service.event_bus import Shape
-
-DEFECT = "a defect of provisioning; please report it"
-
-WORRYING = frozenset({"blocked", "failed", "interrupted"})
-"""The results of a cycle that are worth a warning."""
 
 
 def build_log(
@@ -67,7 +45,7 @@ def build_log(
 
 
 class _Stream:
-    """Writes to *stream* what can be written: a full disk must not stop the work."""
+    """Writes to *stream*; a full disk must not stop the service."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -81,87 +59,8 @@ class _Stream:
             self._stream.flush()
 
 
-def log_news(log: Any, news: News, shape: Shape) -> None:
-    """Write *news*, each at the level it deserves, with the keys of its *shape*."""
-    level, text = _judge(news)
-    told = {key: item for key, item in shape.items() if item is not None and key != "sentence"}
-    log.log(level, text, **told)
-
-
-@singledispatch
-def _judge(news: News) -> tuple[int, str]:
-    """Return the level of *news*, and a sentence about it."""
-    raise TypeError(type(news))
-
-
-@_judge.register
-def _(news: Fetched) -> tuple[int, str]:
-    if news.is_new:
-        return logging.INFO, f"{news.workspace} is at {news.commit[:10]}"
-    return logging.INFO, f"{news.workspace}: settings were read again"
-
-
-@_judge.register
-def _(news: FetchFailed) -> tuple[int, str]:
-    return logging.ERROR, f"{news.workspace} cannot be read"
-
-
-@_judge.register
-def _(news: Exchanged) -> tuple[int, str]:
-    return logging.DEBUG, f"git {news.operation}"
-
-
-@_judge.register
-def _(news: ConfigurationKept) -> tuple[int, str]:
-    return logging.ERROR, f"{news.workspace}: the last good settings are kept"
-
-
-@_judge.register
-def _(news: ForgeUntold) -> tuple[int, str]:
-    return logging.WARNING, f"{news.workspace}: the forge was not told"
-
-
-@_judge.register
-def _(news: WatchFailed) -> tuple[int, str]:
-    return logging.WARNING, f"{news.workspace}: something cannot be watched"
-
-
-@_judge.register
-def _(news: CycleBegun) -> tuple[int, str]:
-    return logging.DEBUG, f"{news.work.key.name}: begun"
-
-
-@_judge.register
-def _(news: CycleTold) -> tuple[int, str]:
-    return logging.DEBUG, f"{news.key.name}: {news.event.text}"
-
-
-@_judge.register
-def _(news: CycleEnded) -> tuple[int, str]:
-    text = describe_cycle(news)
-    if news.is_repeated:
-        return logging.DEBUG, text
-    if news.error is not None:
-        return (logging.WARNING if news.error.retryable else logging.ERROR), text
-    if news.result in WORRYING:
-        return logging.WARNING, text
-    has_run = news.report is not None and news.report.run is not None
-    return (logging.INFO if has_run else logging.DEBUG), text
-
-
-@_judge.register
-def _(news: PullsReviewed) -> tuple[int, str]:
-    if news.error:
-        return logging.WARNING, f"{news.work.key} was not reviewed"
-    return logging.INFO, f"{news.work.key} was reviewed"
-
-
-@_judge.register
-def _(news: WorkerHung) -> tuple[int, str]:
-    return logging.ERROR, f"{news.work.key}: its worker hangs, and was replaced"
-
-
-@_judge.register
-def _(news: Defect) -> tuple[int, str]:
-    del news
-    return logging.CRITICAL, DEFECT
+def log_event(log: Any, shape: Shape) -> None:
+    """Write the event of *shape* at its level, with its keys that have a value."""
+    keys = {key: value for key, value in shape.items() if value is not None}
+    write = getattr(log, keys.pop("level"))
+    write(keys.pop("sentence"), **keys)

@@ -1,4 +1,4 @@
-"""The metrics in one table, by which they are built and documented. Values only."""
+"""The table of the metrics, from which they are built and documented. Values only."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import msgspec
 
 
 class MetricType(StrEnum):
-    """What a metric is to Prometheus."""
+    """The type of a metric in Prometheus."""
 
     COUNTER = "counter"
     GAUGE = "gauge"
@@ -17,80 +17,76 @@ class MetricType(StrEnum):
 
 
 class Measure(msgspec.Struct, frozen=True):
-    """One metric: its name without `provisioning_`, its form, a sentence, and its labels."""
+    """One metric: its name without `provisioning_`, its type, its help text, and its labels."""
 
     stem: str
     form: MetricType
-    told: str
+    help: str
     labels: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
-        """The name as it is built; Prometheus sees a counter's with `_total`."""
+        """The name of the metric as it is built; Prometheus adds `_total` to a counter's."""
         return f"provisioning_{self.stem}"
 
     @property
     def shown(self) -> str:
-        """The name as it is queried; a histogram's gets `_bucket`, `_sum` or `_count`."""
+        """The name as it is queried; a histogram's has `_bucket`, `_sum` or `_count` behind it."""
         return f"{self.name}_total" if self.form is MetricType.COUNTER else self.name
 
 
-def _count(stem: str, told: str, *labels: str) -> Measure:
-    return Measure(stem, MetricType.COUNTER, told, labels)
+def _count(stem: str, help_text: str, *labels: str) -> Measure:
+    return Measure(stem, MetricType.COUNTER, help_text, labels)
 
 
-def _gauge(stem: str, told: str, *labels: str) -> Measure:
-    return Measure(stem, MetricType.GAUGE, told, labels)
+def _gauge(stem: str, help_text: str, *labels: str) -> Measure:
+    return Measure(stem, MetricType.GAUGE, help_text, labels)
 
 
-def _time(stem: str, told: str, *labels: str) -> Measure:
-    return Measure(f"{stem}_seconds", MetricType.HISTOGRAM, told, labels)
+def _time(stem: str, help_text: str, *labels: str) -> Measure:
+    return Measure(f"{stem}_seconds", MetricType.HISTOGRAM, help_text, labels)
 
 
 # Counted from the events
 
 CYCLES = _count("cycles", "Cycles that ended.", "workspace", "result")
-CYCLE_SECONDS = _time("cycle", "What a cycle took.", "phase", "result")
-PUSH_SECONDS = _time("push_to_applied", "From hearing of a push to its run's record.")
-DRIFT_SECONDS = _time("drift", "From noticing a change to the record of its healing.")
-LOCK_SECONDS = _time("lock_wait", "From finding a lock held to passing it.")
+CYCLE_SECONDS = _time("cycle", "Duration of each phase of a cycle.", "phase", "result")
+PUSH_SECONDS = _time("push_to_applied", "Time from a push to the record of its run.")
+DRIFT_SECONDS = _time("drift", "Time from a change that a watch saw to the record of its run.")
+LOCK_SECONDS = _time("lock_wait", "Time from finding a lock held to acquiring it.")
 FENCED = _count("fenced_writes", "Writes refused because the lock was lost.")
-OPERATIONS = _count("operations", "Operations of runs that ended.", "provider", "outcome")
-RETRIES = _count("operation_retries", "Calls to providers that were made again.", "provider")
-THROTTLES = _count("provider_throttles", "Calls that a provider asked to be fewer.", "provider")
-OPEN = _gauge("operations_open", "Operations begun in a journal and not ended.")
-FETCHES = _count("fetches", "Looks for news that went well and found some.", "workspace")
-FETCH_FAILURES = _count("fetch_failures", "Looks for news that failed.", "workspace", "code")
-EXCHANGE_SECONDS = _time("git_exchange", "Exchanges with remotes.", "operation", "result")
-UNTOLD = _count("forge_failures", "Words the forge did not take.", "workspace")
-HOOKS = _count("hooks", "Webhooks, by what was answered.", "status")
+OPERATIONS = _count("operations", "Operations that ended.", "provider", "outcome")
+RETRIES = _count("operation_retries", "Provider calls that were retried.", "provider")
+THROTTLES = _count("provider_throttles", "Provider calls that were throttled.", "provider")
+OPEN = _gauge("operations_open", "Operations that began and have not ended.")
+FETCHES = _count("fetches", "Fetches that found a new commit or settings.", "workspace")
+FETCH_FAILURES = _count("fetch_failures", "Fetches that failed.", "workspace", "code")
+EXCHANGE_SECONDS = _time("git_exchange", "Duration of Git exchanges.", "operation", "result")
+FORGE_FAILURES = _count("forge_failures", "Forge API calls that failed.", "workspace")
+WEBHOOKS = _count("webhooks", "Webhook deliveries, by the status of the answer.", "status")
 HUNG = _count("workers_hung", "Workers that hung and were replaced.")
-DEFECTS = _count("defects", "Errors that are defects of this program.")
-BUILD = _gauge("build_info", "The version; always 1.", "version")
+DEFECTS = _count("defects", "Exceptions that are defects of this program.")
+BUILD = _gauge("build_info", "The version as a label; always 1.", "version")
 
-# Looked up when Prometheus asks
+# Read on each scrape
 
-READY = _gauge("ready", "1 if the service is ready, as `/readyz` tells, 0 if not.")
-QUEUE_DEPTH = _gauge("queue_depth", "Keys that are queued.", "urgency", "standing")
-QUEUE_OLDEST = _gauge(
-    "queue_oldest_seconds", "For how long the oldest key is ready and no worker has taken it."
-)
-WORKERS = _gauge("workers", "Workers in all.")
-WORKERS_BUSY = _gauge("workers_busy", "Workers at work.")
-INFRAS = _gauge("infras", "Infras that are kept.", "workspace")
+READY = _gauge("ready", "1 if the service is ready, as `/readyz` answers, 0 if not.")
+QUEUE_DEPTH = _gauge("queue_depth", "Queued work.", "urgency", "status")
+QUEUE_OLDEST = _gauge("queue_oldest_seconds", "Time that the oldest ready work has waited.")
+WORKERS = _gauge("workers", "Workers.")
+WORKERS_BUSY = _gauge("workers_busy", "Workers that have work.")
+INFRAS = _gauge("infras", "Infras.", "workspace")
 INFRA_READY = _gauge(
-    "infra_ready", "1 if the last cycle of an infra came out well, 0 if not.", "workspace", "infra"
+    "infra_ready", "1 if the last cycle of the infra succeeded, 0 if not.", "workspace", "infra"
 )
 INFRA_SUCCESS = _gauge(
     "infra_last_success_timestamp_seconds",
-    "When a cycle of an infra came out well last.",
+    "Time of the last cycle of the infra that succeeded.",
     "workspace",
     "infra",
 )
 WORKSPACE_READ = _gauge(
-    "workspace_last_read_timestamp_seconds",
-    "When a workspace was looked at for news last, and that went well.",
-    "workspace",
+    "workspace_last_read_timestamp_seconds", "Time of the last successful fetch.", "workspace"
 )
 
 MEASURES = tuple(item for item in list(globals().values()) if isinstance(item, Measure))
@@ -98,10 +94,10 @@ MEASURES = tuple(item for item in list(globals().values()) if isinstance(item, M
 _HEAD = """\
 # Metrics
 
-`provisioning serve --listen HOST:PORT` tells them at `/metrics`, in the format of Prometheus; the
-control socket tells the same. A histogram is told as `_bucket`, `_sum` and `_count`, and for each
-counter and histogram `_created` tells since when it counts. The process's own `process_…` are told
-as well. [`examples/observability/`](../../examples/observability/) has a dashboard and alerts.
+`provisioning serve --listen HOST:PORT` exposes them at `/metrics`, in the format of Prometheus; so
+does the admin socket. A histogram has `_bucket`, `_sum` and `_count`; each counter and histogram
+has `_created`, the time at which it began to count. The `process_…` metrics of the process come
+with them. [`examples/observability/`](../../examples/observability/) has a dashboard and alerts.
 
 | Metric | Type | Labels | Meaning |
 | --- | --- | --- | --- |
@@ -113,5 +109,5 @@ def render_reference(measures: Iterable[Measure] = MEASURES) -> str:
     rows = []
     for measure in measures:
         labels = ", ".join(f"`{name}`" for name in measure.labels) or "none"
-        rows.append(f"| `{measure.shown}` | {measure.form} | {labels} | {measure.told} |\n")
+        rows.append(f"| `{measure.shown}` | {measure.form} | {labels} | {measure.help} |\n")
     return _HEAD + "".join(sorted(rows))

@@ -1,4 +1,4 @@
-"""Tells systemd, if it is there, how the service is: the protocol of sd_notify(3)."""
+"""Reports the state of the service to systemd by the protocol of sd_notify(3)."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import time
 from contextlib import suppress
 
 STARTING = 60
-"""Seconds that a service asks for, each time, while it starts."""
+"""Seconds by which each heartbeat extends the start timeout."""
 
 
 class Notifier:
-    """Sends to the socket that `NOTIFY_SOCKET` names, if it does."""
+    """Sends to the socket of `NOTIFY_SOCKET`; without one it does nothing."""
 
     def __init__(self, environ: dict[str, str] | None = None) -> None:
         known = os.environ if environ is None else environ
@@ -20,7 +20,7 @@ class Notifier:
         self._address = "\0" + address[1:] if address.startswith("@") else address
         interval = known.get("WATCHDOG_USEC", "")
         self.watchdog = int(interval) / 2e6 if interval.isdecimal() else None
-        """Seconds between two signs of life, if systemd wants any."""
+        """Seconds between two heartbeats, if systemd asks for any."""
 
     def send(self, **words: str | int) -> None:
         """Send `KEY=value` for each word, as in `READY=1`."""
@@ -31,14 +31,13 @@ class Notifier:
             sock.sendto(text.encode(), self._address)
 
     def send_starting(self) -> None:
-        """Ask for a minute more to start in; to be sent with each sign of life before `READY`.
+        """Extend the start timeout by a minute; sent with each heartbeat before `READY`.
 
-        So a Git server that answers nothing does not end the service, however long it takes, and
-        a start that hangs does.
+        So a slow Git server does not end the start, and a service that hangs does.
         """
         self.send(EXTEND_TIMEOUT_USEC=STARTING * 1_000_000)
 
     def send_reloading(self) -> None:
-        """Say that settings are read again; systemd 253 wants the moment of it."""
+        """Report that settings are read again; systemd 253 requires the time."""
         moment = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
         self.send(RELOADING=1, MONOTONIC_USEC=moment)

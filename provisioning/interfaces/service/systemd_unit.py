@@ -9,7 +9,7 @@ _UNIT = """\
 # Written by `provisioning serve unit`. Put it into /etc/systemd/system/provisioning.service; then
 # `systemctl daemon-reload` and `systemctl enable --now provisioning`.
 [Unit]
-Description=provisioning: keeps {what} equal to Git
+Description=provisioning: reconciles {names} with Git
 After=network-online.target
 Wants=network-online.target
 
@@ -24,14 +24,14 @@ WorkingDirectory={folder}
 Restart=always
 RestartSec=2
 WatchdogSec=120
-# Until it is ready it asks for more with each sign of life: a slow Git server ends no start.
+# Each heartbeat before READY extends the start timeout: a slow Git server ends no start.
 TimeoutStartSec=120
 TimeoutStopSec=120
-# Processes that the service keeps outlive it, and are found again when it is back. What is below
-# holds for them, too; what they write to /tmp goes when the service ends.
+# Processes that the service manages outlive it, and the next service finds them. The restrictions
+# below hold for them, too; their files in /tmp go when the service ends.
 KillMode=process
 
-# It writes to these, and to nothing else. Each must be there.
+# The service writes to these folders only. Each must exist.
 ReadWritePaths={writable}
 ProtectSystem=strict
 PrivateTmp=yes
@@ -56,7 +56,7 @@ WantedBy=multi-user.target
 """
 
 _NO_CAPABILITY = "CapabilityBoundingSet=\n"
-"""Root keeps its own: it gives files to their owners."""
+"""Not for root, who needs capabilities to change the owners of files."""
 
 
 def render_unit(
@@ -69,14 +69,14 @@ def render_unit(
     """Return the unit that runs *command* for the workspaces at *folders*.
 
     Args:
-        command: What is run, without a shell.
+        command: The command line, without a shell.
         folders: The workspaces.
         home: The home of the product.
-        writable: What the service writes to.
-        user: Whom it runs as.
+        writable: The folders that the service writes to.
+        user: The user that it runs as.
     """
     return _UNIT.format(
-        what=_escape(", ".join(folder.name for folder in folders)),
+        names=_escape(", ".join(folder.name for folder in folders)),
         user=_escape(user),
         command=" ".join(_quote(item).replace("$", "$$") for item in command),
         home=_quote(f"PROVISIONING_HOME={home}"),
@@ -87,7 +87,7 @@ def render_unit(
 
 
 def _quote(word: str) -> str:
-    """Quote a word for systemd, which has rules of its own: systemd.syntax(7)."""
+    """Quote a word by the rules of systemd.syntax(7)."""
     escaped = _escape(word)
     if escaped and not any(item in " \t'\"\\;" for item in escaped):
         return escaped
@@ -95,5 +95,5 @@ def _quote(word: str) -> str:
 
 
 def _escape(text: str) -> str:
-    """Keep systemd from filling in its specifiers."""
+    """Escape the specifiers of systemd."""
     return text.replace("%", "%%")

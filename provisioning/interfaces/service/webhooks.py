@@ -1,4 +1,4 @@
-"""Takes in webhooks: signed, small, and each delivery once."""
+"""Receives webhooks: signed, small, and each delivery once."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ LIMIT = 1 << 20
 """Bytes of the largest body that is read; Gitea's own are some 10 KiB."""
 
 REMEMBERED = 10_000
-"""Deliveries that are remembered, so that a copy of one is refused."""
+"""Deliveries that are remembered, so that a replayed one is refused."""
 
 
 class HookReply(msgspec.Struct, frozen=True):
-    """What is answered, and what the log says of it; neither tells why a signature is wrong."""
+    """The answer, which is also the log's sentence; it never says why a signature is wrong."""
 
     status: HTTPStatus
     text: str
 
 
 _SIGNATURE = re.compile(r"[0-9a-f]{64}")
-_UNSIGNED = HookReply(HTTPStatus.FORBIDDEN, "the signature is not by the secret of this hook")
+_UNSIGNED = HookReply(HTTPStatus.FORBIDDEN, "the signature does not match the webhook's secret")
 
 
 @dataclass(slots=True)
-class Hooks:
+class Webhooks:
     """The webhooks of every workspace, by its name."""
 
     workspace_controllers: Mapping[str, WorkspaceController]
@@ -44,8 +44,8 @@ class Hooks:
     _mutex: threading.Lock = field(default_factory=threading.Lock)
 
     def take(self, name: str, headers: Mapping[str, str], body: bytes) -> HookReply:
-        """Take in one delivery to the workspace *name*."""
-        if refusal := self.look(name, headers):
+        """Take one delivery to the workspace *name*."""
+        if refusal := self.check_head(name, headers):
             return refusal
         workspace_controller = self.workspace_controllers[name]
         try:
@@ -56,23 +56,23 @@ class Hooks:
             return _UNSIGNED
         delivery = headers.get("x-gitea-delivery", "")
         if not delivery or not self._is_first(f"{name}/{delivery}"):
-            return HookReply(HTTPStatus.CONFLICT, "this delivery came before")
+            return HookReply(HTTPStatus.CONFLICT, "this delivery has arrived before")
         try:
             hint = parse_hook(headers.get("x-gitea-event", ""), body)
         except UnreadableHook as exc:
             return HookReply(HTTPStatus.BAD_REQUEST, str(exc))
         match hint:
-            case PushHint(branch) if workspace_controller.hear(branch):
-                return HookReply(HTTPStatus.ACCEPTED, f"looking at {branch}")
+            case PushHint(branch) if workspace_controller.handle_push(branch):
+                return HookReply(HTTPStatus.ACCEPTED, f"fetching {branch}")
             case PullHint(number):
-                workspace_controller.review(number)
-                return HookReply(HTTPStatus.ACCEPTED, f"looking at #{number}")
+                workspace_controller.request_review(number)
+                return HookReply(HTTPStatus.ACCEPTED, f"reviewing #{number}")
         return HookReply(HTTPStatus.OK, "nothing to do")
 
-    def look(self, name: str, headers: Mapping[str, str]) -> HookReply | None:
-        """Return why a delivery is refused by its head alone; None if its body is to be read."""
+    def check_head(self, name: str, headers: Mapping[str, str]) -> HookReply | None:
+        """Return the refusal of a delivery by its head alone; None if its body must be read."""
         if name not in self.workspace_controllers:
-            return HookReply(HTTPStatus.NOT_FOUND, f"no workspace {name!r} is kept here")
+            return HookReply(HTTPStatus.NOT_FOUND, f"the service has no workspace {name!r}")
         if not _SIGNATURE.fullmatch(headers.get("x-gitea-signature", "")):
             return _UNSIGNED
         return None
@@ -89,5 +89,5 @@ class Hooks:
 
 def is_signed(body: bytes, signature: str, secret: str) -> bool:
     """Tell whether *signature* is the hexadecimal HMAC-SHA256 of *body*; in constant time."""
-    wanted = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
-    return hmac.compare_digest(wanted.encode(), signature.encode("utf-8", "replace"))
+    expected = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+    return hmac.compare_digest(expected.encode(), signature.encode("utf-8", "replace"))

@@ -12,8 +12,8 @@ from provisioning.core.expressions.references import KnownValues, expand_spec, r
 from provisioning.core.formats.documents import MAX_DEPTH, TOO_DEEP
 from provisioning.core.model.errors import Fenced, ProviderError, Source
 from provisioning.core.model.ids import Mark, ResourceId, RunId, build_owner
-from provisioning.core.model.kinds import LOCATION, Kind
-from provisioning.core.model.providers import Call, ObservationTarget, Present, Provider, Unreadable
+from provisioning.core.model.kinds import LOCATION, Kind, OfKind, get_kind
+from provisioning.core.model.providers import Call, Present, Provider, Unreadable
 from provisioning.core.model.records import Action, Intent, Record
 from provisioning.core.model.redaction import Redactor
 from provisioning.core.model.resources import Timeouts
@@ -22,7 +22,9 @@ from provisioning.core.model.states import DesiredState
 from provisioning.core.model.values import Tree, has_unknown, is_deeper, render_path
 from provisioning.core.plan.diff import compute_diff, compute_recorded
 from provisioning.core.plan.ignored_fields import keep_ignored
+from provisioning.core.plan.observation_targets import build_target
 from provisioning.core.plan.operations import Operation, Step
+from provisioning.core.plan.plan import PlannedChange
 from provisioning.localstore.journal import Journal
 from provisioning.reconciler.execution.lease import Lease
 from provisioning.reconciler.execution.provider_calls import (
@@ -93,7 +95,7 @@ class OperationRunner:
     def _resolve(self, operation: Operation) -> dict[str, Tree]:
         resource = operation.change.resource
         assert resource is not None  # noqa: S101  only a removal has none
-        kind = self.kinds[resource.kind]
+        kind = get_kind(self.kinds, resource)
         written = resolve_spec(resource, self._look_up)
         if resource.templated and is_deeper(written, MAX_DEPTH):
             raise ProviderError(f"the spec of {resource.id} came out wrong: {TOO_DEEP}")
@@ -145,7 +147,7 @@ class OperationRunner:
             return False
         if change.moved_from or change.record is None or change.live.is_littered:
             return False
-        kind = self.kinds[change.kind]
+        kind = get_kind(self.kinds, change)
         return not compute_diff(kind, spec, change.record.spec, change.live.attributes, self.key)
 
     def _write(self, operation: Operation, spec: dict[str, Tree]) -> Made:
@@ -154,33 +156,35 @@ class OperationRunner:
         call = self._build_call(operation, spec)
         write = provider.create if operation.step is Step.CREATE else provider.update
         answer = call_provider(provider, lambda: write(call))
-        kind = self.kinds[change.kind]
+        kind = get_kind(self.kinds, change)
         attributes = check_attributes(provider, change.id, kind, spec, answer, self.key)
         attributes = mark_secrets(kind, attributes, spec)
-        self.journal.end(operation.number, self._keep(change.kind, attributes))
+        self.journal.end(operation.number, self._keep(change, attributes))
         return Made(attributes, self._build_record(operation, spec, attributes))
 
     def _delete(self, operation: Operation) -> Made:
-        change, provider = operation.change, self.providers[operation.change.provider]
-        live = change.live.attributes if change.live else {}
-        if change.action is Action.REPLACE and self._is_taken_over(change.id, change.kind, live):
+        change, live = operation.change, operation.change.live
+        attributes = live.attributes if live else {}
+        if change.action is Action.REPLACE and self._is_taken_over(change, attributes):
             return Made({}, None)
-        self._begin(operation, self._mark(operation, live, {}))
+        provider = self.providers[(change.record or change).provider]
+        self._begin(operation, self._mark(operation, attributes, {}))
         call = self._build_call(operation, {})
         call_provider(provider, lambda: provider.delete(call))
         self.journal.end(operation.number, {})
         return Made({}, None)
 
-    def _is_taken_over(self, name: ResourceId, kind: str, old: Mapping[str, Tree]) -> bool:
+    def _is_taken_over(self, change: PlannedChange, old: Mapping[str, Tree]) -> bool:
         """Tell whether the new came out to be where the old was, and so took its place."""
-        known = self.kinds[kind]
-        is_found_by_place = bool(known.identity) and old.keys() >= {*known.identity}
-        return is_found_by_place and known.pick_place(old) == known.pick_place(
-            self.known.get(name, {})
-        )
+        kind = get_kind(self.kinds, change)
+        if not kind.identity or not old.keys() >= {*kind.identity}:
+            return False
+        if change.record and change.record.provider != change.provider and not kind.location:
+            return False
+        return kind.pick_place(old) == kind.pick_place(self.known.get(change.id, {}))
 
     def _begin(self, operation: Operation, place: Mapping[str, Tree]) -> None:
-        intent = build_intent(operation, self.run, self._keep(operation.change.kind, place))
+        intent = build_intent(operation, self.run, self._keep(operation.change, place))
         self.lease.check()
         if operation.step is Step.CREATE:
             self.lease.intend(intent)
@@ -193,7 +197,7 @@ class OperationRunner:
             )
 
     def _get_place(self, operation: Operation, spec: Mapping[str, Tree]) -> Mapping[str, Tree]:
-        kind, live = self.kinds[operation.change.kind], operation.change.live
+        kind, live = get_kind(self.kinds, operation.change), operation.change.live
         if operation.step is Step.CREATE:
             return kind.pick_place(spec)
         return self._mark(operation, live.attributes, spec) if live else {}
@@ -202,7 +206,7 @@ class OperationRunner:
         self, operation: Operation, values: Mapping[str, Tree], spec: Mapping[str, Tree]
     ) -> dict[str, Tree]:
         """Return *values*, which a provider gave, with what is or was secret marked."""
-        kind, record = self.kinds[operation.change.kind], operation.change.record
+        kind, record = get_kind(self.kinds, operation.change), operation.change.record
         marked = mark_secrets(kind, values, spec)
         return mark_secrets(kind, marked, record.spec) if record else marked
 
@@ -223,8 +227,8 @@ class OperationRunner:
             origin=f"{self.workspace}/{change.moved_infra}" if change.moved_infra else "",
         )
 
-    def _keep(self, kind: str, values: Mapping[str, Tree]) -> dict[str, Tree]:
-        return compute_recorded(self.kinds[kind], values, self.key)
+    def _keep(self, subject: OfKind, values: Mapping[str, Tree]) -> dict[str, Tree]:
+        return compute_recorded(get_kind(self.kinds, subject), values, self.key)
 
     def _build_record(
         self, operation: Operation, spec: Mapping[str, Tree], attributes: Mapping[str, Tree]
@@ -235,8 +239,8 @@ class OperationRunner:
             id=resource.id,
             kind=resource.kind,
             provider=resource.provider,
-            spec=self._keep(resource.kind, spec),
-            attributes=self._keep(resource.kind, attributes),
+            spec=self._keep(resource, spec),
+            attributes=self._keep(resource, attributes),
             run=self.run,
             operation=operation.number,
             source=resource.source,
@@ -251,7 +255,7 @@ class OperationRunner:
             record = self.build_provisional(operation, error)
         except ProviderError:
             return None  # its spec came out wrong, so that it was never sent
-        target = ObservationTarget(id=change.id, kind=change.kind, attributes=record.attributes)
+        target = build_target(record, record.attributes)
         owner = f"{self.workspace}/{self.desired.infra}"
         seen = observe_targets(self.providers[change.provider], owner, [target])[0]
         match seen:
@@ -259,14 +263,14 @@ class OperationRunner:
                 return record
             case Present(attributes, mark) if mark and mark.owner == f"{owner}/{change.id}":
                 spec = self._resolve(operation)
-                marked = mark_secrets(self.kinds[change.kind], attributes, spec)
-                kept = self._keep(change.kind, marked)
+                marked = mark_secrets(get_kind(self.kinds, change), attributes, spec)
+                kept = self._keep(change, marked)
                 return msgspec.structs.replace(record, attributes=kept)
         return None
 
     def build_provisional(self, operation: Operation, error: str) -> Record:
         """Return the record that keeps what *operation* may have made ours until a look at it."""
-        place = self.kinds[operation.change.kind].pick_place(self._resolve(operation))
+        place = get_kind(self.kinds, operation.change).pick_place(self._resolve(operation))
         record = self._build_record(operation, {}, place)
         return msgspec.structs.replace(record, error=error)
 
@@ -279,7 +283,7 @@ def foresee_intent(operation: Operation, run: RunId, kinds: Mapping[str, Kind]) 
     live = change.live.attributes if change.live else {}
     known = {item.path: item.after for item in change.fields if not has_unknown(item.after)}
     unknown = {item.path for item in change.fields} - known.keys()
-    kind = kinds[change.kind]
+    kind = get_kind(kinds, change)
     place = kind.pick_place({**live, **known})
     if kind.location:
         place[LOCATION] = dict(kind.location)

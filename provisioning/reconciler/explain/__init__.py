@@ -1,1 +1,1 @@
-"""Explanations: where a value comes from, what a change affects, what is unhealthy."""
+"""Explanations: the provenance of values, the impact of changes, history, drift, health."""

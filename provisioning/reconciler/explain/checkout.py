@@ -1,4 +1,4 @@
-"""One commit of the workspace, as it can be asked: its resources, settings, files, and authors."""
+"""One commit of the workspace: its resources, settings, files, and authors."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from provisioning.config.provenance import Layers
 from provisioning.core.manifests.compilation import MANIFEST_SUFFIXES, parse_manifest
 from provisioning.core.model.errors import Source
 from provisioning.core.model.ids import CommitId, ResourceId
-from provisioning.core.model.kinds import Kind
+from provisioning.core.model.kinds import Kind, get_kind
 from provisioning.core.model.resources import Resource
 from provisioning.core.model.values import Path
 from provisioning.core.status.provenance import Authorship
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
 
 
 class Checkout(msgspec.Struct, frozen=True, kw_only=True):
-    """The workspace at *commit*; nothing is read before it is asked for.
+    """The workspace at *commit*; everything is read on demand.
 
     Args:
-        repository: Where the commit is.
-        prefix: The workspace's folder within it, "" or ending with a slash.
+        repository: The repository of the commit.
+        prefix: The workspace's folder in it, "" or ending with a slash.
         commit: The commit.
-        compiler: Reads its manifests.
+        compiler: Compiles its manifests.
         kinds: The kinds of all providers.
         load_layers: Loads its settings, with the layer of an infra.
     """
@@ -48,15 +48,23 @@ class Checkout(msgspec.Struct, frozen=True, kw_only=True):
         return self.compiler.list_infras(self.commit)
 
     def read_resources(self, infra: str) -> Mapping[ResourceId, Resource]:
-        """Return the resources of *infra* as they are written, interpolations and all."""
+        """Return the resources of *infra* as written, with their interpolations."""
         if infra not in self._compiled:
             found = self.compiler.compile(self.commit, infra)
-            self._compiled[infra] = {item.id: item for item in found}
+            self._compiled[infra] = {resource.id: resource for resource in found}
         return self._compiled[infra]
 
     def compile(self, data: bytes, path: str) -> tuple[Resource, ...]:
         """Return the resources of *data*, as if it were the manifest at *path*."""
         return self.compiler.compile_text(data, path, self.commit)
+
+    def list_named_files(self, infra: str) -> set[str]:
+        """Return the workspace files that the specs of *infra* name."""
+        return {
+            path
+            for resource in self.read_resources(infra).values()
+            for path in get_kind(self.kinds, resource).get_file_paths(resource.spec)
+        }
 
     def read_file(self, path: str) -> bytes | None:
         """Return the file at *path*, relative to the workspace; None if there is none."""
@@ -77,12 +85,12 @@ class Checkout(msgspec.Struct, frozen=True, kw_only=True):
         return resource.source
 
     def find_author(self, source: Source) -> Authorship | None:
-        """Return who wrote the line at *source*; None if it is in no commit."""
+        """Return the commit that wrote the line at *source*; None if there is none."""
         path = self.prefix + source.file
         return _describe(find_line_commit(self.repository, self.commit, path, source.line))
 
     def find_last_author(self, file: str) -> Authorship | None:
-        """Return who last changed *file*; None if it is in no commit."""
+        """Return the commit that last changed *file*; None if there is none."""
         return _describe(find_file_commit(self.repository, self.commit, self.prefix + file))
 
 

@@ -1,35 +1,33 @@
-"""Compares live with recorded, whatever is desired."""
+"""Compares the live state with the recorded one; the desired state plays no part."""
 
 from __future__ import annotations
 
 import msgspec
 
 from provisioning.core.model.ids import ResourceId
-from provisioning.core.model.providers import Absent, ObservationTarget, Present
+from provisioning.core.model.kinds import get_kind
+from provisioning.core.model.providers import Absent, Present
 from provisioning.core.model.records import Record
 from provisioning.core.model.values import Omitted, Sensitive
 from provisioning.core.plan.diff import FieldChange, compute_diff
-from provisioning.core.plan.observation_targets import Places
+from provisioning.core.plan.observation_targets import Places, build_target
 from provisioning.reconciler.cycle import Reconciler
 from provisioning.reconciler.planning.observation import observe_live
 
 
 class DriftReport(msgspec.Struct, frozen=True):
-    """What is live and not as recorded, what is gone, and what could not be read and why."""
+    """The resources that changed, those that are gone, and those that are unreadable and why."""
 
     changed: dict[ResourceId, tuple[FieldChange, ...]]
     missing: list[ResourceId]
     unreadable: dict[ResourceId, str]
 
 
-def read_differences(reconciler: Reconciler) -> DriftReport:
+def read_drift(reconciler: Reconciler) -> DriftReport:
     """Observe everything recorded, and compare."""
     records = reconciler.log.read_records(reconciler.log.read())
     places = Places(
-        current={
-            item.id: ObservationTarget(id=item.id, kind=item.kind, attributes=item.attributes)
-            for item in records.values()
-        }
+        current={name: build_target(record, record.attributes) for name, record in records.items()}
     )
     live = observe_live(
         places, kinds=reconciler.kinds, providers=reconciler.providers, owner=reconciler.owner
@@ -48,13 +46,13 @@ def read_differences(reconciler: Reconciler) -> DriftReport:
 
 
 def _compare(reconciler: Reconciler, record: Record, seen: Present) -> tuple[FieldChange, ...]:
-    kind = reconciler.kinds[record.kind]
+    kind = get_kind(reconciler.kinds, record)
     fields = compute_diff(kind, record.spec, record.spec, seen.attributes, reconciler.key)
-    return tuple(_turn(field) for field in fields)
+    return tuple(_reverse(field) for field in fields)
 
 
-def _turn(field: FieldChange) -> FieldChange:
-    """Turn a change that would put a field back into the one that happened to it."""
+def _reverse(field: FieldChange) -> FieldChange:
+    """Turn the change that would restore a field into the one that happened to it."""
     before = field.after
     return FieldChange(
         path=field.path,

@@ -1,4 +1,4 @@
-"""What happened to an infra, a line each: from its state log, and from journals on this machine."""
+"""The history of an infra: events from its state log, and from the local journals."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from provisioning.localstore.journal import BegunOperation, list_journals, read_
 if TYPE_CHECKING:
     from provisioning.gitstore.repository.repository import Repository
 
-PAST: Mapping[str, str] = {
+NAMES: Mapping[str, str] = {
     EntryKind.BEGIN: "begun",
     EntryKind.HOLD: "held",
     EntryKind.RELEASE: "released",
@@ -30,15 +30,15 @@ PAST: Mapping[str, str] = {
     EntryKind.RESUME: "resumed",
     EntryKind.COMPACT: "compacted",
 }
-"""What the first word of a subject is told as, where it is not that word itself."""
+"""The event for the first word of a subject, where it is another word."""
 
-EVERYTHING = 2**31
+NO_LIMIT = 2**31
 
 _PREFIX = re.compile(r"\A(run )?\d+:? ?")
 
 
 class HistoryEvent(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing that happened: when (RFC 3339, UTC), where, in which run, to what, and what."""
+    """One event: its time (RFC 3339, UTC), infra, run, resource, and what happened."""
 
     time: str
     infra: str
@@ -51,9 +51,9 @@ class HistoryEvent(msgspec.Struct, frozen=True, kw_only=True):
 def list_history(
     repository: Repository, infra: str, head: CommitId | None, since: CommitId | None, limit: int
 ) -> list[HistoryEvent]:
-    """Return what the entries after *since* tell, oldest first; of them the newest *limit*.
+    """Return the newest *limit* events of the entries after *since*, oldest first.
 
-    Where the log was compacted meanwhile, *since* has another id, and says the same.
+    Compaction gives *since* another id, so it is found by its subject and time.
     """
     found: list[HistoryEvent] = []
     known = repository.read_commit(since) if since else None
@@ -85,13 +85,13 @@ def _read_entry(repository: Repository, infra: str, entry: EntryHead) -> Iterato
         begin = msgspec.json.decode(data, type=Begin) if data else None
         rest += f" ({begin.reason}) of {begin.commit[:10]}" if begin else ""
     text = _PREFIX.sub("", rest)
-    word = PAST.get(word, word)
+    word = NAMES.get(word, word)
     yield HistoryEvent(time=time, infra=infra, run=run, id="", what=word, text=text)
 
 
 @dataclass(slots=True)
 class Follower:
-    """Tells what is new since it was asked last; the first time, the newest *limit*."""
+    """Reads the events since the last call; the first time, the newest *limit*."""
 
     repository: Repository
     journals: Path
@@ -101,19 +101,19 @@ class Follower:
     _known: dict[Path, int] = field(default_factory=dict)
 
     def read(self, head: CommitId | None, now: str) -> list[HistoryEvent]:
-        """Return what is new, oldest first.
+        """Return the new events, oldest first.
 
         Args:
-            head: The state log's head as it was just read.
-            now: The time, for what a journal tells, which has none.
+            head: The current head of the state log.
+            now: The time given to events of journals, which have none.
         """
-        told = list_history(self.repository, self.infra, head, self._head, self.limit)
-        self._head, self.limit = head, EVERYTHING
-        return [*told, *self._read_journals(now)]
+        events = list_history(self.repository, self.infra, head, self._head, self.limit)
+        self._head, self.limit = head, NO_LIMIT
+        return [*events, *self._read_journals(now)]
 
     def _read_journals(self, now: str) -> Iterator[HistoryEvent]:
         for path in list_journals(self.journals):
-            begun = [item.intent for item in _read_begun(path)]
+            begun = [operation.intent for operation in _read_begun(path)]
             for intent in islice(begun, self._known.get(path, 0), None):
                 yield HistoryEvent(
                     time=now,

@@ -1,8 +1,8 @@
-"""Reads what changed in some files, as `core.status.impact` takes it."""
+"""Reads the changes of files into the `ImpactSource` of `core.status.impact`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import PurePosixPath
 
 from provisioning.config.layers import WORKSPACE_FILE
@@ -18,8 +18,8 @@ from provisioning.reconciler.planning.compiler import is_manifest
 Read = Callable[[str], bytes | None]
 
 
-def read_impacts(checkout: Checkout, touched: ImpactSource) -> tuple[Impact, ...]:
-    """Return every resource at *checkout* that *touched* can affect."""
+def read_impact(checkout: Checkout, touched: ImpactSource) -> tuple[Impact, ...]:
+    """Return every resource at *checkout* that *touched* may affect."""
     infras = checkout.list_infras()
     desired = {infra: checkout.read_resources(infra).values() for infra in infras}
     settings = {infra: checkout.load_layers(infra).list_references() for infra in infras}
@@ -27,21 +27,20 @@ def read_impacts(checkout: Checkout, touched: ImpactSource) -> tuple[Impact, ...
 
 
 def read_touched_files(checkout: Checkout, paths: Iterable[str], read: Read) -> ImpactSource:
-    """Return everything that the files at *paths* define, as committed or as *read* finds them."""
+    """Return everything that the files at *paths* define, as committed and as *read* reads them."""
     touched = ImpactSource()
     for path in paths:
-        for infra, resource in _read_manifest(checkout, path, checkout.read_file):
-            touched.resources[infra, resource.id] = path
-        for infra, resource in _read_manifest(checkout, path, read):
-            touched.resources[infra, resource.id] = path
+        for data in (checkout.read_file(path), read(path)):
+            for resource in _read_manifest(checkout, path, data):
+                touched.resources[_get_infra(path), resource.id] = path
         keys = list(_read_scopes(checkout, path))
         touched.keys.update(dict.fromkeys(keys, path))
-        _touch_other(checkout, touched, path, is_known=bool(keys) or _is_part(path))
+        _touch_other(checkout, touched, path, is_known=bool(keys) or bool(_get_infra(path)))
     return touched
 
 
 def read_touched_commits(old: Checkout, new: Checkout, paths: Iterable[str]) -> ImpactSource:
-    """Return what differs between two commits, whose changed files are *paths*."""
+    """Return the difference of two commits, whose changed files are *paths*."""
     touched = ImpactSource()
     for infra in sorted({*old.list_infras(), *new.list_infras()}):
         one, other = old.read_resources(infra), new.read_resources(infra)
@@ -54,20 +53,22 @@ def read_touched_commits(old: Checkout, new: Checkout, paths: Iterable[str]) -> 
             is_in_both = scope in before and scope in after
             if not is_in_both or not is_equal(before[scope], after[scope]):
                 touched.keys[scope] = path
-        _touch_other(new, touched, path, is_known=bool(before or after) or _is_part(path))
+        _touch_other(new, touched, path, is_known=bool(before or after) or bool(_get_infra(path)))
     return touched
 
 
-def _read_manifest(checkout: Checkout, path: str, read: Read) -> Iterator[tuple[str, Resource]]:
-    parts = PurePosixPath(path).parts
-    if len(parts) < 3 or parts[0] != "infra" or not is_manifest("/".join(parts[2:])):  # noqa: PLR2004
-        return
-    data = read(path)
+def _get_infra(path: str) -> str:
+    """Return the infra of the manifest at *path*; "" if it is no manifest."""
+    folder, _, rest = path.partition("/")
+    infra, _, name = rest.partition("/")
+    return infra if folder == "infra" and name and is_manifest(name) else ""
+
+
+def _read_manifest(checkout: Checkout, path: str, data: bytes | None) -> tuple[Resource, ...]:
     try:
-        found = checkout.compile(data, path) if data is not None else ()
-    except ProvisioningError:  # a half-written manifest says nothing yet
-        return
-    yield from ((parts[1], item) for item in found)
+        return checkout.compile(data, path) if data is not None and _get_infra(path) else ()
+    except ProvisioningError:  # a half-written manifest defines nothing yet
+        return ()
 
 
 def _read_scopes(checkout: Checkout, path: str) -> Mapping[tuple[str, str], object]:
@@ -78,17 +79,13 @@ def _read_scopes(checkout: Checkout, path: str) -> Mapping[tuple[str, str], obje
     if not is_infra and not is_shared:
         return {}
     infra = parts[1] if is_infra else ""
-    layers = checkout.load_layers(infra or _pick(checkout))
+    layers = checkout.load_layers(infra or next(iter(checkout.list_infras()), "none"))
     return {
         (infra, key): value.value
         for loaded in layers.stack
         if loaded.place == path
         for key, value in list_leaves(loaded.tree)
     }
-
-
-def _pick(checkout: Checkout) -> str:
-    return next(iter(checkout.list_infras()), "none")
 
 
 def _touch_other(checkout: Checkout, touched: ImpactSource, path: str, *, is_known: bool) -> None:
@@ -99,23 +96,10 @@ def _touch_other(checkout: Checkout, touched: ImpactSource, path: str, *, is_kno
         touched.secrets[infra, secret[0]] = path
         return
     touched.files[path] = path
-    named = _list_named(checkout)
-    if not is_known and path not in named:
+    if not is_known and not any(
+        path in checkout.list_named_files(infra) for infra in checkout.list_infras()
+    ):
         touched.ignored.append(path)
-
-
-def _list_named(checkout: Checkout) -> set[str]:
-    return {
-        path
-        for infra in checkout.list_infras()
-        for resource in checkout.read_resources(infra).values()
-        for path in checkout.kinds[resource.kind].get_file_paths(resource.spec)
-    }
-
-
-def _is_part(path: str) -> bool:
-    parts = PurePosixPath(path).parts
-    return len(parts) > 2 and parts[0] == "infra" and is_manifest("/".join(parts[2:]))  # noqa: PLR2004
 
 
 def group_by_infra(impacts: Iterable[Impact]) -> dict[str, list[Impact]]:

@@ -1,8 +1,8 @@
-"""Follows a field back: through the manifest, settings and other resources, to their commits."""
+"""Traces a field to its sources: manifest, settings, other resources, and their commits."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from provisioning.config.provenance import Origin
@@ -10,6 +10,7 @@ from provisioning.core.expressions.interpolation import Reference, find_template
 from provisioning.core.expressions.references import SECRETS
 from provisioning.core.model.errors import InvalidArgument, Source
 from provisioning.core.model.ids import ResourceId
+from provisioning.core.model.kinds import get_kind
 from provisioning.core.model.records import Record
 from provisioning.core.model.resources import Resource
 from provisioning.core.model.values import (
@@ -21,16 +22,16 @@ from provisioning.core.model.values import (
     render_path,
 )
 from provisioning.core.statelog.transitions import LogView
-from provisioning.core.status.provenance import COMPUTED, MANIFEST, Link, Why
+from provisioning.core.status.provenance import COMPUTED, MANIFEST, Authorship, Link, Provenance
 from provisioning.gitstore.statelog.applications import find_application
 from provisioning.reconciler.explain.checkout import Checkout
 from provisioning.secrets.files import find_file, list_folders
 
 
-def read_why(
+def trace_provenance(
     checkout: Checkout, infra: str, view: LogView, name: ResourceId, text: str | None
-) -> Why:
-    """Explain the resource *name* of *infra*, or its field at the path *text*.
+) -> Provenance:
+    """Trace the resource *name* of *infra*, or its field at the path *text*.
 
     Args:
         checkout: The newest desired state.
@@ -40,19 +41,18 @@ def read_why(
         text: The field, as in `.spec.mode`; None for the resource as a whole.
 
     Raises:
-        InvalidArgument: If nobody ever asked for it, or it has no such field.
+        InvalidArgument: If it was never desired, or has no such field.
     """
     path = parse_field(text) if text else None
     resource = checkout.read_resources(infra).get(name)
     applied, record = find_application(checkout.repository, view.head, name, path or None)
     if resource is None and applied is None and record is None:
-        raise describe_stranger(name, [*checkout.read_resources(infra)])
+        raise _build_unknown_error(name, [*checkout.read_resources(infra)])
     links: tuple[Link, ...] = ()
     if resource is not None:
         links = trace_field(checkout, infra, resource, path) if path else ()
         links = links or trace_resource(checkout, infra, resource)
-    seen, is_ancestor = view.run, checkout.repository.is_ancestor
-    return Why(
+    return Provenance(
         infra=infra,
         id=name,
         field=render_path(path) if path else "",
@@ -60,13 +60,17 @@ def read_why(
         links=links,
         applied=applied,
         is_desired=resource is not None,
-        is_newer=seen is not None
-        and any(link.by and not is_ancestor(link.by.commit, seen.commit) for link in links),
+        is_newer=is_newer(checkout, view, (link.by for link in links)),
     )
 
 
-def describe_stranger(name: str, known: Collection[str]) -> InvalidArgument:
-    """Build the error for a resource that is neither desired nor recorded."""
+def is_newer(checkout: Checkout, view: LogView, authors: Iterable[Authorship | None]) -> bool:
+    """Tell whether one of *authors* committed after the last run of *view*."""
+    run, is_ancestor = view.run, checkout.repository.is_ancestor
+    return run is not None and any(by and not is_ancestor(by.commit, run.commit) for by in authors)
+
+
+def _build_unknown_error(name: str, known: Collection[str]) -> InvalidArgument:
     nearest = find_nearest(name, set(known))
     return InvalidArgument(
         f"no resource is called {name!r}, and none ever was",
@@ -81,20 +85,20 @@ def _read_recorded(record: Record, path: Path) -> Tree:
         return None
 
 
-DEEPEST = 16
+MAX_DEPTH = 16
 """References that are followed one after the other."""
 
 
 def trace_resource(checkout: Checkout, infra: str, resource: Resource) -> tuple[Link, ...]:
-    """Return where *resource* is asked for: its manifest, who began it, and what it hangs on."""
+    """Return the manifest of *resource*, and the settings that decide on it."""
     link = link_manifest(checkout, resource, infra, ("kind",), written=None)
     return link, *_Tracer(checkout).trace_given(infra, resource, 0)
 
 
 def trace_field(checkout: Checkout, infra: str, resource: Resource, path: Path) -> tuple[Link, ...]:
-    """Return every place that had a part in the field at *path* below `spec`, nearest first.
+    """Return every source of the field at *path* below `spec`, nearest first.
 
-    A field that no manifest states gives no link: it is the provider's choice.
+    A field that no manifest states has none: the provider chooses it.
 
     Raises:
         InvalidArgument: If the kind has no such field.
@@ -105,7 +109,7 @@ def trace_field(checkout: Checkout, infra: str, resource: Resource, path: Path) 
 
 
 def _check_field(checkout: Checkout, resource: Resource, path: Path) -> None:
-    kind = checkout.kinds[resource.kind]
+    kind = get_kind(checkout.kinds, resource)
     known = {*kind.get_known_fields(), *(item.name for item in kind.fields)}
     if not path or path[0] in known:
         return
@@ -124,12 +128,12 @@ class _Tracer:
     def trace(self, infra: str, resource: Resource, path: Path, depth: int) -> Iterator[Link]:
         path, written = _find_stated(resource, path)
         name = f"{infra} {resource.id}.{render_path(path)}"
-        if not path or name in self.seen or depth > DEEPEST:
+        if not path or name in self.seen or depth > MAX_DEPTH:
             return
         self.seen.add(name)
         yield link_manifest(self.checkout, resource, infra, ("spec", *path), written=written)
         yield from self.trace_given(infra, resource, depth)
-        kind = self.checkout.kinds[resource.kind]
+        kind = get_kind(self.checkout.kinds, resource)
         if kind.get_field(str(path[0])).file and isinstance(written, str):
             yield self._link_file(written)
         for _, text in find_templated(written):
@@ -138,9 +142,9 @@ class _Tracer:
                     yield from self._follow(infra, part, depth + 1)
 
     def trace_given(self, infra: str, resource: Resource, depth: int) -> Iterator[Link]:
-        """Yield the settings that decide whether *resource* is there, and what of."""
-        for item in resource.given:
-            yield from self._follow_setting(infra, item.partition(".")[2], depth + 1)
+        """Yield the settings that decide whether *resource* exists."""
+        for reference in resource.given:
+            yield from self._follow_setting(infra, reference.partition(".")[2], depth + 1)
 
     def _follow(self, infra: str, reference: Reference, depth: int) -> Iterator[Link]:
         match reference.namespace:
@@ -170,14 +174,14 @@ class _Tracer:
             yield from self.trace(infra, resource, wanted, depth)
             return
         yield Link(what=str(reference), layer=COMPUTED, source=resource.source)
-        kind = self.checkout.kinds[resource.kind]
+        kind = get_kind(self.checkout.kinds, resource)
         derived = kind.get_field(wanted[0]).derived_from if wanted else ()
-        for item in resource.spec if derived is None else derived:
-            if item in resource.spec:
-                yield from self.trace(infra, resource, (item,), depth)
+        for name in resource.spec if derived is None else derived:
+            if name in resource.spec:
+                yield from self.trace(infra, resource, (name,), depth)
 
     def _follow_setting(self, infra: str, key: str, depth: int) -> Iterator[Link]:
-        if key in self.seen or depth > DEEPEST:
+        if key in self.seen or depth > MAX_DEPTH:
             return
         self.seen.add(key)
         for item in reversed(self.checkout.load_layers(infra).explain(key)):
@@ -202,7 +206,7 @@ class _Tracer:
 
 
 def _find_stated(resource: Resource, path: Path) -> tuple[Path, Tree]:
-    """Return the longest part of *path* that the manifest states, and what it says there."""
+    """Return the longest part of *path* that the manifest states, and its value."""
     for length in range(len(path), 0, -1):
         try:
             return path[:length], read_at(resource.spec, path[:length])
@@ -212,7 +216,7 @@ def _find_stated(resource: Resource, path: Path) -> tuple[Path, Tree]:
 
 
 def link_setting(checkout: Checkout, key: str, written: Tree, origin: Origin) -> Link:
-    """Return the place that sets *key*; only of a file of the workspace there is an author."""
+    """Return the link to the setting *key*; only files of the workspace have an author."""
     source = origin.source
     is_ours = source is not None and not source.file.startswith("/")
     by = checkout.find_author(source) if source and is_ours else None
@@ -222,7 +226,7 @@ def link_setting(checkout: Checkout, key: str, written: Tree, origin: Origin) ->
 def link_manifest(
     checkout: Checkout, resource: Resource, infra: str, path: Path, *, written: Tree
 ) -> Link:
-    """Return the place of *path*, from the top of the manifest of *resource*."""
+    """Return the link to *path*, from the top of the manifest of *resource*."""
     source = checkout.find_line(resource, path)
     shown = f" .{render_path(path)}" if path[0] == "spec" else ""
     return Link(

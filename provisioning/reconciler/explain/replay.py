@@ -1,4 +1,4 @@
-"""Computes a past run's plan again, from the inputs that its begin tells of."""
+"""Computes the plan of a past run again, from the recorded inputs."""
 
 from __future__ import annotations
 
@@ -41,9 +41,9 @@ class BegunRun(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Replay(msgspec.Struct, frozen=True, kw_only=True):
-    """The plan computed again, and why it is another one if it is.
+    """The plan computed again, and the reasons for a difference.
 
-    `plan` is None if none could be computed.
+    `plan` is None if it cannot be computed.
     """
 
     begin: Begin
@@ -52,17 +52,17 @@ class Replay(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def digest(self) -> Digest | None:
-        """The digest of the plan as it is computed now."""
+        """The digest of the plan computed now."""
         return self.plan.digest if self.plan else None
 
     @property
     def is_same(self) -> bool:
-        """Whether the same plan came out."""
+        """Whether both plans are the same."""
         return self.digest == self.begin.digest
 
 
 def find_run(repository: Repository, log: StateLog, text: str) -> BegunRun:
-    """Return how the run that *text* names, by its number or its id, began.
+    """Return the begin of the run *text*, its number or its id.
 
     Raises:
         InvalidArgument: If the state log has no such run.
@@ -88,31 +88,31 @@ def find_run(repository: Repository, log: StateLog, text: str) -> BegunRun:
             hint=f"`provisioning log {log.infra}` lists them",
         )
     begin = log.read_at(found.id).begin
-    assert begin is not None  # noqa: S101  that is what such an entry writes
+    assert begin is not None  # noqa: S101  such an entry writes it
     return BegunRun(begin=begin, before=found.parent)
 
 
 def replay_run(reconciler: Reconciler, log: StateLog, begun: BegunRun) -> Replay:
-    """Compute the plan of *begun* again; nothing is looked at but Git.
+    """Compute the plan of *begun* again, from Git alone.
 
     Args:
-        reconciler: Joined for the commit that the run applied.
+        reconciler: The reconciler at the commit that the run applied.
         log: The state log.
-        begun: How the run began.
+        begun: The begin of the run.
     """
     begin = begun.begin
     if begin.inputs is None:
-        reason = "it kept no inputs: an older release made it, or it put only the log straight"
+        reason = "its inputs are not recorded: an older release made it, or it changed only the log"
         return Replay(begin=begin, plan=None, reasons=(reason,))
-    reasons = list(_compare_surroundings(begin.inputs, reconciler.key))
-    remembering = replace(reconciler, lookup=_remember(reconciler.lookup, begin.inputs))
+    reasons = list(_compare_environment(begin.inputs, reconciler.key))
+    past = replace(reconciler, lookup=_build_lookup(reconciler.lookup, begin.inputs))
     try:
-        desired = remembering.read_desired(begin.commit)
+        desired = past.read_desired(begin.commit)
         view = log.read_at(begun.before)
         records = log.read_records(view)
         unfinished = compute_unfinished(records, view.begin, ())
         recorded = RecordedState(head=view.head, records=records, unfinished=unfinished)
-        recorded = remembering.eyes.meet(desired, recorded)
+        recorded = past.eyes.meet(desired, recorded)
         live = restore_live(
             begin.inputs,
             compute_places(desired, recorded, reconciler.kinds),
@@ -138,13 +138,13 @@ def replay_run(reconciler: Reconciler, log: StateLog, begun: BegunRun) -> Replay
     if plan.digest == begin.digest:
         return Replay(begin=begin, plan=plan, reasons=())
     changed = find_changed_reads(begin.inputs, desired.reads, reconciler.key)
-    reasons += [f"{name} has another value than it had then" for name in changed]
+    reasons += [f"{name} had another value then" for name in changed]
     reasons += _compare_changes(begin, plan)
     return Replay(begin=begin, plan=plan, reasons=tuple(reasons))
 
 
-def _remember(lookup: Lookup, inputs: Inputs) -> Lookup:
-    """Answer what was written down then as it was then: the date, paths, other infras."""
+def _build_lookup(lookup: Lookup, inputs: Inputs) -> Lookup:
+    """Return a lookup that answers with the recorded facts: date, paths, other infras."""
 
     def answer(reference: Reference, source: Source) -> Tree:
         name = str(reference)
@@ -153,11 +153,11 @@ def _remember(lookup: Lookup, inputs: Inputs) -> Lookup:
     return answer
 
 
-def _compare_surroundings(inputs: Inputs, key: bytes) -> Iterator[str]:
+def _compare_environment(inputs: Inputs, key: bytes) -> Iterator[str]:
     if inputs.release != __version__:
         yield f"release {inputs.release} made the plan, and this is {__version__}"
     if inputs.key != compute_fingerprint(None, key).fingerprint:
-        yield "fingerprints were made with another key: replay it where it ran"
+        yield "the fingerprints were made with another key: replay it on the machine where it ran"
 
 
 def _compare_changes(begin: Begin, plan: Plan) -> Iterator[str]:

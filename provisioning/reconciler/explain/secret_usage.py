@@ -1,4 +1,4 @@
-"""Finds where a secret is kept and who uses it, by the names alone: no key is needed."""
+"""Finds the file of a secret and its users, by names alone: no key is needed."""
 
 from __future__ import annotations
 
@@ -9,44 +9,44 @@ from provisioning.config.provenance import Layers, list_leaves
 from provisioning.core.expressions.interpolation import Reference, parse_text
 from provisioning.core.expressions.reference_paths import Ways, is_related
 from provisioning.core.expressions.references import SECRETS
-from provisioning.core.model.errors import InvalidArgument, Source
+from provisioning.core.model.errors import InvalidArgument
 from provisioning.core.model.resources import Resource
 from provisioning.core.model.values import Path, Tree, find_nearest, read_at
 from provisioning.core.statelog.transitions import LogView
 from provisioning.core.status.provenance import Authorship, Link
-from provisioning.core.status.secret_usage import Keeping, SecretUsage, Usage, find_readers
+from provisioning.core.status.secret_usage import SecretFile, SecretUsage, Usage, find_readers
 from provisioning.gitstore.statelog.applications import find_application
 from provisioning.reconciler.explain.checkout import Checkout
-from provisioning.reconciler.explain.provenance import link_manifest, link_setting
+from provisioning.reconciler.explain.provenance import is_newer, link_manifest, link_setting
+from provisioning.secrets.errors import mapping_sops_errors
 from provisioning.secrets.files import FOLDER, MARK, find_file, list_folders
 from provisioning.secrets.generated import describe
 from provisioning.secrets.values import find_path, join_values
-from sops_python.errors import SopsError
 from sops_python.files import choose_format, load_encrypted, open_store
 
 
-def read_usages(checkout: Checkout, views: Mapping[str, LogView], name: str) -> SecretUsage:
-    """Tell where the secret *name* is kept and who uses it, in the infras of *views*.
+def read_secret_usage(checkout: Checkout, views: Mapping[str, LogView], name: str) -> SecretUsage:
+    """Return the file of the secret *name* and its users in the infras of *views*.
 
     Args:
         checkout: The newest desired state.
         views: The state log of each infra.
-        name: The secret as references name it, `secrets.FILE.KEY`; also a map of secrets.
+        name: The secret or a map of secrets, as in references: `secrets.FILE.KEY`.
 
     Raises:
-        InvalidArgument: If there is no such secret, and nothing names it.
-        InvalidManifest: If *name* cannot be a secret's.
-        SopsError: If the file that is to hold it is not encrypted, or cannot be read.
+        InvalidArgument: If there is no such secret, and no reference to it.
+        InvalidManifest: If *name* is malformed.
+        InvalidSecret: If its file is not encrypted, or is unreadable.
     """
     (secret,) = parse_text(f"{{{{{name}}}}}")
     assert isinstance(secret, Reference)  # noqa: S101  it stands in braces
     finder = _Finder(checkout, secret)
-    kept = finder.find_kept(views.keys())
+    files = finder.find_files(views.keys())
     settings = finder.find_settings(views.keys())
-    used = tuple(item for infra, view in views.items() for item in finder.find_used(infra, view))
-    if not settings and not used and not any(item.is_there for item in kept):
-        raise finder.describe_stranger(views.keys())
-    return SecretUsage(secret=name, kept=kept, settings=settings, used=used)
+    used = tuple(usage for infra, view in views.items() for usage in finder.find_used(infra, view))
+    if not settings and not used and not any(file.is_there for file in files):
+        raise finder.build_unknown_error(views.keys())
+    return SecretUsage(secret=name, files=files, settings=settings, used=used)
 
 
 @dataclass(slots=True)
@@ -56,25 +56,23 @@ class _Finder:
     _values: dict[str, Tree] = field(default_factory=dict)
     _authors: dict[str, Authorship | None] = field(default_factory=dict)
 
-    def find_kept(self, infras: Iterable[str]) -> tuple[Keeping, ...]:
-        """Return the file that each of *infras* finds the secret in; most often the same."""
+    def find_files(self, infras: Iterable[str]) -> tuple[SecretFile, ...]:
+        """Return the files in which *infras* find the secret; most often one."""
         places = [list_folders(infra) for infra in infras] or [(FOLDER,)]
         found = (
             find_file(self.secret.steps[0], place, self.checkout.read_file) for place in places
         )
-        return tuple(self._keep(*item) for item in dict.fromkeys(filter(None, found)))
+        return tuple(self._describe(*item) for item in dict.fromkeys(filter(None, found)))
 
-    def _keep(self, file: str, data: bytes) -> Keeping:
+    def _describe(self, file: str, data: bytes) -> SecretFile:
         name, *steps = self.secret.steps
         kind = choose_format(file)
-        try:
+        with mapping_sops_errors(file):
             document = load_encrypted(data, open_store(kind))
-        except SopsError as exc:
-            raise SopsError(exc.message, hint=exc.hint, source=Source(file, 1)) from exc
         values = self._values[file] = join_values(document, kind)
         by = self._authors[file] = self.checkout.find_last_author(file)
         made = describe(name, document.branches[0]) if document.branches else None
-        return Keeping(
+        return SecretFile(
             file=file,
             key=".".join(steps),
             is_there=_has(values, steps),
@@ -94,9 +92,7 @@ class _Finder:
     def _link_settings(self, layers: Layers) -> Iterator[Link]:
         references = layers.list_references()
         for key, value in list_leaves(layers.tree):
-            if any(
-                is_related(reference, str(self.secret)) for reference in references.get(key, ())
-            ):
+            if any(is_related(name, str(self.secret)) for name in references.get(key, ())):
                 yield link_setting(self.checkout, key, value.value, value.origin)
 
     def find_used(self, infra: str, view: LogView) -> Iterator[Usage]:
@@ -120,17 +116,12 @@ class _Finder:
             file=file,
             reads=reads,
             applied=applied,
-            is_newer=applied is not None and self._is_newer(view, link.by, self._authors.get(file)),
+            is_newer=applied is not None
+            and is_newer(checkout, view, (link.by, self._authors.get(file))),
         )
 
-    def _is_newer(self, view: LogView, *authors: Authorship | None) -> bool:
-        seen, is_ancestor = view.run, self.checkout.repository.is_ancestor
-        return seen is not None and any(
-            by is not None and not is_ancestor(by.commit, seen.commit) for by in authors
-        )
-
-    def describe_stranger(self, infras: Collection[str]) -> InvalidArgument:
-        """Build the error for a secret that is kept nowhere, and that nothing names."""
+    def build_unknown_error(self, infras: Collection[str]) -> InvalidArgument:
+        """Return the error for a secret without a file or a reference."""
         name, *steps = self.secret.steps
         for file, values in self._values.items():
             known = list(values) if isinstance(values, Mapping) else []

@@ -1,4 +1,4 @@
-"""Rebuilds what a state log has lost from the ownership marks in the world."""
+"""Rebuilds lost records of a state log from the ownership marks of live resources."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from provisioning.core.expressions.interpolation import Reference
 from provisioning.core.expressions.references import KnownValues, expand_spec, resolve_spec
 from provisioning.core.model.errors import Blocked, ProviderError, ProvisioningError, Source
 from provisioning.core.model.ids import CommitId, ResourceId
+from provisioning.core.model.kinds import get_kind
 from provisioning.core.model.providers import FoundResource, Surveys
 from provisioning.core.model.records import Action, Record, Run
 from provisioning.core.model.resources import Lifecycle, Resource
@@ -22,13 +23,13 @@ from provisioning.core.statelog.transitions import LogView
 from provisioning.providers.instance import find_ability
 from provisioning.reconciler.cycle import Reconciler
 from provisioning.reconciler.execution.provider_calls import call_provider
-from provisioning.reconciler.operations.state_only_run import check_settled, record_directly
+from provisioning.reconciler.operations.state_only_run import check_idle, record_state_only
 
-NOWHERE = Source("", 0)
+NO_SOURCE = Source("", 0)
 
 
 class AdoptPlan(msgspec.Struct, frozen=True):
-    """The plan, the records that it writes, and the log it was computed from."""
+    """The plan, the records that it writes, and the log that it was computed from."""
 
     plan: Plan
     records: Mapping[ResourceId, Record]
@@ -36,39 +37,39 @@ class AdoptPlan(msgspec.Struct, frozen=True):
 
 
 def plan_adopt(reconciler: Reconciler, commit: CommitId, *, everything: bool) -> AdoptPlan:
-    """Plan to record what bears a mark of the infra and is not recorded.
+    """Plan to record the live resources that have a mark of the infra and no record.
 
-    Nothing in the world is changed by it; what is not as Git asks for, the next run puts right.
-    A mark alone is no proof that something may go: what Git does not ask for is left out, unless
-    *everything* is set, and then the next run removes it.
+    Nothing in the world changes; the next run corrects their drift. A mark alone does not allow
+    a deletion: a resource that is not desired is left out, unless *everything* is set, and then
+    the next run deletes it.
 
     Raises:
-        Blocked: If two things bear the same mark; the message lists both.
-        ProviderError: If a provider cannot list what bears its marks.
+        Blocked: If two live resources have the same mark; the message lists both.
+        ProviderError: If a provider cannot list its marks.
     """
     view = reconciler.log.read()
-    check_settled(reconciler, view)
+    check_idle(reconciler, view)
     records = reconciler.log.read_records(view)
-    found = {name: it for name, it in _survey(reconciler).items() if name not in records}
+    found = {name: live for name, live in _survey(reconciler).items() if name not in records}
     desired = reconciler.read_desired(commit)
-    made = {
-        name: _build_record(reconciler, item, desired.resources.get(name), spec)
-        for name, item, spec in _resolve(reconciler, desired, found)
+    built = {
+        name: _build_record(reconciler, live, desired.resources.get(name), spec)
+        for name, live, spec in _resolve(reconciler, desired, found)
     }
-    left = {} if everything else {it.id: it for it in made.values() if not _asks(desired, it)}
-    made = {name: item for name, item in made.items() if name not in left}
+    left = {} if everything else {name: built[name] for name in built.keys() - desired.resources}
+    made = {name: record for name, record in built.items() if name not in left}
     plan = Plan(
         infra=reconciler.infra,
         commit=commit,
-        changes=tuple(_plan_change(item, desired) for _, item in sorted(made.items())),
-        blocked=tuple(_leave(item, found[name]) for name, item in sorted(left.items())),
+        changes=tuple(_plan_change(record, desired) for _, record in sorted(made.items())),
+        blocked=tuple(_block(record, found[name]) for name, record in sorted(left.items())),
     )
     return AdoptPlan(plan, made, view)
 
 
 def adopt(reconciler: Reconciler, adopt_plan: AdoptPlan, reason: str) -> Run:
-    """Do what *adopt_plan* plans."""
-    return record_directly(
+    """Record the resources of *adopt_plan*."""
+    return record_state_only(
         reconciler, adopt_plan.view, adopt_plan.plan, dict(adopt_plan.records), reason
     )
 
@@ -84,12 +85,12 @@ def _survey(reconciler: Reconciler) -> dict[ResourceId, FoundResource]:
                 seen.setdefault(item.id, []).append(item)
     twins = {name: found for name, found in seen.items() if len(found) > 1}
     if twins:
-        told = "; ".join(
+        places = "; ".join(
             f"{name}: {' and '.join(item.place for item in found)}"
             for name, found in sorted(twins.items())
         )
         raise Blocked(
-            f"the same mark is on more than one thing: {told}",
+            f"several live resources have the same mark: {places}",
             hint="remove the copies, or their marks, and try again",
         )
     return {name: found[0] for name, found in seen.items()}
@@ -98,7 +99,7 @@ def _survey(reconciler: Reconciler) -> dict[ResourceId, FoundResource]:
 def _resolve(
     reconciler: Reconciler, desired: DesiredState, found: Mapping[ResourceId, FoundResource]
 ) -> Iterator[tuple[ResourceId, FoundResource, dict[str, Tree]]]:
-    """Yield what was found with its desired spec, as far as that is known without a run."""
+    """Yield each live resource with its desired spec, as far as that is known without a run."""
     known: dict[ResourceId, KnownValues] = {}
 
     def look_up(reference: Reference, source: Source) -> Tree:
@@ -111,7 +112,7 @@ def _resolve(
 
     for name in desired.order:
         resource = desired.resources[name]
-        kind = reconciler.kinds[resource.kind]
+        kind = get_kind(reconciler.kinds, resource)
         try:
             written = resolve_spec(resource, look_up)
             is_secret = desired.has_secrets and has_secret(written)
@@ -146,34 +147,30 @@ def _build_record(
         attributes=compute_recorded(kind, live, reconciler.key),
         run=mark.run,
         operation=mark.operation,
-        source=resource.source if resource else NOWHERE,
+        source=resource.source if resource else NO_SOURCE,
         depends_on=resource.dependencies if resource else (),
         lifecycle=resource.lifecycle if resource else Lifecycle(),
     )
 
 
-def _asks(desired: DesiredState, record: Record) -> bool:
-    return record.id in desired.resources
-
-
-def _leave(record: Record, found: FoundResource) -> BlockedResource:
+def _block(record: Record, found: FoundResource) -> BlockedResource:
     return BlockedResource(
         id=record.id,
-        reason=f"{found.place} bears our mark, of run {record.run}, and Git does not ask for it",
-        hint="`provisioning adopt --all` records it, too, and then the next run removes it",
+        reason=f"{found.place} has the mark of run {record.run}, and is not desired",
+        hint="`provisioning adopt --all` records it, too, and then the next run deletes it",
     )
 
 
 def _plan_change(record: Record, desired: DesiredState) -> PlannedChange:
-    warning = "Git does not ask for it: the next run removes it"
+    warning = "it is not desired: the next run deletes it"
     return PlannedChange(
         id=record.id,
         action=Action.ADOPT,
-        reason=f"it bears our mark, of run {record.run}",
+        reason=f"it has the mark of run {record.run}",
         kind=record.kind,
         provider=record.provider,
         risk=Risk.SAFE,
         source=record.source,
         record=record,
-        warning=None if _asks(desired, record) else warning,
+        warning=None if record.id in desired.resources else warning,
     )

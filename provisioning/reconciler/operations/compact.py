@@ -1,4 +1,4 @@
-"""Compacts a state log: what is older than a policy becomes one snapshot, signed off."""
+"""Compacts a state log: entries older than a policy become one snapshot, signed off."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from provisioning.core.statelog.compaction import Survey
 from provisioning.core.statelog.fsck import compute_findings
 from provisioning.core.statelog.transitions import LogView
 from provisioning.reconciler.execution.lease import render_time
-from provisioning.reconciler.refusals import describe_held
+from provisioning.reconciler.operations.lock import check_unlocked
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Compaction(msgspec.Struct, frozen=True, kw_only=True):
-    """What is to become of a state log as it stands at *view*."""
+    """The planned compaction of a state log at *view*."""
 
     log: GitStateLog
     view: LogView
@@ -32,12 +32,12 @@ class Compaction(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def kept(self) -> int:
-        """How many entries of the log stay as they are."""
+        """The number of entries that stay."""
         return len(self.survey.kept)
 
     @property
     def archive(self) -> str:
-        """The name of the file that keeps the whole log."""
+        """The name of the archive of the whole log."""
         snapshot = self.snapshot
         return f"{self.log.infra}-{snapshot.until[:10]}-{snapshot.of[:10]}.bundle"
 
@@ -50,11 +50,11 @@ def plan_compaction(
     by: str,
     judge: Callable[[Lock], LockStatus],
 ) -> Compaction | None:
-    """Return how *log* can be compacted; None if nothing is old enough.
+    """Plan the compaction of *log*; None if nothing is old enough.
 
     Args:
         log: The state log.
-        before: Entries of that time and older may go, in seconds since the epoch.
+        before: Entries of that time and older go, in seconds since the epoch.
         now: The time.
         by: Who signs the snapshot off.
         judge: Tells whether a lock is held.
@@ -62,15 +62,14 @@ def plan_compaction(
     Raises:
         LockHeld: If somebody holds the lock.
         Blocked: If a run was cut off.
-        StateLogDamaged: If it is not sound: a snapshot would hide that.
+        StateLogDamaged: If the log is damaged: a snapshot would hide that.
     """
     view, survey = log.read(), Survey(before)
-    if view.lock and (lock_status := judge(view.lock)).is_held:
-        raise describe_held(log.infra, view.lock, lock_status)
+    check_unlocked(log.infra, view, judge)
     if view.begin or view.lock:
         raise Blocked(
             f"a run or a hold of {log.infra} has begun and not ended",
-            hint=f"`provisioning reconcile {log.infra}` puts it straight",
+            hint=f"`provisioning reconcile {log.infra}` ends it",
         )
     for finding in compute_findings(survey.watch(log.read_history())):
         raise StateLogDamaged(
@@ -86,12 +85,10 @@ def plan_compaction(
 
 
 def compact(compaction: Compaction, archive: Path | None) -> None:
-    """Write the compacted log in place of the old one.
-
-    The old one goes to a file in the folder *archive* first, if there is one.
+    """Replace the log by the compacted one; write the old one to the folder *archive* first.
 
     Raises:
-        HeadMoved: If somebody wrote to the log meanwhile; nothing was changed.
+        HeadMoved: If somebody wrote to the log meanwhile; nothing has changed.
     """
     log = compaction.log
     try:

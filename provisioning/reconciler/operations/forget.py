@@ -1,4 +1,4 @@
-"""Forgets a resource: it is no longer ours to manage, and stays where it is."""
+"""Forgets a resource: it is no longer managed, and is not deleted."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from provisioning.core.model.values import find_nearest
 from provisioning.core.plan.plan import Plan, PlannedChange, Risk
 from provisioning.core.statelog.transitions import LogView
 from provisioning.reconciler.cycle import Reconciler
-from provisioning.reconciler.operations.state_only_run import check_settled, record_directly
+from provisioning.reconciler.operations.state_only_run import check_idle, record_state_only
 
 
 class ForgetPlan(msgspec.Struct, frozen=True):
-    """The plan, and the log it was computed from."""
+    """The plan, and the log that it was computed from."""
 
     plan: Plan
     view: LogView
@@ -25,11 +25,11 @@ class ForgetPlan(msgspec.Struct, frozen=True):
 def plan_forget(
     reconciler: Reconciler, commit: CommitId, name: ResourceId, desired: Resource | None
 ) -> ForgetPlan:
-    """Plan to forget *name*, which Git must not ask for any more: *desired* is None then.
+    """Plan to forget *name*, which must no longer be desired: *desired* is None.
 
     Raises:
         InvalidArgument: If it is not recorded, or still desired.
-        LockHeld: If a run is under way.
+        LockHeld: If a run is in progress.
     """
     view = reconciler.log.read()
     records = reconciler.log.read_records(view)
@@ -37,35 +37,35 @@ def plan_forget(
         nearest = find_nearest(name, set(records))
         raise InvalidArgument(
             f"{name} is not recorded in {reconciler.infra}: there is nothing to forget",
-            hint=f"did you mean {nearest}?" if nearest else "`provisioning get` lists what is",
+            hint=f"did you mean {nearest}?" if nearest else "`provisioning get` lists the records",
         )
     if desired is not None:
         infra = reconciler.infra
         raise InvalidArgument(
-            f"{name} is still asked for, so the next run would take it back",
+            f"{name} is still desired, so the next run would take it back",
             hint=f"`provisioning suspend {infra}`, remove it from {desired.source} in a commit, "
             f"`provisioning forget {infra} {name}`, `provisioning resume {infra}`",
             source=desired.source,
         )
-    check_settled(reconciler, view)
+    check_idle(reconciler, view)
     record = records[name]
     change = PlannedChange(
         id=name,
         action=Action.FORGET,
-        reason="you ask to forget it",
+        reason="forget was requested",
         kind=record.kind,
         provider=record.provider,
         risk=Risk.SAFE,
         source=record.source,
         record=record,
-        warning="it stays where it is, and nobody manages it",
+        warning="it is not deleted, and nothing manages it",
     )
     applied = view.run.commit if view.run else commit
     return ForgetPlan(Plan(infra=reconciler.infra, commit=applied, changes=(change,)), view)
 
 
 def forget(reconciler: Reconciler, forget_plan: ForgetPlan, reason: str) -> Run:
-    """Do what *forget_plan* plans."""
+    """Forget the resources of *forget_plan*."""
     names = [change.id for change in forget_plan.plan.changes]
     records = dict.fromkeys(names, None)
-    return record_directly(reconciler, forget_plan.view, forget_plan.plan, records, reason)
+    return record_state_only(reconciler, forget_plan.view, forget_plan.plan, records, reason)

@@ -1,4 +1,4 @@
-"""Takes over one thing that exists and that nobody manages."""
+"""Imports one live resource that nothing manages."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from provisioning.core.model.errors import Blocked, InvalidArgument, ProviderError
 from provisioning.core.model.ids import Mark, ResourceId, RunId, build_owner
-from provisioning.core.model.kinds import Kind
+from provisioning.core.model.kinds import Kind, get_kind
 from provisioning.core.model.providers import (
     Absent,
     Finds,
@@ -33,49 +33,49 @@ from provisioning.reconciler.planning.plan_result import PlanResult, RunRequest
 def plan_import(
     reconciler: Reconciler, request: RunRequest, name: ResourceId, place: str
 ) -> PlanResult:
-    """Plan to take over, as *name*, what is known as *place*; `Reconciler.act` does it.
+    """Plan to import the live resource at *place* as *name*; `Reconciler.act` does it.
 
     Args:
-        reconciler: Joined for the infra.
-        request: The commit that asks for *name*.
+        reconciler: The reconciler of the infra.
+        request: The commit whose manifests have *name*.
         name: The resource, which a manifest describes.
-        place: Its path, for a kind that is found by place; else the provider's own id.
+        place: Its path, for a kind with an identity; else the provider's own id.
 
     Raises:
-        InvalidArgument: If it is not asked for, or recorded already, or elsewhere.
-        Blocked: If another owner has it, or it cannot become what is asked for in place.
-        ProviderError: If it is not there, or cannot be looked at.
+        InvalidArgument: If *name* is not desired, or recorded already, or desired elsewhere.
+        Blocked: If it has another owner, or differs in fields that need a replacement.
+        ProviderError: If it does not exist, or cannot be observed.
     """
     plan_result = reconciler.look(request)
     resource = plan_result.desired.resources.get(name)
     if resource is None:
-        raise _describe_undesired(reconciler, name, place)
+        raise _build_undesired_error(reconciler, name, place)
     if name in plan_result.recorded.records:
         raise InvalidArgument(
             f"{name} is managed already",
             hint=f"`provisioning get {reconciler.infra} {name} -o yaml` shows it",
         )
-    kind = reconciler.kinds[resource.kind]
-    seen = _look(reconciler, plan_result, kind, name, place)
+    kind = get_kind(reconciler.kinds, resource)
+    seen = _observe(reconciler, plan_result, kind, name, place)
     live = _check_free(reconciler, name, place, seen)
     return replace(plan_result, plan=_plan(reconciler, plan_result, name, live))
 
 
-def _look(
+def _observe(
     reconciler: Reconciler, plan_result: PlanResult, kind: Kind, name: ResourceId, place: str
 ) -> Observation:
     if kind.recorded_only:
         raise InvalidArgument(
-            f"a {kind.name} lives in the state log alone", hint="`provisioning apply` makes it"
+            f"a {kind.name} exists in the state log alone", hint="`provisioning apply` creates it"
         )
     if not kind.identity:
         return _find(reconciler, kind, place)
     places = compute_places(plan_result.desired, plan_result.recorded, reconciler.kinds)
     wanted = places.current[name].attributes
-    said = " ".join(str(wanted.get(item)) for item in kind.identity)
-    if said != place:
+    desired = " ".join(str(wanted.get(field)) for field in kind.identity)
+    if desired != place:
         raise InvalidArgument(
-            f"{name} is asked for at {said}, not at {place}",
+            f"{name} is desired at {desired}, not at {place}",
             hint=f"write {place} into its manifest, and commit it",
             source=plan_result.desired.resources[name].source,
         )
@@ -87,8 +87,8 @@ def _find(reconciler: Reconciler, kind: Kind, place: str) -> Observation:
     finds = find_ability(provider, Finds)
     if finds is None:
         raise InvalidArgument(
-            f"provider {kind.provider!r} cannot take over a {kind.name}",
-            hint="let a run make it, and remove the other one",
+            f"provider {kind.provider!r} cannot import a {kind.name}",
+            hint="let a run create it, and remove the other one",
         )
     return call_provider(provider, lambda: finds.find(kind.name, place))
 
@@ -98,10 +98,10 @@ def _check_free(reconciler: Reconciler, name: ResourceId, place: str, seen: Obse
         case Absent():
             raise ProviderError(
                 f"there is no {name.partition('/')[0]} {place}",
-                hint="`provisioning apply` makes what is asked for",
+                hint="`provisioning apply` creates it",
             )
         case Unreadable(reason):
-            raise ProviderError(f"{place} cannot be looked at: {reason}")
+            raise ProviderError(f"{place} cannot be observed: {reason}")
     if seen.mark is None:
         return seen
     owner = seen.mark.owner
@@ -115,7 +115,7 @@ def _check_free(reconciler: Reconciler, name: ResourceId, place: str, seen: Obse
 
 
 def _plan(reconciler: Reconciler, plan_result: PlanResult, name: ResourceId, live: Present) -> Plan:
-    """Plan as if it were ours already; the run then marks what it takes over."""
+    """Plan as if it had our mark already; the run writes the mark."""
     mark = Mark(build_owner(reconciler.workspace, reconciler.infra, name), RunId("0-import"), 0)
     current = {**plan_result.live.current, name: Present(live.attributes, mark)}
     plan = compute_plan(
@@ -131,22 +131,22 @@ def _plan(reconciler: Reconciler, plan_result: PlanResult, name: ResourceId, liv
         key=reconciler.key,
     )
     plan = target_plan(plan, [name])
-    return replace(plan, changes=tuple(_turn(change, name, live) for change in plan.changes))
+    return replace(plan, changes=tuple(_import(change, name, live) for change in plan.changes))
 
 
-def _turn(change: PlannedChange, name: ResourceId, live: Present) -> PlannedChange:
+def _import(change: PlannedChange, name: ResourceId, live: Present) -> PlannedChange:
     if change.id != name:
         return change
     if change.action is not Action.ADOPT:
         fields = ", ".join(sorted({field.path for field in change.fields if field.replaces}))
         raise Blocked(
-            f"{name} cannot be taken over as it is: {fields} cannot be changed in place",
-            hint="write what is there into the manifest, and commit it",
+            f"{name} cannot be imported as it is: {fields} cannot be changed in place",
+            hint="write the live values into the manifest, and commit it",
         )
-    return replace(change, reason="you ask to take it over", live=live)
+    return replace(change, reason="import was requested", live=live)
 
 
-def _describe_undesired(reconciler: Reconciler, name: ResourceId, place: str) -> InvalidArgument:
+def _build_undesired_error(reconciler: Reconciler, name: ResourceId, place: str) -> InvalidArgument:
     kind = reconciler.kinds.get(name.partition("/")[0])
     if kind is None:
         return InvalidArgument(
@@ -162,11 +162,11 @@ def _describe_undesired(reconciler: Reconciler, name: ResourceId, place: str) ->
     hint = "write one, and commit it"
     if isinstance(seen, Present):
         hint += f":\n{render_manifest(kind, name, seen.attributes)}"
-    return InvalidArgument(f"no manifest of {reconciler.infra} asks for {name}", hint=hint)
+    return InvalidArgument(f"no manifest of {reconciler.infra} describes {name}", hint=hint)
 
 
 def render_manifest(kind: Kind, name: ResourceId, attributes: Mapping[str, Tree]) -> str:
-    """Return the manifest that asks for what is there."""
+    """Return a manifest that describes the live resource."""
     import yaml
 
     from provisioning.core.model.resources import API_VERSION

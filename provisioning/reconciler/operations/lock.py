@@ -10,39 +10,60 @@ from provisioning.core.model.errors import HeadMoved, InvalidArgument
 from provisioning.core.model.records import Lock
 from provisioning.core.statelog.entries import compute_hold, compute_release
 from provisioning.core.statelog.lock_expiry import LockStatus
-from provisioning.core.statelog.transitions import LogView, next_token
+from provisioning.core.statelog.transitions import LogEntry, LogView, next_token
 from provisioning.gitstore.statelog.git_statelog import StateLog
 from provisioning.reconciler.refusals import describe_held
 
-ATTEMPTS = 8
+MAX_ATTEMPTS = 8
+
+Judge = Callable[[Lock], LockStatus]
+"""Tells whether a lock is held."""
 
 
-def hold_lock(
-    log: StateLog, hold: Lock, *, judge: Callable[[Lock], LockStatus], steals: bool
-) -> LogView:
-    """Take the lock of *log* for a person; return the log as it is then.
+def hold_lock(log: StateLog, hold: Lock, *, judge: Judge, steals: bool) -> LogView:
+    """Take the lock of *log* for a person; return the new log.
 
     Raises:
         LockHeld: If somebody holds it, and *steals* is not set.
-        HeadMoved: If somebody else was quicker each time.
+        HeadMoved: If somebody else wrote during each attempt.
     """
-    for attempt in range(ATTEMPTS):
+
+    def compute(view: LogView) -> LogEntry:
+        if not steals:
+            check_unlocked(log.infra, view, judge)
+        return compute_hold(view, msgspec.structs.replace(hold, token=next_token(view)))
+
+    return append_entry(log, compute)
+
+
+def append_entry(log: StateLog, compute: Callable[[LogView], LogEntry]) -> LogView:
+    """Append the entry that *compute* returns for the newest log; return the new log.
+
+    Raises:
+        HeadMoved: If somebody else wrote during each attempt.
+    """
+    for attempt in range(MAX_ATTEMPTS):
         view = log.read()
-        if view.lock and not steals:
-            lock_status = judge(view.lock)
-            if lock_status.is_held:
-                raise describe_held(log.infra, view.lock, lock_status)
-        lock = msgspec.structs.replace(hold, token=next_token(view))
         try:
-            return log.append(view, compute_hold(view, lock))
+            return log.append(view, compute(view))
         except HeadMoved:
-            if attempt == ATTEMPTS - 1:
+            if attempt == MAX_ATTEMPTS - 1:
                 raise
     raise AssertionError("unreachable")
 
 
+def check_unlocked(infra: str, view: LogView, judge: Judge) -> None:
+    """Make sure that nobody holds the lock of *infra* at *view*.
+
+    Raises:
+        LockHeld: If somebody does.
+    """
+    if view.lock and (lock_status := judge(view.lock)).is_held:
+        raise describe_held(infra, view.lock, lock_status)
+
+
 def release_lock(log: StateLog, actor: str) -> LogView:
-    """Release a person's hold; return the log as it is then.
+    """Release a person's hold; return the new log.
 
     Raises:
         InvalidArgument: If nobody holds it, or a run does.

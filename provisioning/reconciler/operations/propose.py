@@ -1,4 +1,4 @@
-"""Proposes a commit as a pull request, once."""
+"""Proposes a commit as a pull request."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Proposer(msgspec.Struct, frozen=True, kw_only=True):
     """Opens pull requests to *branch*.
 
     Args:
-        forge: Has them.
+        forge: The pull requests.
         publish: Moves a branch of the remote, by its full name, to a commit.
         branch: The branch that desired state is read from.
     """
@@ -28,26 +28,26 @@ class Proposer(msgspec.Struct, frozen=True, kw_only=True):
 
     def find(self, trailer: str) -> PullRequest | None:
         """Return the open pull request whose text has the line *trailer*, if there is one."""
-        return next((item for item in self._list() if trailer in item.body.splitlines()), None)
+        return next((pull for pull in self._list() if trailer in pull.body.splitlines()), None)
 
     def propose(self, name: str, commit: CommitId, message: str) -> PullRequest:
-        """Publish *commit* on a branch called after *name*, and open a pull request for it.
+        """Publish *commit* on a branch named after *name*, and open a pull request for it.
 
-        Cut off in between, a branch without a pull request is left, which changes nothing.
+        An interruption leaves a branch without a pull request, which has no effect.
 
         Raises:
-            RemoteRefused: If the forge says no.
+            RemoteRefused: If the forge refuses.
             RemoteUnreachable: If it does not answer.
         """
         head = f"{name}-{commit[:SHORT]}"
         self.publish(f"refs/heads/{head}", commit)
         title, _, body = message.partition("\n")
         self.forge.create_pull(head, self.branch, title, body.strip())
-        found = next((item for item in self._list() if item.head_branch == head), None)
+        found = next((pull for pull in self._list() if pull.head_branch == head), None)
         if found is None:
             raise RemoteRefused(
-                f"the forge took the pull request of {head}, and does not list it",
-                hint="look at its pull requests",
+                f"the forge accepted the pull request of {head}, and does not list it",
+                hint="see the pull requests at the forge",
             )
         return found
 

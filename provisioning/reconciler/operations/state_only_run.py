@@ -1,4 +1,4 @@
-"""Runs that touch nothing in the world: they only put straight what the state log says is ours."""
+"""Runs that change the state log alone, and nothing in the world."""
 
 from __future__ import annotations
 
@@ -12,48 +12,47 @@ from provisioning.core.statelog.transitions import LogView, build_run_id, next_t
 from provisioning.localstore.journal import list_journals
 from provisioning.reconciler.cycle import Reconciler
 from provisioning.reconciler.execution.lease import Lease, render_time
-from provisioning.reconciler.refusals import describe_held
+from provisioning.reconciler.operations.lock import check_unlocked
 
 
-def check_settled(reconciler: Reconciler, view: LogView) -> None:
-    """Make sure that no run is under way, and none that meant to change the world was cut off.
+def check_idle(reconciler: Reconciler, view: LogView) -> None:
+    """Make sure that no run is in progress, and none was cut off that changes the world.
 
-    One that only put the state log straight left nothing to find out: it may be done again, and
-    must be, for a run in its place would remove what it was about to forget.
+    A run that was cut off and changes the state log alone may be repeated; an ordinary run in its
+    place would delete the resource that it was about to forget.
 
     Raises:
-        LockHeld: If a run is under way, or somebody holds the lock.
-        InvalidArgument: If what a run did must be found out first.
+        LockHeld: If a run is in progress, or somebody holds the lock.
+        InvalidArgument: If a run was cut off whose effects are not recorded.
     """
-    if view.lock and (lock_status := reconciler.judge(view.lock)).is_held:
-        raise describe_held(reconciler.infra, view.lock, lock_status)
+    check_unlocked(reconciler.infra, view, reconciler.judge)
     if not view.is_settled or list_journals(reconciler.journals):
         raise InvalidArgument(
-            f"a run of {reconciler.infra} was cut off, and what it did is not recorded yet",
+            f"a run of {reconciler.infra} was cut off, and its effects are not recorded yet",
             hint=f"`provisioning reconcile {reconciler.infra}` finishes it",
         )
 
 
-def record_directly(
+def record_state_only(
     reconciler: Reconciler,
     view: LogView,
     plan: Plan,
     records: Mapping[ResourceId, Record | None],
     reason: str,
 ) -> Run:
-    """Record *records* as a run that made the changes of *plan*, all of which are in the log alone.
+    """Record *records* as a run that made the changes of *plan* in the log alone.
 
     Args:
-        reconciler: Joined for the infra.
+        reconciler: The reconciler of the infra.
         view: The log that *plan* was computed from.
-        plan: What was shown.
-        records: The new record of each resource, None for one that is forgotten.
-        reason: Why, for the state log.
+        plan: The plan that was shown.
+        records: The new record of each resource, None to forget it.
+        reason: The reason, for the state log.
 
     Raises:
         HeadMoved: If the log is no longer at *view*; nothing was written.
     """
-    check_settled(reconciler, view)
+    check_idle(reconciler, view)
     token = next_token(view)
     name = build_run_id(token, reconciler.nonce())
     now = render_time(reconciler.clocks.wall())

@@ -1,21 +1,18 @@
-"""Suspends and resumes: asks runs to leave an infra, or some of its resources, alone."""
+"""Suspends and resumes an infra or a resource: runs leave it alone meanwhile."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from provisioning.core.model.errors import HeadMoved, InvalidArgument
+from provisioning.core.model.errors import InvalidArgument
 from provisioning.core.model.ids import ResourceId
-from provisioning.core.model.records import Lock, Suspension, Suspensions
+from provisioning.core.model.records import Suspension, Suspensions
 from provisioning.core.policy.conflicts import REACH, find_conflicts
 from provisioning.core.policy.suspensions import with_resumption, with_suspension
 from provisioning.core.statelog.entries import compute_suspension
-from provisioning.core.statelog.lock_expiry import LockStatus
-from provisioning.core.statelog.transitions import EntryKind, LogView, next_token
+from provisioning.core.statelog.transitions import EntryKind, LogEntry, LogView, next_token
 from provisioning.gitstore.statelog.git_statelog import StateLog
-from provisioning.reconciler.refusals import describe_held
-
-ATTEMPTS = 8
+from provisioning.reconciler.operations.lock import Judge, append_entry, check_unlocked
 
 
 def suspend(
@@ -23,9 +20,9 @@ def suspend(
     name: ResourceId | None,
     suspension: Suspension,
     *,
-    judge: Callable[[Lock], LockStatus],
+    judge: Judge,
 ) -> LogView:
-    """Suspend *name*, or the whole infra; one that is suspended already gets the new terms.
+    """Suspend *name*, or the whole infra; a new suspension replaces an old one.
 
     Raises:
         LockHeld: If a run is under way, or somebody holds the lock.
@@ -39,15 +36,13 @@ def suspend(
     return _write(log, change, EntryKind.SUSPEND, story, suspension.by, judge)
 
 
-def resume(
-    log: StateLog, name: ResourceId | None, actor: str, *, judge: Callable[[Lock], LockStatus]
-) -> LogView:
+def resume(log: StateLog, name: ResourceId | None, actor: str, *, judge: Judge) -> LogView:
     """End the suspension of *name*, or of the whole infra.
 
-    If *name* is fought over, runs put it back again from now on.
+    If *name* is in conflict with another program, runs correct it again from now on.
 
     Raises:
-        InvalidArgument: If it is neither suspended nor fought over.
+        InvalidArgument: If it is neither suspended nor in conflict.
         LockHeld: If a run is under way, or somebody holds the lock.
     """
     suspended = log.read().suspended
@@ -70,15 +65,10 @@ def _write(
     kind: EntryKind,
     story: str,
     actor: str,
-    judge: Callable[[Lock], LockStatus],
+    judge: Judge,
 ) -> LogView:
-    for attempt in range(ATTEMPTS):
-        view = log.read()
-        if view.lock and (lock_status := judge(view.lock)).is_held:
-            raise describe_held(log.infra, view.lock, lock_status)
-        try:
-            return log.append(view, compute_suspension(view, change(view), kind, story, actor))
-        except HeadMoved:
-            if attempt == ATTEMPTS - 1:
-                raise
-    raise AssertionError("unreachable")
+    def compute(view: LogView) -> LogEntry:
+        check_unlocked(log.infra, view, judge)
+        return compute_suspension(view, change(view), kind, story, actor)
+
+    return append_entry(log, compute)

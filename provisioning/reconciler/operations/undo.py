@@ -1,4 +1,4 @@
-"""Undoes a run: the desired state before it, brought back as a new commit."""
+"""Undoes a run: a new commit restores the desired state before it."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from provisioning.reconciler.explain.checkout import Checkout
 from provisioning.reconciler.explain.replay import BegunRun
 
 SHARED = ("config/", "secrets/", "extensions/")
-"""Folders of the workspace that are a part of every infra's desired state."""
+"""Folders of the workspace that belong to the desired state of every infra."""
 
-NOWHERE = Source("", 0)
+NO_SOURCE = Source("", 0)
 
 
 class UndoPlan(msgspec.Struct, frozen=True, kw_only=True):
-    """The commit that undoes a run, which no branch has yet.
+    """The commit that undoes a run; no branch has it yet.
 
-    `paths` are the files it brings back; `shared` those of them that other infras read too;
-    `trailer` is the line of its message that names the run.
+    `paths` are the files that it restores; `trailer` is the line of its message that names the
+    run.
     """
 
     commit: CommitId
@@ -41,7 +41,7 @@ class UndoPlan(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def shared(self) -> tuple[str, ...]:
-        """The files that other infras read too."""
+        """The restored files that other infras read, too."""
         return tuple(path for path in self.paths if path.startswith(SHARED))
 
 
@@ -54,19 +54,19 @@ def prepare_undo(
     old: Checkout,
     now: Checkout,
 ) -> UndoPlan:
-    """Write the commit that brings back the desired state of *infra* before *begun*.
+    """Write the commit that restores the desired state of *infra* before *begun*.
 
     Args:
         infra: The infra.
         begun: The run.
         previous: The run before it.
-        then: What the run applied.
-        old: What *previous* had applied.
+        then: The desired state of the run.
+        old: The desired state of *previous*.
         now: The newest desired state.
 
     Raises:
-        InvalidArgument: If there is nothing to bring back.
-        PlanChanged: If resources that the run changed were changed again since.
+        InvalidArgument: If there is nothing to restore.
+        PlanChanged: If resources that the run changed have changed again since.
     """
     number = begun.begin.run.partition("-")[0]
     shown = f"`provisioning replay {infra} {number}` shows what it did"
@@ -77,8 +77,8 @@ def prepare_undo(
     paths = _list_paths(infra, then, old)
     if not paths:
         raise InvalidArgument(
-            f"run {number} changed nothing that Git asks of {infra}: it did so at "
-            f"{then.commit[:10]}, after {old.commit[:10]}",
+            f"the desired state of {infra} is the same before and in run {number}: "
+            f"{old.commit[:10]} and {then.commit[:10]}",
             hint=shown,
         )
     _check_resources(infra, number, begun, then=then, old=old, now=now)
@@ -95,14 +95,14 @@ def prepare_undo(
         raise _refuse(f"{names} changed since run {number}, at the same lines", then, old, paths)
     if reverted.tree == now.repository.find_id(now.commit, ""):
         raise InvalidArgument(
-            f"{infra} is asked for as it was before run {number} already",
+            f"the desired state of {infra} is already that before run {number}",
             hint=f"`provisioning reconcile {infra}` applies it",
         )
     subject = then.repository.read_commit(then.commit).subject
     trailer = f"Undoes-Run: {infra} {begun.begin.run}"
     message = (
         f"Undo run {number} of {infra}: {subject}\n\n"
-        f"Brings back what was desired at {old.commit[:10]}.\n\n{trailer}\n"
+        f"Restores the desired state at {old.commit[:10]}.\n\n{trailer}\n"
     )
     return UndoPlan(
         commit=write_revert(now.repository, reverted.tree, now.commit, message),
@@ -114,8 +114,8 @@ def prepare_undo(
 
 
 def _list_paths(infra: str, then: Checkout, old: Checkout) -> list[str]:
-    """Return the files that changed and are a part of the desired state of *infra*."""
-    named = {path for item in (then, old) for path in _list_named(item, infra)}
+    """Return the changed files that belong to the desired state of *infra*."""
+    named = then.list_named_files(infra) | old.list_named_files(infra)
     changed = list_changed_paths(then.repository, old.commit, then.commit)
     below = (path.removeprefix(then.prefix) for path in changed if path.startswith(then.prefix))
     return [
@@ -123,27 +123,22 @@ def _list_paths(infra: str, then: Checkout, old: Checkout) -> list[str]:
     ]
 
 
-def _list_named(checkout: Checkout, infra: str) -> Iterator[str]:
-    for resource in checkout.read_resources(infra).values():
-        yield from checkout.kinds[resource.kind].get_file_paths(resource.spec)
-
-
 def _check_resources(
     infra: str, number: str, begun: BegunRun, *, then: Checkout, old: Checkout, now: Checkout
 ) -> None:
-    """Refuse if what the run changed is asked for otherwise by now."""
+    """Refuse if resources that the run changed have changed again."""
     changed = set(find_changed(old.read_resources(infra), then.read_resources(infra)))
     since = set(find_changed(then.read_resources(infra), now.read_resources(infra)))
     undone = set(find_changed(old.read_resources(infra), now.read_resources(infra)))
     names = sorted(changed & since & undone)
     if not names:
         return
-    told = "; ".join(_tell_change(name, infra, now) for name in names)
+    changes = "; ".join(_describe_change(name, infra, now) for name in names)
     later = _find_later(infra, begun, names, now)
     hint = f"undo run {later} first, or " if later else ""
     raise PlanChanged(
-        f"{len(names)} of the resources of run {number} changed again since: {told}",
-        hint=f"{hint}bring them back by hand: "
+        f"{len(names)} of the resources of run {number} have changed again since: {changes}",
+        hint=f"{hint}restore them by hand: "
         f"git diff {then.commit[:10]} {old.commit[:10]} -- infra/{infra}",
     )
 
@@ -151,7 +146,7 @@ def _check_resources(
 def find_changed(
     one: Mapping[ResourceId, Resource], other: Mapping[ResourceId, Resource]
 ) -> Iterator[ResourceId]:
-    """Yield what is asked for in one of two desired states only, or otherwise; places aside."""
+    """Yield the resources that differ between two desired states, apart from their places."""
     for name in sorted(one.keys() | other.keys()):
         if name not in one or name not in other or _strip(one[name]) != _strip(other[name]):
             yield name
@@ -159,10 +154,10 @@ def find_changed(
 
 def _strip(resource: Resource) -> Resource:
     holes = tuple(msgspec.structs.replace(item, line=0) for item in resource.templated)
-    return msgspec.structs.replace(resource, source=NOWHERE, lines={}, templated=holes)
+    return msgspec.structs.replace(resource, source=NO_SOURCE, lines={}, templated=holes)
 
 
-def _tell_change(name: ResourceId, infra: str, now: Checkout) -> str:
+def _describe_change(name: ResourceId, infra: str, now: Checkout) -> str:
     resource = now.read_resources(infra).get(name)
     if resource is None:
         return f"{name} (removed)"
@@ -171,14 +166,18 @@ def _tell_change(name: ResourceId, infra: str, now: Checkout) -> str:
 
 
 def _find_later(infra: str, begun: BegunRun, names: Sequence[str], now: Checkout) -> str | None:
-    """Return the number of the newest run that changed one of *names* for another commit."""
+    """Return the number of the newest run at another commit that changed one of *names*."""
     head = now.repository.read_ref(f"refs/heads/provisioning/{infra}")
     for entry in walk_entries(now.repository, head):
         if entry.trailers.get("Run-Id") == begun.begin.run:
             return None
         data = now.repository.read_file(entry.id, RUN) if entry.is_record else None
         run = msgspec.json.decode(data, type=Run) if data else None
-        if run and run.commit != begun.begin.commit and {it.id for it in run.changes} & {*names}:
+        if (
+            run
+            and run.commit != begun.begin.commit
+            and {change.id for change in run.changes} & {*names}
+        ):
             return run.number
     return None
 
@@ -186,6 +185,6 @@ def _find_later(infra: str, begun: BegunRun, names: Sequence[str], now: Checkout
 def _refuse(what: str, then: Checkout, old: Checkout, paths: Sequence[str]) -> PlanChanged:
     return PlanChanged(
         what,
-        hint="bring them back by hand: "
+        hint="restore them by hand: "
         f"git diff {then.commit[:10]} {old.commit[:10]} -- {' '.join(paths)}",
     )

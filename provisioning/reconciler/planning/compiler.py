@@ -20,7 +20,7 @@ from provisioning.core.model.errors import (
     Source,
 )
 from provisioning.core.model.ids import NAME, BlobId, CommitId
-from provisioning.core.model.kinds import Kind
+from provisioning.core.model.kinds import Kind, get_kind
 from provisioning.core.model.resources import Resource
 from provisioning.core.model.sensitive import has_secret
 from provisioning.core.model.states import DesiredState
@@ -30,8 +30,8 @@ from provisioning.localstore.manifest_cache import (
     ManifestSnapshot,
     load_snapshot,
     pack_file,
-    save_snapshot,
 )
+from provisioning.localstore.plan_cache import save_cache
 
 if TYPE_CHECKING:
     from provisioning.gitstore.objects.commits import FileChange
@@ -134,7 +134,7 @@ class Compiler:
         stale = {name: file.blob for name, file in files.items() if _is_stale(file, lookup)}
         if tree != old.tree or stale:
             files = self._compile_changes(old, tree, stale, infra, lookup)
-            save_snapshot(path, ManifestSnapshot(self._version, tree or "", files))
+            save_cache(path, ManifestSnapshot(self._version, tree or "", files))
         return {
             name: CompiledManifest(name, file, infra, self, lookup) for name, file in files.items()
         }
@@ -228,7 +228,7 @@ class Compiler:
         """
         files: dict[str, bytes] = {}
         for resource in desired.resources.values():
-            kind = self._kinds[resource.kind]
+            kind = get_kind(self._kinds, resource)
             for field in (item for item in kind.fields if item.file and item.name in resource.spec):
                 path = resource.spec[field.name]
                 if path not in files:

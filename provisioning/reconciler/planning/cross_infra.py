@@ -52,7 +52,7 @@ class CrossInfra(msgspec.Struct, frozen=True, kw_only=True):
     def find_origins(
         self, commit: CommitId, resources: Iterable[Resource]
     ) -> Mapping[ResourceId, MoveOrigin]:
-        """See `Neighbours.find_origins`."""
+        """See `CrossInfraReader.find_origins`."""
         found: dict[ResourceId, MoveOrigin] = {}
         for resource in resources:
             if resource.moved_infra is None or resource.moved_from is None:
@@ -96,7 +96,7 @@ class CrossInfra(msgspec.Struct, frozen=True, kw_only=True):
     def find_handovers(
         self, commit: CommitId, names: Collection[ResourceId]
     ) -> Mapping[ResourceId, CrossInfraMove]:
-        """See `Neighbours.find_handovers`; where an infra cannot be read, it may ask for any."""
+        """See `CrossInfraReader.find_handovers`; an unreadable infra may ask for any of them."""
         found: dict[ResourceId, CrossInfraMove] = {}
         for infra in self.claims.list_infras(commit) if names else ():
             if infra == self.infra:

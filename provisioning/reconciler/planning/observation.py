@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from provisioning.core.model.ids import ResourceId
-from provisioning.core.model.kinds import Kind
+from provisioning.core.model.kinds import Kind, find_kind
 from provisioning.core.model.providers import (
     Absent,
     Observation,
@@ -40,7 +40,7 @@ def observe_live(
     )
     for number, targets in enumerate(all_places):
         for name, target in targets.items():
-            kind = kinds.get(target.kind)
+            kind = find_kind(kinds, target)
             if kind is None:
                 continue
             if kind.recorded_only:

@@ -16,7 +16,7 @@ from provisioning.core.model.states import RecordedState
 from provisioning.core.plan.plan import Plan
 from provisioning.core.plan.plan_cache import PlanCache, compute_plan_cache
 from provisioning.gitstore.statelog.recorded import Records
-from provisioning.localstore.plan_cache import save_plan_cache
+from provisioning.localstore.plan_cache import save_cache
 
 
 class CacheUpdate(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,7 +42,7 @@ class CacheUpdate(msgspec.Struct, frozen=True, kw_only=True):
             kinds=self.kinds,
         )
         if is_worthwhile(plan_cache, len(plan_cache.unsettled)):
-            save_plan_cache(self.path, plan_cache)
+            save_cache(self.path, plan_cache)
 
     def keep_after(
         self,

@@ -56,7 +56,10 @@ class Manifests(Protocol):
 
 
 class CommitHistory(Protocol):
-    """Knows the commits of the workspace."""
+    """The commits of the workspace."""
+
+    def has_object(self, name: str) -> bool:
+        """Tell whether the commit was fetched."""
 
     def is_ancestor(self, old: CommitId, new: CommitId) -> bool:
         """Tell whether *new* is *old* or follows it."""

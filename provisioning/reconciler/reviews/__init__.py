@@ -1,1 +1,1 @@
-"""Reviews of pull requests: looks, shows, listens, and remembers."""
+"""Reviews of pull requests: plan, comment, answer, and record."""

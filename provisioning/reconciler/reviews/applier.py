@@ -1,4 +1,4 @@
-"""Applies what pull requests ask for: after their merge, or before it."""
+"""Applies pull requests, after or before their merge."""
 
 from __future__ import annotations
 
@@ -15,21 +15,20 @@ from provisioning.core.reviews.findings import InfraReview, PullReview
 from provisioning.core.reviews.forge import Forge, State
 from provisioning.gitstore.repository.merge import Merge
 from provisioning.reconciler.cycle import Reconciler
-from provisioning.reconciler.planning.plan_result import Conclusion, Report, RunRequest
-
-GOOD = frozenset({Conclusion.APPLIED, Conclusion.UNCHANGED})
+from provisioning.reconciler.planning.plan_result import Report, RunRequest
+from provisioning.reconciler.resync import SUCCESSFUL
 
 
 class Applier(msgspec.Struct, frozen=True, kw_only=True):
     """Applies pull requests.
 
     Args:
-        forge: Merges them, and knows who approved.
-        build_reconciler: Joins the reconciler of an infra at a commit; the second for a commit
-            that is under review itself.
+        forge: The pull requests, and who approved them.
+        build_reconciler: Builds the reconciler of an infra at a commit.
+        build_early: Builds one at a commit that is itself under review.
         read_base: Returns the newest commit of the branch.
-        merge: Returns what the branch would be with a commit merged into it.
-        approvals: How many people must have approved before an apply that merges.
+        merge: Merges a commit into the branch, without moving the branch.
+        approvals: How many approvals an apply before the merge needs.
     """
 
     forge: Forge
@@ -42,29 +41,29 @@ class Applier(msgspec.Struct, frozen=True, kw_only=True):
     def apply(
         self, review: PullReview, record: ReviewRecord | None, infras: Sequence[str]
     ) -> list[Report]:
-        """Apply *infras* of what *review* is of, of which *record* was shown.
+        """Apply *infras* of a reviewed pull request; *record* is the plan that was shown.
 
         Raises:
-            Blocked: If something is missing before it may be applied.
-            PlanChanged: If it is no longer what was shown.
+            Blocked: If an approval or a merge is missing.
+            PlanChanged: If the plan is no longer the one that was shown.
         """
         number = review.pull.number
         if review.drift:
-            return [self._put_back(review.drift, number)]
+            return [self._correct_drift(review.drift, number)]
         if review.pull.merged:
             commit = self.read_base()
             request = RunRequest(commit=commit, reason=f"pull request #{number}")
             return [self.build_reconciler(infra, commit).reconcile(request) for infra in infras]
         if not review.applies_first:
             raise Blocked(
-                f"#{number} is not merged, and here the merge applies",
+                f"#{number} is not merged, and is applied after its merge",
                 hint="merge it, or set review.apply to before-merge",
             )
         self._check(review, record)
         return self._apply_and_merge(review, infras)
 
-    def _put_back(self, drift: DriftPlace, number: int) -> Report:
-        """Apply what the branch asks for to the one resource; nothing of the pull request is."""
+    def _correct_drift(self, drift: DriftPlace, number: int) -> Report:
+        """Apply the desired state of the branch, not the pull request, to the one resource."""
         commit = self.read_base()
         request = RunRequest(
             commit=commit,
@@ -77,12 +76,12 @@ class Applier(msgspec.Struct, frozen=True, kw_only=True):
     def _check(self, review: PullReview, record: ReviewRecord | None) -> None:
         pull = review.pull
         if not review.is_trusted or review.state is not State.SUCCESS:
-            raise Blocked(f"#{pull.number}: {review.headline}", hint="its comment tells more")
+            raise Blocked(f"#{pull.number}: {review.headline}", hint="see its comment")
         missing = self.approvals - self.forge.count_approvals(pull.number, pull.head)
         if missing > 0:
             raise Blocked(
                 f"#{pull.number} has not been approved at {pull.head[:10]}",
-                hint="somebody else than its author approves it by a review",
+                hint="ask somebody other than its author for an approving review",
             )
         shown = {plan.infra: plan.digest for plan in record.plans} if record else {}
         changed = [
@@ -91,8 +90,8 @@ class Applier(msgspec.Struct, frozen=True, kw_only=True):
         if record is None or record.head != pull.head or changed:
             names = ", ".join(changed) or "its branch has moved"
             raise PlanChanged(
-                f"what #{pull.number} would do is not what was shown: {names}",
-                hint="read the new plan, and ask again",
+                f"the plan of #{pull.number} is not the one that was shown: {names}",
+                hint="read the new plan, and apply again",
             )
 
     def _apply_and_merge(self, review: PullReview, infras: Sequence[str]) -> list[Report]:
@@ -114,7 +113,7 @@ class Applier(msgspec.Struct, frozen=True, kw_only=True):
             if infra.infra in infras
         ]
         left = [infra for infra in review.infras if infra.infra not in infras and infra.calls]
-        if not left and all(report.conclusion in GOOD for report in reports):
+        if not left and all(report.conclusion in SUCCESSFUL for report in reports):
             self.forge.merge_pull(pull.number, pull.head)
         return reports
 

@@ -1,4 +1,4 @@
-"""Keeps one open pull request for each drift that its manifest wants one for, and no other."""
+"""Keeps one open pull request for each drift under the policy `pr`, and no other."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from provisioning.core.model.values import compute_digest
 from provisioning.core.plan.plan import Drifted
 from provisioning.core.reviews.drift_acceptance import accept_drift
 from provisioning.core.reviews.drift_pulls import (
-    GONE,
-    Accepting,
+    CLOSING,
+    Acceptance,
     DriftNote,
     DriftPlace,
-    find_drift,
+    find_drift_place,
     render_body,
+    render_closing,
     render_drift,
-    render_goodbye,
     render_title,
 )
 from provisioning.core.reviews.findings import Exposure
@@ -31,12 +31,12 @@ from provisioning.gitstore.repository.repository import Repository
 from provisioning.reconciler.execution.lease import render_time
 from provisioning.reconciler.planning.plan_result import PlanResult
 
-ATTEMPTS = 5
-"""How often it is begun anew because somebody else did the same."""
+MAX_ATTEMPTS = 5
+"""How often the sync is tried while somebody else writes the same branches."""
 
 
-class FoundDrifts(msgspec.Struct, frozen=True, kw_only=True):
-    """What a look at an infra found: its drifts, and what can still have one."""
+class InfraDrift(msgspec.Struct, frozen=True, kw_only=True):
+    """The drifts that a plan of an infra found, and the resources that can have one."""
 
     infra: str
     commit: CommitId
@@ -45,23 +45,23 @@ class FoundDrifts(msgspec.Struct, frozen=True, kw_only=True):
     resources: Mapping[ResourceId, Resource]
 
     def is_watched(self, name: ResourceId) -> bool:
-        """Tell whether the resource is still wanted, with pull requests for its drift."""
+        """Tell whether the resource is still desired, with the drift policy `pr`."""
         resource = self.resources.get(name)
         return resource is not None and resource.lifecycle.drift is DriftPolicy.PR
 
 
-class Drifter(msgspec.Struct, frozen=True, kw_only=True):
-    """Opens, rewrites and closes pull requests about drift; what is right is not written again.
+class DriftPublisher(msgspec.Struct, frozen=True, kw_only=True):
+    """Opens, updates and closes pull requests about drift; writes only what differs.
 
     Args:
-        forge: Has the pull requests.
-        branches: Has their branches.
-        repository: Has the commits.
+        forge: The pull requests.
+        branches: Their branches.
+        repository: The commits.
         branch: The branch that desired state is read from.
-        list_infras: Names the infras of a commit.
+        list_infras: Returns the infras of a commit.
         compile: Reads the manifests of an infra at a commit, and nothing else.
-        look: Plans an infra at a commit; no review counts.
-        expose: Returns the credentials in a file, and sees to it that they are shown nowhere.
+        plan: Plans an infra at a commit; no review counts.
+        expose: Returns the credentials in a file, and redacts them from now on.
         redact: Removes secrets from texts.
     """
 
@@ -71,44 +71,44 @@ class Drifter(msgspec.Struct, frozen=True, kw_only=True):
     branch: str
     list_infras: Callable[[CommitId], list[str]]
     compile: Callable[[CommitId, str], Sequence[Resource]]
-    look: Callable[[str, CommitId], PlanResult]
+    plan: Callable[[str, CommitId], PlanResult]
     expose: Callable[[str, bytes], Iterable[Exposure]]
     redact: Callable[[str], str]
 
-    def keep_all(self) -> list[ProvisioningError]:
-        """Look at every infra that can have a drift of this kind, and keep what it needs.
+    def sync_all(self) -> list[ProvisioningError]:
+        """Plan every infra that can have such a drift, and sync its pull requests.
 
         Returns:
-            Why infras could not be looked at; their pull requests stay as they are.
+            The errors of infras that cannot be planned; their pull requests stay as they are.
         """
         commit, problems = self._fetch(), []
         known = self.list_infras(commit)
         gone = {place.infra for place in self.branches.list_places()} - {*known}
-        found = [FoundDrifts(infra=item, commit=commit, resources={}) for item in sorted(gone)]
+        found = [InfraDrift(infra=item, commit=commit, resources={}) for item in sorted(gone)]
         for infra in known:
             try:
                 if self._can_drift(infra, commit):
-                    found.append(build_found(self.look(infra, commit)))
+                    found.append(build_infra_drift(self.plan(infra, commit)))
             except ProvisioningError as exc:
                 problems.append(exc)
-        self.keep(found)
+        self.sync(found)
         return problems
 
-    def keep_infra(self, infra: str) -> None:
-        """Look at *infra* anew, and keep what it needs."""
-        self.keep([build_found(self.look(infra, self._fetch()))])
+    def sync_infra(self, infra: str) -> None:
+        """Plan *infra*, and sync its pull requests."""
+        self.sync([build_infra_drift(self.plan(infra, self._fetch()))])
 
-    def keep(self, found: Sequence[FoundDrifts]) -> None:
-        """Let the open pull requests be those that *found* asks for.
+    def sync(self, found: Sequence[InfraDrift]) -> None:
+        """Open, update and close pull requests until they are those of *found*.
 
         Raises:
-            HeadMoved: If somebody else wrote the same at the same time, each time.
+            HeadMoved: If somebody else wrote a branch during each attempt.
         """
-        for attempt in range(1, ATTEMPTS + 1):
+        for attempt in range(1, MAX_ATTEMPTS + 1):
             try:
-                return self._keep(found)
+                return self._sync(found)
             except HeadMoved:
-                if attempt == ATTEMPTS:
+                if attempt == MAX_ATTEMPTS:
                     raise
                 self._fetch()
         raise AssertionError  # the last attempt returns or raises
@@ -127,7 +127,7 @@ class Drifter(msgspec.Struct, frozen=True, kw_only=True):
             resource.lifecycle.drift is DriftPolicy.PR for resource in resources
         )
 
-    def _keep(self, found: Sequence[FoundDrifts]) -> None:
+    def _sync(self, found: Sequence[InfraDrift]) -> None:
         there = self.branches.list_places()
         if not there and not any(item.drifted for item in found):
             return
@@ -135,38 +135,38 @@ class Drifter(msgspec.Struct, frozen=True, kw_only=True):
         for item in found:
             for drifted in item.drifted:
                 place = DriftPlace(item.infra, drifted.id)
-                self._keep_open(place, item, drifted, pulls.get(place))
-            kept = item.blocked | {entry.id for entry in item.drifted}
+                self._sync_open(place, item, drifted, pulls.get(place))
+            open_ids = item.blocked | {drifted.id for drifted in item.drifted}
             for place in there:
-                if place.infra == item.infra and place.id not in kept:
+                if place.infra == item.infra and place.id not in open_ids:
                     is_watched = item.is_watched(place.id)
                     self._close(place, pulls.get(place), is_watched=is_watched)
 
     def _list_pulls(self) -> dict[DriftPlace, PullRequest]:
         pulls = [pull for pull in self.forge.list_open_pulls() if pull.base_branch == self.branch]
-        return {place: pull for pull in pulls if (place := find_drift(pull))}
+        return {place: pull for pull in pulls if (place := find_drift_place(pull))}
 
-    # One that is wanted
+    # An open one
 
-    def _keep_open(
-        self, place: DriftPlace, found: FoundDrifts, drifted: Drifted, pull: PullRequest | None
+    def _sync_open(
+        self, place: DriftPlace, found: InfraDrift, drifted: Drifted, pull: PullRequest | None
     ) -> None:
-        since, accepting = self._keep_branch(place, found, drifted)
-        body = self.redact(render_body(place, drifted, since, accepting))
+        since, acceptance = self._sync_branch(place, found, drifted)
+        body = self.redact(render_body(place, drifted, since, acceptance))
         if pull is None:
             self.forge.create_pull(place.branch, self.branch, render_title(place), body)
         elif pull.body.strip() != body.strip():
             self.forge.update_pull(pull.number, body)
 
-    def _keep_branch(
-        self, place: DriftPlace, found: FoundDrifts, drifted: Drifted
-    ) -> tuple[str, Accepting]:
-        """Let the branch hold what accepts the drift; return since when that is seen, and how."""
+    def _sync_branch(
+        self, place: DriftPlace, found: InfraDrift, drifted: Drifted
+    ) -> tuple[str, Acceptance]:
+        """Write the branch that accepts the drift; return since when it is seen, and how."""
         old = self.branches.read(place)
         since = _read_since(old) or render_time(self.branches.now())
         is_merged = old is not None and self.repository.is_ancestor(old.head, found.commit)
         if old and not old.is_ours and not is_merged:
-            return since, Accepting.TAKEN_OVER
+            return since, Acceptance.TAKEN_OVER
         files = self._edit(found, drifted)
         digest = compute_digest(self.redact(render_drift(drifted)))
         note = DriftNote(digest=digest, since=since)
@@ -177,10 +177,10 @@ class Drifter(msgspec.Struct, frozen=True, kw_only=True):
                 new = self.branches.build_commit(place, found.commit, files, note)
             if not self._is_there(old, note, found.commit, new):
                 self.branches.write(place, new, old.head if old else None)
-        return since, Accepting.EDITED if files else Accepting.EMPTY
+        return since, Acceptance.EDITED if files else Acceptance.EMPTY
 
-    def _edit(self, found: FoundDrifts, drifted: Drifted) -> dict[str, bytes]:
-        """Return the edited manifest by its path; nothing where it cannot be, or tells a secret."""
+    def _edit(self, found: InfraDrift, drifted: Drifted) -> dict[str, bytes]:
+        """Return the edited manifest by its path; {} if it has a secret, or cannot be edited."""
         resource = found.resources[drifted.id]
         path = resource.source.file
         live = "\n".join(str(field.before) for field in drifted.fields)
@@ -194,7 +194,7 @@ class Drifter(msgspec.Struct, frozen=True, kw_only=True):
     def _is_there(
         self, old: DriftBranch | None, note: DriftNote, base: CommitId, new: CommitId
     ) -> bool:
-        """Tell whether the branch tells the same drift, and its merge gives the same as *new*."""
+        """Tell whether the branch has the same note, and its merge the same tree as *new*."""
         if old is None or old.note != note or self.repository.is_ancestor(old.head, base):
             return False
         merge = self.repository.merge(base, old.head)
@@ -204,11 +204,11 @@ class Drifter(msgspec.Struct, frozen=True, kw_only=True):
         return len(trees) == 1
 
     def _is_accepted(self, infra: str, commit: CommitId, name: ResourceId) -> bool:
-        """Tell whether, at *commit*, the resource has not drifted, and is at most recorded."""
+        """Tell whether, at *commit*, the resource has no drift and needs at most a record."""
         try:
-            plan = self.look(infra, commit).plan
+            plan = self.plan(infra, commit).plan
         except ProvisioningError:
-            return False  # what is live is nothing that a manifest may say
+            return False  # the live values are not valid in a manifest
         recorded = {
             change.id
             for change in plan.changes
@@ -216,25 +216,25 @@ class Drifter(msgspec.Struct, frozen=True, kw_only=True):
         }
         return name in recorded.union(plan.unchanged) - {item.id for item in plan.drifted}
 
-    # One that is not wanted
+    # One to close
 
     def _close(self, place: DriftPlace, pull: PullRequest | None, *, is_watched: bool) -> None:
-        """Say why, close it, and delete its branch; what was cut off is done to its end."""
+        """Comment, close it, and delete its branch; repeat what an interrupted call left."""
         old = self.branches.read(place)
         if pull is not None:
-            said = [comment.body for comment in self.forge.list_comments(pull.number)]
-            if not any(item.startswith(GONE) for item in said):
-                text = render_goodbye(place, is_watched=is_watched)
+            bodies = [comment.body for comment in self.forge.list_comments(pull.number)]
+            if not any(body.startswith(CLOSING) for body in bodies):
+                text = render_closing(place, is_watched=is_watched)
                 self.forge.create_comment(pull.number, text)
             self.forge.close_pull(pull.number)
         if old is not None:
             self.branches.delete(place, old.head)
 
 
-def build_found(plan_result: PlanResult) -> FoundDrifts:
-    """Return what a look at a whole infra found; a narrowed plan would hide drifts."""
+def build_infra_drift(plan_result: PlanResult) -> InfraDrift:
+    """Return the drifts of a whole plan; a targeted one would hide drifts."""
     plan = plan_result.plan
-    return FoundDrifts(
+    return InfraDrift(
         infra=plan.infra,
         commit=plan.commit,
         drifted=tuple(item for item in plan.drifted if item.policy is DriftPolicy.PR),

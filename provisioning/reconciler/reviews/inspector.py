@@ -1,4 +1,4 @@
-"""Looks at a pull request and says what it would do; writes nothing."""
+"""Inspects a pull request: plans what it would do, and writes nothing."""
 
 from __future__ import annotations
 
@@ -14,12 +14,11 @@ from provisioning.core.model.records import Result, Run
 from provisioning.core.model.resources import Resource
 from provisioning.core.policy.approvals import list_unreviewed
 from provisioning.core.policy.review_records import ReviewRecord, list_places
-from provisioning.core.reviews.drift_pulls import find_drift
+from provisioning.core.reviews.drift_pulls import find_drift_place
 from provisioning.core.reviews.findings import Exposure, InfraReview, PullReview
 from provisioning.core.reviews.forge import Forge, Permission, PullRequest
 from provisioning.core.reviews.manifest_changes import compare_manifests
-from provisioning.core.reviews.renames import find_renamed
-from provisioning.core.reviews.touched_infras import find_touched
+from provisioning.core.reviews.touched_infras import find_renamed, find_touched
 from provisioning.core.statelog.transitions import LogView
 from provisioning.gitstore.branches.review_log import ReviewLog
 from provisioning.reconciler.planning.plan_result import PlanResult
@@ -28,24 +27,24 @@ if TYPE_CHECKING:
     from provisioning.gitstore.objects.commits import FileChange
     from provisioning.gitstore.repository.repository import Repository
 
-Look = Callable[[str, CommitId], PlanResult]
+PlanInfra = Callable[[str, CommitId], PlanResult]
 """Plans an infra at a commit, on top of the state log as it was fetched."""
 
 
 class Inspector(msgspec.Struct, frozen=True, kw_only=True):
-    """Looks at pull requests. All it needs is in its arguments; see `bootstrap`.
+    """Inspects pull requests.
 
     Args:
-        forge: Knows the pull requests.
-        reviews: Knows what was shown of them.
-        repository: Has the commits.
+        forge: The pull requests.
+        reviews: The plans that were shown.
+        repository: The commits.
         branch: The branch that desired state is read from.
-        list_infras: Names the infras of a commit.
+        list_infras: Returns the infras of a commit.
         compile: Reads the manifests of an infra at a commit, and nothing else.
-        look: Plans an infra at a commit as a review does: no earlier review counts.
-        look_after: Plans it as an apply does.
+        plan: Plans an infra at a commit as a review does: no earlier review counts.
+        plan_merged: Plans an infra at a commit as an apply does.
         read_view: Returns the state log of an infra as it was fetched.
-        expose: Returns the credentials in a file, and sees to it that they are shown nowhere.
+        expose: Returns the credentials in a file, and redacts them from now on.
         applies_first: Whether pull requests are applied before they are merged.
     """
 
@@ -55,22 +54,22 @@ class Inspector(msgspec.Struct, frozen=True, kw_only=True):
     branch: str
     list_infras: Callable[[CommitId], list[str]]
     compile: Callable[[CommitId, str], Sequence[Resource]]
-    look: Look
-    look_after: Look
+    plan: PlanInfra
+    plan_merged: PlanInfra
     read_view: Callable[[str], LogView]
     expose: Callable[[str, bytes], Iterable[Exposure]]
     applies_first: bool
 
     def inspect(self, pull: PullRequest, record: ReviewRecord | None) -> PullReview:
-        """Look at *pull*, of which *record* is remembered."""
-        drift = find_drift(pull) if pull.is_open else None
+        """Inspect *pull*; *record* is its last review."""
+        drift = find_drift_place(pull) if pull.is_open else None
         found = PullReview(pull=pull, applies_first=self.applies_first, drift=drift)
         if pull.base_branch != self.branch:
             return replace(found, is_foreign=True, problem=f"it is not for {self.branch}")
         if pull.merged:
             return self._inspect_merged(found, pull.merged, record)
         if pull.is_closed:
-            return replace(found, problem="nothing of it is applied")
+            return replace(found, problem="it is closed, and is not applied")
         return self._inspect_open(found, record)
 
     # Open
@@ -90,14 +89,14 @@ class Inspector(msgspec.Struct, frozen=True, kw_only=True):
             return replace(found, infras=(whole,))
         is_trusted = self.is_trusted(pull) or bool(record and record.lifted == pull.head)
         exposures = tuple(sorted(self._list_exposures(changes)))
-        look = self._review_planned if is_trusted else self._review_static
+        inspect = self._review_planned if is_trusted else self._review_static
         before, after = self.list_infras(base), self.list_infras(merge.commit)
         touched = find_touched((change.path for change in changes), {*before, *after})
-        reviews = [look(infra, base, merge.commit) for infra in sorted(touched.directly)]
+        reviews = [inspect(infra, base, merge.commit) for infra in sorted(touched.directly)]
         reviews += [
             review
             for infra in sorted(touched.perhaps)
-            if (review := look(infra, base, merge.commit)) and self._differs(review, base)
+            if (review := inspect(infra, base, merge.commit)) and self._differs(review, base)
         ]
         return replace(
             found,
@@ -122,7 +121,7 @@ class Inspector(msgspec.Struct, frozen=True, kw_only=True):
         return self.repository.walk_changes(*trees)
 
     def is_trusted(self, pull: PullRequest) -> bool:
-        """Tell whether what *pull* brings may be planned in full."""
+        """Tell whether *pull* may be planned in full: its author may write, or is this program."""
         if pull.is_fork:
             return False
         is_ours = pull.author == self.forge.read_login()
@@ -136,7 +135,7 @@ class Inspector(msgspec.Struct, frozen=True, kw_only=True):
 
     def _review_planned(self, infra: str, _: CommitId, merge: CommitId) -> InfraReview:
         try:
-            plan_result = self.look(infra, merge)
+            plan_result = self.plan(infra, merge)
         except ProvisioningError as exc:
             return InfraReview(infra=infra, error=exc)
         return InfraReview(infra=infra, plan=plan_result.plan, violations=plan_result.violations)
@@ -149,7 +148,7 @@ class Inspector(msgspec.Struct, frozen=True, kw_only=True):
         return InfraReview(infra=infra, manifest_changes=compare_manifests(before, after))
 
     def _differs(self, review: InfraReview, base: CommitId) -> bool:
-        """Tell whether an infra that is only perhaps touched would do else than without it."""
+        """Tell whether the plan of an infra that may be touched differs from the base's."""
         if review.plan is None:
             return bool(review.manifest_changes) or review.error is not None
         before = self._review_planned(review.infra, base, base)
@@ -158,7 +157,7 @@ class Inspector(msgspec.Struct, frozen=True, kw_only=True):
     def _find_overlaps(
         self, pull: PullRequest, reviews: Iterable[InfraReview]
     ) -> dict[int, tuple[str, ...]]:
-        """Return which other open pull requests change the same, as they were last shown."""
+        """Return the other open pull requests whose last review changes the same resources."""
         own = {place for review in reviews for place in review.places}
         shared = {
             other.number: tuple(sorted(own & list_places(record)))
@@ -176,11 +175,11 @@ class Inspector(msgspec.Struct, frozen=True, kw_only=True):
     ) -> PullReview:
         shown = {plan.infra for plan in record.plans} if record else set()
         main = self._read_base()
-        names = shown | self._list_touched_by(merged)
+        names = shown | self._list_touched(merged)
         reviews = [self._review_merged(infra, found.pull, main) for infra in sorted(names)]
         return replace(found, infras=tuple(reviews))
 
-    def _list_touched_by(self, merged: CommitId) -> set[str]:
+    def _list_touched(self, merged: CommitId) -> set[str]:
         parents = self.repository.read_commit(merged).parents
         if not parents:
             return set()
@@ -192,24 +191,24 @@ class Inspector(msgspec.Struct, frozen=True, kw_only=True):
 
     def _review_merged(self, infra: str, pull: PullRequest, main: CommitId) -> InfraReview:
         run = self.read_view(infra).run
-        if run is not None and not self._holds(run, pull):
+        if run is not None and not self._has_pull(run, pull):
             run = None
         if run is not None and run.result is Result.DONE:
             return InfraReview(infra=infra, run=run)
         try:
-            plan_result = self.look_after(infra, main)
+            plan_result = self.plan_merged(infra, main)
         except ProvisioningError as exc:
             return InfraReview(infra=infra, error=exc)
         plan, reviewed = plan_result.plan, plan_result.reviewed
-        strays = list_unreviewed(plan, reviewed) if reviewed else ()
-        if run is not None and not strays and plan_result.has_work:
+        unreviewed = list_unreviewed(plan, reviewed) if reviewed else ()
+        if run is not None and not unreviewed and plan_result.has_work:
             return InfraReview(infra=infra, run=run)
         violations = plan_result.violations
-        return InfraReview(infra=infra, plan=plan, violations=violations, strays=strays)
+        return InfraReview(infra=infra, plan=plan, violations=violations, unreviewed=unreviewed)
 
-    def _holds(self, run: Run, pull: PullRequest) -> bool:
-        """Tell whether what *pull* brought is in the commit that *run* applied."""
+    def _has_pull(self, run: Run, pull: PullRequest) -> bool:
+        """Tell whether the commit that *run* applied has *pull*."""
         if not self.repository.has_object(run.commit):
             return False
-        brought = pull.head if run.base else pull.merged
-        return brought is not None and self.repository.is_ancestor(brought, run.commit)
+        commit = pull.head if run.base else pull.merged
+        return commit is not None and self.repository.is_ancestor(commit, run.commit)

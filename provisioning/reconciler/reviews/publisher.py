@@ -1,7 +1,7 @@
-"""Shows a review on the forge: one comment, the statuses and labels, and a record of it.
+"""Publishes a review at the forge: one comment, the statuses and labels, and its record.
 
-Everything is computed from what is true now and written only where it differs, so that a lost
-webhook, a restart or a deleted comment leaves nothing wrong.
+All of it follows from the current state and is written only where it differs, so that the next
+review repairs what a lost webhook, a restart or a deleted comment left wrong.
 """
 
 from __future__ import annotations
@@ -27,26 +27,26 @@ from provisioning.gitstore.branches.review_log import ReviewLog
 
 WAITING, DESTRUCTIVE = "provisioning/waiting", "provisioning/destructive"
 LABELS = {
-    WAITING: "what would be applied waits for a yes",
-    DESTRUCTIVE: "the plan destroys something that cannot be had again",
+    WAITING: "the plan waits for an approval",
+    DESTRUCTIVE: "the plan destroys something that cannot be recreated",
 }
-"""The labels that a pull request can get, and what they mean."""
+"""The labels of a pull request, and their descriptions."""
 
-AT_ONCE = 4
-"""Calls that are made to the forge at once."""
+PARALLELISM = 4
+"""Calls to the forge at once."""
 
 
 class Publisher(msgspec.Struct, frozen=True, kw_only=True):
-    """Shows reviews. *redact* removes secrets from texts."""
+    """Publishes reviews. *redact* removes secrets from texts."""
 
     forge: Forge
     reviews: ReviewLog
     redact: Callable[[str], str]
 
     def publish(self, review: PullReview, record: ReviewRecord | None) -> ReviewRecord:
-        """Show *review*, and return what is remembered from now on; *record* is what was.
+        """Publish *review*, and return its new record; *record* is the one before.
 
-        What an apply asks for is remembered before a status says that one may merge.
+        The record is written before a status says that the pull request may be merged.
 
         Raises:
             HeadMoved: If somebody else published a review meanwhile.
@@ -55,14 +55,14 @@ class Publisher(msgspec.Struct, frozen=True, kw_only=True):
         own = [comment for comment in comments if self._is_ours(comment)]
         url = "" if review.pull.is_closed and not own else self._write_comment(review, own)
         new = self._record(review, record)
-        if not review.pull.is_closed:  # else its head may be that of another one
+        if not review.pull.is_closed:  # else another pull request may have the same head
             self._write_statuses(review, url)
         self._write_labels(review)
         return new
 
     def _record(self, review: PullReview, old: ReviewRecord | None) -> ReviewRecord:
-        """Remember what was shown, once it was; only what was said later is an answer to it."""
-        is_waiting = any(infra.strays for infra in review.infras)
+        """Record what the comment shows; only later comments can approve it."""
+        is_waiting = any(infra.unreviewed for infra in review.infras)
         comments = self.forge.list_comments(review.pull.number) if is_waiting else []
         new = build_record(review, old, max((comment.id for comment in comments), default=0))
         if new != old:
@@ -75,7 +75,7 @@ class Publisher(msgspec.Struct, frozen=True, kw_only=True):
         return comment.body.startswith(MARKER) and comment.author == self.forge.read_login()
 
     def _write_comment(self, review: PullReview, own: Sequence[PullComment]) -> str:
-        """Write the one comment; what a race left beside it goes."""
+        """Write the one comment, and delete others that a race left."""
         body = self.redact(render_comment(review, self._build_finder(review)))
         if not own:
             return self.forge.create_comment(review.pull.number, body).url
@@ -99,29 +99,29 @@ class Publisher(msgspec.Struct, frozen=True, kw_only=True):
                 wanted[context] = CommitStatus(
                     context=context,
                     state=State.SUCCESS,
-                    description="not touched any more",
+                    description="no longer touched",
                     url=url,
                 )
-        news = [item for context, item in wanted.items() if item != there.get(context)]
-        with ThreadPoolExecutor(AT_ONCE) as threads:
-            list(threads.map(lambda status: self.forge.set_status(commit, status), news))
+        changed = [item for context, item in wanted.items() if item != there.get(context)]
+        with ThreadPoolExecutor(PARALLELISM) as threads:
+            list(threads.map(lambda status: self.forge.set_status(commit, status), changed))
 
     def _write_labels(self, review: PullReview) -> None:
-        is_waiting = any(infra.strays for infra in review.infras)
+        is_waiting = any(infra.unreviewed for infra in review.infras)
         is_destructive = any(infra.risk is Risk.DESTRUCTIVE for infra in review.infras)
         labels = {WAITING: is_waiting, DESTRUCTIVE: is_destructive and not review.pull.merged}
-        news = {
+        changed = {
             name: is_on for name, is_on in labels.items() if is_on != (name in review.pull.labels)
         }
-        if news:
-            self.forge.set_labels(review.pull.number, news)
+        if changed:
+            self.forge.set_labels(review.pull.number, changed)
 
 
 def build_record(review: PullReview, old: ReviewRecord | None, last: int) -> ReviewRecord:
-    """Return what is to be remembered of *review*; *last* is the id of the newest comment.
+    """Return the record of *review*; *last* is the id of the newest comment.
 
-    After the merge the reviewed plans stay what they were. A plan that waits already, waits
-    since then.
+    After the merge the reviewed plans stay as they were. A plan that waits for an approval keeps
+    the comment after which it was shown.
     """
     pull = review.pull
     record = old or ReviewRecord(pull=pull.number, head=pull.head)
@@ -129,12 +129,12 @@ def build_record(review: PullReview, old: ReviewRecord | None, last: int) -> Rev
         waiting = tuple(
             PendingApproval(infra=infra.infra, digest=infra.plan.digest, after=last)
             for infra in review.infras
-            if infra.strays and infra.plan
+            if infra.unreviewed and infra.plan
         )
         known = {(item.infra, item.digest): item for item in record.waiting}
-        kept = tuple(known.get((item.infra, item.digest), item) for item in waiting)
-        is_settled = all(infra.is_settled for infra in review.infras)
-        return msgspec.structs.replace(record, waiting=kept, is_settled=is_settled)
+        waiting = tuple(known.get((item.infra, item.digest), item) for item in waiting)
+        is_settled = all(infra.is_done for infra in review.infras)
+        return msgspec.structs.replace(record, waiting=waiting, is_settled=is_settled)
     plans = tuple(build_reviewed_plan(infra.plan) for infra in review.infras if infra.plan)
     return msgspec.structs.replace(
         record, head=CommitId(pull.head), plans=plans, waiting=(), is_settled=False

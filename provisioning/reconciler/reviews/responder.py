@@ -1,4 +1,4 @@
-"""Does what people say in a pull request, as far as they may, and answers in the thread."""
+"""Runs the commands in the comments of a pull request, and answers in the thread."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from provisioning.core.model.errors import ProvisioningError
 from provisioning.core.policy.review_records import Approval, ReviewRecord
 from provisioning.core.reviews.codeowners import OwnerRule, find_owners
 from provisioning.core.reviews.commands import (
-    MEANINGS,
-    WORD,
+    HELP_TEXTS,
+    PREFIX,
     Command,
-    Misread,
+    InvalidCommand,
     Verb,
     parse_commands,
 )
@@ -21,17 +21,17 @@ from provisioning.core.reviews.comment import MARKER
 from provisioning.core.reviews.findings import PullReview
 from provisioning.core.reviews.forge import Forge, Permission, PullComment, PullRequest
 from provisioning.core.reviews.markdown import render_block, render_code
-from provisioning.core.reviews.permissions import CALLED, Permissions, find_refusal
+from provisioning.core.reviews.permissions import DESCRIPTIONS, Permissions, find_refusal
 from provisioning.gitstore.branches.review_log import ReviewLog
 from provisioning.reconciler.planning.plan_result import Report
-from provisioning.reconciler.reviews.applier import GOOD
+from provisioning.reconciler.resync import SUCCESSFUL
 
 ANSWER = "<!-- provisioning:answer -->"
 """The first line of our answers."""
 
 
-class Said(msgspec.Struct, frozen=True):
-    """A command, who said it, and in which comment."""
+class GivenCommand(msgspec.Struct, frozen=True):
+    """A command, who gave it, and in which comment."""
 
     command: Command
     by: str
@@ -39,23 +39,23 @@ class Said(msgspec.Struct, frozen=True):
 
 
 class CommandReply(msgspec.Struct, frozen=True):
-    """What became of a command, and what is remembered from now on."""
+    """The answer to a command, and the new record."""
 
     text: str
     record: ReviewRecord
 
 
 class Responder(msgspec.Struct, frozen=True, kw_only=True):
-    """Deals with the comments of pull requests.
+    """Runs the commands of pull requests.
 
     Args:
-        forge: Knows the comments, and who may what.
-        reviews: Knows which comments were dealt with.
-        rules: Who owns which paths.
+        forge: The comments, and the permissions of their authors.
+        reviews: The last comment that was answered.
+        rules: Reads who owns which paths.
         apply: Applies infras of a pull request.
         hold: Holds an infra for somebody.
         release: Releases somebody's hold of an infra.
-        permissions: Who may say what.
+        permissions: Who may give which command.
         redact: Removes secrets from texts.
     """
 
@@ -71,40 +71,40 @@ class Responder(msgspec.Struct, frozen=True, kw_only=True):
     def respond(
         self, pull: PullRequest, review: PullReview, record: ReviewRecord | None
     ) -> ReviewRecord | None:
-        """Deal with what was said since the last time; *review* is what is shown.
+        """Run the commands that are new since *record*; *review* is what is shown.
 
-        A comment is dealt with once: it is remembered before it is answered.
+        A comment is answered at most once: it is recorded before it is answered.
 
         Raises:
-            HeadMoved: If somebody else dealt with it meanwhile.
+            HeadMoved: If somebody else answered it meanwhile.
         """
-        spoken = list(self._list_spoken(pull.number, record))
-        if not spoken:
+        given = list(self._list_given(pull.number, record))
+        if not given:
             return record
         record = record or ReviewRecord(pull=pull.number, head=pull.head)
         answers = []
-        for comment, commands in spoken:
+        for comment, commands in given:
             texts = []
             for command in commands:
                 answer = self._answer(pull, review, record, comment, command)
                 texts.append(answer.text)
                 record = answer.record
             answers.append(_join(comment, texts))
-        record = msgspec.structs.replace(record, answered=spoken[-1][0].id)
+        record = msgspec.structs.replace(record, answered=given[-1][0].id)
         count = f"{len(answers)} comment{'s' * (len(answers) != 1)}"
         self.reviews.append(record, {}, f"answer #{pull.number}: {count}")
         for text in answers:
             self.forge.create_comment(pull.number, self.redact(text))
         return record
 
-    def is_asked(self, pull: int, record: ReviewRecord | None) -> bool:
-        """Tell whether something was said in *pull* that nobody has dealt with."""
-        return any(True for _ in self._list_spoken(pull, record))
+    def has_commands(self, pull: int, record: ReviewRecord | None) -> bool:
+        """Tell whether *pull* has a command that is not answered yet."""
+        return any(True for _ in self._list_given(pull, record))
 
-    def _list_spoken(
+    def _list_given(
         self, pull: int, record: ReviewRecord | None
-    ) -> Iterator[tuple[PullComment, tuple[Command | Misread, ...]]]:
-        """Yield what was said since the last time, with the commands in it."""
+    ) -> Iterator[tuple[PullComment, tuple[Command | InvalidCommand, ...]]]:
+        """Yield the comments that are new since *record*, with their commands."""
         since = record.answered if record else 0
         for comment in self.forge.list_comments(pull):
             is_new = comment.id > since and not self._is_ours(comment)
@@ -121,86 +121,86 @@ class Responder(msgspec.Struct, frozen=True, kw_only=True):
         review: PullReview,
         record: ReviewRecord,
         comment: PullComment,
-        command: Command | Misread,
+        command: Command | InvalidCommand,
     ) -> CommandReply:
-        if isinstance(command, Misread):
+        if isinstance(command, InvalidCommand):
             return CommandReply(f"❌ {command.reason}", record)
         if command.verb is Verb.HELP:
             return CommandReply(render_help(self.permissions), record)
-        said = Said(command, comment.author, comment.id)
-        if refusal := self._refuse(pull, review, said):
+        given = GivenCommand(command, comment.author, comment.id)
+        if refusal := self._find_refusal(pull, review, given):
             return CommandReply(f"❌ {refusal}", record)
         try:
-            return self._do(pull, review, record, said)
+            return self._run(pull, review, record, given)
         except ProvisioningError as exc:
             hint = f"\n\n{render_block(exc.hint)}" if exc.hint else ""
             return CommandReply(f"❌ {exc.code}\n\n{render_block(str(exc))}{hint}", record)
 
-    def _refuse(self, pull: PullRequest, review: PullReview, said: Said) -> str:
-        """Say why *said* may not be done; "" if it may."""
-        if self.forge.read_permission(said.by) < Permission.WRITE:
-            return "that takes the right to write to this repository"
+    def _find_refusal(self, pull: PullRequest, review: PullReview, given: GivenCommand) -> str:
+        """Return why *given* is refused; "" if it is allowed."""
+        if self.forge.read_permission(given.by) < Permission.WRITE:
+            return "this command needs write permission to the repository"
         if pull.is_closed:
-            return "it is closed: open it again, and say it then"
+            return "the pull request is closed; open it again first"
         known = set(review.names)
-        if said.command.infra is not None and said.command.infra not in known:
+        if given.command.infra is not None and given.command.infra not in known:
             names = ", ".join(render_code(item) for item in sorted(known)) or "none"
-            return f"this pull request touches no such infra; it touches: {names}"
-        permissions = self.permissions[said.command.verb]
+            return f"this pull request does not touch that infra; it touches: {names}"
+        permissions = self.permissions[given.command.verb]
         if review.drift and permissions is not Permissions.NOBODY:
-            permissions = Permissions.WRITERS  # it is about what Git asks for, which had its yes
+            permissions = Permissions.WRITERS  # the desired state itself was approved already
         return find_refusal(
-            said.command.verb,
+            given.command.verb,
             permissions,
-            by=said.by,
+            by=given.by,
             author=pull.author,
-            owners=find_owners(self.rules(), _list_paths(review, said.command.infra)),
+            owners=find_owners(self.rules(), _list_paths(review, given.command.infra)),
         )
 
-    def _do(
-        self, pull: PullRequest, review: PullReview, record: ReviewRecord, said: Said
+    def _run(
+        self, pull: PullRequest, review: PullReview, record: ReviewRecord, given: GivenCommand
     ) -> CommandReply:
-        infra = said.command.infra
+        infra = given.command.infra
         names = [infra] if infra else review.names
-        match said.command.verb:
+        match given.command.verb:
             case Verb.PLAN:
-                return self._plan(pull, review, record, said)
+                return self._plan(pull, review, record, given)
             case Verb.APPROVE:
-                return self._approve(pull, record, said, names)
+                return self._approve(pull, record, given, names)
             case Verb.APPLY:
                 return CommandReply(_describe(self.apply(review, record, names)), record)
             case Verb.HOLD:
-                texts = [self.hold(name, said.by, pull.number) for name in names]
+                texts = [self.hold(name, given.by, pull.number) for name in names]
             case _:
-                texts = [self.release(name, said.by) for name in names]
+                texts = [self.release(name, given.by) for name in names]
         return CommandReply("\n".join(texts) or "no infra is touched", record)
 
     def _plan(
-        self, pull: PullRequest, review: PullReview, record: ReviewRecord, said: Said
+        self, pull: PullRequest, review: PullReview, record: ReviewRecord, given: GivenCommand
     ) -> CommandReply:
         if review.is_trusted:
             return CommandReply("✅ planned again, see above", record)
-        before = [push for push in self.forge.list_pushes(pull.number) if push.id < said.comment]
+        before = [push for push in self.forge.list_pushes(pull.number) if push.id < given.comment]
         if not before or before[-1].head != pull.head:
-            return CommandReply("❌ a newer commit has come: look at it, and say it again", record)
-        text = f"✅ {render_code(pull.head[:10])} is planned in full, and no other commit"
+            return CommandReply("❌ there is a newer commit: read it first, then repeat", record)
+        text = f"✅ only the commit {render_code(pull.head[:10])} is planned in full"
         return CommandReply(text, msgspec.structs.replace(record, lifted=pull.head))
 
     def _approve(
-        self, pull: PullRequest, record: ReviewRecord, said: Said, names: Collection[str]
+        self, pull: PullRequest, record: ReviewRecord, given: GivenCommand, names: Collection[str]
     ) -> CommandReply:
         if not pull.merged:
-            return CommandReply("❌ approve the pull request itself, by a review", record)
+            return CommandReply("❌ not merged: approve the pull request by a review", record)
         shown = [item for item in record.waiting if item.infra in names]
         if not shown:
-            return CommandReply("❌ nothing waits for a yes", record)
-        stale = [item.infra for item in shown if item.after > said.comment]
+            return CommandReply("❌ no plan waits for an approval", record)
+        stale = [item.infra for item in shown if item.after > given.comment]
         if stale:
             return CommandReply(
-                "❌ the plan has changed since: look at it, and say it again", record
+                "❌ the plan has changed since: read it, and give the command again", record
             )
         approvals = [
-            Approval(infra=item.infra, digest=item.digest, by=said.by, comment=said.comment)
+            Approval(infra=item.infra, digest=item.digest, by=given.by, comment=given.comment)
             for item in shown
         ]
         new = msgspec.structs.replace(record, approvals=(*record.approvals, *approvals))
@@ -210,7 +210,7 @@ class Responder(msgspec.Struct, frozen=True, kw_only=True):
 
 def _describe(reports: Sequence[Report]) -> str:
     lines = [
-        f"{'✅' if report.conclusion in GOOD else '❌'} "
+        f"{'✅' if report.conclusion in SUCCESSFUL else '❌'} "
         f"{render_code(report.plan_result.plan.infra)}: {report.conclusion}"
         + (f" in run {report.run.number}" if report.run else "")
         + "".join(f", stopped by {violation.code}" for violation in report.plan_result.violations)
@@ -220,31 +220,31 @@ def _describe(reports: Sequence[Report]) -> str:
 
 
 def _list_paths(review: PullReview, infra: str | None) -> list[str]:
-    """Return the files whose owners have a say: where the shown changes are written."""
+    """Return the files whose owners must approve: the sources of the planned changes."""
     chosen = [item for item in review.infras if infra in {None, item.infra}]
     plans = [item.plan for item in chosen if item.plan]
     return sorted({change.source.file for plan in plans for change in plan.changes})
 
 
 def _join(comment: PullComment, texts: Sequence[str]) -> str:
-    lines = [line for line in comment.body.splitlines() if line.strip().lower().startswith(WORD)]
+    lines = [line for line in comment.body.splitlines() if line.strip().lower().startswith(PREFIX)]
     quoted = "\n".join(f"> {render_code(line[:100])}" for line in lines[: len(texts)])
     return "\n\n".join([ANSWER, f"{quoted}", *texts])
 
 
 def render_help(permissions: Mapping[Verb, Permissions]) -> str:
-    """Return the list of what can be said, and by whom."""
+    """Return the table of the commands, and who may give them."""
     rows = [
-        f"| `{WORD} {verb}` | {MEANINGS[verb]} | {CALLED[permission]} |"
+        f"| `{PREFIX} {verb}` | {HELP_TEXTS[verb]} | {DESCRIPTIONS[permission]} |"
         for verb, permission in permissions.items()
     ]
     return "\n".join(
         [
-            "| Say | to | Who may |",
+            "| Command | Does | Who may |",
             "| --- | --- | --- |",
             *rows,
-            f"| `{WORD} {Verb.HELP}` | {MEANINGS[Verb.HELP]} | everybody |",
+            f"| `{PREFIX} {Verb.HELP}` | {HELP_TEXTS[Verb.HELP]} | everybody |",
             "",
-            "The name of an infra may follow each.",
+            "Each takes the name of an infra, to mean that one alone.",
         ]
     )

@@ -1,4 +1,4 @@
-"""Reviews a pull request from end to end: fetch, look, listen, show."""
+"""Reviews pull requests from end to end: fetch, inspect, answer, publish."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from provisioning.core.reviews.forge import Forge
 from provisioning.gitstore.branches.review_log import ReviewLog
 from provisioning.reconciler.planning.plan_result import Report
 from provisioning.reconciler.reviews.applier import Applier
-from provisioning.reconciler.reviews.drift_pulls import Drifter
+from provisioning.reconciler.reviews.drift_pulls import DriftPublisher
 from provisioning.reconciler.reviews.inspector import Inspector
-from provisioning.reconciler.reviews.publisher import AT_ONCE, Publisher
+from provisioning.reconciler.reviews.publisher import PARALLELISM, Publisher
 from provisioning.reconciler.reviews.responder import Responder
 
-ATTEMPTS = 5
-"""How often a review is begun anew because somebody else reviewed the same."""
+MAX_ATTEMPTS = 5
+"""How often a review is tried while somebody else reviews the same pull request."""
 
 
 class Reviewer(msgspec.Struct, frozen=True, kw_only=True):
-    """Keeps what a forge shows of its pull requests equal to what is true."""
+    """Keeps the reviews at a forge up to date."""
 
     forge: Forge
     reviews: ReviewLog
@@ -31,13 +31,13 @@ class Reviewer(msgspec.Struct, frozen=True, kw_only=True):
     applier: Applier
     responder: Responder
     publisher: Publisher
-    drifter: Drifter
+    drift_publisher: DriftPublisher
 
     def review(self, number: int) -> PullReview:
         """Review one pull request, and those that change the same resources.
 
         Raises:
-            HeadMoved: If somebody else reviewed it at the same time, each time.
+            HeadMoved: If somebody else reviewed it during each attempt.
         """
         found = self._review(number)
         for other in found.overlaps:
@@ -45,11 +45,11 @@ class Reviewer(msgspec.Struct, frozen=True, kw_only=True):
         return found
 
     def apply(self, number: int, infra: str | None) -> list[Report]:
-        """Apply what a pull request asks for, of *infra* or all it touches, and show what came.
+        """Apply a pull request, *infra* alone or all it touches, and publish the result.
 
         Raises:
-            Blocked: If something is missing before it may be applied.
-            PlanChanged: If it is no longer what was shown.
+            Blocked: If an approval or a merge is missing.
+            PlanChanged: If the plan is no longer the one that was shown.
         """
         pull = self.forge.read_pull(number)
         self.reviews.fetch(self.inspector.branch, number)
@@ -66,16 +66,16 @@ class Reviewer(msgspec.Struct, frozen=True, kw_only=True):
         try:
             return self.applier.apply(found, record, [infra] if infra else names)
         finally:
-            self._keep_drift(found)
+            self._sync_drift(found)
             self._review(number)
 
     def review_closed(self) -> list[PullReview]:
-        """Show in the pull requests that were closed of late what became of them."""
-        settled = self._list_settled()
-        return [self._review(number) for number, is_settled in settled.items() if not is_settled]
+        """Review the recently closed pull requests that are not finished."""
+        finished = self._list_finished()
+        return [self._review(number) for number, is_finished in finished.items() if not is_finished]
 
-    def _list_settled(self) -> dict[int, bool]:
-        """Return which of the pull requests closed of late are settled, or were never reviewed."""
+    def _list_finished(self) -> dict[int, bool]:
+        """Return each recently closed pull request: is it finished, or never reviewed?"""
         branch = self.inspector.branch
         self.reviews.fetch(branch)
         closed = self.forge.list_closed_pulls()
@@ -84,28 +84,30 @@ class Reviewer(msgspec.Struct, frozen=True, kw_only=True):
         return {number: record is None or record.is_settled for number, record in records.items()}
 
     def review_all(self) -> list[PullReview]:
-        """Review every pull request that is open, still waits, or in which something was asked."""
-        settled = self._list_settled()
-        asked = self._list_asked([number for number, is_settled in settled.items() if is_settled])
-        wanted = [number for number in settled if number in asked or not settled[number]]
+        """Review every pull request that is open, not finished, or has a new command."""
+        finished = self._list_finished()
+        asked = self._list_asked([number for number in finished if finished[number]])
+        wanted = [number for number in finished if number in asked or not finished[number]]
         closed = [self._review(number) for number in wanted]
         found = {pull.number: self._review(pull.number) for pull in self.forge.list_open_pulls()}
-        for other in _list_unaware(found):
+        for other in _list_outdated(found):
             found[other] = self._review(other)
         return [*closed, *found.values()]
 
     def _list_asked(self, pulls: Sequence[int]) -> set[int]:
         records = [self.reviews.read(number) for number in pulls]
-        with ThreadPoolExecutor(AT_ONCE) as threads:
-            answers = threads.map(self.responder.is_asked, pulls, records)
-            return {number for number, is_asked in zip(pulls, answers, strict=True) if is_asked}
+        with ThreadPoolExecutor(PARALLELISM) as threads:
+            answers = threads.map(self.responder.has_commands, pulls, records)
+            return {
+                number for number, has_commands in zip(pulls, answers, strict=True) if has_commands
+            }
 
     def _review(self, number: int) -> PullReview:
-        for attempt in range(1, ATTEMPTS + 1):
+        for attempt in range(1, MAX_ATTEMPTS + 1):
             try:
                 return self._review_once(number)
             except HeadMoved:
-                if attempt == ATTEMPTS:
+                if attempt == MAX_ATTEMPTS:
                     raise
         raise AssertionError  # the last attempt returns or raises
 
@@ -116,24 +118,24 @@ class Reviewer(msgspec.Struct, frozen=True, kw_only=True):
         found = self.inspector.inspect(pull, record)
         if found.is_foreign:
             return found
-        said = self.responder.respond(pull, found, record)
-        if said != record:
-            self._keep_drift(found)
+        answered = self.responder.respond(pull, found, record)
+        if answered != record:
+            self._sync_drift(found)
             pull = self.forge.read_pull(number)
             self.reviews.fetch(self.inspector.branch, number)
-            found = self.inspector.inspect(pull, said)
-        is_news = said is not None or not pull.is_closed
-        if is_news and not found.is_foreign:
-            self.publisher.publish(found, said)
+            found = self.inspector.inspect(pull, answered)
+        is_reviewed = answered is not None or not pull.is_closed
+        if is_reviewed and not found.is_foreign:
+            self.publisher.publish(found, answered)
         return found
 
-    def _keep_drift(self, review: PullReview) -> None:
+    def _sync_drift(self, review: PullReview) -> None:
         if review.drift:
-            self.drifter.keep_infra(review.drift.infra)
+            self.drift_publisher.sync_infra(review.drift.infra)
 
 
-def _list_unaware(found: Mapping[int, PullReview]) -> list[int]:
-    """Return those that were looked at before another one that changes the same was."""
+def _list_outdated(found: Mapping[int, PullReview]) -> list[int]:
+    """Return the reviews that miss an overlap with a pull request reviewed after them."""
     return sorted(
         {
             other

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from provisioning.config.setting import IN_WORKSPACE, Setting
-from provisioning.core.reviews.commands import WORD, Verb
+from provisioning.core.reviews.commands import PREFIX, Verb
 from provisioning.core.reviews.permissions import Permissions
 
 SETTINGS = (
@@ -31,7 +31,7 @@ SETTINGS = (
             default=permissions.value,
             choices=tuple(permission.value for permission in Permissions),
             layers=IN_WORKSPACE,
-            doc=f"Who may say `{WORD} {verb}` in a pull request.",
+            doc=f"Who may give the command `{PREFIX} {verb}` in a pull request.",
         )
         for verb, permissions in (
             (Verb.PLAN, Permissions.WRITERS),

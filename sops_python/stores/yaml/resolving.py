@@ -1,4 +1,4 @@
-"""What an unquoted YAML scalar means to the Go library `yaml.v3`, which `sops` reads with.
+"""The meaning of an unquoted YAML scalar to the Go library `yaml.v3`, by which `sops` reads.
 
 It is YAML 1.2's core schema, with timestamps, octals such as 0777, and digits parted by `_`.
 """
@@ -33,7 +33,7 @@ _TIMESTAMP = re.compile(
     r"(?:([Tt ])(\d\d?):(\d\d?):(\d\d?)(?:[.,](\d+))?(Z|[-+]\d\d:\d\d)?)?\Z"
 )
 _FIRST = frozenset("+-0123456789yYnNtTfFoO~.")
-"""What a scalar that is not text can begin with."""
+"""The characters with which a scalar that is not text can begin."""
 
 
 class TooBig(ValueError):
@@ -100,7 +100,7 @@ def parse_timestamp(text: str) -> Timestamp | None:
 
 
 def needs_quotes(text: str) -> bool:
-    """Tell whether *text* without quotes would be read as something else, here or by YAML 1.1."""
+    """Return whether *text* without quotes is read as no text, here or by YAML 1.1."""
     if text in _OLD_BOOLEANS or _SEXAGESIMAL.match(text):
         return True
     try:

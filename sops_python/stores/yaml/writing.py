@@ -6,7 +6,7 @@ import base64
 import re
 from collections.abc import Iterator
 
-from sops_python.go_floats import render_general
+from sops_python.stores.go_floats import render_general
 from sops_python.stores.yaml.resolving import needs_quotes
 from sops_python.tree import Branch, Comment, Timestamp, Value, encode_text
 
@@ -54,7 +54,7 @@ def render_value(value: Value, indent: int) -> str:
 
 
 _INDENTS = range(2, 10)
-"""What can be indented by; anything else is taken for the first of them."""
+"""The indents that the writer knows; any other counts as the first of them."""
 
 
 class _Writer:
@@ -193,7 +193,7 @@ def _render_comments(comments: list[Comment], margin: str) -> Iterator[str]:
 
 
 def _is_literal(text: str) -> bool:
-    """Tell whether *text* of several lines can stand as it is, below a `|`."""
+    """Return whether *text* of several lines can stand unchanged below a `|`."""
     return (
         "\n" in text
         and not re.search(" [\n\r\x85\u2028\u2029]", text)

@@ -13,47 +13,46 @@ from tallies import CUTS, HOMES, Tally
 
 PAGE = """# The crash matrix
 
-{cuts:,} times a real command was cut off, {kills:,} of these by a real `kill -9`; then it was
-given again where `apply` does not finish it, one more `apply` ran, and after it the world was
-judged by `git`, `/proc` and the file system alone. **{wrong} worlds were wrong.** A world is right
-if all that the commit asks for is there once, nothing else is, what was made by hand is untouched,
-the branch asks for what it should and is checked out as it is, the state log is linear with fencing
-tokens in order and records just that, no lock and no intention are left, and another plan is empty.
+{cuts:,} times a test cut off a real command, {kills:,} of these by a real `kill -9`. The test then
+repeated the command if `apply` does not finish it, ran `apply` once more, and checked the result
+with `git`, `/proc` and the file system alone. **{wrong} results were wrong.** A result is right if
+every declared resource exists once and no other does, foreign objects are unchanged, the branch has
+the right content and is checked out, the state log is linear with fencing tokens in order and
+records exactly the live state, no lock and no intention are left, and another plan is empty.
 
-This page is written by `make crash-matrix`, which here tried every {every} case, in {minutes:.0f}
-minutes with {jobs} scenarios side by side. The effects are not listed by hand: a small library that
-stands before libc (`tests/crash/matrix/cutter.c`) sees every call that changes a disk, starts a
-program or signals one, made by Python, libgit2 or git. A test runs the same under `strace` and
-fails if the kernel sees a call that the library does not.
+`make crash-matrix` writes this page. This time it tried every {every} case, in {minutes:.0f}
+minutes with {jobs} scenarios in parallel. A small library in front of libc
+(`tests/crash/matrix/cutter.c`) finds the effects: every call of Python, libgit2 or git that changes
+a disk, starts a program or sends a signal. A test runs the same under `strace` and fails if the
+kernel sees a call that the library missed.
 
-- *killed before*, *killed after*: the process, and the git it may have started, get SIGKILL there.
-- *answer lost*: the call is done and answers "input/output error".
-- *disk full*: this and every later call that needs space answers "no space left on device".
-- *same home*: the same machine goes on, with its journal. *empty home*: another local disk.
+- *killed before*, *killed after*: SIGKILL for the process, and for the git process that it started.
+- *answer lost*: the call is executed and returns "input/output error".
+- *disk full*: this and every later call that needs space returns "no space left on device".
+- *same home*: the same machine continues, with its journal. *empty home*: another local disk.
 
 | Scenario | Effects | {columns} |
 | --- | --- | {rules} |
 {rows}
 
-What is cut off, summed over one whole run of each scenario:
+The effects of one whole run of each scenario, summed up:
 
-| Where | Calls |
+| Place | Calls |
 | --- | --- |
 {places}
 
-A git that is killed while `undo` checks out leaves lock files and half a work tree, as any
-`git merge` does. That is the only thing a person puts right here, as the errors say: the lock files
-are removed and what was checked out is stashed before `undo` is given again.
+A git process that is killed during the checkout of `undo` leaves lock files and half a work tree,
+like any `git merge`. Only this case needs a person, and the errors say so: remove the lock files
+and stash the half work tree before you repeat `undo`.
 
-What is not cut off here:
+The matrix does not contain:
 
-- Lost answers of a provider, a machine of another name that has to wait for the lock's ttl, and the
-  moves and replacements of an in-memory cloud are cut off by exception instead, in
-  `tests/crash/test_cut_off.py`; throttled calls are in
-  `tests/unit/reconciler/execution/test_executor.py`.
-- `lock.backend: gitea`, whose every case needs a server of its own, is killed around each write and
-  at random: see [its page](gitea-lock.md).
-- Reviews, `undo --pr` and `forge` write at a forge, and are not cut off yet.
+- lost answers of a provider, another machine that waits for the lock's ttl, and moves and
+  replacements in an in-memory cloud: `tests/crash/test_cut_off.py` raises exceptions instead;
+  `tests/unit/reconciler/execution/test_executor.py` covers throttled calls;
+- `lock.backend: gitea`, because every case needs its own server:
+  [its page](../../explanation/gitea-lock.md) describes kills around each write and at random;
+- writes to a forge by reviews, `undo --pr` and `forge`.
 """
 
 PLACES = (

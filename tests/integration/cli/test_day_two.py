@@ -25,8 +25,8 @@ def test_the_story_of_the_second_day_comes_true(tmp_path):
         "the same plan",
         "Run 1 done: 3 adopted.",
         "linear, fenced, complete",
-        "checks, all good.",
+        "checks, all ok.",
     ):
         assert told in done.stdout, told
-    assert "Nothing to do: 3 unchanged." in done.stdout.rpartition("nothing is left to do.")[2]
+    assert "Nothing to do: 3 unchanged." in done.stdout.rpartition("the plan is empty.")[2]
     assert not list(tmp_path.iterdir())

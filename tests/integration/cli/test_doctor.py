@@ -3,7 +3,7 @@ import subprocess
 
 import pytest
 
-BAD, DOUBTFUL, GOOD = "bad", "doubtful", "good"
+ERROR, WARNING, OK = "error", "warning", "ok"
 
 
 def examine(shop, expected=0, **more):
@@ -15,7 +15,7 @@ def test_a_sound_workspace_is_good_in_everything(shop):
     """No check cries wolf on a new workspace, before and after a run."""
     for _ in range(2):
         found = examine(shop)
-        assert {each["health"] for each in found.values()} == {GOOD}
+        assert {each["health"] for each in found.values()} == {OK}
         assert {"machine/git", "git/remote", "keys/fingerprints", "infra web/live"} <= set(found)
         shop.run("apply", "--yes")
 
@@ -33,13 +33,13 @@ def test_each_thing_that_is_wrong_has_its_remedy(shop):
     told = {
         name: (each["health"], each["remedy"])
         for name, each in found.items()
-        if each["health"] != GOOD
+        if each["health"] != OK
     }
-    assert told["git/work tree"] == (DOUBTFUL, "git commit")
-    assert told["infra web/state log"] == (DOUBTFUL, "provisioning lock explain web")
-    assert told["infra web/live"] == (DOUBTFUL, "provisioning diff web")
-    assert told["infra app/manifests"][0] == BAD
-    assert told["keys/secrets/db.enc.yaml"][0] == BAD
+    assert told["git/work tree"] == (WARNING, "git commit")
+    assert told["infra web/state log"] == (WARNING, "provisioning lock explain web")
+    assert told["infra web/live"] == (WARNING, "provisioning diff web")
+    assert told["infra app/manifests"][0] == ERROR
+    assert told["keys/secrets/db.enc.yaml"][0] == ERROR
     assert len(told) == 5
 
 
@@ -47,7 +47,7 @@ def test_a_home_that_cannot_be_written_is_bad(shop, tmp_path):
     """The remedy names the variable that moves it."""
     (tmp_path / "file").write_text("no folder")
     found = examine(shop, expected=1, PROVISIONING_HOME=str(tmp_path / "file/home"))
-    assert found["machine/home"]["health"] == BAD
+    assert found["machine/home"]["health"] == ERROR
     assert "PROVISIONING_HOME" in found["machine/home"]["remedy"]
 
 
@@ -56,7 +56,7 @@ def test_a_remote_that_does_not_answer_is_bad(shop):
     settings = shop.folder / "config/provisioning.yaml"
     settings.write_text(settings.read_text().replace("remote: null", "remote: ../nowhere.git"))
     found = examine(shop, expected=1)
-    assert found["git/remote"]["health"] == BAD
+    assert found["git/remote"]["health"] == ERROR
     assert found["git/remote"]["remedy"]
 
 
@@ -86,7 +86,7 @@ def test_a_run_that_was_cut_off_is_doubtful(shop):
     commit = git("commit-tree", git("write-tree"), "-p", "provisioning/web", "-m", "renew run 1")
     git("update-ref", "refs/heads/provisioning/web", commit)
     found = examine(shop)["infra web/state log"]
-    assert (found["health"], found["remedy"]) == (DOUBTFUL, "provisioning reconcile web")
+    assert (found["health"], found["remedy"]) == (WARNING, "provisioning reconcile web")
 
 
 @pytest.mark.parametrize("broken", ["nonsense: 1\n", "[1, 2"])
@@ -94,5 +94,5 @@ def test_settings_that_cannot_be_read_are_bad(shop, broken):
     """The first thing that is wrong is told with its place."""
     (shop.folder / "config/provisioning.yaml").write_text(broken)
     found = examine(shop, expected=1)
-    assert found["workspace/settings"]["health"] == BAD
+    assert found["workspace/settings"]["health"] == ERROR
     assert "config/provisioning.yaml" in found["workspace/settings"]["message"]

@@ -31,7 +31,7 @@ def test_what_nobody_read_waits_for_a_yes(hosted):
     assert "not as reviewed in" in hosted.run("reconcile", expected=3)
     assert hosted.shop.live() == {"motd": "hello\n"}
     comment = hosted.get_comment(pull)
-    assert "waits for a yes" in comment
+    assert "waits for an approval" in comment
     assert "+       sneaked in" in comment
     assert "provisioning/waiting" not in comment
     merged = hosted.read(pull)["merge_commit_sha"]
@@ -39,7 +39,7 @@ def test_what_nobody_read_waits_for_a_yes(hosted):
 
     hosted.say(pull, "eve", "/provisioning approve")
     hosted.run("review", "--pr", str(pull), expected=3)
-    assert "the right to write" in hosted.get_answer(pull)
+    assert "needs write permission" in hosted.get_answer(pull)
     hosted.run("reconcile", expected=3)
     hosted.say(pull, "ben", "/provisioning approve web")
     hosted.run("review", "--pr", str(pull))
@@ -67,7 +67,7 @@ def test_a_fork_gets_a_static_plan(hosted, gitea):
 
     hosted.say(pull, "eve", "/provisioning plan")
     hosted.run("review")
-    assert "the right to write" in hosted.get_answer(pull)
+    assert "needs write permission" in hosted.get_answer(pull)
     hosted.say(pull, "ben", "/provisioning plan")
     hosted.run("review", expected=3)
     assert "is planned in full" in hosted.get_answer(pull)
@@ -104,7 +104,7 @@ def test_a_renamed_infra_takes_nothing_with_it(hosted):
     pull = hosted.open({"infra/web/example.yaml": None, "infra/shop/a.yaml": make_file("motd", "")})
     hosted.run("review", expected=3)
     comment = hosted.get_comment(pull)
-    assert "**`web` is now `shop`, and takes nothing with it.**" in comment
+    assert "**`web` is renamed to `shop`; its resources are not.**" in comment
     assert "what stands in its place is File/motd of the infra web" in comment
     assert "stopped by prune" in comment
     assert hosted.get_statuses(pull)["provisioning"] == "failure"
@@ -135,7 +135,7 @@ def test_a_comment_is_a_closed_grammar(hosted, tmp_path):
     answers = hosted.list_answers(pull)
     assert len(answers) == 4
     assert "takes the name of one infra" in answers[0]
-    assert "may hold 5 commands, and this one has 1000" in answers[1]
+    assert "may have 5 commands, not 1000" in answers[1]
     assert "did you mean `/provisioning apply`?" in answers[2]
-    assert "touches no such infra" in answers[3]
+    assert "does not touch that infra" in answers[3]
     assert hosted.shop.live() == {"motd": "hello\n"}

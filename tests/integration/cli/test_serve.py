@@ -123,7 +123,7 @@ def list_starts(service):
 
 def is_delayed(service):
     queued = service.ask("queue")["queue"]
-    return [each["standing"] for each in queued if each["key"] == "shop/job"] == ["delayed"]
+    return [each["status"] for each in queued if each["key"] == "shop/job"] == ["delayed"]
 
 
 def find_sleeps(argument):
@@ -245,11 +245,11 @@ def test_paused_resumed_asked_and_drained(shop, serve):
     told = ask("reconcile", "web")
     assert told.splitlines()[0].startswith("web: looking at")
     assert "nothing done at" in told.splitlines()[-1]
-    assert "no infra 'nope' is kept" in ask("reconcile", "nope", expected=1)
+    assert "the service has no infra 'nope'" in ask("reconcile", "nope", expected=1)
     status = json.loads(ask("status", "-o", "json"))
     (infra,) = status["workspaces"][0]["infras"]
     assert (infra["infra"], infra["result"]) == ("web", "unchanged")
-    assert infra["nextSweep"] is not None
+    assert infra["nextResync"] is not None
     assert "draining" in ask("drain")
     assert service.process.wait(300) == 0
     assert "no service answers" in ask("status", expected=1)
@@ -263,7 +263,7 @@ def test_broken_settings_keep_the_last_good_ones(shop, serve):
     good = settings.read_text()
     settings.write_text(good + "nonsense: [\n")
     service.send(signal.SIGHUP)
-    service.wait(lambda: service.read_log("settings-kept"), "the complaint")
+    service.wait(lambda: service.read_log("settings-rejected"), "the complaint")
     assert "settings are broken" in service.get("/readyz")[1]
     (shop.folder / "live/etc/motd").write_text("by hand")
     service.wait(lambda: read(shop, "etc/motd") != "by hand", "the healing")

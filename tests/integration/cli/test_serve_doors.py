@@ -52,7 +52,7 @@ PUSH = json.dumps({"ref": "refs/heads/main"}).encode()
 
 def test_a_push_is_a_hint(service):
     """It is taken once; a copy of it is refused, as is one that somebody else signed."""
-    assert deliver(service, PUSH) == (HTTPStatus.ACCEPTED, "looking at main\n")
+    assert deliver(service, PUSH) == (HTTPStatus.ACCEPTED, "fetching main\n")
     assert deliver(service, PUSH)[0] == HTTPStatus.CONFLICT
     assert deliver(service, PUSH, delivery="d2", secret="guessed")[0] == HTTPStatus.FORBIDDEN
     assert deliver(service, PUSH, delivery="")[0] == HTTPStatus.CONFLICT
@@ -127,7 +127,7 @@ def test_metrics_are_told_and_hold_no_secret(service):
     deliver(service, PUSH, delivery="m1")
     status, text = service.get("/metrics")
     assert status == HTTPStatus.OK
-    assert 'provisioning_hooks_total{status="202"} 1.0' in text
+    assert 'provisioning_webhooks_total{status="202"} 1.0' in text
     assert 'provisioning_infra_ready{infra="web",workspace="shop"} 1.0' in text
     assert SECRET not in text
     assert SECRET not in service.log.read_text()

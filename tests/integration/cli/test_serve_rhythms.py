@@ -17,7 +17,7 @@ def read_rhythms(shop):
         commit = shop.git("rev-parse", "HEAD").strip()
         home, environ = find_home(shop.environment), shop.environment
         workspace = join_workspace(shop.folder, home, environ, (), SharedState())
-        return ServedWorkspace(workspace).read_rhythms(commit, ["web", "api", "db"])
+        return ServedWorkspace(workspace).read_drift_schedules(commit, ["web", "api", "db"])
 
     return read
 

@@ -189,7 +189,7 @@ def tell_used(secret_usage):
 def test_of_a_secret_it_tells_where_it_is_kept_and_who_uses_it(safe):
     """A field that names it, and one that reads a map of settings in which one leads to it."""
     secret_usage = ask(safe, "secrets.db.password")
-    (kept,) = secret_usage["kept"]
+    (kept,) = secret_usage["files"]
     assert (kept["file"], kept["key"], kept["there"]) == ("secrets/db.enc.json", "password", True)
     assert kept["by"]["author"] == "Ana"
     way = ["config.values.db.url", "config.values.login"]
@@ -218,7 +218,7 @@ def test_a_whole_file_of_secrets_is_asked_for_at_once(safe):
 def test_a_token_that_was_replaced_is_found_in_use(safe):
     """Its fingerprint is told, and who still reads the previous one."""
     secret_usage = ask(safe, "secrets.deploy")
-    assert secret_usage["kept"][0]["fingerprint"].startswith("token:")
+    assert secret_usage["files"][0]["fingerprint"].startswith("token:")
     assert tell_used(secret_usage) == {
         "web File/deploy .spec.content": {"secrets.deploy.previous.value": []}
     }
@@ -253,7 +253,7 @@ def test_an_infra_s_own_file_comes_first(safe):
     keep_password(safe, PASSWORD)
     safe.commit(USERS.split("---\n", 1)[0], "infra/app/app.yaml")
     secret_usage = ask(safe, "secrets.db.password")
-    assert [each["file"] for each in secret_usage["kept"]] == [
+    assert [each["file"] for each in secret_usage["files"]] == [
         "infra/app/db.enc.json",
         "secrets/db.enc.json",
     ]

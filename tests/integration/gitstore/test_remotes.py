@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from provisioning.core.model.errors import HeadMoved, RemoteRefused, RemoteUnreachable
-from provisioning.gitstore.objects.object_writer import NewObjects
+from provisioning.gitstore.objects.object_writer import ObjectWriter
 
 DRIFT = "refs/heads/provisioning-drift/web/File-motd"
 REF = "refs/heads/provisioning/web"
@@ -62,7 +62,7 @@ def test_a_mirror_in_which_much_lies_loose_is_packed(served, connect, write):
     first, loose = write(remote, None, "1"), write(remote, None, "loose")
     remote.push(REF, first, None)
     mirror = remote.mirror.folder
-    many = NewObjects(mirror / "objects")
+    many = ObjectWriter(mirror / "objects")
     for number in range(1000):
         many.add("blob", b"%d\n" % number)
     many.write()

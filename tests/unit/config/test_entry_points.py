@@ -53,3 +53,10 @@ def test_the_first_package_of_a_name_counts(install, tmp_path):
     place.write_text("[provisioning.gates]\nfriday = friday:GATE\n")
     (point,) = list_entry_points("gates")
     assert (point.value, point.place) == ("friday:GATE", str(place))
+
+
+def test_a_workspace_adds_nothing(install, tmp_path, monkeypatch):
+    """What lies in the working directory is not installed, even if it is on the path."""
+    install("[provisioning.gates]\nfriday = friday:GATE\n", GATE)
+    monkeypatch.chdir(tmp_path / "site")
+    assert list_gates() is GATES

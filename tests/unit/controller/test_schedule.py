@@ -181,7 +181,7 @@ def test_plans_of_several_threads_do_not_meet(schedule):
             for _ in range(20):
                 schedule.plan(workspace, every)
                 schedule.plan(workspace, {"i0": DriftSchedule(interval=600)})
-                schedule.plan_anew()
+                schedule.replan()
         except Exception as exc:  # noqa: BLE001  a thread's error is the test's
             failures.append(exc)
 
@@ -203,7 +203,7 @@ def test_a_closed_schedule_plans_nothing():
     made.plan("shop", {"a": DriftSchedule(interval=600)})
     made.close()
     made.plan("shop", {})
-    made.plan_anew()
+    made.replan()
 
 
 def test_a_clock_that_was_set_back_costs_no_tick(schedule, monkeypatch):
@@ -219,5 +219,5 @@ def test_a_clock_that_was_set_back_costs_no_tick(schedule, monkeypatch):
 
     for each in (module, base):
         monkeypatch.setattr(each, "datetime", Clock)
-    schedule.plan_anew()
+    schedule.replan()
     assert schedule.get_next(key("a")) < earlier + timedelta(seconds=120)

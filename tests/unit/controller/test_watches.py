@@ -34,8 +34,8 @@ class Provider:
 
 @pytest.fixture
 def setting():
-    told, now = Queue(), [1000.0]
-    worker_pool = WorkerPool(size=1, patience=60, tell=told.put, now=lambda: now[0])
+    events, now = Queue(), [1000.0]
+    worker_pool = WorkerPool(size=1, timeout=60, notify=events.put, now=lambda: now[0])
     record = Record(
         id="File/a", kind="File", provider="local", spec={}, attributes={"path": "a"}, run="1-a",
         operation=1, source=None,
@@ -51,12 +51,12 @@ def setting():
     reconciler = SimpleNamespace(
         infra="web", owner="id-1/web", log=log, providers={"local": provider}
     )
-    watching = WatchRegistry(WorkspaceState("shop"), worker_pool, told.put)
+    watches = WatchRegistry(WorkspaceState("shop"), worker_pool, events.put)
     return SimpleNamespace(
-        watching=watching,
+        watches=watches,
         reconciler=reconciler,
         provider=provider,
-        told=told,
+        events=events,
         worker_pool=worker_pool,
         now=now, log=log,
     )  # fmt: skip
@@ -70,34 +70,34 @@ def list_queued(setting):
 def test_what_is_recorded_is_followed_once(setting):
     """And again when the records are others, or something happened."""
     for _ in range(3):
-        setting.watching.follow(setting.reconciler, None)
+        setting.watches.follow(setting.reconciler, None)
     assert setting.provider.followed == [("id-1/web", 1)]
     setting.log.records = "tree-2"
-    setting.watching.follow(setting.reconciler, None)
+    setting.watches.follow(setting.reconciler, None)
     setting.provider.notify("id-1/web")
-    setting.watching.follow(setting.reconciler, None)
+    setting.watches.follow(setting.reconciler, None)
     assert len(setting.provider.followed) == 3
 
 
-def test_a_watch_that_cannot_be_opened_is_told_once(setting):
+def test_a_watch_that_cannot_be_opened_is_reported_once(setting):
     """The cycle goes on, and the next one tries again."""
     setting.provider.error = ProviderError("too many")
     for _ in range(3):
-        setting.watching.follow(setting.reconciler, None)
-    assert isinstance(setting.told.get_nowait(), WatchFailed)
-    assert setting.told.empty()
+        setting.watches.follow(setting.reconciler, None)
+    assert isinstance(setting.events.get_nowait(), WatchFailed)
+    assert setting.events.empty()
     setting.provider.error = None
-    setting.watching.follow(setting.reconciler, None)
+    setting.watches.follow(setting.reconciler, None)
     assert setting.provider.followed == [("id-1/web", 1)]
 
 
 @pytest.mark.parametrize(("has_run", "at_once"), [(True, 5), (False, 10)])
 def test_what_happens_all_the_time_is_looked_at_now_and_then(setting, has_run, at_once):
     """A healing in a loop, and drift that is not to be healed: neither takes a worker for good."""
-    setting.watching.follow(setting.reconciler, None)
+    setting.watches.follow(setting.reconciler, None)
     work = Work(key=KEY, urgency=Urgency.DRIFT, since=0, reason="", standing=QueueStatus.RUNNING)
     for _ in range(at_once):
-        setting.watching.count(work, has_run=has_run)
+        setting.watches.count(work, has_run=has_run)
     setting.provider.notify("id-1/web")
     assert list_queued(setting) == [(KEY, QueueStatus.DELAYED)]
     setting.now[0] += 31

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from provisioning.controller.work_handler import WorkHandler
 from provisioning.controller.worker_pool import WorkerPool
-from provisioning.controller.workspace_state import CommitProgress, WorkspaceState
+from provisioning.controller.workspace_state import Revision, WorkspaceState
 from provisioning.core.model.errors import RemoteUnreachable, Source
 from provisioning.core.model.records import Action
 from provisioning.core.plan.plan import Plan, PlannedChange, Risk
@@ -43,19 +43,19 @@ PULL = PullRequest(
 
 def review(found):
     """Return what is queued once the review of #7 found *found*."""
-    told = Queue()
-    worker_pool = WorkerPool(size=1, patience=60, tell=told.put)
-    kept = WorkspaceState("shop")
+    events = Queue()
+    worker_pool = WorkerPool(size=1, timeout=60, notify=events.put)
+    state = WorkspaceState("shop")
     reviewer = SimpleNamespace(review=lambda _: found, review_closed=lambda: [found])
     workspace = SimpleNamespace(build_reviewer=lambda: reviewer)
-    kept.towards = CommitProgress(workspace, "c" * 40, frozenset({"web"}))
-    cycles = WorkHandler(
-        kept=kept,
+    state.revision = Revision(workspace, "c" * 40, frozenset({"web"}))
+    handler = WorkHandler(
+        state=state,
         worker_pool=worker_pool,
-        watching=None,
+        watches=None,
         statuses=None,
-        hint=None,
-        tell=told.put,
+        request_fetch=None,
+        notify=events.put,
         stop=Cancellation(),
     )
     work = Work(
@@ -65,7 +65,7 @@ def review(found):
         reason="webhook",
         standing=QueueStatus.RUNNING,
     )
-    assert cycles.work(work).is_good
+    assert handler.work(work).is_good
     with worker_pool.open_queue() as queue:
         return [(each.key.name, each.urgency) for each in queue.list_work()]
 
@@ -79,13 +79,13 @@ def test_what_a_review_completes_is_applied():
     "found",
     [
         PullReview(pull=replace(PULL, merged=None, is_open=True), infras=(WEB,)),
-        PullReview(pull=PULL, infras=(replace(WEB, strays=(CHANGE,)),)),
+        PullReview(pull=PULL, infras=(replace(WEB, unreviewed=(CHANGE,)),)),
         PullReview(
             pull=PULL, infras=(replace(WEB, violations=(GateViolation(code="x", reason=""),)),)
         ),
         PullReview(pull=PULL, infras=(replace(WEB, plan=Plan(infra="web", commit="c" * 40)),)),
     ],
-    ids=["open", "waits for a yes", "stopped by a gate", "nothing to do"],
+    ids=["open", "waits for approval", "stopped by a gate", "nothing to do"],
 )
 def test_a_review_asks_for_nothing_else(found):
     """What is not merged, waits, or is done, is not looked at again."""
@@ -107,30 +107,30 @@ class Broken:
 
 def test_after_an_error_the_mirror_is_not_trusted():
     """What was written may have arrived, and a fetch that began before may have hidden it."""
-    told, broken = Queue(), Broken()
-    worker_pool = WorkerPool(size=1, patience=60, tell=told.put)
-    kept = WorkspaceState("shop")
+    events, broken = Queue(), Broken()
+    worker_pool = WorkerPool(size=1, timeout=60, notify=events.put)
+    state = WorkspaceState("shop")
     workspace = SimpleNamespace(
         build_reconciler=lambda infra, commit, stop, listener: broken, is_at_forge=False
     )
-    kept.towards = CommitProgress(workspace, "c" * 40, frozenset({"web"}))
-    watching = SimpleNamespace(follow=lambda *_: None, count=lambda *_, **__: None)
-    cycles = WorkHandler(
-        kept=kept,
+    state.revision = Revision(workspace, "c" * 40, frozenset({"web"}))
+    watches = SimpleNamespace(follow=lambda *_: None, count=lambda *_, **__: None)
+    handler = WorkHandler(
+        state=state,
         worker_pool=worker_pool,
-        watching=watching,
+        watches=watches,
         statuses=None,
-        hint=None,
-        tell=told.put,
+        request_fetch=None,
+        notify=events.put,
         stop=Cancellation(),
     )
     work = Work(
-        key=kept.get_key("web"),
+        key=state.get_key("web"),
         urgency=Urgency.RESYNC,
         since=0.0,
         reason="resync",
         standing=QueueStatus.RUNNING,
     )
     for _ in range(2):
-        assert cycles.work(work).retry is not None
+        assert handler.work(work).retry is not None
     assert broken.read == ["mirror", "remote"]

@@ -31,22 +31,22 @@ def clock():
 
 
 @pytest.fixture
-def told():
+def events():
     return []
 
 
 @pytest.fixture
-def build(told, monkeypatch):
-    monkeypatch.setattr(module, "LOOK", 0.01)
+def build(events, monkeypatch):
+    monkeypatch.setattr(module, "SUPERVISE_INTERVAL", 0.01)
     made = []
 
-    def build_crew(do, size=2, patience=1000.0, now=time.monotonic):
-        worker_pool = WorkerPool(size=size, patience=patience, tell=told.append, now=now)
+    def build_pool(do, size=2, timeout=1000.0, now=time.monotonic):
+        worker_pool = WorkerPool(size=size, timeout=timeout, notify=events.append, now=now)
         made.append(worker_pool)
         worker_pool.start(do)
         return worker_pool
 
-    yield build_crew
+    yield build_pool
     for worker_pool in made:
         worker_pool.close()
 
@@ -70,8 +70,8 @@ def test_as_many_at_once_as_there_are_workers(build):
     assert worker_pool.join(20)
 
 
-def test_a_defect_costs_nobody_a_worker(build, told):
-    """It is told with its traceback, and the key is tried again later."""
+def test_a_defect_costs_nobody_a_worker(build, events):
+    """It is events with its traceback, and the key is tried again later."""
     done = threading.Event()
 
     def do(work):
@@ -84,7 +84,7 @@ def test_a_defect_costs_nobody_a_worker(build, told):
     worker_pool.add(key("bad"), Urgency.REVIEW, "")
     worker_pool.add(key("good"), Urgency.PUSH, "")
     assert done.wait(20)
-    (defect,) = told
+    (defect,) = events
     assert isinstance(defect, Defect)
     assert "ZeroDivisionError" in defect.trace
     with worker_pool.open_queue() as queue:
@@ -92,7 +92,7 @@ def test_a_defect_costs_nobody_a_worker(build, told):
         assert queue.get_wake() is not None
 
 
-def test_a_worker_that_hangs_is_replaced(build, told):
+def test_a_worker_that_hangs_is_replaced(build, events):
     """Its key stays taken, so that nothing runs twice; the others go on."""
     gate, done, runs = threading.Event(), threading.Event(), []
 
@@ -104,11 +104,11 @@ def test_a_worker_that_hangs_is_replaced(build, told):
             done.set()
         return GOOD
 
-    worker_pool = build(do, size=1, patience=0.05)
+    worker_pool = build(do, size=1, timeout=0.05)
     worker_pool.add(key("slow"), Urgency.PUSH, "")
-    while not told:
+    while not events:
         threading.Event().wait(0.01)
-    assert isinstance(told[0], WorkerHung)
+    assert isinstance(events[0], WorkerHung)
     worker_pool.add(key("slow"), Urgency.PUSH, "")
     worker_pool.add(key("other"), Urgency.RESYNC, "")
     assert done.wait(20)
@@ -122,7 +122,7 @@ def test_a_worker_that_hangs_is_replaced(build, told):
     assert worker_pool.list_hung() == []
 
 
-def test_who_goes_on_after_a_silence_hangs_no_more(build, told, clock):
+def test_who_goes_on_after_a_silence_hangs_no_more(build, events, clock):
     """It is waited for again, so that nothing ends in the middle of a call."""
     goes_on, gate, began, started = (threading.Event() for _ in range(4))
 
@@ -131,16 +131,16 @@ def test_who_goes_on_after_a_silence_hangs_no_more(build, told, clock):
             started.set()
             goes_on.wait(20)
             while not gate.wait(0.01):
-                worker_pool.sign(work.key)
+                worker_pool.beat(work.key)
         else:
             began.set()
         return GOOD
 
-    worker_pool = build(do, size=1, patience=1.0, now=clock)
+    worker_pool = build(do, size=1, timeout=1.0, now=clock)
     worker_pool.add(key("slow"), Urgency.PUSH, "")
     assert started.wait(20)
     clock.time = 2.0
-    while not told:
+    while not events:
         threading.Event().wait(0.01)
     assert [each.key for each in worker_pool.list_hung()] == [key("slow")]
     goes_on.set()
@@ -152,27 +152,27 @@ def test_who_goes_on_after_a_silence_hangs_no_more(build, told, clock):
     assert not worker_pool.join(0.05)
     gate.set()
     assert worker_pool.join(20)
-    assert len(told) == 1
+    assert len(events) == 1
 
 
-def test_a_sign_of_life_is_one(build, told, clock):
+def test_a_sign_of_life_is_one(build, events, clock):
     """Who still gets on with it is not hung, however long it takes."""
     step, done = threading.Semaphore(0), threading.Event()
 
     def do(work):
         for _ in range(60):
             step.acquire(timeout=20)
-            worker_pool.sign(work.key)
+            worker_pool.beat(work.key)
             clock.time += 0.1
         done.set()
         return GOOD
 
-    worker_pool = build(do, size=1, patience=0.2, now=clock)
+    worker_pool = build(do, size=1, timeout=0.2, now=clock)
     worker_pool.add(key("busy"), Urgency.PUSH, "")
     while not done.wait(0.01):
         step.release()
     assert worker_pool.join(20)
-    assert told == []
+    assert events == []
 
 
 def test_closed_it_takes_nothing_more(build):

@@ -1,4 +1,4 @@
-"""A keeper goes on looking, whatever it meets."""
+"""A workspace controller goes on fetching, whatever fails."""
 
 import threading
 from queue import Queue
@@ -6,17 +6,17 @@ from queue import Queue
 import pytest
 
 from provisioning.controller.events import (
-    ConfigurationKept,
     Defect,
     Fetched,
     FetchFailed,
-    ForgeUntold,
+    ForgeCallFailed,
+    SettingsRejected,
 )
 from provisioning.controller.schedule import Schedule
 from provisioning.controller.served_workspace import ChangedInfras
 from provisioning.controller.worker_pool import WorkerPool
 from provisioning.controller.workspace_controller import WorkspaceController
-from provisioning.controller.workspace_state import Last
+from provisioning.controller.workspace_state import LastCycle
 from provisioning.core.model.errors import InvalidConfiguration, RemoteUnreachable
 from provisioning.core.scheduling.workqueue import Key, Topic
 from provisioning.reconciler.execution.cancellation import Cancellation
@@ -32,23 +32,23 @@ class BrokenWorkspace:
         raise self._errors.pop(0)
 
 
-def test_a_defect_does_not_end_the_looking():
-    """It is told and logged with its trace, the service is not ready, and it looks again."""
-    told = Queue()
-    worker_pool = WorkerPool(size=1, patience=60, tell=told.put)
+def test_a_defect_does_not_end_the_thread():
+    """It is reported with its trace, the service is not ready, and the fetch is retried."""
+    events = Queue()
+    worker_pool = WorkerPool(size=1, timeout=60, notify=events.put)
     schedule, stop = Schedule(lambda _: None), Cancellation()
     workspace = BrokenWorkspace()
     workspace_controller = WorkspaceController(
-        "shop", lambda: workspace, worker_pool, schedule, told.put, stop
+        "shop", lambda: workspace, worker_pool, schedule, events.put, stop
     )
-    assert not workspace_controller.has_looked
+    assert not workspace_controller.has_fetched
     workspace_controller.start()
-    defect = told.get(timeout=30)
+    defect = events.get(timeout=30)
     assert isinstance(defect, Defect)
     assert "ZeroDivisionError: a slip" in defect.trace
-    assert "a slip" in str(workspace_controller.kept.error)
-    workspace_controller.hint()
-    failed = told.get(timeout=30)
+    assert "a slip" in str(workspace_controller.state.error)
+    workspace_controller.request_fetch()
+    failed = events.get(timeout=30)
     assert isinstance(failed, FetchFailed)
     stop.request()
     workspace_controller.close()
@@ -84,23 +84,23 @@ class Workspace:
     def read_needs(self, commit, infras):
         return self._answer("read_needs", {})
 
-    def read_rhythms(self, commit, infras):
-        return self._answer("read_rhythms", {})
+    def read_drift_schedules(self, commit, infras):
+        return self._answer("read_drift_schedules", {})
 
     def find_reviews(self):
         return self._answer("find_reviews", [7])
 
 
 class World:
-    """A keeper of a workspace, and everything that it tells."""
+    """A workspace controller, and all its events."""
 
     def __init__(self):
         self.commit, self.errors, self.is_at_forge, self.opened = "c1", {}, False, 0
-        self.told, self.stop = Queue(), Cancellation()
-        self.worker_pool = WorkerPool(size=1, patience=60, tell=self.told.put)
+        self.events, self.stop = Queue(), Cancellation()
+        self.worker_pool = WorkerPool(size=1, timeout=60, notify=self.events.put)
         schedule = Schedule(lambda _: None)
         self.workspace_controller = WorkspaceController(
-            "shop", self.open, self.worker_pool, schedule, self.told.put, self.stop
+            "shop", self.open, self.worker_pool, schedule, self.events.put, self.stop
         )
 
     def open(self):
@@ -112,9 +112,9 @@ class World:
 
     def wait_for(self, kind):
         while True:
-            news = self.told.get(timeout=30)
-            if isinstance(news, kind):
-                return news
+            event = self.events.get(timeout=30)
+            if isinstance(event, kind):
+                return event
 
     def list_queued(self):
         with self.worker_pool.open_queue() as queue:
@@ -133,22 +133,22 @@ def world():
 
 def test_a_commit_asks_for_what_it_touched(world):
     """At the start everything is looked at; then what changed, before it."""
-    assert world.list_queued() == {"api": "SWEEP", "web": "SWEEP"}
+    assert world.list_queued() == {"api": "RESYNC", "web": "RESYNC"}
     world.commit = "c2"
-    world.workspace_controller.hint()
-    news = world.wait_for(Fetched)
-    assert (news.commit, news.touched) == ("c2", 1)
-    assert world.list_queued() == {"api": "SWEEP", "web": "PUSH"}
+    world.workspace_controller.request_fetch()
+    event = world.wait_for(Fetched)
+    assert (event.commit, event.touched) == ("c2", 1)
+    assert world.list_queued() == {"api": "RESYNC", "web": "PUSH"}
 
 
-@pytest.mark.parametrize("name", ["choose_infras", "read_needs", "read_rhythms"])
+@pytest.mark.parametrize("name", ["choose_infras", "read_needs", "read_drift_schedules"])
 def test_a_commit_is_taken_in_whole_or_not_at_all(world, name):
     """What fails in between is told, and the next look takes the commit in."""
     world.commit, world.errors = "c2", {name: ZeroDivisionError("a slip")}
-    world.workspace_controller.hint()
+    world.workspace_controller.request_fetch()
     world.wait_for(Defect)
-    assert world.workspace_controller.kept.commit == "c1"
-    world.workspace_controller.hint()
+    assert world.workspace_controller.state.commit == "c1"
+    world.workspace_controller.request_fetch()
     assert world.wait_for(Fetched).commit == "c2"
     assert world.list_queued()["web"] == "PUSH"
 
@@ -158,8 +158,8 @@ def test_a_reload_outlives_a_look_that_fails(world):
     world.errors = {"read_commit": RemoteUnreachable("away")}
     world.workspace_controller.reload()
     world.wait_for(FetchFailed)
-    assert world.workspace_controller.has_looked
-    world.workspace_controller.hint()
+    assert world.workspace_controller.has_fetched
+    world.workspace_controller.request_fetch()
     assert not world.wait_for(Fetched).is_new
 
 
@@ -167,43 +167,49 @@ def test_broken_settings_keep_the_last_good_ones(world):
     """They are told, and the workspace goes on as it was opened last."""
     world.errors = {"open": InvalidConfiguration("broken")}
     world.workspace_controller.reload()
-    world.wait_for(ConfigurationKept)
-    assert world.workspace_controller.kept.settings_error is not None
+    world.wait_for(SettingsRejected)
+    assert world.workspace_controller.state.settings_error is not None
     world.workspace_controller.reload()
     world.wait_for(Fetched)
-    assert world.workspace_controller.kept.settings_error is None
+    assert world.workspace_controller.state.settings_error is None
 
 
 def test_a_forge_that_fails_does_not_slow_the_look_at_git(world):
     """Git is the truth; who answers for pull requests is asked again later."""
     world.is_at_forge, world.errors = True, {"find_reviews": RemoteUnreachable("away")}
-    world.workspace_controller.hint()
-    world.wait_for(ForgeUntold)
+    world.workspace_controller.request_fetch()
+    world.wait_for(ForgeCallFailed)
     world.commit = "c2"
-    world.workspace_controller.hint()
+    world.workspace_controller.request_fetch()
     assert world.wait_for(Fetched).commit == "c2"
-    assert world.workspace_controller.kept.error is None
+    assert world.workspace_controller.state.error is None
     wait_until(lambda: "7" in world.list_queued())
 
 
-def test_what_is_asked_for_is_looked_at_after_the_news(world):
+def test_what_is_asked_for_is_looked_at_after_the_event(world):
     """Who has just pushed and asks, sees what was pushed."""
     world.commit = "c2"
-    world.workspace_controller.ask("api")
+    world.workspace_controller.request_reconcile("api")
     assert world.wait_for(Fetched).commit == "c2"
     wait_until(lambda: world.list_queued()["api"] == "PUSH")
 
 
 def test_a_push_to_a_log_is_heard_where_its_lock_is_waited_for(world):
     """Somebody let go of it; other logs say nothing new."""
-    assert world.workspace_controller.hear("main")
-    assert not world.workspace_controller.hear("provisioning/web")
-    assert not world.workspace_controller.hear("topic")
-    world.workspace_controller.kept.last["web"] = Last(
-        at=0, commit="c1", result="lock-held", sentence="", is_known=False, due=None, good_at=None
+    assert world.workspace_controller.handle_push("main")
+    assert not world.workspace_controller.handle_push("provisioning/web")
+    assert not world.workspace_controller.handle_push("topic")
+    world.workspace_controller.state.last_cycles["web"] = LastCycle(
+        at=0,
+        commit="c1",
+        result="lock-held",
+        sentence="",
+        is_known=False,
+        due=None,
+        success_at=None,
     )
-    assert world.workspace_controller.hear("provisioning/web")
-    assert not world.workspace_controller.hear("provisioning/api")
+    assert world.workspace_controller.handle_push("provisioning/web")
+    assert not world.workspace_controller.handle_push("provisioning/api")
     wait_until(lambda: world.list_queued()["web"] == "PUSH")
 
 
@@ -218,4 +224,4 @@ def wait_until(is_so):
 
 def test_keys_are_named_after_the_workspace(world):
     """Two workspaces may have an infra of the same name."""
-    assert world.workspace_controller.kept.get_key("web") == Key("shop", Topic.INFRA, "web")
+    assert world.workspace_controller.state.get_key("web") == Key("shop", Topic.INFRA, "web")

@@ -61,7 +61,7 @@ def test_what_is_found_by_its_place_must_be_at_the_place_that_is_asked_for(box):
     box.world.add("Slot", {"place": "p1", "value": "v"})
     slot = ResourceId("Slot/s")
     commit = box.commits.commit(build_resource(slot, {"place": "p1", "value": "v"}))
-    with pytest.raises(InvalidArgument, match="is asked for at p1, not at p2"):
+    with pytest.raises(InvalidArgument, match="is desired at p1, not at p2"):
         take_over(box, commit, "p2", slot)
     take_over(box, commit, "p1", slot)
     assert set(box.read_records()) == {slot}
@@ -102,12 +102,12 @@ def test_slips_are_told_apart(box):
     commit = box.commits.commit(
         build_resource("Thing/b", {"size": 1}), build_resource(note, {"input": 1})
     )
-    with pytest.raises(InvalidArgument, match="no manifest of web asks for Thing/a") as caught:
+    with pytest.raises(InvalidArgument, match="no manifest of web describes Thing/a") as caught:
         take_over(box, commit, live.id)
     assert "size: 1" in caught.value.hint
     with pytest.raises(ProviderError, match="there is no Thing nix"):
         take_over(box, commit, "nix", ResourceId("Thing/b"))
-    with pytest.raises(InvalidArgument, match="lives in the state log alone"):
+    with pytest.raises(InvalidArgument, match="exists in the state log alone"):
         take_over(box, commit, "nix", note)
     box.reconcile(commit)
     with pytest.raises(InvalidArgument, match="is managed already"):

@@ -1,4 +1,4 @@
-"""The order of a resync, whatever the names say."""
+"""The order of a sweep, whatever the names say."""
 
 import threading
 from types import SimpleNamespace
@@ -53,7 +53,7 @@ def test_each_infra_follows_what_it_refers_to_and_waits_for_trouble(needs, bad, 
     resynced = {each.infra: each for each in resync(needs, run, parallelism=parallelism)}
     assert resynced.keys() == needs.keys()
     for infra, each in resynced.items():
-        stuck = [other for other in needs[infra] if not resynced[other].is_good]
+        stuck = [other for other in needs[infra] if not resynced[other].is_success]
         assert (each.waits_for in stuck) if stuck else (each.waits_for is None)
         assert (infra in began) is (not stuck)
 
@@ -66,7 +66,7 @@ def test_independent_infras_run_side_by_side():
         both.wait()
         return report()
 
-    assert all(each.is_good for each in resync({"a": {}, "b": {}}, run, parallelism=2))
+    assert all(each.is_success for each in resync({"a": {}, "b": {}}, run, parallelism=2))
 
 
 @pytest.mark.parametrize("conclusion", [Conclusion.BLOCKED, Conclusion.FAILED])
@@ -83,7 +83,7 @@ def test_nothing_new_begins_once_it_is_to_stop():
 
 
 def test_a_defect_is_not_taken_for_a_result():
-    """What is no error of ours ends the resync."""
+    """What is no error of ours ends the sweep."""
     with pytest.raises(ZeroDivisionError):
         [*resync({"a": {}}, lambda _: 1 / 0, parallelism=1)]
 

@@ -9,7 +9,7 @@ from provisioning.testing import (
     Crash,
     Faults,
     FaultyProvider,
-    Gate,
+    Latch,
     MemoryProvider,
     after,
     answering,
@@ -165,27 +165,27 @@ def test_crash_is_no_exception():
     assert not issubclass(Crash, Exception)
 
 
-def test_slow_waits_for_the_gate(provider, faults, world, build_call):
-    """A slow call has its effect when the test opens the gate, and not before."""
-    gate = Gate()
-    faults.inject("create", slow(gate))
+def test_slow_waits_for_the_latch(provider, faults, world, build_call):
+    """A slow call has its effect when the test opens the latch, and not before."""
+    latch = Latch()
+    faults.inject("create", slow(latch))
     call = build_call("Thing/a", {})
     thread = threading.Thread(target=provider.create, args=(call,))
     thread.start()
-    gate.wait_for_arrival()
+    latch.wait_for_arrival()
     assert world.snapshot() == {}
-    gate.open()
+    latch.open()
     thread.join()
     assert len(world.snapshot()) == 1
 
 
-def test_gate_gives_up(monkeypatch):
-    """A gate that nobody opens ends the test instead of hanging it."""
-    monkeypatch.setattr("provisioning.testing.faults.GATE_SECONDS", 0)
+def test_latch_gives_up(monkeypatch):
+    """A latch that nobody opens ends the test instead of hanging it."""
+    monkeypatch.setattr("provisioning.testing.faults.LATCH_SECONDS", 0)
     with pytest.raises(TimeoutError, match="opened"):
-        Gate().pass_through()
+        Latch().pass_through()
     with pytest.raises(TimeoutError, match="came"):
-        Gate().wait_for_arrival()
+        Latch().wait_for_arrival()
 
 
 def test_answers_break_the_contract(provider, faults, build_call):

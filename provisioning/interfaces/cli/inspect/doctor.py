@@ -32,4 +32,4 @@ def doctor(session: Session, output: str) -> int:
         click.echo(render_verdict(found))
     else:
         print_shape(found, output)
-    return 1 if any(report.health is Health.BAD for report in found) else 0
+    return 1 if any(report.health is Health.ERROR for report in found) else 0

@@ -8,7 +8,7 @@ from click import style
 
 from provisioning.core.model.graph import compute_order, invert
 from provisioning.core.status.conditions import Condition
-from provisioning.core.status.dependency_graph import Name, Node, Picture
+from provisioning.core.status.dependency_graph import DependencyGraph, Name, Node
 
 COLOURS = {
     Condition.READY: ("green", "#d7f0dd", "#1a7f37"),
@@ -21,7 +21,7 @@ COLOURS = {
 """The colour of each condition: on a terminal, of a box, and of its border and text."""
 
 
-def render_tree(graph: Picture, infras: Collection[str]) -> str:
+def render_tree(graph: DependencyGraph, infras: Collection[str]) -> str:
     """Return what nothing in its infra needs, and below it what it needs; each in full once."""
     users = invert({name: node.needs for name, node in graph.items()})
     shown: set[Name] = set()
@@ -45,7 +45,12 @@ def _choose_branch(number: int, count: int) -> tuple[str, str]:
 
 
 def _grow(
-    graph: Picture, name: Name, indent: str, branch: tuple[str, str], shown: set[Name], infra: str
+    graph: DependencyGraph,
+    name: Name,
+    indent: str,
+    branch: tuple[str, str],
+    shown: set[Name],
+    infra: str,
 ) -> Iterator[str]:
     node = graph[name]
     label = indent + branch[0] + _label(node, infra)
@@ -65,7 +70,7 @@ def _label(node: Node, infra: str) -> str:
     return f"{_shorten(node.name, infra)}  {text}" + ("" if plain else f": {node.message}")
 
 
-def render_lines(graph: Picture) -> str:
+def render_lines(graph: DependencyGraph) -> str:
     """Return a line a resource, what it needs before it; for readers without a picture."""
     order = compute_order({name: node.needs for name, node in graph.items()})
     lines = []
@@ -80,7 +85,7 @@ def _shorten(name: Name, infra: str) -> str:
     return name[1] if name[0] == infra else " ".join(name)
 
 
-def render_dot(graph: Picture) -> str:
+def render_dot(graph: DependencyGraph) -> str:
     """Return the graph in Graphviz's language; arrows lead from what is needed to its user."""
     lines = ["digraph provisioning {", '  rankdir=LR; node [shape=box, style="rounded,filled"];']
     for number, infra in enumerate(sorted({infra for infra, _ in graph})):

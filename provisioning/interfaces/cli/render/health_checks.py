@@ -8,7 +8,7 @@ from click import style
 
 from provisioning.core.status.health_checks import Health, HealthReport
 
-COLOURS = {Health.GOOD: "green", Health.DOUBTFUL: "yellow", Health.BAD: "red"}
+COLOURS = {Health.OK: "green", Health.WARNING: "yellow", Health.ERROR: "red"}
 
 
 def render_health_report(health_report: HealthReport, *, is_first: bool) -> str:
@@ -16,15 +16,15 @@ def render_health_report(health_report: HealthReport, *, is_first: bool) -> str:
     lines = [style(health_report.area, bold=True)] if is_first else []
     health = style(f"{health_report.health:<8}", fg=COLOURS[health_report.health])
     lines.append(f"  {health}  {health_report.name}: {health_report.message}")
-    if health_report.remedy and health_report.health is not Health.GOOD:
+    if health_report.remedy and health_report.health is not Health.OK:
         lines.append(style(f"            {health_report.remedy}", dim=True))
     return "\n".join(lines)
 
 
 def render_verdict(checkups: Sequence[HealthReport]) -> str:
     """Return how many are not well."""
-    bad = sum(checkup.health is Health.BAD for checkup in checkups)
-    doubtful = sum(checkup.health is Health.DOUBTFUL for checkup in checkups)
-    if not bad and not doubtful:
-        return style(f"{len(checkups)} checks, all good.", fg="green")
-    return f"{len(checkups)} checks: {bad} bad, {doubtful} doubtful."
+    errors = sum(checkup.health is Health.ERROR for checkup in checkups)
+    warnings = sum(checkup.health is Health.WARNING for checkup in checkups)
+    if not errors and not warnings:
+        return style(f"{len(checkups)} checks, all ok.", fg="green")
+    return f"{len(checkups)} checks: {errors} errors, {warnings} warnings."

@@ -17,7 +17,7 @@ from provisioning.core.plan.text import (
 )
 from provisioning.core.policy.gates import GateViolation
 from provisioning.core.status.dependency_graph import (
-    Picture,
+    DependencyGraph,
     View,
     compute_dependency_graph,
     focus_graph,
@@ -52,7 +52,7 @@ class Section(msgspec.Struct, frozen=True):
 
     plan: Plan
     violations: tuple[GateViolation, ...]
-    graph: Picture
+    graph: DependencyGraph
 
 
 def render_results(results: Sequence[PlanResult]) -> str:

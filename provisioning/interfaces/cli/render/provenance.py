@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 from click import style
 
 from provisioning.core.plan.text import render_value
-from provisioning.core.status.provenance import Application, Authorship, Compacted, Link, Why
+from provisioning.core.status.provenance import Application, Authorship, Compacted, Link, Provenance
 
 
-def render_why(why: Why) -> str:
+def render_why(why: Provenance) -> str:
     """Return the chain of places, each with its author, and the run last."""
     title = f"{why.infra} {why.id}" + (f" .spec.{why.field}" if why.field else "")
     value = f" = {render_value(why.value)}" if why.field and why.value is not None else ""
@@ -26,7 +26,7 @@ def render_why(why: Why) -> str:
     return "\n".join(lines)
 
 
-def _is_stated(why: Why) -> bool:
+def _is_stated(why: Provenance) -> bool:
     return ".spec." in why.links[0].what if why.links else False
 
 

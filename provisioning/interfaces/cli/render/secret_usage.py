@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from click import style
 
-from provisioning.core.status.secret_usage import Keeping, SecretUsage, Usage
+from provisioning.core.status.secret_usage import SecretFile, SecretUsage, Usage
 from provisioning.interfaces.cli.render.provenance import (
     render_application,
     render_author,
@@ -17,9 +17,9 @@ from provisioning.interfaces.cli.render.provenance import (
 def render_usages(secret_usage: SecretUsage) -> str:
     """Return the files that hold it, the settings that name it, and each field that reads it."""
     lines = [style(secret_usage.secret, bold=True)]
-    for kept in secret_usage.kept:
-        lines += _render_keeping(kept)
-    if not secret_usage.kept:
+    for file in secret_usage.files:
+        lines += _render_file(file)
+    if not secret_usage.files:
         lines.append(style("  no committed file holds it", fg="yellow"))
     for link in secret_usage.settings:
         lines += render_link(link)
@@ -30,13 +30,13 @@ def render_usages(secret_usage: SecretUsage) -> str:
     return "\n".join(lines)
 
 
-def _render_keeping(kept: Keeping) -> Iterator[str]:
-    made = f"  {kept.fingerprint} of {kept.created}" if kept.fingerprint else ""
-    yield f"  {kept.file}{f': {kept.key}' if kept.key and kept.is_there else ''}{made}"
-    if not kept.is_there:
-        yield style(f"      it has no {kept.key!r}", fg="yellow")
-    if kept.by:
-        yield style(f"      {render_author(kept.by)}", dim=True)
+def _render_file(file: SecretFile) -> Iterator[str]:
+    made = f"  {file.fingerprint} of {file.created}" if file.fingerprint else ""
+    yield f"  {file.file}{f': {file.key}' if file.key and file.is_there else ''}{made}"
+    if not file.is_there:
+        yield style(f"      it has no {file.key!r}", fg="yellow")
+    if file.by:
+        yield style(f"      {render_author(file.by)}", dim=True)
 
 
 def _render_usage(usage: Usage) -> Iterator[str]:

@@ -14,7 +14,7 @@ def render_status(shape: dict[str, Any]) -> str:
     lines = [
         click.style("ready", fg="green") if shape["ready"] else click.style("not ready", fg="red")
     ]
-    lines += [f"  {item}" for item in shape["troubles"]]
+    lines += [f"  {item}" for item in shape["problems"]]
     if shape["paused"]:
         lines.append("  everything is paused; `provisioning serve resume` ends that")
     lines += [f"  {item} is paused" for item in shape["pausedInfras"]]
@@ -54,7 +54,7 @@ def render_queue(work: list[dict[str, Any]]) -> str:
         if item["failures"]:
             rest += f"; after {item['failures']} failure{'s' * (item['failures'] != 1)}"
         lines.append(
-            f"{item['standing']:<8} {item['urgency']:<7} {item['seconds']:>7.1f} s  "
+            f"{item['status']:<8} {item['urgency']:<7} {item['seconds']:>7.1f} s  "
             f"{item['key']}  {rest}"
         )
     return "\n".join(lines)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from xml.sax.saxutils import escape, quoteattr
 
 from provisioning.core.status.conditions import Condition
-from provisioning.core.status.dependency_graph import Name, Node, Picture
+from provisioning.core.status.dependency_graph import DependencyGraph, Name, Node
 from provisioning.core.status.graph_layout import HEIGHT, Box, Layout, compute_layout
 from provisioning.interfaces.cli.render.graph import COLOURS, join_name
 
@@ -26,7 +26,7 @@ HEAD = """\
  orient="auto"><path d="M0 0 8 4 0 8z" fill="#8a8a8a"/></marker></defs>"""
 
 
-def render_svg(graph: Picture, tip: str = "tip") -> str:
+def render_svg(graph: DependencyGraph, tip: str = "tip") -> str:
     """Return the graph, each resource right of what it needs; no script, no font, no link.
 
     *tip* is the id of its arrow heads, which differs where several graphs are on one page.

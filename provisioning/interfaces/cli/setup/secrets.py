@@ -13,10 +13,9 @@ import click
 from provisioning.core.model.errors import InvalidArgument
 from provisioning.interfaces.cli.session import Session, output_option, pass_session, print_shape
 from provisioning.secrets.audit import Checker, SecretFinding, check_all
-from provisioning.secrets.files import MARK
-from sops_python.disk.replacement import replace_file
+from provisioning.secrets.files import MARK, write_file
 from sops_python.keys.keyring import EnvironmentKeyring
-from sops_python.rules import FILE_NAME, Rules, load_rules, parse_rules
+from sops_python.rules import FILE_NAME, Rules
 
 HOOK = """\
 #!/bin/sh
@@ -36,13 +35,10 @@ def _find_root(session: Session) -> Path:
     return find_workspace(Path(session.folder))
 
 
-def _find_rules(root: Path) -> Rules | None:
-    path = root / FILE_NAME
-    return load_rules(path) if path.is_file() else None
-
-
 def _need_rules(root: Path) -> Rules:
-    rules = _find_rules(root)
+    from provisioning.secrets.recipients import find_rules
+
+    rules = find_rules(root)
     if rules is None:
         raise InvalidArgument(
             f"there is no {FILE_NAME} in {root}", hint="`provisioning secrets init` makes one"
@@ -50,30 +46,25 @@ def _need_rules(root: Path) -> Rules:
     return rules
 
 
+def _open_checker(root: Path) -> Checker:
+    from provisioning.secrets.recipients import find_rules
+
+    return Checker(root, find_rules(root), EnvironmentKeyring(environ=os.environ))
+
+
 @secrets.command()
 @pass_session
 def init(session: Session) -> int:
     """Make an age identity, outside of the repository, and .sops.yaml in the workspace.
 
-    An identity that is there already is used.
+    An identity that exists already is used.
     """
-    from provisioning.secrets.recipients import RULES_TEMPLATE
-    from sops_python.keys.age import find_default_file, make_identity
+    from provisioning.secrets.recipients import make_rules
 
-    root = _find_root(session)
-    rules = root / FILE_NAME
-    if rules.exists():
-        raise InvalidArgument(
-            f"{rules} exists already",
-            hint="let somebody in: `provisioning secrets recipients add KEY`",
-        )
-    place = Path(os.environ.get("SOPS_AGE_KEY_FILE") or find_default_file(os.environ))
-    had_identity = place.exists()
-    recipient = make_identity(place)
-    replace_file(rules, RULES_TEMPLATE.format(recipient=recipient).encode())
-    click.echo(f"{'using' if had_identity else 'made'} the age identity in {place}")
+    made = make_rules(_find_root(session), os.environ)
+    click.echo(f"{'using' if made.had_identity else 'made'} the age identity in {made.identity}")
     click.echo("  keep a copy of it where you keep your passwords: without it nothing opens")
-    click.echo(f"made {rules}, which encrypts *{MARK}.* for {recipient}")
+    click.echo(f"made {made.path}, which encrypts *{MARK}.* for {made.recipient}")
     click.echo(f"next: `provisioning sops secrets/NAME{MARK}.yaml`, then git add and commit both")
     return 0
 
@@ -87,13 +78,12 @@ def recipients() -> None:
 @pass_session
 def list_recipients(session: Session) -> int:
     """List the recipients of each file."""
-    from sops_python.files import choose_format, load_encrypted, open_store
+    from provisioning.secrets.recipients import list_keys
 
     root = _find_root(session)
-    for name, data in _list_encrypted(root, _find_rules(root)):
-        document = load_encrypted(data, open_store(choose_format(name)))
+    for name, data in _list_encrypted(root, _open_checker(root)):
         click.echo(name)
-        for key in document.metadata.keys:
+        for key in list_keys(name, data):
             click.echo(f"  {key.section}  {key.label}")
     return 0
 
@@ -126,30 +116,24 @@ def remove(session: Session, key: str) -> int:
 
 
 def _rewrap(root: Path, data: bytes, message: str, *, rotate: bool) -> None:
-    """Write the rules *data*, and every file as they say; nothing if one cannot be read."""
+    """Write the rules *data* and every file by them; write nothing if one cannot be read."""
     from provisioning.gitstore.repository.work_tree import commit_all
-    from provisioning.secrets.recipients import follow_rules
-    from sops_python.timestamps import now
+    from provisioning.secrets.recipients import follow_rules, read_rules
 
-    rules = parse_rules(data, root / FILE_NAME)
+    rules = read_rules(data, root / FILE_NAME)
     keyring = EnvironmentKeyring(environ=os.environ)
-    old = dict(_list_encrypted(root, rules))
-    new = {
-        name: follow_rules(content, root / name, rules, keyring, now(), rotate=rotate)
-        for name, content in old.items()
-    }
-    changed = {FILE_NAME: data} | {name: item for name, item in new.items() if item != old[name]}
+    files = dict(_list_encrypted(root, Checker(root, rules, keyring)))
+    changed = {FILE_NAME: data} | follow_rules(files, rules, keyring, rotate=rotate)
     for name, content in changed.items():
-        replace_file(root / name, content)
+        write_file(root / name, content)
     commit_all(root, sorted(changed), message)
     click.echo(f"wrapped {len(changed) - 1} files anew, and committed them with {FILE_NAME}")
 
 
-def _list_encrypted(root: Path, rules: Rules | None) -> Iterator[tuple[str, bytes]]:
+def _list_encrypted(root: Path, checker: Checker) -> Iterator[tuple[str, bytes]]:
     from provisioning.gitstore.repository.work_tree import list_files
     from provisioning.secrets.audit import is_encrypted
 
-    checker = Checker(root, rules, EnvironmentKeyring(environ=os.environ))
     for name in list_files(root):
         if checker.must_be_encrypted(name):
             data = (root / name).read_bytes()
@@ -169,7 +153,7 @@ def check(session: Session, output: str) -> int:
     from provisioning.gitstore.repository.work_tree import list_files
 
     root = _find_root(session)
-    checker = Checker(root, _find_rules(root), EnvironmentKeyring(environ=os.environ))
+    checker = _open_checker(root)
     files = [(name, (root / name).read_bytes()) for name in list_files(root)]
     repository = open_repository(root)
 
@@ -195,7 +179,7 @@ def guard(session: Session, everything: bool, install: bool, output: str) -> int
     root = _find_root(session)
     if install:
         return _install_hook(root)
-    checker = Checker(root, _find_rules(root), EnvironmentKeyring(environ=os.environ))
+    checker = _open_checker(root)
     files = (
         {name: (root / name).read_bytes() for name in list_files(root)}
         if everything
@@ -214,7 +198,7 @@ def _install_hook(root: Path) -> int:
             f"{hook} exists already", hint="add `provisioning secrets guard` to it"
         )
     hook.parent.mkdir(parents=True, exist_ok=True)
-    replace_file(hook, HOOK.format(python=shlex.quote(sys.executable)).encode())
+    write_file(hook, HOOK.format(python=shlex.quote(sys.executable)).encode())
     hook.chmod(0o755)
     click.echo(f"made {hook}")
     return 0

@@ -12,10 +12,10 @@ import click
 from provisioning.interfaces.cli.session import Session, output_option, pass_session, print_shape
 
 if TYPE_CHECKING:
-    from provisioning.interfaces.service.admin_client import Client
+    from provisioning.interfaces.service.admin_client import AdminClient
 
 socket_option = click.option(
-    "--socket", type=click.Path(dir_okay=False), help="The service's control socket."
+    "--socket", type=click.Path(dir_okay=False), help="The admin socket of the service."
 )
 
 
@@ -94,7 +94,7 @@ def check_installed() -> None:
 
 
 def find_socket(name: str | None) -> Path:
-    """Return the control socket: the one that was named, or that of the home."""
+    """Return the admin socket: *name*, or that of the home."""
     import os
 
     from provisioning.config.home import find_home
@@ -102,10 +102,10 @@ def find_socket(name: str | None) -> Path:
     return Path(name).absolute() if name else find_home(os.environ).control
 
 
-def _open_client(socket: str | None) -> Client:
-    from provisioning.interfaces.service.admin_client import Client
+def _open_client(socket: str | None) -> AdminClient:
+    from provisioning.interfaces.service.admin_client import AdminClient
 
-    return Client(find_socket(socket))
+    return AdminClient(find_socket(socket))
 
 
 infra_argument = click.argument("infra", required=False)
@@ -116,7 +116,7 @@ infra_argument = click.argument("infra", required=False)
 @output_option
 def status(socket: str | None, output: str) -> int:
     """Tell how the service and every infra of it stand; exit with 1 if it is not ready."""
-    shape = _open_client(socket).ask("status")
+    shape = _open_client(socket).get("status")
     if output == "text":
         from provisioning.interfaces.cli.render.service import render_status
 
@@ -131,7 +131,7 @@ def status(socket: str | None, output: str) -> int:
 @output_option
 def queue(socket: str | None, output: str) -> None:
     """Tell what is being done, and what is next."""
-    shape = _open_client(socket).ask("queue")["queue"]
+    shape = _open_client(socket).get("queue")["queue"]
     if output == "text":
         from provisioning.interfaces.cli.render.service import render_queue
 
@@ -148,7 +148,7 @@ def pause(infra: str | None, socket: str | None) -> None:
 
     `provisioning suspend` is what lasts, and what others see.
     """
-    told = _open_client(socket).order("pause", **_name(infra))
+    told = _open_client(socket).post("pause", **_name(infra))
     click.echo(f"paused: {told['paused']}")
 
 
@@ -157,7 +157,7 @@ def pause(infra: str | None, socket: str | None) -> None:
 @socket_option
 def resume(infra: str | None, socket: str | None) -> None:
     """End a pause."""
-    told = _open_client(socket).order("resume", **_name(infra))
+    told = _open_client(socket).post("resume", **_name(infra))
     click.echo(f"resumed: {told['resumed']}")
 
 
@@ -165,7 +165,7 @@ def resume(infra: str | None, socket: str | None) -> None:
 @socket_option
 def drain(socket: str | None) -> None:
     """Begin nothing new, let what runs come to its end, and end the service then."""
-    _open_client(socket).order("drain")
+    _open_client(socket).post("drain")
     click.echo("draining: the service ends when the runs in hand have")
 
 
@@ -173,7 +173,7 @@ def drain(socket: str | None) -> None:
 @socket_option
 def reload(socket: str | None) -> None:
     """Read the settings again, as on SIGHUP."""
-    _open_client(socket).order("reload")
+    _open_client(socket).post("reload")
     click.echo("reloading")
 
 

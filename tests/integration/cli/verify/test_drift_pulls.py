@@ -70,7 +70,7 @@ def test_a_drift_is_accepted_by_a_merge(watched):
 
     watched.run("review")
     before = read_everything(watched)
-    assert "The merge accepts what is" in watched.get_comment(pull["number"])
+    assert "The merge accepts the drift" in watched.get_comment(pull["number"])
     assert "1 infra ready" in watched.get_comment(pull["number"])
     for command in ("reconcile", "review"):
         watched.run(command)
@@ -115,13 +115,13 @@ def test_a_drift_is_put_back_by_a_comment(watched, policy):
     pull = pulls["Drift: web File/motd"]
     watched.say(pull, "eve", "/provisioning apply")
     watched.run("review")
-    assert "the right to write" in watched.get_answer(pull)
+    assert "needs write permission" in watched.get_answer(pull)
     watched.say(pull, "ben", "/provisioning apply")
     watched.run("review")
     assert "applied in run 4" in watched.get_answer(pull)
     assert watched.shop.live() == {"motd": "hello\n", "b": "too\n"}
     (goodbye,) = watched.list_comments(pull, GONE)
-    assert "is as Git asks for" in goodbye
+    assert "The drift of" in goodbye
     assert [each["title"] for each in list_open(watched)] == ["Drift: web File/b"]
     assert not has_branch(watched)
     told = watched.run("apply", "--pr", str(pulls["Drift: web File/b"]), "-o", "json")

@@ -138,5 +138,5 @@ def test_a_remote_that_takes_no_forced_push_says_so(shared, hub):
     shared.git("-C", str(hub), "config", "receive.denyNonFastForwards", "true")
     before = read_log(shared, hub)
     told = shared.run("gc", "--keep", "0s", "--yes", expected=1)
-    assert "it takes no forced push of refs/heads/provisioning/web" in told
+    assert "it accepts no forced push of refs/heads/provisioning/web" in told
     assert read_log(shared, hub) == before

@@ -80,7 +80,7 @@ def test_two_pull_requests_that_touch_the_same(hosted):
     third = hosted.open(edit("third\n"), "ben")
     hosted.run("review", "--pr", str(third))
     for one, other in ((first, third), (third, first)):
-        assert f"#{other} changes the same: `web: File/motd`" in hosted.get_comment(one)
+        assert f"#{other} changes the same resources: `web: File/motd`" in hosted.get_comment(one)
     assert f"#{second}" in hosted.get_comment(first)
     hosted.merge(first)
     hosted.run("reconcile")
@@ -126,8 +126,8 @@ def test_code_owners_say_yes(hosted):
 @pytest.mark.parametrize(
     ("mode", "by", "told"),
     [
-        ("cicd", "ben", "nobody may say that here, by the setting `commands.apply`"),
-        ("enterprise", "ana", "somebody else than the author must say that"),
+        ("cicd", "ben", "the setting `commands.apply` allows nobody to give this command"),
+        ("enterprise", "ana", "the author may not give this command"),
         ("enterprise", "ben", "applied in run 2"),
     ],
 )
@@ -235,7 +235,7 @@ def test_what_is_done_still_answers(hosted):
     hosted.run("review")
     for number in (pull, unread):
         (answer,) = hosted.list_answers(number)
-        assert "| Say | to | Who may |" in answer
+        assert "| Command | Does | Who may |" in answer
 
 
 def test_a_renamed_resource_says_so(hosted):

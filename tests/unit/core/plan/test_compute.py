@@ -421,12 +421,12 @@ def test_what_a_cut_off_run_began_goes_if_it_is_there_and_ours(live, action):
         (
             msgspec.structs.replace(record(), kind="Gone"),
             there(),
-            "no provider 'memory' for kind Gone is installed",
+            "no provider 'memory' serves the kind Gone",
         ),
         (
             msgspec.structs.replace(record(), provider="cloud"),
             there(),
-            "no provider 'cloud' for kind Thing is installed",
+            "no provider 'cloud' serves the kind Thing",
         ),
     ],
 )

@@ -49,7 +49,7 @@ def test_what_waits_for_something_suspended_waits_too(tmp_path):
     told = {each.id: (each.reason, each.hint) for each in plan.blocked}
     assert told == {
         A: (f"it is {describe_suspension(SHORT)}", f"`provisioning resume web {A}` ends that"),
-        B: ("it waits for something suspended", None),
+        B: ("it waits for a suspended resource", None),
     }
 
 

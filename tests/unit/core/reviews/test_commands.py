@@ -4,7 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from provisioning.core.reviews.commands import MOST, Command, Misread, Verb, parse_commands
+from provisioning.core.reviews.commands import (
+    MAX_COMMANDS,
+    Command,
+    InvalidCommand,
+    Verb,
+    parse_commands,
+)
 
 
 @pytest.mark.parametrize(
@@ -43,7 +49,7 @@ def test_a_command_stands_by_itself(body, commands):
 def test_a_slip_is_told(body, told):
     """What was probably meant is in the answer, and what was said is not."""
     (misread,) = parse_commands(body)
-    assert isinstance(misread, Misread)
+    assert isinstance(misread, InvalidCommand)
     assert told in misread.reason
     assert "reboot" not in misread.reason
 
@@ -57,5 +63,5 @@ def test_a_flood_is_one_answer():
 @given(st.text())
 def test_any_text_is_read(body):
     """No comment is an error, or more than a handful of commands."""
-    assert len(parse_commands(body)) <= MOST
-    assert len(parse_commands(f"/provisioning {body}")) <= MOST
+    assert len(parse_commands(body)) <= MAX_COMMANDS
+    assert len(parse_commands(f"/provisioning {body}")) <= MAX_COMMANDS

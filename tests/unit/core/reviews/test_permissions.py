@@ -5,7 +5,7 @@ import pytest
 from provisioning.core.reviews.commands import Verb
 from provisioning.core.reviews.permissions import Permissions, exclude_author, find_refusal
 
-AUTHOR, OTHER = "somebody else than the author", "CODEOWNERS names `ana` for this"
+AUTHOR, OTHER = "the author may not", "CODEOWNERS names `ana` for this"
 
 
 @pytest.mark.parametrize(
@@ -21,7 +21,12 @@ AUTHOR, OTHER = "somebody else than the author", "CODEOWNERS names `ana` for thi
         ("others", "ana", ["ana"], AUTHOR),
         ("others", "ben", [], ""),
         ("others", "ben", ["ana"], OTHER),
-        ("nobody", "ana", ["ana"], "nobody may say that here, by the setting `commands.apply`"),
+        (
+            "nobody",
+            "ana",
+            ["ana"],
+            "the setting `commands.apply` allows nobody",
+        ),
     ],
 )
 def test_who_may(permissions, by, owners, told):

@@ -6,7 +6,7 @@ from provisioning.core.model.errors import Source
 from provisioning.core.model.records import Action
 from provisioning.core.reviews.findings import InfraReview
 from provisioning.core.reviews.manifest_changes import ManifestChange
-from provisioning.core.reviews.renames import find_renamed
+from provisioning.core.reviews.touched_infras import find_renamed
 
 
 def review(infra, *names):

@@ -11,7 +11,7 @@ from provisioning.core.model.errors import (
 )
 from provisioning.core.scheduling.backoff import (
     HEALINGS,
-    LOCK_LOOK,
+    LOCK_POLL,
     LONGEST,
     compute_backoff,
     compute_retry,
@@ -28,7 +28,7 @@ def test_it_doubles_up_to_an_end():
 
 
 @pytest.mark.parametrize(
-    ("remaining", "pause"), [(None, LOCK_LOOK), (3.0, 3.5), (500.0, LOCK_LOOK), (0.0, 0.5)]
+    ("remaining", "pause"), [(None, LOCK_POLL), (3.0, 3.5), (500.0, LOCK_POLL), (0.0, 0.5)]
 )
 def test_a_lock_is_looked_at_when_it_ends(remaining, pause):
     """A dead holder costs its ttl and half a second, not a backoff."""

@@ -3,7 +3,7 @@
 import pytest
 
 from provisioning.core.model.errors import StorageFailed
-from provisioning.gitstore.objects.object_writer import NewObjects
+from provisioning.gitstore.objects.object_writer import ObjectWriter
 
 
 def list_files(bench):
@@ -14,7 +14,7 @@ def list_files(bench):
 @pytest.mark.parametrize("content", [b"", b"x\n", bytes(range(256)) * 5000])
 def test_an_object_is_written_as_git_writes_it(bench, content):
     """Its name and its content are Git's, whatever is in it."""
-    new = NewObjects(bench.folder / ".git/objects")
+    new = ObjectWriter(bench.folder / ".git/objects")
     name = new.add("blob", content)
     new.write()
     assert bench.run("cat-file", "blob", name) == content
@@ -28,7 +28,7 @@ def test_an_object_is_written_again_over_a_damaged_one(bench):
     path = bench.find_object(name)
     path.chmod(0o644)
     path.write_bytes(b"")
-    new = NewObjects(bench.folder / ".git/objects")
+    new = ObjectWriter(bench.folder / ".git/objects")
     new.add("blob", b"x\n")
     new.write()
     assert bench.git("cat-file", "blob", name) == "x"
@@ -52,7 +52,7 @@ def test_trees_are_in_the_order_of_git(bench):
 
 def test_what_the_disk_does_not_take_leaves_nothing(bench):
     """One object that cannot be written is an error, and no other one lies half written."""
-    name = NewObjects(bench.folder).add("blob", b"1")
+    name = ObjectWriter(bench.folder).add("blob", b"1")
     (bench.folder / ".git/objects" / name[:2]).write_text("in the way")
     before = list_files(bench)
     with pytest.raises(StorageFailed, match="Not a directory"):

@@ -7,7 +7,7 @@ from provisioning.interfaces.cli.render.service import render_queue
 WORK = {
     "key": "shop/web",
     "urgency": "drift",
-    "standing": "delayed",
+    "status": "delayed",
     "reason": "something changed",
     "seconds": 1.0,
     "failures": 0,

@@ -2,16 +2,16 @@
 
 import asyncio
 
-from provisioning.interfaces.service.event_bus import LIMIT, Bus
+from provisioning.interfaces.service.event_bus import LIMIT, EventBus
 
 
 def test_what_a_listener_does_not_want_crowds_nothing_out():
     """However many other events come before it looks."""
 
     async def listen():
-        bus = Bus()
+        bus = EventBus()
         bus.attach(asyncio.get_running_loop())
-        events = bus.listen(lambda shape: shape["is_mine"], lambda: bus.send({"is_mine": True}))
+        events = bus.subscribe(lambda shape: shape["is_mine"], lambda: bus.send({"is_mine": True}))
         first = await anext(events)
         bus.send({"is_mine": True, "number": 1})
         for _ in range(2 * LIMIT):

@@ -6,8 +6,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from sops_python.errors import KeyUnusable
 from sops_python.keys import azure_kv, gcp_kms, http_calls, vault
-from sops_python.keys.errors import KeyUnusable
 
 DEEP = b"[" * 200_000
 HEADER = b"HTTP/1.1 %d no\r\nConnection: close\r\n\r\n"

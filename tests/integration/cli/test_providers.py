@@ -1,0 +1,171 @@
+"""Provider instances, locations, and providers of installed packages, by the command line."""
+
+import json
+import os
+import subprocess
+import sys
+
+FILE = """apiVersion: provisioning/v1
+kind: File
+metadata: {name: motd}
+spec: {path: motd, content: "hi\\n"%s}
+"""
+
+
+def settings(shop, text):
+    path = shop.folder / "config/provisioning.yaml"
+    kept = [
+        line
+        for line in path.read_text().splitlines()
+        if not line.startswith(("local:", "providers:"))
+    ]
+    path.write_text("\n".join([*kept, text, ""]))
+    shop.git("commit", "--quiet", "--all", "--message", "settings")
+
+
+def plan(shop, expected=0):
+    process = shop.start("plan", "web", "-o", "json")
+    out, err = process.communicate(timeout=600)
+    assert process.returncode == expected, err
+    return json.loads(out)
+
+
+def test_a_changed_location_is_a_replacement(shop):
+    """The old file goes where it was made, the new one comes where the settings say now."""
+    shop.commit(FILE % "")
+    shop.run("apply", "--yes")
+    settings(shop, "local: {root: site}")
+    (change,) = plan(shop)["changes"]
+    assert (change["action"], change["reason"]) == ("replace", "its location changed")
+    shop.run("apply", "--yes")
+    assert not (shop.folder / "live/motd").exists()
+    assert (shop.folder / "site/motd").read_text() == "hi\n"
+    assert plan(shop)["changes"] == []
+
+
+def test_a_deletion_happens_where_the_resource_was_made(shop):
+    """Looked for elsewhere is not gone: settings that changed meanwhile orphan nothing."""
+    shop.commit(FILE % "")
+    shop.run("apply", "--yes")
+    settings(shop, "local: {root: site}")
+    shop.commit("# nothing\n")
+    shop.run("apply", "--yes", "--allow", "prune")
+    assert not (shop.folder / "live/motd").exists()
+    assert plan(shop)["changes"] == []
+
+
+def test_a_manifest_chooses_an_instance(shop):
+    """Two instances of one provider serve one kind at two places."""
+    settings(shop, "providers: {other: {provider: local, root: other}}")
+    shop.commit(FILE % "" + "---\n" + (FILE % ", provider: other").replace("motd}", "second}"))
+    shop.run("apply", "--yes")
+    assert (shop.folder / "live/motd").exists()
+    assert (shop.folder / "other/motd").exists()
+    assert plan(shop)["changes"] == []
+
+
+def test_another_instance_is_a_replacement(shop):
+    """It is deleted by the instance that made it."""
+    settings(shop, "providers: {other: {provider: local, root: other}}")
+    shop.commit(FILE % "")
+    shop.run("apply", "--yes")
+    shop.commit(FILE % ", provider: other")
+    (change,) = plan(shop)["changes"]
+    assert (change["action"], change["reason"]) == ("replace", "its provider changed")
+    shop.run("apply", "--yes")
+    assert not (shop.folder / "live/motd").exists()
+    assert (shop.folder / "other/motd").exists()
+    assert plan(shop)["changes"] == []
+
+
+def test_a_resource_of_an_instance_that_is_no_more_is_kept(shop):
+    """Nothing is deleted blindly; the plan says what to do."""
+    settings(shop, "providers: {other: {provider: local, root: other}}")
+    shop.commit(FILE % ", provider: other")
+    shop.run("apply", "--yes")
+    settings(shop, "providers: {}")
+    shop.commit("# nothing\n")
+    assert plan(shop, expected=3)["summary"]["blocked"] == 1
+    assert (shop.folder / "other/motd").exists()
+
+
+def test_an_instance_of_nothing_is_refused(shop):
+    """The error names the setting and the nearest provider."""
+    settings(shop, "providers: {other: {provider: lokal}}")
+    error = shop.run("plan", expected=1)
+    assert "there is no provider 'lokal'" in error
+    assert "did you mean 'local'?" in error
+    settings(shop, "providers: {other: {provider: local, rot: x}}")
+    assert "providers.other.rot is no setting of local" in shop.run("plan", expected=1)
+
+
+PLUGIN = """
+from provisioning.core.model.kinds import Field, Kind
+from provisioning.core.model.providers import Absent, Observed, Present
+from provisioning.providers.registry import ProviderType
+from provisioning.config.setting import Setting
+from pydantic import BaseModel
+
+class Memo(BaseModel):
+    text: str
+
+KIND = Kind(name="Memo", provider="memo", summary="A note in a folder.", model=lambda: Memo)
+SETTINGS = (Setting(key="memo.folder", type=str, default="memos", doc="Where notes are."),)
+
+class Provider:
+    name = "memo"
+    def __init__(self, folder): self.folder = folder
+    def describe(self): return [KIND]
+    def observe(self, owner, targets): return Observed(answers=[self._read(t.id) for t in targets])
+    def _path(self, name): return self.folder / name.replace("/", "-")
+    def _read(self, name):
+        path = self._path(name)
+        if not path.exists(): return Absent()
+        mark, _, text = path.read_text().partition("\\n")
+        from provisioning.core.model.ids import parse_mark
+        return Present({"text": text}, parse_mark(mark))
+    def create(self, call):
+        self.folder.mkdir(exist_ok=True)
+        self._path(call.id).write_text(f"{call.mark}\\n{call.spec['text']}")
+        return {"text": call.spec["text"]}
+    update = create
+    def delete(self, call): self._path(call.id).unlink()
+    def close(self): pass
+
+PROVIDER = ProviderType(
+    name="memo",
+    list_kinds=lambda: [KIND],
+    locate=lambda settings: {"folder": settings["folder"]},
+    connect=lambda place, settings, location: Provider(place.root / location["folder"]),
+)
+"""
+
+
+def test_an_installed_provider_needs_no_change_of_ours(shop, tmp_path, monkeypatch):
+    """It appears in plan, schema, doctor and the settings, and its resources are managed."""
+    site = tmp_path / "site"
+    info = site / "memo-1.0.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: memo\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(
+        "[provisioning.providers]\nmemo = memo_plugin:PROVIDER\n"
+        "[provisioning.settings]\nmemo = memo_plugin:SETTINGS\n"
+    )
+    (site / "memo_plugin.py").write_text(PLUGIN)
+    old = os.environ.get("PYTHONPATH")
+    path = os.pathsep.join([str(site), *filter(None, [old])])
+    monkeypatch.setenv("PYTHONPATH", path)
+    shop.environment["PYTHONPATH"] = path
+    shop.commit(
+        "apiVersion: provisioning/v1\nkind: Memo\nmetadata: {name: one}\nspec: {text: hello}\n"
+    )
+    assert [change["id"] for change in plan(shop)["changes"]] == ["Memo/one"]
+    shop.run("apply", "--yes")
+    assert (shop.folder / "memos/Memo-one").read_text().endswith("\nhello")
+    assert plan(shop)["changes"] == []
+    assert "Memo" in shop.run("schema")
+    assert "memo" in shop.run("doctor")
+    assert "memo.folder" in shop.run("config", "show")
+    code = "from provisioning.config.reference_pages import *; print(render_settings())"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "memo.folder" in done.stdout
