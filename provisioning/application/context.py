@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 Result_co = TypeVar("Result_co", covariant=True)
 
 
-class Request(msgspec.Struct, Generic[Result_co], frozen=True, kw_only=True):
-    """What a use case is asked; its parameter is the type of the answer."""
+class UseCaseRequest(msgspec.Struct, Generic[Result_co], frozen=True, kw_only=True):
+    """The request of a use case; its parameter is the type of the result."""
 
 
 class Caller(msgspec.Struct, frozen=True, kw_only=True):

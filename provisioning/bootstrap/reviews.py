@@ -126,7 +126,7 @@ def _join_pulls(workspace: Workspace) -> tuple[Forge, Remote]:
 
 
 class _Desk:
-    """What a review asks of a workspace."""
+    """The functions of a workspace that a review needs."""
 
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace

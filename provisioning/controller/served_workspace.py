@@ -46,7 +46,7 @@ LINKS = (b"infra.", b"moved")
 
 
 class Memory(msgspec.Struct, frozen=True):
-    """What is remembered from one opening to the next, only to spare looks.
+    """The facts kept from one opening to the next, so that less is read again.
 
     `links` is, for each infra, the ids of its folder and of the shared settings, and what links
     it to others;
@@ -230,7 +230,7 @@ class ServedWorkspace(msgspec.Struct, frozen=True):
 
     @property
     def is_at_forge(self) -> bool:
-        """Whether a forge hosts it."""
+        """True if a forge hosts it."""
         return self.workspace.forge.repository is not None
 
     def build_pulls(self) -> Forge:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from provisioning.application.context import Context, Request
+from provisioning.application.context import Context, UseCaseRequest
 
 if TYPE_CHECKING:
     from provisioning.core.model.errors import ProvisioningError
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 
 
 class ReviewResults(msgspec.Struct, frozen=True, kw_only=True):
-    """What was found of each pull request; `problems` kept drift from being shown."""
+    """The findings of each pull request; `problems` kept drift from being shown."""
 
     reviews: tuple[PullReview, ...]
     problems: tuple[ProvisioningError, ...] = ()
 
 
-class ReviewRequest(Request[ReviewResults], frozen=True, kw_only=True):
+class ReviewRequest(UseCaseRequest[ReviewResults], frozen=True, kw_only=True):
     """Review pull request *number*, or all that are open or wait for an answer."""
 
     number: int | None = None

@@ -14,7 +14,7 @@ from provisioning.reconciler.planning.plan_result import PlanResult, RunRequest
 
 
 class SavedPlan(msgspec.Struct, frozen=True, kw_only=True):
-    """What `apply --plan` needs to make the same plan again, and to know that it is the same."""
+    """The inputs with which `apply --plan` makes the same plan again, and its digest."""
 
     infra: str
     commit: CommitId

@@ -7,22 +7,22 @@ from collections.abc import Iterable
 from provisioning.core.reviews.findings import Exposure, InfraReview, PullReview
 from provisioning.forges.setup.findings import SetupFinding, SetupStep
 from provisioning.interfaces.schema.plans import (
-    Document,
     ErrorDocument,
+    JsonDocument,
     PlanDocument,
-    VerdictDocument,
-    list_verdicts,
+    ViolationDocument,
+    list_violations,
 )
 
 
-class InfraReviewDocument(Document, frozen=True, kw_only=True):
-    """What a pull request would do to one infra, or did."""
+class InfraReviewDocument(JsonDocument, frozen=True, kw_only=True):
+    """The changes of a pull request to one infra, planned or made."""
 
     infra: str
     state: str
     message: str
     plan: PlanDocument | None
-    verdicts: list[VerdictDocument]
+    verdicts: list[ViolationDocument]
     error: ErrorDocument | None
     waiting: list[str]
     run: str | None
@@ -35,15 +35,15 @@ class InfraReviewDocument(Document, frozen=True, kw_only=True):
             state=review.state,
             message=review.headline,
             plan=PlanDocument.from_plan(review.plan) if review.plan else None,
-            verdicts=list_verdicts(review.violations),
+            verdicts=list_violations(review.violations),
             error=ErrorDocument.from_error(review.error) if review.error else None,
             waiting=[change.id for change in review.unreviewed],
             run=review.run.run if review.run else None,
         )
 
 
-class ReviewDocument(Document, frozen=True, kw_only=True):
-    """What was found of one pull request."""
+class ReviewDocument(JsonDocument, frozen=True, kw_only=True):
+    """The findings of one pull request."""
 
     pull: int
     url: str
@@ -73,7 +73,7 @@ class ReviewDocument(Document, frozen=True, kw_only=True):
         )
 
 
-class FindingDocument(Document, frozen=True, kw_only=True):
+class FindingDocument(JsonDocument, frozen=True, kw_only=True):
     """One rule of the repository: how it is, and what to do."""
 
     subject: str
@@ -92,7 +92,7 @@ class FindingDocument(Document, frozen=True, kw_only=True):
         )
 
 
-class StepDocument(Document, frozen=True, kw_only=True):
+class StepDocument(JsonDocument, frozen=True, kw_only=True):
     """One step that was done at the forge."""
 
     action: str
@@ -101,7 +101,7 @@ class StepDocument(Document, frozen=True, kw_only=True):
     outcome: str
 
 
-class SetupDocument(Document, frozen=True, kw_only=True):
+class SetupDocument(JsonDocument, frozen=True, kw_only=True):
     """The steps that were done, and what is left; None if a step failed."""
 
     steps: list[StepDocument]

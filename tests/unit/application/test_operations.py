@@ -7,7 +7,13 @@ import inspect
 import pytest
 
 from provisioning.application.context import Caller, Context
-from provisioning.application.operations import BY_NAME, OPERATIONS, Effect, call, find_operation
+from provisioning.application.operations import (
+    BY_NAME,
+    OPERATIONS,
+    Effect,
+    call,
+    find_operation,
+)
 from provisioning.core.model.errors import InvalidArgument
 from provisioning.core.model.kinds import build_kinds
 from provisioning.interfaces.cli.main import COMMANDS

@@ -1,4 +1,4 @@
-"""What happened as lines of text."""
+"""Events as lines of text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is to be said of a forge, as text."""
+"""Findings and steps of a forge's setup, as text."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def render_findings(findings: Sequence[SetupFinding]) -> str:
     """Return a line for each finding, and what to do below it."""
     lines = []
     for finding in findings:
-        standing = style(finding.standing.ljust(_WIDTH), fg=COLOURS[finding.standing])
-        lines.append(f"{standing}  {finding.subject}: {finding.told}")
+        state = style(finding.standing.ljust(_WIDTH), fg=COLOURS[finding.standing])
+        lines.append(f"{state}  {finding.subject}: {finding.told}")
         if finding.hint:
             lines.append(f"{' ' * _WIDTH}  {style('hint:', fg='cyan')} {finding.hint}")
     return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""What depends on what, as a tree, as lines, and as DOT."""
+"""The dependency graph as a tree, as lines, and as DOT."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a change can affect, as text."""
+"""The impact of a change, as text."""
 
 from __future__ import annotations
 

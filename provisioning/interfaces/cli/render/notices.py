@@ -25,7 +25,7 @@ class NoticePrinter:
     """Prints notices as they come.
 
     Args:
-        as_text: Whether results are printed as text; otherwise only progress and problems are,
+        as_text: True if results are printed as text; otherwise only progress and problems are,
             to standard error.
     """
 

@@ -1,4 +1,4 @@
-"""What depends on what as one self-contained SVG, laid out here."""
+"""The dependency graph as one self-contained SVG, laid out here."""
 
 from __future__ import annotations
 

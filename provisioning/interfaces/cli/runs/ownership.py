@@ -89,7 +89,7 @@ def adopt(
 ) -> int:
     """Rebuild a lost state log of INFRA (of all by default) from the ownership marks.
 
-    It records what bears our mark and is not recorded, and changes nothing in the world.
+    It records marked resources that no record has, and changes nothing in the world.
     """
     from provisioning.application.runs.ownership import AdoptRequest
     from provisioning.interfaces.cli.confirmation import build_confirm

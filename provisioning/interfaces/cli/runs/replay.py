@@ -26,7 +26,7 @@ def replay(session: Session, names: tuple[str, ...], output: str) -> int:
     if output == "text":
         if found.plan:
             click.echo(render_plan(found.plan) + "\n")
-        verdict = "the same plan" if found.is_same else "another plan, or none"
+        shown = "the same plan" if found.is_same else "another plan, or none"
         click.echo(f"run {found.begin.run}: {verdict}; {found.begin.digest}")
         for reason in found.reasons:
             click.echo(f"  {reason}")

@@ -27,8 +27,8 @@ def review(session: Session, number: int | None, *, exit_code: bool, output: str
     """Plan every open pull request, answer its commands, and show the plan in it.
 
     Closed ones are reviewed again, too, if they still wait for an approval, do not show yet what
-    became of them, or something was asked there. What has drifted with `drift: pr` gets a pull
-    request of its own.
+    became of them, or something was asked there. Drift with `drift: pr` gets a pull request of its
+    own.
     """
     from provisioning.application.runs.review import ReviewRequest
     from provisioning.core.reviews.forge import State
