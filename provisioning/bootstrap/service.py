@@ -252,7 +252,8 @@ def build_service(
     """
     roots = [find_workspace(Path(folder)) for folder in folders]
     stop = Cancellation()
-    openers = [_build_opener(root, flags, notify, redactor) for root in roots]
+    states = [_build_shared_state(notify, redactor) for _ in roots]
+    openers = [_build_opener(root, flags, state) for root, state in zip(roots, states, strict=True)]
     first = openers[0]()
     worker_pool = WorkerPool(size=first.resync_width, timeout=first.worker_timeout, notify=notify)
     schedule = Schedule(lambda key: worker_pool.add(key, Urgency.RESYNC, "resync"))
@@ -266,7 +267,13 @@ def build_service(
         worker_pool=worker_pool,
         schedule=schedule,
         stop=stop,
+        release=lambda: _close_all(states),
     )
+
+
+def _close_all(states: Iterable[SharedState]) -> None:
+    for state in states:
+        state.close()
 
 
 def _name_all(roots: Sequence[Path]) -> list[str]:
@@ -278,9 +285,7 @@ def _name_all(roots: Sequence[Path]) -> list[str]:
     return names
 
 
-def _build_opener(
-    root: Path, flags: Sequence[str], notify: EventSink, redactor: Redactor
-) -> Callable[[], ServedWorkspace]:
+def _build_shared_state(notify: EventSink, redactor: Redactor) -> SharedState:
     def listen(exchange: Exchange) -> None:
         notify(
             Exchanged(
@@ -288,8 +293,13 @@ def _build_opener(
             )
         )
 
-    lasting, memory = SharedState(redactor, listener=listen), Memory()
-    home = find_home(os.environ)
+    return SharedState(redactor, listener=listen)
+
+
+def _build_opener(
+    root: Path, flags: Sequence[str], lasting: SharedState
+) -> Callable[[], ServedWorkspace]:
+    memory, home = Memory(), find_home(os.environ)
 
     def open_anew() -> ServedWorkspace:
         find_workspace(root)

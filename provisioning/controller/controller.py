@@ -25,7 +25,8 @@ MAX_DELAY = 60.0
 class Controller:
     """Everything that runs; *stop* ends each run after the operations that it has begun.
 
-    At the end of a drain the controller sets *ended*, and calls *wake*.
+    At the end of a drain the controller sets *ended*, and calls *wake*. Once all work has ended,
+    *release* closes providers and connections.
     """
 
     workspace_controllers: Mapping[str, WorkspaceController]
@@ -35,6 +36,7 @@ class Controller:
     ended: threading.Event = field(default_factory=threading.Event)
     wake: Callable[[], None] = lambda: None
     is_draining: bool = False
+    release: Callable[[], None] = lambda: None
 
     def start(self) -> None:
         """Start every thread; return at once."""
@@ -54,6 +56,8 @@ class Controller:
         is_done = self.worker_pool.join_all(seconds)
         for controller in self.workspace_controllers.values():
             controller.close()
+        if is_done:
+            self.release()
         return is_done
 
     def drain(self) -> None:

@@ -96,7 +96,7 @@ class CrossInfra(msgspec.Struct, frozen=True, kw_only=True):
     def find_handovers(
         self, commit: CommitId, names: Collection[ResourceId]
     ) -> Mapping[ResourceId, CrossInfraMove]:
-        """See `CrossInfraReader.find_handovers`; where an infra cannot be read, it may ask for any."""
+        """See `CrossInfraReader.find_handovers`; an unreadable infra may ask for any of them."""
         found: dict[ResourceId, CrossInfraMove] = {}
         for infra in self.claims.list_infras(commit) if names else ():
             if infra == self.infra:
