@@ -16,7 +16,7 @@ from pathlib import Path
 from types import CodeType, FrameType
 
 import provisioning
-from provisioning.interfaces.cli.main import main
+from provisioning.__main__ import main
 
 ROOT = Path(provisioning.__file__).parents[1]
 PACKAGES = tuple(str(ROOT / name) + "/" for name in ("provisioning", "sops_python"))

@@ -99,7 +99,7 @@ def run_and_account(arguments: list[str]) -> None:
     """Run the command line in this process; print the seconds it waited for Gitea and Git last."""
     import provisioning.forges.gitea.api
     import provisioning.gitstore.repository.remote
-    from provisioning.interfaces.cli.main import main
+    from provisioning.__main__ import main
 
     waited = [0.0]
 

@@ -232,7 +232,7 @@ def measure_take_over(base: Path) -> list[Row]:
         "from provisioning.bootstrap import open_workspace\n"
         "import msgspec\n"
         "workspace = open_workspace('.', ())\n"
-        "commit = workspace.read_commit()\n"
+        "commit = workspace.commits.fetch()\n"
         "reconciler = workspace.build_reconciler('i0000', commit)\n"
         "reconciler = msgspec.structs.replace(reconciler, holder="
         "msgspec.structs.replace(reconciler.holder, host='elsewhere', boot='another'))\n"

@@ -4,9 +4,47 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import NoReturn
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NoReturn
 
-from provisioning.interfaces.cli.main import main
+from provisioning.interfaces.cli.main import run_command_line
+from provisioning.interfaces.cli.session import Wiring
+
+if TYPE_CHECKING:
+    from provisioning.application.workspace.workspace import Workspace
+    from provisioning.controller.controller import Controller
+    from provisioning.controller.events import EventSink
+    from provisioning.core.model.kinds import Kind
+    from provisioning.core.model.redaction import Redactor
+
+
+def _open_workspace(folder: str, flags: Sequence[str]) -> Workspace:
+    from provisioning.bootstrap.workspace import open_workspace
+
+    return open_workspace(folder, flags)
+
+
+def _list_kinds() -> dict[str, Kind]:
+    from provisioning.bootstrap.workspace import list_kinds
+
+    return list_kinds()
+
+
+def _build_service(
+    folders: Sequence[str], flags: Sequence[str], tell: EventSink, redactor: Redactor
+) -> Controller:
+    from provisioning.bootstrap.service import build_service
+
+    return build_service(folders, flags, tell, redactor)
+
+
+WIRING = Wiring(_open_workspace, _list_kinds, _build_service)
+"""The functions of `bootstrap`, each imported when it is called."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line."""
+    run_command_line(WIRING, arguments)
 
 
 def run() -> NoReturn:

@@ -1,8 +1,9 @@
-"""Joins what the interpolations of an infra are answered with."""
+"""Builds the value resolvers for interpolations."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -15,62 +16,68 @@ from provisioning.core.model.ids import CommitId
 from provisioning.core.model.values import Tree
 
 if TYPE_CHECKING:
-    from provisioning.bootstrap.workspace import Workspace
+    from provisioning.application.workspace.workspace import Workspace
     from provisioning.secrets.values import SecretFiles
 
-KnownValuesByInfra = dict[str, tuple[CommitId | None, dict[str, KnownValues]]]
-"""What the state log of each infra recorded at a head; what is read once is not read again."""
 
+@dataclass(slots=True)
+class Resolvers:
+    """Builds the value resolvers of one opened workspace.
 
-def build_scope(workspace: Workspace, layers: Layers, commit: CommitId, infra: str) -> Scope:
-    """Join what answers the interpolations of *infra* at *commit*."""
-    now = datetime.now(UTC)
-    return Scope(
-        layers=layers,
-        environ=workspace.environ,
-        facts={
-            "paths": {
-                "base": str(workspace.root),
-                "home": str(workspace.home.path),
-                "infra": str(workspace.root / "infra" / infra),
+    It keeps what the state log of each infra records at a head, so that nothing is read twice.
+    """
+
+    _known: dict[str, tuple[CommitId | None, dict[str, KnownValues]]] = field(default_factory=dict)
+
+    def build_scope(
+        self, workspace: Workspace, layers: Layers, commit: CommitId, infra: str
+    ) -> Scope:
+        """Build the value resolver for the interpolations of *infra* at *commit*."""
+        now, settings = datetime.now(UTC), workspace.settings
+        return Scope(
+            layers=layers,
+            environ=settings.environ,
+            facts={
+                "paths": {
+                    "base": str(settings.root),
+                    "home": str(settings.home.path),
+                    "infra": str(settings.root / "infra" / infra),
+                },
+                "now": {"date": now.date().isoformat(), "time": now.time().isoformat("seconds")},
+                "git": {"branch": settings.branch, "commit": commit},
             },
-            "now": {"date": now.date().isoformat(), "time": now.time().isoformat("seconds")},
-            "git": {"branch": workspace.branch, "commit": commit},
-        },
-        read_outlooks=lambda other: _read_outlooks(workspace, other),
-        read_secret=_build_lookup(workspace, commit, infra),
-    )
+            read_outlooks=lambda other: self._read_known_values(workspace, other),
+            read_secret=_build_secret_lookup(workspace, commit, infra),
+        )
+
+    def build_lookup(self, workspace: Workspace, commit: CommitId, infra: str) -> Lookup:
+        """Build the same resolver, joined when the first value is asked for."""
+        scopes: list[Scope] = []
+
+        def look_up(reference: Reference, source: Source) -> Tree:
+            if not scopes:
+                layers = workspace.commits.load_layers(commit, infra)
+                scopes.append(self.build_scope(workspace, layers, commit, infra))
+            return scopes[0](reference, source)
+
+        return look_up
+
+    def _read_known_values(self, workspace: Workspace, infra: str) -> dict[str, KnownValues]:
+        """Return what the state log of *infra* recorded, for references from another one."""
+        log = workspace.logs.build(infra)
+        view = log.read_local()
+        known = self._known.get(infra)
+        if known is None or known[0] != view.head:
+            records = log.read_records(view).values()
+            found: dict[str, KnownValues] = {
+                record.id: KnownValues(record.id, {**record.spec, **record.attributes})
+                for record in records
+            }
+            known = self._known[infra] = view.head, found
+        return known[1]
 
 
-def build_lookup(workspace: Workspace, commit: CommitId, infra: str) -> Lookup:
-    """Build what answers the interpolations of *infra* at *commit*, joined when the first comes."""
-    scopes: list[Scope] = []
-
-    def look_up(reference: Reference, source: Source) -> Tree:
-        if not scopes:
-            layers = workspace.load_layers(commit, infra)
-            scopes.append(build_scope(workspace, layers, commit, infra))
-        return scopes[0](reference, source)
-
-    return look_up
-
-
-def _read_outlooks(workspace: Workspace, infra: str) -> dict[str, KnownValues]:
-    """Return what the state log of *infra* recorded, for references from another one."""
-    log = workspace.build_log(infra)
-    view = log.read_local()
-    known = workspace.known_values_by_infra.get(infra)
-    if known is None or known[0] != view.head:
-        records = log.read_records(view).values()
-        found: dict[str, KnownValues] = {
-            record.id: KnownValues(record.id, {**record.spec, **record.attributes})
-            for record in records
-        }
-        known = workspace.known_values_by_infra[infra] = view.head, found
-    return known[1]
-
-
-def _build_lookup(
+def _build_secret_lookup(
     workspace: Workspace, commit: CommitId, infra: str
 ) -> Callable[[Reference, Source | None], Tree]:
     """Build what answers `secrets`; nothing of them is loaded before one is asked for."""
@@ -89,7 +96,7 @@ def _build_secrets(workspace: Workspace, commit: CommitId, infra: str) -> Secret
     from provisioning.secrets.values import SecretFiles
     from sops_python.keys.keyring import EnvironmentKeyring
 
-    repository, prefix = workspace.repository, workspace.prefix
+    repository, prefix = workspace.commits.repository, workspace.commits.prefix
 
     def read(path: str) -> bytes | None:
         return repository.read_file(commit, prefix + path)
@@ -101,6 +108,6 @@ def _build_secrets(workspace: Workspace, commit: CommitId, infra: str) -> Secret
         folders=list_folders(infra),
         read=read,
         list_names=list_names,
-        keyring=EnvironmentKeyring(environ=workspace.environ),
+        keyring=EnvironmentKeyring(environ=workspace.settings.environ),
         redactor=workspace.redactor,
     )

@@ -7,10 +7,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from provisioning.core.model.errors import InvalidConfiguration
 from provisioning.core.model.ids import CommitId
-from provisioning.core.model.resources import DriftPolicy, Resource
-from provisioning.core.plan.plan import Plan
+from provisioning.core.model.resources import Resource
 from provisioning.core.reviews.codeowners import PATHS, OwnerRule, parse_codeowners
 from provisioning.core.reviews.commands import Verb
 from provisioning.core.reviews.findings import Exposure
@@ -31,7 +29,7 @@ from provisioning.reconciler.reviews.reviewer import Reviewer
 from provisioning.secrets.exposed_credentials import find_exposed
 
 if TYPE_CHECKING:
-    from provisioning.bootstrap.workspace import Workspace
+    from provisioning.application.workspace.workspace import Workspace
     from provisioning.config.layers import Layers
     from provisioning.core.reviews.forge import Forge
     from provisioning.gitstore.repository.remote import Remote
@@ -44,16 +42,16 @@ def build_reviewer(workspace: Workspace) -> Reviewer:
         InvalidConfiguration: If the workspace is at no forge.
     """
     forge, remote = _join_pulls(workspace)
-    reviews = ReviewLog(remote, workspace.holder.user)
+    reviews = ReviewLog(remote, workspace.logs.holder.user)
     desk = _Desk(workspace)
-    settings = workspace.load_layers(workspace.read_commit(), None)
+    settings = workspace.commits.load_layers(workspace.commits.fetch(), None)
     requires_reviews = settings.get("review.policy").value == "pull-request"
     applier = Applier(
         forge=forge,
         build_reconciler=workspace.build_reconciler,
         build_early=desk.build_early,
-        read_base=workspace.read_commit,
-        merge=workspace.repository.merge,
+        read_base=workspace.commits.fetch,
+        merge=workspace.commits.repository.merge,
         approvals=1 if requires_reviews else 0,
     )
     return Reviewer(
@@ -63,8 +61,8 @@ def build_reviewer(workspace: Workspace) -> Reviewer:
         inspector=Inspector(
             forge=forge,
             reviews=reviews,
-            repository=workspace.repository,
-            branch=workspace.branch,
+            repository=workspace.commits.repository,
+            branch=workspace.settings.branch,
             list_infras=workspace.list_infras,
             compile=desk.compile,
             plan=desk.look,
@@ -86,9 +84,9 @@ def build_reviewer(workspace: Workspace) -> Reviewer:
         publisher=Publisher(forge=forge, reviews=reviews, redact=workspace.redactor.redact),
         drift_publisher=DriftPublisher(
             forge=forge,
-            branches=DriftBranches(remote, workspace.holder.user),
-            repository=workspace.repository,
-            branch=workspace.branch,
+            branches=DriftBranches(remote, workspace.logs.holder.user),
+            repository=workspace.commits.repository,
+            branch=workspace.settings.branch,
             list_infras=workspace.list_infras,
             compile=desk.compile,
             plan=desk.look,
@@ -96,14 +94,6 @@ def build_reviewer(workspace: Workspace) -> Reviewer:
             redact=workspace.redactor.redact,
         ),
     )
-
-
-def is_drift_told(workspace: Workspace, plan: Plan) -> bool:
-    """Tell whether a pull request about drift is wanted, or is there."""
-    if workspace.forge is None:
-        return False
-    is_wanted = any(item.policy is DriftPolicy.PR for item in plan.drifted)
-    return is_wanted or workspace.has_drift_branches(plan.infra)
 
 
 def _read_speakers(settings: Layers, *, requires_reviews: bool) -> dict[Verb, Permissions]:
@@ -125,16 +115,14 @@ def build_proposer(workspace: Workspace) -> Proposer:
         InvalidConfiguration: If the workspace is at no forge.
     """
     forge, remote = _join_pulls(workspace)
-    return Proposer(forge=forge, publish=remote.publish, branch=workspace.branch)
+    return Proposer(forge=forge, publish=remote.publish, branch=workspace.settings.branch)
 
 
 def _join_pulls(workspace: Workspace) -> tuple[Forge, Remote]:
-    if workspace.forge is None or workspace.remote is None:
-        raise InvalidConfiguration(
-            "forge.kind is not set, so there are no pull requests",
-            hint="set forge.kind, url, repository and token_file in config/provisioning.yaml",
-        )
-    return workspace.forge.pulls, workspace.remote
+    pulls = workspace.forge.require("there are no pull requests").pulls
+    remote = workspace.commits.remote
+    assert remote is not None  # noqa: S101  a workspace at a forge has its repository there
+    return pulls, remote
 
 
 class _Desk:
@@ -160,7 +148,7 @@ class _Desk:
         return reconciler.look(request, self.read_view(infra))
 
     def read_view(self, infra: str) -> LogView:
-        return self._workspace.build_log(infra).read_local()
+        return self._workspace.logs.build(infra).read_local()
 
     def expose(self, path: str, data: bytes) -> Iterator[Exposure]:
         for found in find_exposed(data):
@@ -169,7 +157,7 @@ class _Desk:
 
     def read_rules(self) -> tuple[OwnerRule, ...]:
         """Read CODEOWNERS of the base branch: a pull request does not name its own judges."""
-        repository, branch = self._workspace.repository, self._workspace.branch
+        repository, branch = self._workspace.commits.repository, self._workspace.settings.branch
         base = repository.read_ref(f"refs/heads/{branch}")
         files = (repository.read_file(base, path) for path in PATHS if base)
         text = next((file for file in files if file is not None), b"")
@@ -179,16 +167,16 @@ class _Desk:
         return self._workspace.build_reconciler(infra, commit, asks_for_reviews=False)
 
     def hold(self, infra: str, by: str, pull: int) -> str:
-        lock = self._workspace.build_hold(f"held in pull request #{pull}", None)
+        lock = self._workspace.logs.build_hold(f"held in pull request #{pull}", None)
         lock = msgspec.structs.replace(lock, holder=msgspec.structs.replace(lock.holder, user=by))
         view = hold_lock(
-            self._workspace.build_log(infra),
+            self._workspace.logs.build(infra),
             lock,
-            judge=lambda held: self._workspace.judge(infra, held),
+            judge=self._workspace.logs.build_judge(infra),
             steals=False,
         )
         return f"✅ `{infra}` is held (token {view.fence}); nothing is applied until it is released"
 
     def release(self, infra: str, by: str) -> str:
-        release_lock(self._workspace.build_log(infra), by)
+        release_lock(self._workspace.logs.build(infra), by)
         return f"✅ `{infra}` is free"

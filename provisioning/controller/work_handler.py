@@ -17,11 +17,11 @@ from provisioning.controller.events import (
     RunProgress,
     describe_cycle,
 )
+from provisioning.controller.served_workspace import ServedWorkspace
 from provisioning.controller.watches import WatchRegistry
 from provisioning.controller.worker_pool import WorkerPool
 from provisioning.controller.workspace_state import (
     LastCycle,
-    OpenWorkspace,
     Revision,
     WorkspaceState,
 )
@@ -151,7 +151,7 @@ class WorkHandler(msgspec.Struct, frozen=True, kw_only=True):
     # The work that follows
 
     def _follow_up(
-        self, workspace: OpenWorkspace, work: Work, ended: CycleEnded, report: Report | None
+        self, workspace: ServedWorkspace, work: Work, ended: CycleEnded, report: Report | None
     ) -> None:
         """Queue the infras that depend on what changed, and report to the forge."""
         has_run = ended.run is not None
@@ -174,7 +174,7 @@ class WorkHandler(msgspec.Struct, frozen=True, kw_only=True):
             dependents = workspace.list_dependents(work.key.name, report.plan_result.view)
             self.worker_pool.add_all(map(self.state.get_key, dependents), Urgency.PUSH, reason)
 
-    def _publish_drift(self, workspace: OpenWorkspace, report: Report) -> None:
+    def _publish_drift(self, workspace: ServedWorkspace, report: Report) -> None:
         try:
             workspace.publish_drift(report)
         except ProvisioningError as exc:
@@ -182,7 +182,7 @@ class WorkHandler(msgspec.Struct, frozen=True, kw_only=True):
 
     # A review
 
-    def _review(self, work: Work, workspace: OpenWorkspace) -> Ending:
+    def _review(self, work: Work, workspace: ServedWorkspace) -> Ending:
         began, error, retry = self.worker_pool.now(), None, None
         try:
             reviewer = workspace.build_reviewer()

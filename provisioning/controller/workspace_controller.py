@@ -20,10 +20,11 @@ from provisioning.controller.events import (
     SettingsRejected,
 )
 from provisioning.controller.schedule import Schedule
+from provisioning.controller.served_workspace import ServedWorkspace
 from provisioning.controller.watches import WatchRegistry
 from provisioning.controller.work_handler import WorkHandler
 from provisioning.controller.worker_pool import WorkerPool
-from provisioning.controller.workspace_state import OpenWorkspace, Revision, WorkspaceState
+from provisioning.controller.workspace_state import Revision, WorkspaceState
 from provisioning.core.model.errors import InvalidConfiguration, ProvisioningError
 from provisioning.core.model.ids import CommitId
 from provisioning.core.scheduling.backoff import compute_backoff
@@ -38,7 +39,7 @@ class WorkspaceController:
     def __init__(
         self,
         name: str,
-        open_workspace: Callable[[], OpenWorkspace],
+        open_workspace: Callable[[], ServedWorkspace],
         worker_pool: WorkerPool,
         schedule: Schedule,
         notify: EventSink,
@@ -135,7 +136,7 @@ class WorkspaceController:
         """
         return self._get_workspace().read_hook_secret()
 
-    def _get_workspace(self) -> OpenWorkspace:
+    def _get_workspace(self) -> ServedWorkspace:
         if self.state.revision is None:
             raise InvalidConfiguration(
                 f"{self.state.name} has not been read yet", hint="try again soon"
@@ -192,7 +193,7 @@ class WorkspaceController:
             self.state.error = ProvisioningError(f"a defect of provisioning: {exc!r}")
             self._notify(Defect(trace="".join(traceback.format_exception(exc))))
 
-    def _reopen(self) -> OpenWorkspace:
+    def _reopen(self) -> ServedWorkspace:
         """Open the workspace; where its settings are broken, keep the last valid ones."""
         try:
             workspace = self._open_workspace()
@@ -210,7 +211,7 @@ class WorkspaceController:
 
     # A new commit, or new settings
 
-    def _switch(self, workspace: OpenWorkspace, commit: CommitId, began: float) -> None:
+    def _switch(self, workspace: ServedWorkspace, commit: CommitId, began: float) -> None:
         """Switch to a new revision entirely or, if that fails, not at all."""
         before = self.state.revision
         is_new = before is None or before.commit != commit
@@ -244,7 +245,7 @@ class WorkspaceController:
 
     def _set_up(
         self,
-        workspace: OpenWorkspace,
+        workspace: ServedWorkspace,
         commit: CommitId,
         infras: list[str],
         before: Iterable[str],
@@ -276,7 +277,7 @@ class WorkspaceController:
             key = self.state.get_key(self._requested.pop())
             self._worker_pool.add(key, Urgency.PUSH, "requested")
 
-    def _queue_reviews(self, workspace: OpenWorkspace) -> None:
+    def _queue_reviews(self, workspace: ServedWorkspace) -> None:
         if not workspace.is_at_forge:
             return
         try:

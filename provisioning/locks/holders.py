@@ -21,7 +21,7 @@ def read_holder() -> Holder:
     """Describe this very process."""
     pid = os.getpid()
     return Holder(
-        user=_read_user(),
+        user=read_user(),
         host=os.uname().nodename,
         boot=read_boot(),
         pid=pid,
@@ -29,7 +29,7 @@ def read_holder() -> Holder:
     )
 
 
-def _read_user() -> str:
+def read_user() -> str:
     """Return the user's name, as one line of UTF-8 whatever a variable says."""
     import getpass
 

@@ -7,7 +7,7 @@ import pytest
 from provisioning.core.model import errors
 from provisioning.core.policy.builtin_gates import GATES
 from provisioning.interfaces.cli.main import COMMANDS
-from provisioning.interfaces.cli.runs.plan import BLOCKED, CODES, PENDING
+from provisioning.interfaces.cli.runs.exit_codes import BLOCKED, CODES, PENDING
 from provisioning.localstore import journal
 from provisioning.providers.local.kinds import KINDS
 from provisioning.secrets import errors as secret_errors

@@ -35,7 +35,7 @@ from provisioning.core.statelog.transitions import (
 from provisioning.core.statelog.transitions import render_record as render
 from provisioning.gitstore.objects.commits import parse_message
 from provisioning.gitstore.statelog.shards import compute_shard_changes, parse_leaf, render_leaf
-from provisioning.interfaces.cli.runs.lock import Duration
+from provisioning.interfaces.cli.arguments import Duration
 from provisioning.interfaces.cli.saved_plan import SavedPlan, load_plan
 from provisioning.localstore.journal import build_unfinished, read_unfinished
 from provisioning.localstore.lock_observations import observe_lock

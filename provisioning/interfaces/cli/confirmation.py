@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 
 import click
 
 from provisioning.core.model.errors import InvalidArgument
 
 
-def confirm(question: str, *, yes: bool, command: str) -> None:
-    """Go on only if the user says yes, or has said so by `--yes`.
+def build_confirm(*, yes: bool, command: str) -> Callable[[str], None]:
+    """Return the function that asks, and raises unless the user approves or passed `--yes`.
 
-    Raises:
-        InvalidArgument: If there is no terminal to ask at.
+    It raises `InvalidArgument` if there is no terminal to ask at.
     """
-    if yes:
-        return
-    if not sys.stdin.isatty():
-        raise InvalidArgument(
-            "nothing was done: without a terminal nobody can say yes",
-            hint=f"if that is what you want: `provisioning {command} … --yes`",
-        )
-    click.confirm(f"\n{question}", abort=True)
+
+    def confirm(question: str) -> None:
+        if yes:
+            return
+        if not sys.stdin.isatty():
+            raise InvalidArgument(
+                "nothing was done: no terminal to ask at",
+                hint=f"to do it without being asked: `provisioning {command} … --yes`",
+            )
+        click.confirm(f"\n{question}", abort=True)
+
+    return confirm

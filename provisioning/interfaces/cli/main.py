@@ -9,125 +9,68 @@ from typing import TYPE_CHECKING
 import click
 
 from provisioning import __version__
+from provisioning.application.operations import OPERATIONS
 from provisioning.interfaces.cli.lazy import LazyGroup
 
 if TYPE_CHECKING:
     from provisioning.core.model.errors import ProvisioningError
+    from provisioning.interfaces.cli.session import Wiring
 
-COMMANDS = {
-    "plan": (
-        "provisioning.interfaces.cli.runs.plan:plan",
-        "Show what would change and why, field by field.",
-    ),
-    "apply": (
-        "provisioning.interfaces.cli.runs.plan:apply",
-        "Show the plan, ask, and apply exactly that.",
-    ),
-    "reconcile": (
-        "provisioning.interfaces.cli.runs.plan:reconcile",
-        "Fetch, plan, gate, apply and record.",
-    ),
-    "serve": (
-        "provisioning.interfaces.cli.setup.serve:serve",
-        "Keep every infra equal to Git, until stopped.",
-    ),
-    "review": (
-        "provisioning.interfaces.cli.runs.review:review",
-        "Show pull requests what they would do.",
-    ),
-    "forge": (
-        "provisioning.interfaces.cli.setup.forge:forge",
-        "Set the repository up at its forge, and check it.",
-    ),
-    "status": (
-        "provisioning.interfaces.cli.inspect.status:status",
-        "Tell whether each infra is as Git wants it.",
-    ),
-    "get": ("provisioning.interfaces.cli.inspect.status:get", "List recorded resources."),
-    "tree": (
-        "provisioning.interfaces.cli.inspect.graph:tree",
-        "Show resources above what they need.",
-    ),
-    "graph": (
-        "provisioning.interfaces.cli.inspect.graph:graph",
-        "Draw what depends on what: SVG, DOT, text.",
-    ),
-    "impact": (
-        "provisioning.interfaces.cli.inspect.impact:impact",
-        "Tell what a change can affect, and why.",
-    ),
-    "diff": (
-        "provisioning.interfaces.cli.inspect.status:diff",
-        "Compare what is live with what was recorded.",
-    ),
-    "why": (
-        "provisioning.interfaces.cli.inspect.why:why",
-        "Tell who asked for it, where, and which run did it.",
-    ),
-    "at": ("provisioning.interfaces.cli.inspect.at:at", "Tell what was desired and recorded then."),
-    "replay": (
-        "provisioning.interfaces.cli.runs.replay:replay",
-        "Compute a past run's plan again.",
-    ),
-    "undo": (
-        "provisioning.interfaces.cli.runs.undo:undo",
-        "Commit the desired state before a run again.",
-    ),
-    "events": (
-        "provisioning.interfaces.cli.inspect.events:events",
-        "Tell what happened, a line each.",
-    ),
-    "log": ("provisioning.interfaces.cli.inspect.status:log", "Tell the story of the state log."),
-    "fsck": (
-        "provisioning.interfaces.cli.inspect.status:fsck",
-        "Prove the state log: linear, fenced, complete.",
-    ),
-    "gc": ("provisioning.interfaces.cli.runs.gc:gc", "Compact the old part of state logs."),
-    "lock": ("provisioning.interfaces.cli.runs.lock:lock", "See, hold, release or steal locks."),
-    "import": (
-        "provisioning.interfaces.cli.runs.ownership:import_",
-        "Take over one thing that exists.",
-    ),
-    "forget": (
-        "provisioning.interfaces.cli.runs.ownership:forget",
-        "No longer manage it, and leave it.",
-    ),
-    "adopt": (
-        "provisioning.interfaces.cli.runs.ownership:adopt",
-        "Rebuild a lost state log from the marks.",
-    ),
-    "suspend": (
-        "provisioning.interfaces.cli.runs.suspend:suspend",
-        "Let runs leave something alone.",
-    ),
-    "resume": ("provisioning.interfaces.cli.runs.suspend:resume", "End a suspension."),
-    "validate": (
-        "provisioning.interfaces.cli.inspect.manifests:validate",
-        "Check the manifests of a commit.",
-    ),
-    "doctor": (
-        "provisioning.interfaces.cli.inspect.doctor:doctor",
-        "Check machine, Git, remotes, keys, providers.",
-    ),
-    "schema": (
-        "provisioning.interfaces.cli.inspect.manifests:schema",
-        "Print a kind's JSON Schema.",
-    ),
-    "config": (
-        "provisioning.interfaces.cli.setup.config:config",
-        "Show settings, and where each comes from.",
-    ),
-    "secrets": (
-        "provisioning.interfaces.cli.setup.secrets:secrets",
-        "Keys, recipients and checks of secrets.",
-    ),
-    "sops": ("sops_python.cli:sops", "Encrypt, decrypt and edit SOPS files."),
-    "workspace": ("provisioning.interfaces.cli.setup.workspace:workspace", "Make a workspace."),
-    "completion": (
-        "provisioning.interfaces.cli.setup.completion:completion",
-        "Print the shell's completion script.",
-    ),
+HERE = "provisioning.interfaces.cli"
+
+PLACES = {
+    "plan": f"{HERE}.runs.plan:plan",
+    "apply": f"{HERE}.runs.apply:apply",
+    "reconcile": f"{HERE}.runs.apply:reconcile",
+    "serve": f"{HERE}.setup.serve:serve",
+    "review": f"{HERE}.runs.review:review",
+    "forge": f"{HERE}.setup.forge:forge",
+    "status": f"{HERE}.inspect.status:status",
+    "get": f"{HERE}.inspect.status:get",
+    "tree": f"{HERE}.inspect.graph:tree",
+    "graph": f"{HERE}.inspect.graph:graph",
+    "impact": f"{HERE}.inspect.impact:impact",
+    "diff": f"{HERE}.inspect.status:diff",
+    "why": f"{HERE}.inspect.why:why",
+    "at": f"{HERE}.inspect.at:at",
+    "replay": f"{HERE}.runs.replay:replay",
+    "undo": f"{HERE}.runs.undo:undo",
+    "events": f"{HERE}.inspect.events:events",
+    "log": f"{HERE}.inspect.status:log",
+    "fsck": f"{HERE}.inspect.status:fsck",
+    "gc": f"{HERE}.runs.gc:gc",
+    "lock": f"{HERE}.runs.lock:lock",
+    "import": f"{HERE}.runs.ownership:import_",
+    "forget": f"{HERE}.runs.ownership:forget",
+    "adopt": f"{HERE}.runs.ownership:adopt",
+    "suspend": f"{HERE}.runs.suspend:suspend",
+    "resume": f"{HERE}.runs.suspend:resume",
+    "validate": f"{HERE}.inspect.manifests:validate",
+    "doctor": f"{HERE}.inspect.doctor:doctor",
+    "schema": f"{HERE}.inspect.manifests:schema",
+    "config": f"{HERE}.setup.config:config",
+    "secrets": f"{HERE}.setup.secrets:secrets",
+    "sops": "sops_python.cli:sops",
+    "workspace": f"{HERE}.setup.workspace:workspace",
+    "completion": f"{HERE}.setup.completion:completion",
 }
+"""Each command, in the order of `provisioning --help`, and where it is defined."""
+
+SUMMARIES = {operation.name: operation.summary for operation in OPERATIONS} | {
+    "serve": "Keep every infra equal to Git, until stopped.",
+    "forge": "Set the repository up at its forge, and check it.",
+    "tree": "Show resources above what they need.",
+    "at": "Show what was desired and recorded then.",
+    "lock": "See, hold, release or steal locks.",
+    "config": "Show settings, and where each comes from.",
+    "secrets": "Keys, recipients and checks of secrets.",
+    "sops": "Encrypt, decrypt and edit SOPS files.",
+    "workspace": "Make a workspace.",
+    "completion": "Print the shell's completion script.",
+}
+"""The line of each operation, and of each command that is more, or none."""
+
+COMMANDS = {name: (place, SUMMARIES[name]) for name, place in PLACES.items()}
 """Each command: where it is defined, and its line in `provisioning --help`."""
 
 
@@ -151,16 +94,16 @@ def cli(context: click.Context, folder: str, flags: tuple[str, ...]) -> None:
     """
     from provisioning.interfaces.cli.session import Session
 
-    context.obj = Session(folder=folder, flags=flags)
+    context.obj = Session(folder=folder, flags=flags, wiring=context.obj)
     context.meta["sops_python.folder"] = folder
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
+def run_command_line(wiring: Wiring, arguments: Sequence[str] | None = None) -> None:
     """Run the command line; the exit codes are in `docs/reference/exit-codes.md`."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
         _check_words(words)
-        code = cli.main(words, prog_name="provisioning", standalone_mode=False)
+        code = cli.main(words, prog_name="provisioning", standalone_mode=False, obj=wiring)
     except click.exceptions.Abort:
         click.echo("aborted; nothing was changed", err=True)
         sys.exit(130)
@@ -225,9 +168,11 @@ def _show(error: ProvisioningError, *, as_json: bool) -> None:
     if as_json:
         import json
 
-        from provisioning.interfaces.schema.results import shape_error
+        import msgspec
 
-        click.echo(json.dumps(shape_error(error)), err=True)
+        from provisioning.interfaces.schema.plans import ErrorDocument
+
+        click.echo(json.dumps(msgspec.to_builtins(ErrorDocument.from_error(error))), err=True)
         return
     from provisioning.interfaces.cli.render.errors import render_error
 

@@ -9,7 +9,7 @@ import msgspec
 from provisioning.core.model.errors import InvalidArgument, StorageFailed
 from provisioning.core.model.ids import CommitId
 from provisioning.core.model.values import UNDECODABLE, Digest
-from provisioning.interfaces.schema.results import shape_plan
+from provisioning.interfaces.schema.plans import PlanDocument
 from provisioning.reconciler.planning.plan_result import PlanResult, RunRequest
 
 
@@ -40,7 +40,7 @@ def save_plan(path: Path, plan_result: PlanResult, request: RunRequest) -> None:
         targets=tuple(request.targets),
         excludes=tuple(request.excludes),
         allow=tuple(request.allow),
-        plan=shape_plan(plan),
+        plan=msgspec.to_builtins(PlanDocument.from_plan(plan)),
     )
     try:
         path.write_bytes(msgspec.json.format(msgspec.json.encode(saved), indent=2) + b"\n")

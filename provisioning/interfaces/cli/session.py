@@ -1,9 +1,9 @@
-"""What commands share: the workspace they run in, and how they print."""
+"""The part that commands share: the workspace they run in, and how they ask and print."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
@@ -12,9 +12,31 @@ import click
 from provisioning.core.model.terminal_text import render_styled
 
 if TYPE_CHECKING:
-    from provisioning.bootstrap import Workspace
+    from provisioning.application.context import Notice, Request
+    from provisioning.application.workspace.workspace import Workspace
+    from provisioning.controller.controller import Controller
+    from provisioning.controller.events import EventSink
+    from provisioning.core.model.kinds import Kind
+    from provisioning.core.model.redaction import Redactor
+    from provisioning.reconciler.execution.cancellation import Cancellation
 
 Function = TypeVar("Function", bound=Callable[..., Any])
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True)
+class Wiring:
+    """The functions of `bootstrap`, which are imported when they are called.
+
+    Args:
+        open_workspace: Opens the workspace of a folder, with settings as `key=value`.
+        list_kinds: Lists the kinds of every provider, by name.
+        build_service: Joins a service of workspaces.
+    """
+
+    open_workspace: Callable[[str, Sequence[str]], Workspace]
+    list_kinds: Callable[[], dict[str, Kind]]
+    build_service: Callable[[Sequence[str], Sequence[str], EventSink, Redactor], Controller]
 
 
 @dataclass(slots=True)
@@ -23,6 +45,7 @@ class Session:
 
     folder: str
     flags: tuple[str, ...]
+    wiring: Wiring
     _workspace: Workspace | None = field(default=None, repr=False)
 
     def open_workspace(self) -> Workspace:
@@ -32,16 +55,37 @@ class Session:
             WorkspaceNotFound: If there is none.
         """
         if self._workspace is None:
-            from provisioning.bootstrap import open_workspace
-
-            self._workspace = open_workspace(self.folder, self.flags)
-            click.get_current_context().find_root().call_on_close(self._workspace.lasting.close)
+            self._workspace = self.wiring.open_workspace(self.folder, self.flags)
+            click.get_current_context().find_root().call_on_close(self._workspace.shared.close)
             redact = self._workspace.redactor.redact
             sys.stdout, sys.stderr = (
                 _RedactedStream(sys.stdout, redact),
                 _RedactedStream(sys.stderr, redact),
             )
         return self._workspace
+
+    def call(
+        self,
+        request: Request[Result],
+        *,
+        notify: Callable[[Notice], None] | None = None,
+        confirm: Callable[[str], None] | None = None,
+        stop: Cancellation | None = None,
+    ) -> Result:
+        """Call the operation that *request* asks for."""
+        from provisioning.application.context import Caller, Context, ignore, refuse
+        from provisioning.application.operations import call
+        from provisioning.locks.holders import read_user
+
+        context = Context(
+            caller=Caller(user=read_user(), interface="cli"),
+            open_workspace=self.open_workspace,
+            list_kinds=self.wiring.list_kinds,
+            notify=notify or ignore,
+            confirm=confirm or refuse,
+            stop=stop,
+        )
+        return call(request, context)
 
 
 class _RedactedStream:
@@ -95,14 +139,21 @@ def output_option(function: Function) -> Function:
 
 
 def print_shape(shape: object, output: str) -> None:
-    """Print *shape* as JSON or YAML."""
+    """Print *shape*, or the documents in it, as JSON or YAML."""
     import json
 
+    import msgspec
+
+    plain = msgspec.to_builtins(shape)
     if output == "yaml":
         import yaml
 
-        plain = json.loads(json.dumps(shape))
         text = yaml.safe_dump(plain, sort_keys=False, allow_unicode=True, width=_NEVER_FOLD)
         click.echo(text, nl=False)
         return
-    click.echo(json.dumps(shape, indent=2, ensure_ascii=False))
+    click.echo(json.dumps(plain, indent=2, ensure_ascii=False))
+
+
+def print_shapes(shapes: Sequence[object], output: str, *, is_single: bool) -> None:
+    """Print *shapes* as a list; the only one by itself if one infra was asked for."""
+    print_shape(shapes[0] if is_single and shapes else list(shapes), output)

@@ -1,1 +1,1 @@
-"""The stable JSON of results, errors and events, the same for every interface."""
+"""The documents that interfaces print and answer with: one definition, published as JSON Schema."""

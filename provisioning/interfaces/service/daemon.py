@@ -15,9 +15,8 @@ from typing import Any
 
 import msgspec
 
-from provisioning.bootstrap.service import build_service
 from provisioning.controller.controller import Controller
-from provisioning.controller.events import Defect, ServiceEvent
+from provisioning.controller.events import Defect, EventSink, ServiceEvent
 from provisioning.core.model.redaction import Redactor
 from provisioning.interfaces.schema.service import shape_event
 from provisioning.interfaces.service.event_bus import EventBus
@@ -58,7 +57,11 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     log_level: str
 
 
-def serve(options: Options) -> int:
+BuildService = Callable[[Sequence[str], Sequence[str], EventSink, Redactor], Controller]
+"""Joins a service of workspaces: their folders, their flags, its events, and the redactor."""
+
+
+def serve(options: Options, build_service: BuildService) -> int:
     """Serve until a signal or a drain ends the service; return the exit code.
 
     SIGTERM and SIGINT end it after the running operations; a second one ends it at once. SIGHUP

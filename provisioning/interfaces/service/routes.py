@@ -11,6 +11,7 @@ import json
 from collections.abc import AsyncIterator, Callable
 from http import HTTPStatus
 
+from msgspec import to_builtins
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
@@ -19,7 +20,7 @@ from starlette.routing import Route
 from provisioning.controller.controller import Controller
 from provisioning.core.model.errors import InvalidArgument, ProvisioningError
 from provisioning.core.scheduling.workqueue import Key
-from provisioning.interfaces.schema.results import shape_error
+from provisioning.interfaces.schema.plans import ErrorDocument
 from provisioning.interfaces.schema.service import shape_service, shape_work
 from provisioning.interfaces.service.event_bus import EventBus, Shape
 from provisioning.interfaces.service.webhooks import LIMIT, HookReply, Webhooks
@@ -154,7 +155,9 @@ class _AdminRoutes:
     async def refuse(self, request: Request, error: Exception) -> Response:
         del request
         assert isinstance(error, ProvisioningError)  # noqa: S101  as registered
-        return self._answer(shape_error(error), HTTPStatus.UNPROCESSABLE_ENTITY)
+        return self._answer(
+            to_builtins(ErrorDocument.from_error(error)), HTTPStatus.UNPROCESSABLE_ENTITY
+        )
 
     def _find(self, request: Request) -> Key | None:
         name = request.query_params.get("infra")

@@ -21,7 +21,7 @@ import pyrage
 import pytest
 from click.testing import CliRunner
 
-from provisioning.interfaces.cli.main import main
+from provisioning.__main__ import main
 
 pytestmark = pytest.mark.peer("sops")
 

@@ -386,7 +386,7 @@ def test_without_grpc_it_is_told_what_to_install(folder, recipient, keys):
     """Nothing else needs it."""
     script = (
         "import sys; sys.modules['grpc'] = None\n"
-        "from provisioning.interfaces.cli.main import main; main(['sops', *sys.argv[1:]])"
+        "from provisioning.__main__ import main; main(['sops', *sys.argv[1:]])"
     )
     program = Program((sys.executable, "-c", script), folder)
     assert program("encrypt", "--age", recipient, "file.yaml").code == 0
@@ -401,7 +401,7 @@ def test_without_grpc_it_is_told_what_to_install(folder, recipient, keys):
 
 def test_a_command_that_asks_no_service_does_not_load_grpc(folder, recipient, keys):
     script = (
-        "import sys\nfrom provisioning.interfaces.cli.main import main\n"
+        "import sys\nfrom provisioning.__main__ import main\n"
         "try:\n    main(['sops', *sys.argv[1:]])\nfinally:\n    print(*sys.modules)"
     )
     program = Program((sys.executable, "-c", script), folder)

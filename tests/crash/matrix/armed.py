@@ -7,6 +7,6 @@ from cutting import arm
 
 arm(Path(sys.argv[1]))
 
-from provisioning.interfaces.cli.main import main  # noqa: E402  what it imports is traced, too
+from provisioning.__main__ import main  # noqa: E402  what it imports is traced, too
 
 main(sys.argv[2:])

@@ -126,7 +126,7 @@ def _become(
         sink = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         for number, target in ((os.open(os.devnull, os.O_RDONLY), 0), (sink, 1), (sink, 2)):
             os.dup2(number, target)
-        from provisioning.interfaces.cli.main import main
+        from provisioning.__main__ import main
 
         if record is not None:
             arm(record)

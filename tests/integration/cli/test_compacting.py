@@ -74,7 +74,7 @@ def test_what_is_young_stays(old):
 def test_nothing_is_done_without_a_yes(old):
     """It is shown first, and somebody has to agree."""
     before = read_story(old)
-    assert "nobody can say yes" in old.run("gc", "--keep", "0s", expected=1)
+    assert "no terminal to ask at" in old.run("gc", "--keep", "0s", expected=1)
     assert read_story(old) == before
 
 

@@ -2,8 +2,10 @@
 
 import pytest
 
-from provisioning.bootstrap.service import ServedWorkspace
+from provisioning.application.workspace.shared_state import SharedState
+from provisioning.bootstrap.workspace import join_workspace
 from provisioning.config.home import find_home
+from provisioning.controller.served_workspace import ServedWorkspace
 from provisioning.core.model.errors import InvalidConfiguration
 
 SETTINGS = "config/provisioning.yaml"
@@ -13,8 +15,9 @@ SETTINGS = "config/provisioning.yaml"
 def read_rhythms(shop):
     def read():
         commit = shop.git("rev-parse", "HEAD").strip()
-        workspace = ServedWorkspace(shop.folder, find_home(shop.environment), shop.environment, ())
-        return workspace.read_drift_schedules(commit, ["web", "api", "db"])
+        home, environ = find_home(shop.environment), shop.environment
+        workspace = join_workspace(shop.folder, home, environ, (), SharedState())
+        return ServedWorkspace(workspace).read_drift_schedules(commit, ["web", "api", "db"])
 
     return read
 

@@ -8,7 +8,7 @@ import pyrage
 import pytest
 from click.testing import CliRunner
 
-from provisioning.interfaces.cli.main import main
+from provisioning.__main__ import main
 
 TEXT = "password: the-plain-text\nopen_unencrypted: o\n"
 

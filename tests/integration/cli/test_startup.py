@@ -8,7 +8,7 @@ HEAVY = {"pydantic", "git", "pygit2", "yaml", "jinja2", "rich", "asyncio"}
 
 def list_modules(shop, *words):
     program = (
-        "import sys\nfrom provisioning.interfaces.cli.main import main\n"
+        "import sys\nfrom provisioning.__main__ import main\n"
         f"try:\n    main({list(words)!r})\nexcept SystemExit:\n    pass\n"
         "sys.stderr.write('\\nMODULES ' + ' '.join(sys.modules))"
     )
@@ -39,7 +39,7 @@ NOT_FOR_A_PLAN = {
     "logging",
     "pygit2",
     "subprocess",
-    "provisioning.interfaces.schema.results",
+    "provisioning.interfaces.schema.plans",
     "provisioning.reconciler.execution.executor",
     "provisioning.providers.local.processes.process",
     "provisioning.secrets",

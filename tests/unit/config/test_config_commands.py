@@ -9,6 +9,7 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
+from provisioning.__main__ import WIRING
 from provisioning.core.model.errors import InvalidArgument, InvalidConfiguration, WorkspaceNotFound
 from provisioning.interfaces.cli.main import cli
 
@@ -17,7 +18,7 @@ from provisioning.interfaces.cli.main import cli
 def run(tmp_path):
     def run(*words: str, folder: str = "shop") -> str:
         done = CliRunner().invoke(
-            cli, ["-C", str(tmp_path / folder), *words], standalone_mode=False
+            cli, ["-C", str(tmp_path / folder), *words], obj=WIRING, standalone_mode=False
         )
         if done.exception:
             raise done.exception

@@ -13,9 +13,10 @@ from provisioning.controller.events import (
     SettingsRejected,
 )
 from provisioning.controller.schedule import Schedule
+from provisioning.controller.served_workspace import ChangedInfras
 from provisioning.controller.worker_pool import WorkerPool
 from provisioning.controller.workspace_controller import WorkspaceController
-from provisioning.controller.workspace_state import ChangedInfras, LastCycle
+from provisioning.controller.workspace_state import LastCycle
 from provisioning.core.model.errors import InvalidConfiguration, RemoteUnreachable
 from provisioning.core.scheduling.workqueue import Key, Topic
 from provisioning.reconciler.execution.cancellation import Cancellation

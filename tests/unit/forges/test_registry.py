@@ -5,7 +5,8 @@ import sys
 
 import pytest
 
-from provisioning.bootstrap.hosting import Hosted
+from provisioning.application.workspace.shared_state import SharedState
+from provisioning.bootstrap.workspace import join_workspace
 from provisioning.config import registry
 from provisioning.config.home import Home
 from provisioning.core.model.errors import InvalidConfiguration
@@ -53,7 +54,7 @@ def open_hosted(folder, kind):
         f"workspace: {{id: x}}\nforge: {{kind: {kind}, url: https://git.example.org, "
         "repository: ana/shop, token_file: token}\n"
     )
-    return Hosted(folder, Home(folder / "home"), {}, ())
+    return join_workspace(folder, Home(folder / "home"), {}, (), SharedState())
 
 
 def test_ours_is_looked_up_by_its_name():
@@ -87,13 +88,13 @@ def test_a_forge_from_outside_is_a_value_of_the_setting(memory, tmp_path):
     """Nothing of ours names it: the workspace has its pull requests, and closes it."""
     assert list_forge_names() == ["gitea", "memory"]
     hosted = open_hosted(tmp_path, "memory")
-    assert isinstance(hosted.forge.pulls, MemoryForge)
-    assert hosted.forge.git_url == "https://git.example.org/ana/shop.git"
-    hosted.lasting.close()
-    assert hosted.forge.is_closed
+    assert isinstance(hosted.forge.repository.pulls, MemoryForge)
+    assert hosted.forge.repository.git_url == "https://git.example.org/ana/shop.git"
+    hosted.shared.close()
+    assert hosted.forge.repository.is_closed
 
 
 def test_without_the_package_its_name_is_no_value(tmp_path):
     """The settings list what may be chosen."""
     with pytest.raises(InvalidConfiguration, match=r"forge\.kind is 'memory', and must be one of"):
-        _ = open_hosted(tmp_path, "memory").forge
+        _ = open_hosted(tmp_path, "memory").forge.repository

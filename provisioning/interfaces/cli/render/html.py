@@ -16,8 +16,14 @@ from provisioning.core.plan.text import (
     render_value,
 )
 from provisioning.core.policy.gates import GateViolation
-from provisioning.core.status.dependency_graph import DependencyGraph
+from provisioning.core.status.dependency_graph import (
+    DependencyGraph,
+    View,
+    compute_dependency_graph,
+    focus_graph,
+)
 from provisioning.interfaces.cli.render.svg import render_svg
+from provisioning.reconciler.planning.plan_result import PlanResult
 
 HEAD = """\
 <!doctype html>
@@ -47,6 +53,21 @@ class Section(msgspec.Struct, frozen=True):
     plan: Plan
     violations: tuple[GateViolation, ...]
     graph: DependencyGraph
+
+
+def render_results(results: Sequence[PlanResult]) -> str:
+    """Return the page of *results*, each with its part of the dependency graph."""
+    views = {
+        result.plan.infra: View(desired=result.desired.resources, records=result.recorded.records)
+        for result in results
+    }
+    graph = compute_dependency_graph(views)
+    return render_page(
+        [
+            Section(result.plan, result.violations, focus_graph(graph, result.plan.infra))
+            for result in results
+        ]
+    )
 
 
 def render_page(sections: Sequence[Section]) -> str:

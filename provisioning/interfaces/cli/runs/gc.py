@@ -1,18 +1,17 @@
-"""`gc`: what is old in a state log becomes a snapshot."""
+"""`gc`: the old entries of a state log become a snapshot."""
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import click
 
-from provisioning.interfaces.cli.runs.lock import Duration
+from provisioning.interfaces.cli.arguments import Duration, infra_argument, yes_option
 from provisioning.interfaces.cli.session import Session, output_option, pass_session, print_shape
 
 
 @click.command()
-@click.argument("infra", required=False)
+@infra_argument
 @click.option(
     "--keep", type=Duration(), default=None, help="As in 30d, in place of `log.retention`."
 )
@@ -22,7 +21,7 @@ from provisioning.interfaces.cli.session import Session, output_option, pass_ses
     default=None,
     help="Write each whole log to a Git bundle in this folder first.",
 )
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@yes_option
 @output_option
 @pass_session
 def gc(
@@ -39,38 +38,22 @@ def gc(
     What is recorded and desired stays as it is, and so does every newer entry. Of the older
     runs only their numbers are known afterwards.
     """
-    from provisioning.core.model.durations import DAY
-    from provisioning.interfaces.cli.confirmation import confirm
-    from provisioning.interfaces.cli.render.status import render_compaction
-    from provisioning.interfaces.schema.results import shape_compaction
-    from provisioning.reconciler.operations.compact import compact, plan_compaction
+    from provisioning.application.runs.gc import CompactRequest
+    from provisioning.interfaces.cli.confirmation import build_confirm
+    from provisioning.interfaces.cli.render.notices import NoticePrinter
 
-    workspace = session.open_workspace()
-    now, shapes, todo = time.time(), [], []
-    span = float(workspace.layers.get("log.retention").value) * DAY if keep is None else keep
-    for name in workspace.choose_infras(workspace.read_commit(), infra, recorded=True):
-        planned = plan_compaction(
-            workspace.build_log(name),
-            before=now - span,
-            now=now,
-            by=workspace.holder.user,
-            judge=lambda held, name=name: workspace.judge(name, held),  # type: ignore[misc]
-        )
-        if output == "text":
-            snapshot, kept = (planned.snapshot, planned.kept) if planned else (None, 0)
-            click.echo(render_compaction(name, snapshot, kept))
-        if planned is not None:
-            todo.append(planned)
-            file = str(archive / planned.archive) if archive else None
-            shapes.append(shape_compaction(name, planned.snapshot, file))
-    if todo:
+    def confirm(question: str) -> None:
         if output == "text" and archive is None:
             click.echo("`--archive FOLDER` would keep the whole of it in a file.")
-        confirm("Compact this?", yes=yes, command="gc")
-    for planned in todo:
-        compact(planned, archive)
-        if output == "text":
-            click.echo(f"{planned.log.infra}: compacted")
+        build_confirm(yes=yes, command="gc")(question)
+
+    found = session.call(
+        CompactRequest(infra=infra, seconds=keep, archive=archive),
+        notify=NoticePrinter(as_text=output == "text"),
+        confirm=confirm,
+    )
     if output != "text":
-        print_shape(shapes, output)
+        from provisioning.interfaces.schema.states import CompactionDocument
+
+        print_shape([CompactionDocument.from_log(log) for log in found], output)
     return 0

@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import click
 
-from provisioning.core.model.durations import SPAN_HINT, parse_span
+from provisioning.interfaces.cli.arguments import Duration
 from provisioning.interfaces.cli.session import Session, output_option, pass_session, print_shape
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
-class Duration(click.ParamType[float]):
-    """A number of seconds, minutes, hours or days: `90s`, `45m`, `3h`, `2d`."""
-
-    name = "duration"
-
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> float:
-        """Return the seconds."""
-        if isinstance(value, float):
-            return value
-        span = parse_span(str(value))
-        if span is None:
-            self.fail(f"{value!r} is not a duration; {SPAN_HINT}", param, ctx)
-        return span.total
+    from provisioning.application.runs.lock import HoldRequest, InfraLock, StealRequest
 
 
 @click.group()
@@ -30,34 +20,33 @@ def lock() -> None:
     """See, hold, release or steal locks."""
 
 
+def _hold_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add INFRA, `--reason` and `--expire`."""
+    expire = click.option(
+        "--expire", type=Duration(), default=None, help="Let it expire, as in 3h."
+    )
+    reason = click.option("--reason", required=True, help="Why; everybody who meets it reads it.")
+    return click.argument("infra")(reason(expire(function)))
+
+
 @lock.command(name="ls")
 @output_option
 @pass_session
 def list_locks(session: Session, output: str) -> int:
     """List the lock of every infra."""
-    import msgspec
+    from provisioning.application.runs.lock import ListLocksRequest
 
-    from provisioning.interfaces.cli.render.status import render_lock, render_table
-
-    workspace = session.open_workspace()
-    rows, shapes = [], []
-    for name in workspace.choose_infras(workspace.read_commit(), None, recorded=True):
-        held = workspace.build_log(name).read().lock
-        lock_status = workspace.judge(name, held) if held else None
-        rows.append(render_lock(name, held, lock_status))
-        shapes.append(
-            {
-                "infra": name,
-                "lock": msgspec.to_builtins(held) if held else None,
-                "standing": lock_status.standing if lock_status else "free",
-                "remaining": lock_status.remaining if lock_status else None,
-            }
-        )
+    found = session.call(ListLocksRequest())
     if output == "text":
+        from provisioning.interfaces.cli.render.status import render_lock, render_table
+
         head = ("INFRA", "STATE", "HOLDER", "SINCE", "EXPIRES IN", "REASON")
+        rows = [render_lock(item.infra, item.lock, item.status) for item in found]
         click.echo(render_table(head, rows))
     else:
-        print_shape(shapes, output)
+        from provisioning.interfaces.schema.states import LockDocument
+
+        print_shape([*map(LockDocument.from_lock, found)], output)
     return 0
 
 
@@ -65,27 +54,31 @@ def list_locks(session: Session, output: str) -> int:
 @click.argument("infra")
 @pass_session
 def explain(session: Session, infra: str) -> int:
-    """Say who holds INFRA's lock, whether that still counts, and how to go on."""
-    workspace = session.open_workspace()
-    workspace.choose_infras(workspace.read_commit(), infra, recorded=True)
-    view = workspace.build_log(infra).read()
-    if view.lock is None:
-        rest = " A run was cut off; the next one finishes it." if view.is_cut_off else ""
-        click.echo(f"{infra} is free; the last fencing token was {view.fence}.{rest}")
-        return 0
-    held, lock_status = view.lock, workspace.judge(infra, view.lock)
-    what = f"run {held.token}" if held.run else f"hold {held.token}"
-    click.echo(f"{infra} is locked by {held.holder}, for {what}: {held.reason}")
-    click.echo(f"  since {held.acquired_at}, renewed {held.renewed_at}")
-    click.echo("  " + EXPLANATIONS[lock_status.standing].format(infra=infra))
-    if lock_status.is_held:
-        left = lock_status.remaining
-        click.echo(
-            "  it does not expire"
-            if left is None
-            else f"  it expires in {left:.0f} s, as this machine has seen it, unless renewed"
-        )
+    """Show who holds INFRA's lock, whether that still counts, and how to go on."""
+    from provisioning.application.runs.lock import ListLocksRequest
+
+    (found,) = session.call(ListLocksRequest(infra=infra))
+    click.echo("\n".join(_explain(found)))
     return 0
+
+
+def _explain(found: InfraLock) -> list[str]:
+    infra, held, status = found.infra, found.lock, found.status
+    if held is None or status is None:
+        rest = " A run was cut off; the next one finishes it." if found.view.is_cut_off else ""
+        return [f"{infra} is free; the last fencing token was {found.view.fence}.{rest}"]
+    what = f"run {held.token}" if held.run else f"hold {held.token}"
+    lines = [
+        f"{infra} is locked by {held.holder}, for {what}: {held.reason}",
+        f"  since {held.acquired_at}, renewed {held.renewed_at}",
+        "  " + EXPLANATIONS[status.standing].format(infra=infra),
+    ]
+    if not status.is_held:
+        return lines
+    if status.remaining is None:
+        return [*lines, "  it does not expire"]
+    left = f"{status.remaining:.0f} s"
+    return [*lines, f"  it expires in {left}, as this machine has seen it, unless renewed"]
 
 
 EXPLANATIONS = {
@@ -96,40 +89,29 @@ EXPLANATIONS = {
 
 
 @lock.command()
-@click.argument("infra")
-@click.option("--reason", required=True, help="Why; everybody who meets the lock reads it.")
-@click.option("--expire", type=Duration(), default=None, help="Let it expire, as in 3h.")
+@_hold_options
 @pass_session
 def hold(session: Session, infra: str, reason: str, expire: float | None) -> int:
     """Hold INFRA, so that nothing is applied until you release it."""
-    return _take(session, infra, reason, expire, steals=False)
+    from provisioning.application.runs.lock import HoldRequest
+
+    return _take(session, HoldRequest(infra=infra, reason=reason, seconds=expire))
 
 
 @lock.command()
-@click.argument("infra")
-@click.option("--reason", required=True, help="Why; it is recorded.")
-@click.option("--expire", type=Duration(), default=None, help="Let it expire, as in 3h.")
+@_hold_options
 @pass_session
 def steal(session: Session, infra: str, reason: str, expire: float | None) -> int:
     """Take INFRA's lock from whoever holds it; what they still write is refused."""
-    return _take(session, infra, reason, expire, steals=True)
+    from provisioning.application.runs.lock import StealRequest
+
+    return _take(session, StealRequest(infra=infra, reason=reason, seconds=expire))
 
 
-def _take(session: Session, infra: str, reason: str, expire: float | None, *, steals: bool) -> int:
-    from provisioning.reconciler.operations.lock import hold_lock
-
-    workspace = session.open_workspace()
-    commit = workspace.read_commit()
-    workspace.choose_infras(commit, infra, recorded=True)
-    view = hold_lock(
-        workspace.build_log(infra, workspace.load_layers(commit, infra)),
-        workspace.build_hold(reason, expire),
-        judge=lambda held: workspace.judge(infra, held),
-        steals=steals,
-    )
-    click.echo(
-        f"{infra} is yours (token {view.fence}); `provisioning lock release {infra}` frees it"
-    )
+def _take(session: Session, request: HoldRequest | StealRequest) -> int:
+    found = session.call(request)
+    infra, token = found.infra, found.view.fence
+    click.echo(f"{infra} is yours (token {token}); `provisioning lock release {infra}` frees it")
     return 0
 
 
@@ -138,12 +120,8 @@ def _take(session: Session, infra: str, reason: str, expire: float | None, *, st
 @pass_session
 def release(session: Session, infra: str) -> int:
     """Release a hold of INFRA."""
-    from provisioning.reconciler.operations.lock import release_lock
+    from provisioning.application.runs.lock import ReleaseRequest
 
-    workspace = session.open_workspace()
-    commit = workspace.read_commit()
-    workspace.choose_infras(commit, infra, recorded=True)
-    log = workspace.build_log(infra, workspace.load_layers(commit, infra))
-    release_lock(log, workspace.holder.user)
+    session.call(ReleaseRequest(infra=infra))
     click.echo(f"{infra} is free")
     return 0

@@ -1,19 +1,28 @@
-"""`forget`, `import` and `adopt`: what is ours, and what is not."""
+"""`forget`, `import` and `adopt`: which resources an infra owns."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from provisioning.interfaces.cli.session import Session, output_option, pass_session, print_shape
+from provisioning.interfaces.cli.arguments import infra_argument, split_names, yes_option
+from provisioning.interfaces.cli.session import (
+    Session,
+    output_option,
+    pass_session,
+    print_shape,
+    print_shapes,
+)
 
 if TYPE_CHECKING:
-    from provisioning.core.model.ids import ResourceId
-    from provisioning.core.model.records import Run
-    from provisioning.core.plan.plan import Plan
+    from provisioning.application.runs.ownership import (
+        ForgetRequest,
+        ImportRequest,
+        OwnershipResult,
+    )
+    from provisioning.interfaces.schema.plans import RunDocument
 
-yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
 reason_option = click.option("--reason", default=None, help="Why, for the state log.")
 
 
@@ -26,36 +35,17 @@ reason_option = click.option("--reason", default=None, help="Why, for the state 
 def forget(
     session: Session, names: tuple[str, ...], reason: str | None, output: str, *, yes: bool
 ) -> int:
-    """No longer manage the resource ID, and leave it where it is.
+    """Stop managing the resource ID without deleting it.
 
     Git must not ask for it any more, or the next run would take it back.
     """
-    from provisioning.gitstore.statelog.applications import read_record
-    from provisioning.interfaces.cli.confirmation import confirm
-    from provisioning.interfaces.cli.infra_arguments import find_infra, split_names
-    from provisioning.reconciler.operations.forget import forget as forget_resource
-    from provisioning.reconciler.operations.forget import plan_forget
+    from provisioning.application.runs.ownership import ForgetRequest
 
-    given, ids = split_names(names)
+    infra, ids = split_names(names)
     if len(ids) != 1:
         raise click.UsageError("give one id, as in File/motd")
-    workspace = session.open_workspace()
-    commit = workspace.read_commit()
-    infras = workspace.choose_infras(commit, given, recorded=True)
-
-    def has(name: str, wanted: ResourceId) -> bool:
-        head = workspace.build_log(name).read_local().head
-        return bool(head and read_record(workspace.repository, head, wanted))
-
-    infra, resource = find_infra(infras, given, ids[0], has)
-    checkout = workspace.build_checkout(commit)
-    desired = checkout.read_resources(infra).get(resource)
-    reconciler = workspace.build_reconciler(infra, commit)
-    planned = plan_forget(reconciler, commit, resource, desired)
-    _show(planned.plan, output)
-    confirm(f"Forget this in {infra}?", yes=yes, command="forget")
-    run = forget_resource(reconciler, planned, reason or "forget")
-    return _report(planned.plan, run, output)
+    request = ForgetRequest(id=ids[0], infra=infra, reason=reason or "forget")
+    return _change(session, request, output, yes=yes, command="forget")
 
 
 @click.command(name="import")
@@ -72,35 +62,17 @@ def import_(
     PLACE is a path for what is found by its path, else the provider's own id. The plan shows
     what would be changed; nothing that anybody else owns is taken.
     """
-    from provisioning.core.model.errors import InvalidArgument
-    from provisioning.interfaces.cli.confirmation import confirm
-    from provisioning.interfaces.cli.infra_arguments import find_infra
-    from provisioning.reconciler.operations.import_resource import plan_import
-    from provisioning.reconciler.planning.plan_result import RunRequest
+    from provisioning.application.runs.ownership import ImportRequest
 
-    given, rest = (names[0], names[1:]) if "/" not in names[0] else (None, names)
+    infra, rest = (names[0], names[1:]) if "/" not in names[0] else (None, names)
     if len(rest) != 2:  # noqa: PLR2004  an id and a place
         raise click.UsageError("give an id and a place, as in File/motd etc/motd")
-    workspace = session.open_workspace()
-    commit = workspace.read_commit()
-    infras = workspace.choose_infras(commit, given)
-    checkout = workspace.build_checkout(commit)
-    infra, resource = find_infra(
-        infras, given, rest[0], lambda name, wanted: wanted in checkout.read_resources(name)
-    )
-    reconciler = workspace.build_reconciler(infra, commit)
-    request = RunRequest(commit=commit, reason=reason or "import")
-    plan_result = plan_import(reconciler, request, resource, rest[1])
-    _show(plan_result.plan, output)
-    if plan_result.violations:
-        raise InvalidArgument(plan_result.violations[0].reason, hint=plan_result.violations[0].hint)
-    confirm(f"Take this over into {infra}?", yes=yes, command="import")
-    report = reconciler.act(plan_result, request)
-    return _report(plan_result.plan, report.run, output)
+    request = ImportRequest(id=rest[0], place=rest[1], infra=infra, reason=reason or "import")
+    return _change(session, request, output, yes=yes, command="import")
 
 
 @click.command()
-@click.argument("infra", required=False)
+@infra_argument
 @click.option("--all", "everything", is_flag=True, help="Also what Git does not ask for.")
 @yes_option
 @reason_option
@@ -119,51 +91,56 @@ def adopt(
 
     It records what bears our mark and is not recorded, and changes nothing in the world.
     """
-    from provisioning.interfaces.cli.confirmation import confirm
-    from provisioning.reconciler.operations.adopt import adopt as adopt_all
-    from provisioning.reconciler.operations.adopt import plan_adopt
+    from provisioning.application.runs.ownership import AdoptRequest
+    from provisioning.interfaces.cli.confirmation import build_confirm
+    from provisioning.interfaces.cli.render.notices import NoticePrinter
 
-    workspace = session.open_workspace()
-    commit = workspace.read_commit()
-    planned = []
-    for name in workspace.choose_infras(commit, infra, recorded=True):
-        reconciler = workspace.build_reconciler(name, commit)
-        planned.append((reconciler, plan_adopt(reconciler, commit, everything=everything)))
+    found = session.call(
+        AdoptRequest(infra=infra, everything=everything, reason=reason or "adopt"),
+        notify=NoticePrinter(as_text=output == "text"),
+        confirm=build_confirm(yes=yes, command="adopt"),
+    )
     if output == "text":
-        for _, adopt_plan in planned:
-            _show(adopt_plan.plan, output)
-    todo = [item for item in planned if item[1].plan.changes]
-    if todo:
-        confirm("Record this?", yes=yes, command="adopt")
-    shapes = []
-    for reconciler, adopt_plan in todo:
-        run = adopt_all(reconciler, adopt_plan, reason or "adopt")
-        shapes.append(_shape(adopt_plan.plan, run))
-        if output == "text":
-            _report(adopt_plan.plan, run, output)
-    if output != "text":
-        print_shape(shapes[0] if infra and shapes else shapes, output)
+        for result in found:
+            _show_run(result)
+        return 0
+    shapes = [_describe(result) for result in found]
+    print_shapes(shapes, output, is_single=infra is not None)
     return 0
 
 
-def _show(plan: Plan, output: str) -> None:
-    from provisioning.interfaces.cli.render.plans import render_plan
+def _change(
+    session: Session,
+    request: ForgetRequest | ImportRequest,
+    output: str,
+    *,
+    yes: bool,
+    command: str,
+) -> int:
+    from provisioning.interfaces.cli.confirmation import build_confirm
+    from provisioning.interfaces.cli.render.notices import NoticePrinter
 
+    result = session.call(
+        request,
+        notify=NoticePrinter(as_text=output == "text"),
+        confirm=build_confirm(yes=yes, command=command),
+    )
     if output == "text":
-        click.echo(render_plan(plan))
+        _show_run(result)
+    else:
+        print_shape(_describe(result), output)
+    return 0 if result.is_done else 1
 
 
-def _report(plan: Plan, run: Run | None, output: str) -> int:
+def _describe(result: OwnershipResult) -> RunDocument:
+    from provisioning.interfaces.schema.plans import RunDocument
+
+    end = "applied" if result.run and result.is_done else "failed"
+    return RunDocument.from_run(result.plan, end, result.run)
+
+
+def _show_run(result: OwnershipResult) -> None:
     from provisioning.interfaces.cli.render.plans import render_run
 
-    if output != "text":
-        print_shape(_shape(plan, run), output)
-    elif run:
-        click.echo("\n" + render_run(run))
-    return 0 if run is None or run.result == "done" else 1
-
-
-def _shape(plan: Plan, run: Run | None) -> dict[str, Any]:
-    from provisioning.interfaces.schema.results import shape_result
-
-    return shape_result(plan, "applied" if run and run.result == "done" else "failed", run)
+    if result.run:
+        click.echo("\n" + render_run(result.run))

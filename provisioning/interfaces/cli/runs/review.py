@@ -1,4 +1,4 @@
-"""`review`: what the pull requests would do, shown where people read them."""
+"""`review`: show pull requests what they would do."""
 
 from __future__ import annotations
 
@@ -6,8 +6,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from provisioning.interfaces.cli.runs.plan import BLOCKED, PENDING
-from provisioning.interfaces.cli.session import Session, output_option, pass_session, print_shape
+from provisioning.interfaces.cli.runs.exit_codes import BLOCKED, PENDING
+from provisioning.interfaces.cli.session import (
+    Session,
+    output_option,
+    pass_session,
+    print_shapes,
+)
 
 if TYPE_CHECKING:
     from provisioning.core.reviews.findings import PullReview
@@ -19,33 +24,35 @@ if TYPE_CHECKING:
 @output_option
 @pass_session
 def review(session: Session, number: int | None, *, exit_code: bool, output: str) -> int:
-    """Plan every open pull request, answer what was said in it, and show it there.
+    """Plan every open pull request, answer its commands, and show the plan in it.
 
-    Closed ones are looked at again, too, if they still wait for a yes, do not tell yet what became
-    of them, or something was asked there. What has drifted with `drift: pr` gets a pull request of
-    its own.
+    Closed ones are reviewed again, too, if they still wait for an approval, do not show yet what
+    became of them, or something was asked there. What has drifted with `drift: pr` gets a pull
+    request of its own.
     """
-    from provisioning.bootstrap.reviews import build_reviewer
+    from provisioning.application.runs.review import ReviewRequest
     from provisioning.core.reviews.forge import State
     from provisioning.interfaces.cli.render.errors import render_error
-    from provisioning.interfaces.schema.results import shape_review
 
-    reviewer = build_reviewer(session.open_workspace())
-    for problem in [] if number else reviewer.drift_publisher.sync_all():
+    answer = session.call(ReviewRequest(number=number))
+    for problem in answer.problems:
         click.echo(render_error(problem), err=True)
-    found = [reviewer.review(number)] if number else reviewer.review_all()
+    found = answer.reviews
     if output == "text":
         _show(found)
     else:
-        shapes = [shape_review(item) for item in found]
-        print_shape(shapes[0] if number else shapes, output)
+        from provisioning.interfaces.schema.reviews import ReviewDocument
+
+        print_shapes(
+            [*map(ReviewDocument.from_review, found)], output, is_single=number is not None
+        )
     if any(item.state is not State.SUCCESS for item in found):
         return BLOCKED
     has_changes = any(it.plan and it.plan.changes for item in found for it in item.infras)
     return PENDING if exit_code and has_changes else 0
 
 
-def _show(found: list[PullReview]) -> None:
+def _show(found: tuple[PullReview, ...]) -> None:
     for item in found:
         click.echo(f"#{item.pull.number}  {item.state}  {item.headline}  {item.pull.url}")
         for infra in item.infras:

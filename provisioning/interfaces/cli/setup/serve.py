@@ -63,7 +63,8 @@ def serve(
             listen=listen,
             log_json=log_format == "json" or (log_format is None and not sys.stderr.isatty()),
             log_level=log_level,
-        )
+        ),
+        session.wiring.build_service,
     )
 
 
@@ -208,12 +209,14 @@ def unit(session: Session, folders: Sequence[str], listen: str | None) -> None:
     """Print a hardened systemd unit for a service of these workspaces, run as who asks."""
     import os
 
-    from provisioning.bootstrap import open_workspace
     from provisioning.config.home import find_home
     from provisioning.interfaces.service.systemd_unit import render_unit
 
-    workspaces = [open_workspace(folder, session.flags) for folder in folders or (session.folder,)]
-    roots = [workspace.root for workspace in workspaces]
+    opened = [
+        session.wiring.open_workspace(folder, session.flags).settings
+        for folder in folders or (session.folder,)
+    ]
+    roots = [settings.root for settings in opened]
     command = [*_find_program(), *(word for flag in session.flags for word in ("-c", flag))]
     command += ["serve", "--log-format", "json"]
     for root in roots:
@@ -221,9 +224,9 @@ def unit(session: Session, folders: Sequence[str], listen: str | None) -> None:
     command += ["--listen", listen] if listen else []
     home = find_home(os.environ).path
     writable = [home, *roots]
-    for workspace in workspaces:
-        writable.append(workspace.root / str(workspace.layers.get("local.root").value))
-        writable += [Path(str(path)) for path in workspace.layers.get("local.allow").value]
+    for settings in opened:
+        writable.append(settings.root / str(settings.layers.get("local.root").value))
+        writable += [Path(str(path)) for path in settings.layers.get("local.allow").value]
     click.echo(render_unit(command, roots, home, _drop_inner(writable), _find_user()), nl=False)
 
 

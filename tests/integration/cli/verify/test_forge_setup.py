@@ -127,7 +127,7 @@ def test_setup_does_what_check_misses_and_then_nothing(hosted, gitea):
 def test_setup_asks_first(hosted, gitea):
     """Without a terminal and without --yes nothing is done."""
     told = hosted.run("forge", "setup", expected=1)
-    assert "without a terminal nobody can say yes" in told
+    assert "no terminal to ask at" in told
     assert read_rule(gitea, hosted) is None
 
 

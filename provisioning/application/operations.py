@@ -1,0 +1,241 @@
+"""The table of operations: each use case once. Every interface reads it, none adds a rule.
+
+The modules of the use cases are imported when they are called, so that reading the table costs
+nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+if TYPE_CHECKING:
+    from provisioning.application.context import Context, Request
+
+Result = TypeVar("Result")
+
+
+class Effect(StrEnum):
+    """The effect of an operation. An interface for untrusted callers leaves `act` out."""
+
+    READ = "read"
+    PROPOSE = "propose"
+    ACT = "act"
+
+
+class Operation(NamedTuple):
+    """One use case.
+
+    Args:
+        name: Its name, as `lock-hold`; a command of that name calls it.
+        module: The module that has it, below this package.
+        function: The function; takes the request and a `Context`.
+        request: The request's type; it names the result's type.
+        effect: Whether it reads, proposes or acts.
+        summary: One line of help.
+        is_long: Whether it may take longer than a caller waits for an answer.
+    """
+
+    name: str
+    module: str
+    function: str
+    request: str
+    effect: Effect
+    summary: str
+    is_long: bool = False
+
+    def load(self) -> Callable[[Any, Context], Any]:
+        """Import the function."""
+        function: Callable[[Any, Context], Any] = getattr(self._import(), self.function)
+        return function
+
+    def load_request(self) -> type[Request[Any]]:
+        """Import the request's type."""
+        request: type[Request[Any]] = getattr(self._import(), self.request)
+        return request
+
+    def _import(self) -> Any:
+        return importlib.import_module(f"{__package__}.{self.module}")
+
+
+READ, PROPOSE, ACT = Effect
+
+OPERATIONS = (
+    Operation(
+        "plan", "runs.plan", "plan", "PlanRequest", READ,
+        "Show what would change and why, field by field.", is_long=True,
+    ),
+    Operation(
+        "apply", "runs.apply", "apply", "ApplyRequest", ACT,
+        "Show the plan, ask, and apply exactly that.", is_long=True,
+    ),
+    Operation(
+        "apply-pull", "runs.apply", "apply_pull", "ApplyPullRequest", ACT,
+        "Apply what a pull request shows.", is_long=True,
+    ),
+    Operation(
+        "reconcile", "runs.apply", "reconcile", "ReconcileRequest", ACT,
+        "Fetch, plan, gate, apply and record.", is_long=True,
+    ),
+    Operation(
+        "review", "runs.review", "review", "ReviewRequest", ACT,
+        "Show pull requests what they would do.", is_long=True,
+    ),
+    Operation(
+        "forge-setup", "setup.forge", "set_up_forge", "SetupForgeRequest", ACT,
+        "Set the repository up at its forge, step by step.", is_long=True,
+    ),
+    Operation(
+        "forge-check", "setup.forge", "check_forge", "CheckForgeRequest", READ,
+        "Show what is missing or wrong at the forge.",
+    ),
+    Operation(
+        "status", "inspect.status", "status", "StatusRequest", READ,
+        "Show whether each infra is as Git wants it.",
+    ),
+    Operation(
+        "get", "inspect.status", "get", "GetRequest", READ,
+        "List recorded resources.",
+    ),
+    Operation(
+        "graph", "inspect.explain", "graph", "GraphRequest", READ,
+        "Draw what depends on what: SVG, DOT, text.",
+    ),
+    Operation(
+        "impact", "inspect.explain", "impact", "ImpactRequest", READ,
+        "Show what a change can affect, and why.",
+    ),
+    Operation(
+        "diff", "inspect.status", "diff", "DiffRequest", READ,
+        "Compare what is live with what was recorded.", is_long=True,
+    ),
+    Operation(
+        "why", "inspect.explain", "why", "WhyRequest", READ,
+        "Show who asked for it, where, and which run did it.",
+    ),
+    Operation(
+        "secret-usage", "inspect.explain", "find_secret_usage", "SecretUsageRequest", READ,
+        "Show where a secret is kept and who uses it.",
+    ),
+    Operation(
+        "status-at", "inspect.at", "status_at", "StatusAtRequest", READ,
+        "Show the status of each infra as it was then.",
+    ),
+    Operation(
+        "get-at", "inspect.at", "get_at", "GetAtRequest", READ,
+        "List the resources of each infra as they were then.",
+    ),
+    Operation(
+        "replay", "inspect.history", "replay", "ReplayRequest", READ,
+        "Compute a past run's plan again.",
+    ),
+    Operation(
+        "undo", "runs.undo", "undo", "UndoRequest", ACT,
+        "Commit the desired state before a run again.",
+    ),
+    Operation(
+        "undo-pull", "runs.undo", "propose_undo", "ProposeUndoRequest", PROPOSE,
+        "Propose the desired state before a run in a pull request.",
+    ),
+    Operation(
+        "events", "inspect.history", "events", "EventsRequest", READ,
+        "Show what happened, a line each.", is_long=True,
+    ),
+    Operation(
+        "log", "inspect.history", "log", "LogRequest", READ,
+        "Show the history of the state log.",
+    ),
+    Operation(
+        "fsck", "inspect.history", "fsck", "FsckRequest", READ,
+        "Prove the state log: linear, fenced, complete.",
+    ),
+    Operation(
+        "gc", "runs.gc", "compact_logs", "CompactRequest", ACT,
+        "Compact the old part of state logs.", is_long=True,
+    ),
+    Operation(
+        "lock-list", "runs.lock", "list_locks", "ListLocksRequest", READ,
+        "List the lock of every infra.",
+    ),
+    Operation(
+        "lock-hold", "runs.lock", "hold", "HoldRequest", ACT,
+        "Hold an infra, so that nothing is applied.",
+    ),
+    Operation(
+        "lock-steal", "runs.lock", "steal", "StealRequest", ACT,
+        "Take an infra's lock from whoever holds it.",
+    ),
+    Operation(
+        "lock-release", "runs.lock", "release", "ReleaseRequest", ACT,
+        "Release a hold.",
+    ),
+    Operation(
+        "import", "runs.ownership", "import_resource", "ImportRequest", ACT,
+        "Take over one thing that exists.",
+    ),
+    Operation(
+        "forget", "runs.ownership", "forget", "ForgetRequest", ACT,
+        "Stop managing a resource without deleting it.",
+    ),
+    Operation(
+        "adopt", "runs.ownership", "adopt", "AdoptRequest", ACT,
+        "Rebuild a lost state log from the marks.", is_long=True,
+    ),
+    Operation(
+        "suspend", "runs.suspend", "suspend", "SuspendRequest", ACT,
+        "Let runs leave something alone.",
+    ),
+    Operation(
+        "resume", "runs.suspend", "resume", "ResumeRequest", ACT,
+        "End a suspension.",
+    ),
+    Operation(
+        "validate", "inspect.manifests", "validate", "ValidateRequest", READ,
+        "Check the manifests of a commit.",
+    ),
+    Operation(
+        "doctor", "inspect.doctor", "check_health", "DoctorRequest", READ,
+        "Check machine, Git, remotes, keys, providers.", is_long=True,
+    ),
+    Operation(
+        "schema", "inspect.manifests", "schema", "SchemaRequest", READ,
+        "Print a kind's JSON Schema.",
+    ),
+    Operation(
+        "config-show", "setup.config", "show_settings", "ShowSettingsRequest", READ,
+        "Show every setting, and where each comes from.",
+    ),
+    Operation(
+        "config-explain", "setup.config", "explain_setting", "ExplainSettingRequest", READ,
+        "Show the value that every layer gives a setting.",
+    ),
+    Operation(
+        "workspace-init", "setup.init", "init_workspace", "InitRequest", ACT,
+        "Make a workspace.",
+    ),
+)  # fmt: skip
+"""Every operation, in the order of `provisioning --help`."""
+
+BY_NAME = {operation.name: operation for operation in OPERATIONS}
+_BY_REQUEST = {
+    (f"{__package__}.{operation.module}", operation.request): operation for operation in OPERATIONS
+}
+
+
+def find_operation(request: type[Request[Any]]) -> Operation:
+    """Return the operation that *request* asks for."""
+    return _BY_REQUEST[request.__module__, request.__qualname__]
+
+
+def call(request: Request[Result], context: Context) -> Result:
+    """Call the operation that *request* asks for.
+
+    Every interface calls through here: authorisation, audit, limits and tracing have this place.
+
+    Raises:
+        ProvisioningError: If the operation refuses or fails.
+    """
+    result: Result = find_operation(type(request)).load()(request, context)
+    return result

@@ -1,0 +1,1 @@
+"""Use cases that plan, apply, or write to a state log."""

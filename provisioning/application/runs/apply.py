@@ -1,0 +1,189 @@
+"""`apply` and `reconcile`: make infras equal to Git."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import msgspec
+from msgspec.structs import replace
+
+from provisioning.application.context import Context, InfraEnded, Planned, Request
+from provisioning.application.runs.forge_updates import update_forge
+from provisioning.application.selection import Selection, select_infras
+from provisioning.core.model.ids import CommitId
+from provisioning.core.model.values import Digest
+from provisioning.reconciler.planning.plan_result import Report, RunRequest, conclude
+from provisioning.reconciler.resync import ResyncResult, resync
+
+if TYPE_CHECKING:
+    from provisioning.reconciler.events import Event, Listener
+
+
+class RunResults(msgspec.Struct, frozen=True, kw_only=True):
+    """The end of each infra's run; `is_interrupted` if some were therefore not begun."""
+
+    results: tuple[ResyncResult, ...]
+    is_interrupted: bool = False
+
+    @property
+    def reports(self) -> tuple[Report, ...]:
+        """The reports of the infras that could be planned."""
+        return tuple(result.report for result in self.results if result.report)
+
+
+class ApplyRequest(Request[RunResults], frozen=True, kw_only=True):
+    """Apply the plan of *infra*, or of all.
+
+    Args:
+        infra: Its name.
+        reason: Why, for the state log.
+        targets: Patterns of the only resources to change.
+        excludes: Patterns of resources to leave alone.
+        allow: The codes of gates that may be passed.
+        asks: Whether to ask before each infra that has changes.
+        commit: The commit of a saved plan; the newest one by default.
+        digest: The digest of the plan that was approved; another plan is not applied.
+    """
+
+    infra: str | None = None
+    reason: str = "apply"
+    targets: tuple[str, ...] = ()
+    excludes: tuple[str, ...] = ()
+    allow: tuple[str, ...] = ()
+    asks: bool = False
+    commit: CommitId | None = None
+    digest: Digest | None = None
+
+
+class ApplyPullRequest(Request[RunResults], frozen=True, kw_only=True):
+    """Apply what pull request *number* shows, of *infra* or of all that it touches."""
+
+    number: int
+    infra: str | None = None
+
+
+class ReconcileRequest(Request[RunResults], frozen=True, kw_only=True):
+    """Reconcile *infra*, or all; *allow* are the codes of gates that may be passed."""
+
+    infra: str | None = None
+    reason: str = "reconcile"
+    allow: tuple[str, ...] = ()
+
+
+def apply(request: ApplyRequest, context: Context) -> RunResults:
+    """Plan, show and apply one infra after the other."""
+    workspace = context.open_workspace()
+    selection = select_infras(
+        workspace, request.infra, recorded=False, commit=request.commit
+    ).sort()
+    run_request = RunRequest(
+        commit=selection.commit,
+        reason=request.reason,
+        targets=request.targets,
+        excludes=request.excludes,
+        allow=request.allow,
+        digest=request.digest,
+    )
+    return _run_in_turn(selection, run_request, context, asks=request.asks)
+
+
+def apply_pull(request: ApplyPullRequest, context: Context) -> RunResults:
+    """Apply what a pull request shows, which its reviewers approved."""
+    workspace = context.open_workspace()
+    reports = workspace.builders.reviewer(workspace).apply(request.number, request.infra)
+    return RunResults(results=tuple(map(_wrap, reports)))
+
+
+def reconcile(request: ReconcileRequest, context: Context) -> RunResults:
+    """Reconcile infras after those that they refer to, and side by side where they do not."""
+    workspace = context.open_workspace()
+    selection = select_infras(workspace, request.infra, recorded=False)
+    run_request = RunRequest(commit=selection.commit, reason=request.reason, allow=request.allow)
+    if len(selection.infras) > 1:
+        return _run_side_by_side(selection, run_request, context)
+    return _run_in_turn(selection, run_request, context, asks=False)
+
+
+def _wrap(report: Report) -> ResyncResult:
+    return ResyncResult(infra=report.plan_result.plan.infra, report=report)
+
+
+def _run_in_turn(
+    selection: Selection, run_request: RunRequest, context: Context, *, asks: bool
+) -> RunResults:
+    results: list[ResyncResult] = []
+    is_interrupted = False
+    for infra in selection.infras:
+        if context.stop and context.stop.is_requested:
+            is_interrupted = True
+            break
+        results.append(_wrap(_run_one(selection, infra, run_request, context, asks=asks)))
+        context.notify(InfraEnded(results[-1]))
+    return _end(selection, run_request, context, results, is_interrupted=is_interrupted)
+
+
+def _run_one(
+    selection: Selection, infra: str, run_request: RunRequest, context: Context, *, asks: bool
+) -> Report:
+    reconciler = selection.workspace.build_reconciler(
+        infra, run_request.commit, stop=context.stop, listener=context.notify
+    )
+    plan_result = reconciler.look(run_request)
+    context.notify(Planned(plan_result.plan, plan_result.violations))
+    if plan_result.violations and plan_result.has_work:
+        return Report(conclusion=conclude(plan_result, None), plan_result=plan_result)
+    if asks and plan_result.plan.changes:
+        context.confirm(f"Apply this to {infra}?")
+        return reconciler.reconcile(replace(run_request, digest=plan_result.plan.digest))
+    return reconciler.reconcile(run_request, plan_result)
+
+
+def _run_side_by_side(
+    selection: Selection, run_request: RunRequest, context: Context
+) -> RunResults:
+    workspace, stop = selection.workspace, context.stop
+
+    def run(infra: str) -> Report:
+        reconciler = workspace.build_reconciler(
+            infra, run_request.commit, stop=stop, listener=_name_infra(context, infra)
+        )
+        return reconciler.reconcile(run_request)
+
+    def is_stopped() -> bool:
+        return stop is not None and stop.is_requested
+
+    results: list[ResyncResult] = []
+    for result in resync(
+        workspace.read_needs(run_request.commit, selection.infras),
+        run,
+        parallelism=workspace.settings.parallel_infras,
+        is_stopped=is_stopped,
+    ):
+        results.append(result)
+        context.notify(InfraEnded(result))
+    return _end(selection, run_request, context, results, is_interrupted=is_stopped())
+
+
+def _name_infra(context: Context, infra: str) -> Listener:
+    """Let events name their infra, since several are under way."""
+
+    def listen(event: Event) -> None:
+        name = f"{infra} {event.id}" if event.id else None
+        context.notify(replace(event, id=name, total=0))
+
+    return listen
+
+
+def _end(
+    selection: Selection,
+    run_request: RunRequest,
+    context: Context,
+    results: Sequence[ResyncResult],
+    *,
+    is_interrupted: bool,
+) -> RunResults:
+    ended = RunResults(results=tuple(results), is_interrupted=is_interrupted)
+    is_narrowed = bool(run_request.targets or run_request.excludes)
+    update_forge(selection.workspace, context, ended.reports, is_narrowed=is_narrowed)
+    return ended

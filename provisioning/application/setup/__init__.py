@@ -1,0 +1,1 @@
+"""Use cases that set up a workspace, its settings and its forge."""
