@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 Result_co = TypeVar("Result_co", covariant=True)
 
 
-class Request(msgspec.Struct, Generic[Result_co], frozen=True, kw_only=True):
+class UseCaseRequest(msgspec.Struct, Generic[Result_co], frozen=True, kw_only=True):
     """What a use case is asked; its parameter is the type of the answer."""
 
 

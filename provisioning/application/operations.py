@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 if TYPE_CHECKING:
-    from provisioning.application.context import Context, Request
+    from provisioning.application.context import Context, UseCaseRequest
 
 Result = TypeVar("Result")
 
@@ -25,7 +25,7 @@ class Effect(StrEnum):
     ACT = "act"
 
 
-class Operation(NamedTuple):
+class UseCase(NamedTuple):
     """One use case.
 
     Args:
@@ -51,9 +51,9 @@ class Operation(NamedTuple):
         function: Callable[[Any, Context], Any] = getattr(self._import(), self.function)
         return function
 
-    def load_request(self) -> type[Request[Any]]:
+    def load_request(self) -> type[UseCaseRequest[Any]]:
         """Import the request's type."""
-        request: type[Request[Any]] = getattr(self._import(), self.request)
+        request: type[UseCaseRequest[Any]] = getattr(self._import(), self.request)
         return request
 
     def _import(self) -> Any:
@@ -63,155 +63,155 @@ class Operation(NamedTuple):
 READ, PROPOSE, ACT = Effect
 
 OPERATIONS = (
-    Operation(
+    UseCase(
         "plan", "runs.plan", "plan", "PlanRequest", READ,
         "Show what would change and why, field by field.", is_long=True,
     ),
-    Operation(
+    UseCase(
         "apply", "runs.apply", "apply", "ApplyRequest", ACT,
         "Show the plan, ask, and apply exactly that.", is_long=True,
     ),
-    Operation(
+    UseCase(
         "apply-pull", "runs.apply", "apply_pull", "ApplyPullRequest", ACT,
         "Apply what a pull request shows.", is_long=True,
     ),
-    Operation(
+    UseCase(
         "reconcile", "runs.apply", "reconcile", "ReconcileRequest", ACT,
         "Fetch, plan, gate, apply and record.", is_long=True,
     ),
-    Operation(
+    UseCase(
         "review", "runs.review", "review", "ReviewRequest", ACT,
         "Show pull requests what they would do.", is_long=True,
     ),
-    Operation(
+    UseCase(
         "forge-setup", "setup.forge", "set_up_forge", "SetupForgeRequest", ACT,
         "Set the repository up at its forge, step by step.", is_long=True,
     ),
-    Operation(
+    UseCase(
         "forge-check", "setup.forge", "check_forge", "CheckForgeRequest", READ,
         "Show what is missing or wrong at the forge.",
     ),
-    Operation(
+    UseCase(
         "status", "inspect.status", "status", "StatusRequest", READ,
         "Show whether each infra is as Git wants it.",
     ),
-    Operation(
+    UseCase(
         "get", "inspect.status", "get", "GetRequest", READ,
         "List recorded resources.",
     ),
-    Operation(
+    UseCase(
         "graph", "inspect.explain", "graph", "GraphRequest", READ,
         "Draw what depends on what: SVG, DOT, text.",
     ),
-    Operation(
+    UseCase(
         "impact", "inspect.explain", "impact", "ImpactRequest", READ,
         "Show what a change can affect, and why.",
     ),
-    Operation(
+    UseCase(
         "diff", "inspect.status", "diff", "DiffRequest", READ,
         "Compare what is live with what was recorded.", is_long=True,
     ),
-    Operation(
+    UseCase(
         "why", "inspect.explain", "why", "WhyRequest", READ,
         "Show who asked for it, where, and which run did it.",
     ),
-    Operation(
+    UseCase(
         "secret-usage", "inspect.explain", "find_secret_usage", "SecretUsageRequest", READ,
         "Show where a secret is kept and who uses it.",
     ),
-    Operation(
+    UseCase(
         "status-at", "inspect.at", "status_at", "StatusAtRequest", READ,
         "Show the status of each infra as it was then.",
     ),
-    Operation(
+    UseCase(
         "get-at", "inspect.at", "get_at", "GetAtRequest", READ,
         "List the resources of each infra as they were then.",
     ),
-    Operation(
+    UseCase(
         "replay", "inspect.history", "replay", "ReplayRequest", READ,
         "Compute a past run's plan again.",
     ),
-    Operation(
+    UseCase(
         "undo", "runs.undo", "undo", "UndoRequest", ACT,
         "Commit the desired state before a run again.",
     ),
-    Operation(
+    UseCase(
         "undo-pull", "runs.undo", "propose_undo", "ProposeUndoRequest", PROPOSE,
         "Propose the desired state before a run in a pull request.",
     ),
-    Operation(
+    UseCase(
         "events", "inspect.history", "events", "EventsRequest", READ,
         "Show what happened, a line each.", is_long=True,
     ),
-    Operation(
+    UseCase(
         "log", "inspect.history", "log", "LogRequest", READ,
         "Show the history of the state log.",
     ),
-    Operation(
+    UseCase(
         "fsck", "inspect.history", "fsck", "FsckRequest", READ,
         "Prove the state log: linear, fenced, complete.",
     ),
-    Operation(
+    UseCase(
         "gc", "runs.gc", "compact_logs", "CompactRequest", ACT,
         "Compact the old part of state logs.", is_long=True,
     ),
-    Operation(
+    UseCase(
         "lock-list", "runs.lock", "list_locks", "ListLocksRequest", READ,
         "List the lock of every infra.",
     ),
-    Operation(
+    UseCase(
         "lock-hold", "runs.lock", "hold", "HoldRequest", ACT,
         "Hold an infra, so that nothing is applied.",
     ),
-    Operation(
+    UseCase(
         "lock-steal", "runs.lock", "steal", "StealRequest", ACT,
         "Take an infra's lock from whoever holds it.",
     ),
-    Operation(
+    UseCase(
         "lock-release", "runs.lock", "release", "ReleaseRequest", ACT,
         "Release a hold.",
     ),
-    Operation(
+    UseCase(
         "import", "runs.ownership", "import_resource", "ImportRequest", ACT,
         "Take over one thing that exists.",
     ),
-    Operation(
+    UseCase(
         "forget", "runs.ownership", "forget", "ForgetRequest", ACT,
         "Stop managing a resource without deleting it.",
     ),
-    Operation(
+    UseCase(
         "adopt", "runs.ownership", "adopt", "AdoptRequest", ACT,
         "Rebuild a lost state log from the marks.", is_long=True,
     ),
-    Operation(
+    UseCase(
         "suspend", "runs.suspend", "suspend", "SuspendRequest", ACT,
         "Let runs leave something alone.",
     ),
-    Operation(
+    UseCase(
         "resume", "runs.suspend", "resume", "ResumeRequest", ACT,
         "End a suspension.",
     ),
-    Operation(
+    UseCase(
         "validate", "inspect.manifests", "validate", "ValidateRequest", READ,
         "Check the manifests of a commit.",
     ),
-    Operation(
+    UseCase(
         "doctor", "inspect.doctor", "check_health", "DoctorRequest", READ,
         "Check machine, Git, remotes, keys, providers.", is_long=True,
     ),
-    Operation(
+    UseCase(
         "schema", "inspect.manifests", "schema", "SchemaRequest", READ,
         "Print a kind's JSON Schema.",
     ),
-    Operation(
+    UseCase(
         "config-show", "setup.config", "show_settings", "ShowSettingsRequest", READ,
         "Show every setting, and where each comes from.",
     ),
-    Operation(
+    UseCase(
         "config-explain", "setup.config", "explain_setting", "ExplainSettingRequest", READ,
         "Show the value that every layer gives a setting.",
     ),
-    Operation(
+    UseCase(
         "workspace-init", "setup.init", "init_workspace", "InitRequest", ACT,
         "Make a workspace.",
     ),
@@ -224,12 +224,12 @@ _BY_REQUEST = {
 }
 
 
-def find_operation(request: type[Request[Any]]) -> Operation:
+def find_operation(request: type[UseCaseRequest[Any]]) -> UseCase:
     """Return the operation that *request* asks for."""
     return _BY_REQUEST[request.__module__, request.__qualname__]
 
 
-def call(request: Request[Result], context: Context) -> Result:
+def call(request: UseCaseRequest[Result], context: Context) -> Result:
     """Call the operation that *request* asks for.
 
     Every interface calls through here: authorisation, audit, limits and tracing have this place.

@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from provisioning.reconciler.cycle import Reconciler
 
 
-class Selection(msgspec.Struct, frozen=True, kw_only=True):
+class InfraSelection(msgspec.Struct, frozen=True, kw_only=True):
     """The newest desired state of a workspace, and the infras to work on."""
 
     workspace: Workspace
     commit: CommitId
     infras: tuple[str, ...]
 
-    def sort(self) -> Selection:
+    def sort(self) -> InfraSelection:
         """Return it with each infra after those that it refers to.
 
         Raises:
@@ -56,7 +56,7 @@ def select_infras(
     *,
     recorded: bool = True,
     commit: CommitId | None = None,
-) -> Selection:
+) -> InfraSelection:
     """Fetch, and choose *infra*, or all.
 
     Args:
@@ -70,7 +70,7 @@ def select_infras(
     """
     commit = commit or workspace.commits.fetch()
     infras = workspace.choose_infras(commit, infra, recorded=recorded)
-    return Selection(workspace=workspace, commit=commit, infras=tuple(infras))
+    return InfraSelection(workspace=workspace, commit=commit, infras=tuple(infras))
 
 
 def find_resource(

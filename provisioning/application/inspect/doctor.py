@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import partial
 from typing import TYPE_CHECKING
 
-from provisioning.application.context import Context, Request
+from provisioning.application.context import Context, UseCaseRequest
 from provisioning.application.selection import select_infras
 from provisioning.core.status.health_checks import Check, CheckResult, HealthReport, run_checks
 from provisioning.reconciler.explain import health_checks
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from provisioning.reconciler.cycle import Reconciler
 
 
-class DoctorRequest(Request[Iterator[HealthReport]], frozen=True, kw_only=True):
+class DoctorRequest(UseCaseRequest[Iterator[HealthReport]], frozen=True, kw_only=True):
     """Check everything that a run needs."""
 
 

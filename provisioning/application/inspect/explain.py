@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from provisioning.application.context import Context, Request
+from provisioning.application.context import Context, UseCaseRequest
 from provisioning.application.selection import find_resource, select_infras
 from provisioning.core.model.errors import InvalidArgument
 from provisioning.core.model.ids import CommitId, ResourceId
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from provisioning.reconciler.explain.checkout import Checkout
 
 
-class WhyRequest(Request["Provenance"], frozen=True, kw_only=True):
+class WhyRequest(UseCaseRequest["Provenance"], frozen=True, kw_only=True):
     """Explain the resource *id*, or its *field*, as in `.spec.path`."""
 
     id: str
@@ -30,14 +30,14 @@ class WhyRequest(Request["Provenance"], frozen=True, kw_only=True):
     field: str | None = None
 
 
-class SecretUsageRequest(Request["SecretUsage"], frozen=True, kw_only=True):
+class SecretUsageRequest(UseCaseRequest["SecretUsage"], frozen=True, kw_only=True):
     """Find where *secret*, as in `secrets.FILE.KEY`, is kept and used."""
 
     secret: str
     infra: str | None = None
 
 
-class GraphRequest(Request["DependencyGraph"], frozen=True, kw_only=True):
+class GraphRequest(UseCaseRequest["DependencyGraph"], frozen=True, kw_only=True):
     """Compute the dependency graph of *infra* and what it is linked with, or of all."""
 
     infra: str | None = None
@@ -50,7 +50,7 @@ class Impacts(msgspec.Struct, frozen=True, kw_only=True):
     ignored: list[str]
 
 
-class ImpactRequest(Request[Impacts], frozen=True, kw_only=True):
+class ImpactRequest(UseCaseRequest[Impacts], frozen=True, kw_only=True):
     """Find what a change of files can affect.
 
     Args:

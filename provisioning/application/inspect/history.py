@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from provisioning.application.context import Context, Request
+from provisioning.application.context import Context, UseCaseRequest
 from provisioning.application.selection import find_only, select_infras
 
 if TYPE_CHECKING:
@@ -46,20 +46,20 @@ class InfraReplay(msgspec.Struct, frozen=True, kw_only=True):
     replay: Replay
 
 
-class LogRequest(Request[tuple[LogEntries, ...]], frozen=True, kw_only=True):
+class LogRequest(UseCaseRequest[tuple[LogEntries, ...]], frozen=True, kw_only=True):
     """Read *limit* entries of the state log of *infra*, or of all; None for every entry."""
 
     infra: str | None = None
     limit: int | None = None
 
 
-class FsckRequest(Request[tuple[LogProof, ...]], frozen=True, kw_only=True):
+class FsckRequest(UseCaseRequest[tuple[LogProof, ...]], frozen=True, kw_only=True):
     """Prove the state log of *infra*, or of all."""
 
     infra: str | None = None
 
 
-class EventsRequest(Request[Iterator[list["HistoryEvent"]]], frozen=True, kw_only=True):
+class EventsRequest(UseCaseRequest[Iterator[list["HistoryEvent"]]], frozen=True, kw_only=True):
     """Read the newest *limit* events of *infra*, or of each; with *follow*, go on."""
 
     infra: str | None = None
@@ -67,7 +67,7 @@ class EventsRequest(Request[Iterator[list["HistoryEvent"]]], frozen=True, kw_onl
     follow: bool = False
 
 
-class ReplayRequest(Request[InfraReplay], frozen=True, kw_only=True):
+class ReplayRequest(UseCaseRequest[InfraReplay], frozen=True, kw_only=True):
     """Compute the plan of *run*, which may be its number, again from its inputs."""
 
     run: str

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from provisioning.application.context import Context, Request
+from provisioning.application.context import Context, UseCaseRequest
 from provisioning.application.selection import select_infras
 from provisioning.core.model.errors import InvalidArgument, InvalidWorkspace, ProvisioningError
 from provisioning.core.model.ids import CommitId
@@ -19,13 +19,13 @@ class ValidatedInfras(msgspec.Struct, frozen=True, kw_only=True):
     counts: dict[str, int]
 
 
-class ValidateRequest(Request[ValidatedInfras], frozen=True, kw_only=True):
+class ValidateRequest(UseCaseRequest[ValidatedInfras], frozen=True, kw_only=True):
     """Check the manifests of *infra*, or of all."""
 
     infra: str | None = None
 
 
-class SchemaRequest(Request[dict[str, Any]], frozen=True, kw_only=True):
+class SchemaRequest(UseCaseRequest[dict[str, Any]], frozen=True, kw_only=True):
     """Compute the JSON Schema of manifests of *kind*, or of any kind."""
 
     kind: str | None = None

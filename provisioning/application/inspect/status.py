@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from provisioning.application.context import Context, Request
+from provisioning.application.context import Context, UseCaseRequest
 from provisioning.application.selection import select_infras
 from provisioning.core.model.errors import InvalidArgument
 
@@ -24,27 +24,27 @@ class InfraRecords(msgspec.Struct, frozen=True, kw_only=True):
     records: tuple[Record, ...]
 
 
-class InfraDrift(msgspec.Struct, frozen=True, kw_only=True):
+class LiveDrift(msgspec.Struct, frozen=True, kw_only=True):
     """The difference between live and recorded resources of one infra."""
 
     infra: str
     report: DriftReport
 
 
-class StatusRequest(Request[tuple["InfraStatus", ...]], frozen=True, kw_only=True):
+class StatusRequest(UseCaseRequest[tuple["InfraStatus", ...]], frozen=True, kw_only=True):
     """Read the status of *infra*, or of all."""
 
     infra: str | None = None
 
 
-class GetRequest(Request[tuple[InfraRecords, ...]], frozen=True, kw_only=True):
+class GetRequest(UseCaseRequest[tuple[InfraRecords, ...]], frozen=True, kw_only=True):
     """List the recorded resources of *infra*, or of all; only those called *ids*, if any are."""
 
     infra: str | None = None
     ids: tuple[str, ...] = ()
 
 
-class DiffRequest(Request[tuple[InfraDrift, ...]], frozen=True, kw_only=True):
+class DiffRequest(UseCaseRequest[tuple[LiveDrift, ...]], frozen=True, kw_only=True):
     """Compare what is live in *infra*, or in all, with what was recorded."""
 
     infra: str | None = None
@@ -89,12 +89,12 @@ def get(request: GetRequest, context: Context) -> tuple[InfraRecords, ...]:
     return tuple(found)
 
 
-def diff(request: DiffRequest, context: Context) -> tuple[InfraDrift, ...]:
+def diff(request: DiffRequest, context: Context) -> tuple[LiveDrift, ...]:
     """Observe everything recorded, and compare; desired state plays no part."""
     from provisioning.reconciler.explain.drift import read_drift
 
     selection = select_infras(context.open_workspace(), request.infra)
     return tuple(
-        InfraDrift(infra=reconciler.infra, report=read_drift(reconciler))
+        LiveDrift(infra=reconciler.infra, report=read_drift(reconciler))
         for reconciler in selection.build_reconcilers()
     )

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec.structs import replace
 
-from provisioning.application.context import Context, InfraEnded, Planned, Request
+from provisioning.application.context import Context, InfraEnded, Planned, UseCaseRequest
 from provisioning.application.runs.forge_updates import update_forge
-from provisioning.application.selection import Selection, select_infras
+from provisioning.application.selection import InfraSelection, select_infras
 from provisioning.core.model.ids import CommitId
 from provisioning.core.model.values import Digest
 from provisioning.reconciler.planning.plan_result import Report, RunRequest, conclude
@@ -32,7 +32,7 @@ class RunResults(msgspec.Struct, frozen=True, kw_only=True):
         return tuple(result.report for result in self.results if result.report)
 
 
-class ApplyRequest(Request[RunResults], frozen=True, kw_only=True):
+class ApplyRequest(UseCaseRequest[RunResults], frozen=True, kw_only=True):
     """Apply the plan of *infra*, or of all.
 
     Args:
@@ -56,14 +56,14 @@ class ApplyRequest(Request[RunResults], frozen=True, kw_only=True):
     digest: Digest | None = None
 
 
-class ApplyPullRequest(Request[RunResults], frozen=True, kw_only=True):
+class ApplyPullRequest(UseCaseRequest[RunResults], frozen=True, kw_only=True):
     """Apply what pull request *number* shows, of *infra* or of all that it touches."""
 
     number: int
     infra: str | None = None
 
 
-class ReconcileRequest(Request[RunResults], frozen=True, kw_only=True):
+class ReconcileRequest(UseCaseRequest[RunResults], frozen=True, kw_only=True):
     """Reconcile *infra*, or all; *allow* are the codes of gates that may be passed."""
 
     infra: str | None = None
@@ -110,7 +110,7 @@ def _wrap(report: Report) -> ResyncResult:
 
 
 def _run_in_turn(
-    selection: Selection, run_request: RunRequest, context: Context, *, asks: bool
+    selection: InfraSelection, run_request: RunRequest, context: Context, *, asks: bool
 ) -> RunResults:
     results: list[ResyncResult] = []
     is_interrupted = False
@@ -124,7 +124,7 @@ def _run_in_turn(
 
 
 def _run_one(
-    selection: Selection, infra: str, run_request: RunRequest, context: Context, *, asks: bool
+    selection: InfraSelection, infra: str, run_request: RunRequest, context: Context, *, asks: bool
 ) -> Report:
     reconciler = selection.workspace.build_reconciler(
         infra, run_request.commit, stop=context.stop, listener=context.notify
@@ -140,7 +140,7 @@ def _run_one(
 
 
 def _run_side_by_side(
-    selection: Selection, run_request: RunRequest, context: Context
+    selection: InfraSelection, run_request: RunRequest, context: Context
 ) -> RunResults:
     workspace, stop = selection.workspace, context.stop
 
@@ -176,7 +176,7 @@ def _name_infra(context: Context, infra: str) -> Listener:
 
 
 def _end(
-    selection: Selection,
+    selection: InfraSelection,
     run_request: RunRequest,
     context: Context,
     results: Sequence[ResyncResult],

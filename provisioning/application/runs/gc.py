@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from provisioning.application.context import CompactionPlanned, Context, LogCompacted, Request
+from provisioning.application.context import (
+    CompactionPlanned,
+    Context,
+    LogCompacted,
+    UseCaseRequest,
+)
 from provisioning.application.selection import select_infras
 from provisioning.core.model.durations import DAY
 from provisioning.reconciler.operations.compact import compact, plan_compaction
@@ -25,7 +30,7 @@ class CompactedLog(msgspec.Struct, frozen=True, kw_only=True):
     archive: str | None
 
 
-class CompactRequest(Request[tuple[CompactedLog, ...]], frozen=True, kw_only=True):
+class CompactRequest(UseCaseRequest[tuple[CompactedLog, ...]], frozen=True, kw_only=True):
     """Compact the state log of *infra*, or of all.
 
     Args:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from provisioning.application.context import Context, Request
+from provisioning.application.context import Context, UseCaseRequest
 from provisioning.application.selection import select_infras
 
 if TYPE_CHECKING:
@@ -28,13 +28,13 @@ class InfraLock(msgspec.Struct, frozen=True, kw_only=True):
         return self.view.lock
 
 
-class ListLocksRequest(Request[tuple[InfraLock, ...]], frozen=True, kw_only=True):
+class ListLocksRequest(UseCaseRequest[tuple[InfraLock, ...]], frozen=True, kw_only=True):
     """List the lock of *infra*, or of all."""
 
     infra: str | None = None
 
 
-class HoldRequest(Request[InfraLock], frozen=True, kw_only=True):
+class HoldRequest(UseCaseRequest[InfraLock], frozen=True, kw_only=True):
     """Hold *infra*, for so many *seconds*, or until it is released."""
 
     infra: str
@@ -42,7 +42,7 @@ class HoldRequest(Request[InfraLock], frozen=True, kw_only=True):
     seconds: float | None = None
 
 
-class StealRequest(Request[InfraLock], frozen=True, kw_only=True):
+class StealRequest(UseCaseRequest[InfraLock], frozen=True, kw_only=True):
     """Hold *infra*, and take its lock from whoever has it."""
 
     infra: str
@@ -50,7 +50,7 @@ class StealRequest(Request[InfraLock], frozen=True, kw_only=True):
     seconds: float | None = None
 
 
-class ReleaseRequest(Request[None], frozen=True, kw_only=True):
+class ReleaseRequest(UseCaseRequest[None], frozen=True, kw_only=True):
     """Release the hold of *infra*."""
 
     infra: str

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from provisioning.application.context import Context, Planned, Request
+from provisioning.application.context import Context, Planned, UseCaseRequest
 from provisioning.application.selection import find_resource, select_infras
 from provisioning.core.model.errors import InvalidArgument
 from provisioning.core.model.ids import ResourceId
@@ -28,7 +28,7 @@ class OwnershipResult(msgspec.Struct, frozen=True, kw_only=True):
         return self.run is None or self.run.result == "done"
 
 
-class ForgetRequest(Request[OwnershipResult], frozen=True, kw_only=True):
+class ForgetRequest(UseCaseRequest[OwnershipResult], frozen=True, kw_only=True):
     """Stop managing the resource *id* without deleting it."""
 
     id: str
@@ -36,7 +36,7 @@ class ForgetRequest(Request[OwnershipResult], frozen=True, kw_only=True):
     reason: str = "forget"
 
 
-class ImportRequest(Request[OwnershipResult], frozen=True, kw_only=True):
+class ImportRequest(UseCaseRequest[OwnershipResult], frozen=True, kw_only=True):
     """Take over what exists at *place* as the resource *id*, which a manifest describes."""
 
     id: str
@@ -45,7 +45,7 @@ class ImportRequest(Request[OwnershipResult], frozen=True, kw_only=True):
     reason: str = "import"
 
 
-class AdoptRequest(Request[tuple[OwnershipResult, ...]], frozen=True, kw_only=True):
+class AdoptRequest(UseCaseRequest[tuple[OwnershipResult, ...]], frozen=True, kw_only=True):
     """Rebuild lost state logs from the ownership marks.
 
     With *everything*, also what Git does not ask for.

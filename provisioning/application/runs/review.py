@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from provisioning.application.context import Context, Request
+from provisioning.application.context import Context, UseCaseRequest
 
 if TYPE_CHECKING:
     from provisioning.core.model.errors import ProvisioningError
@@ -20,7 +20,7 @@ class ReviewResults(msgspec.Struct, frozen=True, kw_only=True):
     problems: tuple[ProvisioningError, ...] = ()
 
 
-class ReviewRequest(Request[ReviewResults], frozen=True, kw_only=True):
+class ReviewRequest(UseCaseRequest[ReviewResults], frozen=True, kw_only=True):
     """Review pull request *number*, or all that are open or wait for an answer."""
 
     number: int | None = None

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from provisioning.application.context import Context, Request
-from provisioning.application.selection import Selection, find_resource, select_infras
+from provisioning.application.context import Context, UseCaseRequest
+from provisioning.application.selection import InfraSelection, find_resource, select_infras
 from provisioning.core.model.errors import InvalidArgument
 from provisioning.core.model.ids import ResourceId
 from provisioning.core.model.records import Suspension
@@ -28,7 +28,7 @@ class Suspended(msgspec.Struct, frozen=True, kw_only=True):
     until: str | None = None
 
 
-class SuspendRequest(Request[Suspended], frozen=True, kw_only=True):
+class SuspendRequest(UseCaseRequest[Suspended], frozen=True, kw_only=True):
     """Suspend *infra*, or all, or the resource *id*, for so many *seconds*, or without end."""
 
     infra: str | None = None
@@ -37,7 +37,7 @@ class SuspendRequest(Request[Suspended], frozen=True, kw_only=True):
     seconds: float | None = None
 
 
-class ResumeRequest(Request[Suspended], frozen=True, kw_only=True):
+class ResumeRequest(UseCaseRequest[Suspended], frozen=True, kw_only=True):
     """End the suspension of *infra*, of the resource *id*, or of every infra that is suspended."""
 
     infra: str | None = None
@@ -85,7 +85,7 @@ def _choose(
     return (found,), resource
 
 
-def _find(selection: Selection, given: str | None, name: str) -> tuple[str, ResourceId]:
+def _find(selection: InfraSelection, given: str | None, name: str) -> tuple[str, ResourceId]:
     from provisioning.gitstore.statelog.applications import read_record
 
     workspace = selection.workspace

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec.structs import replace
 
-from provisioning.application.context import Context, Planned, Request, UndoPlanned
+from provisioning.application.context import Context, Planned, UndoPlanned, UseCaseRequest
 from provisioning.application.selection import find_only, select_infras
 from provisioning.core.model.ids import RunId
 from provisioning.reconciler.explain.replay import find_run
@@ -30,14 +30,14 @@ class UndoResult(msgspec.Struct, frozen=True, kw_only=True):
     url: str | None = None
 
 
-class UndoRequest(Request[UndoResult], frozen=True, kw_only=True):
+class UndoRequest(UseCaseRequest[UndoResult], frozen=True, kw_only=True):
     """Undo *run*, which may be its number, by a commit on the branch."""
 
     run: str
     infra: str | None = None
 
 
-class ProposeUndoRequest(Request[UndoResult], frozen=True, kw_only=True):
+class ProposeUndoRequest(UseCaseRequest[UndoResult], frozen=True, kw_only=True):
     """Undo *run*, which may be its number, by a pull request."""
 
     run: str

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from provisioning.application.context import Context, Request, StepDone, StepsPlanned
+from provisioning.application.context import Context, StepDone, StepsPlanned, UseCaseRequest
 from provisioning.core.model.ids import NAME
 from provisioning.forges.setup.checks import compute_findings, list_obstacles
 from provisioning.forges.setup.facts import Label, Wanted
@@ -24,7 +24,7 @@ COLOURS = {WAITING: "fbca04", DESTRUCTIVE: "d73a4a"}
 BLUE = "1d76db"
 
 
-class CheckForgeRequest(Request[tuple[SetupFinding, ...]], frozen=True, kw_only=True):
+class CheckForgeRequest(UseCaseRequest[tuple[SetupFinding, ...]], frozen=True, kw_only=True):
     """Check the repository; *hook* is the webhook's address, if there is to be one."""
 
     hook: str | None = None
@@ -37,7 +37,7 @@ class SetupResult(msgspec.Struct, frozen=True, kw_only=True):
     left: tuple[SetupFinding, ...]
 
 
-class SetupForgeRequest(Request[SetupResult], frozen=True, kw_only=True):
+class SetupForgeRequest(UseCaseRequest[SetupResult], frozen=True, kw_only=True):
     """Set the repository up; *hook* is the webhook's address, if there is to be one."""
 
     hook: str | None = None

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from provisioning.application.context import Context, Request
+from provisioning.application.context import Context, UseCaseRequest
 from provisioning.core.model.errors import InvalidArgument, RepositoryUnusable, StorageFailed
 from provisioning.core.model.ids import NAME
 
@@ -27,7 +27,7 @@ class NewWorkspace(msgspec.Struct, frozen=True, kw_only=True):
     problem: str | None = None
 
 
-class InitRequest(Request[NewWorkspace], frozen=True, kw_only=True):
+class InitRequest(UseCaseRequest[NewWorkspace], frozen=True, kw_only=True):
     """Make a workspace in *folder*; its name is the folder's by default."""
 
     folder: Path

@@ -12,7 +12,7 @@ import click
 from provisioning.core.model.terminal_text import render_styled
 
 if TYPE_CHECKING:
-    from provisioning.application.context import Notice, Request
+    from provisioning.application.context import Notice, UseCaseRequest
     from provisioning.application.workspace.workspace import Workspace
     from provisioning.controller.controller import Controller
     from provisioning.controller.events import EventSink
@@ -66,7 +66,7 @@ class Session:
 
     def call(
         self,
-        request: Request[Result],
+        request: UseCaseRequest[Result],
         *,
         notify: Callable[[Notice], None] | None = None,
         confirm: Callable[[str], None] | None = None,

@@ -15,7 +15,7 @@ from provisioning.core.status.provenance import (
     Provenance,
 )
 from provisioning.core.status.secret_usage import SecretFile, SecretUsage, Usage
-from provisioning.interfaces.schema.plans import Document, PlaceDocument, PlanDocument
+from provisioning.interfaces.schema.plans import JsonDocument, PlaceDocument, PlanDocument
 
 if TYPE_CHECKING:
     from provisioning.application.inspect.explain import Impacts
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from provisioning.reconciler.explain.replay import Replay
 
 
-class NameDocument(Document, frozen=True, kw_only=True):
+class NameDocument(JsonDocument, frozen=True, kw_only=True):
     """A resource of an infra."""
 
     infra: str
@@ -36,7 +36,7 @@ class NameDocument(Document, frozen=True, kw_only=True):
         return cls(infra=name[0], id=name[1])
 
 
-class NodeDocument(Document, frozen=True, kw_only=True):
+class NodeDocument(JsonDocument, frozen=True, kw_only=True):
     """A resource, its condition, and the resources that it needs."""
 
     infra: str
@@ -60,7 +60,7 @@ def list_nodes(graph: DependencyGraph) -> list[NodeDocument]:
     ]
 
 
-class ImpactDocument(Document, frozen=True, kw_only=True):
+class ImpactDocument(JsonDocument, frozen=True, kw_only=True):
     """A resource that can be affected: why, and through which other one, if through one."""
 
     id: str
@@ -75,14 +75,14 @@ class ImpactDocument(Document, frozen=True, kw_only=True):
         return cls(id=impact.name[1], why=impact.why, cause=impact.cause, via=via)
 
 
-class AffectedInfraDocument(Document, frozen=True, kw_only=True):
+class AffectedInfraDocument(JsonDocument, frozen=True, kw_only=True):
     """The resources of one infra that can be affected."""
 
     infra: str
     resources: list[ImpactDocument]
 
 
-class ImpactsDocument(Document, frozen=True, kw_only=True):
+class ImpactsDocument(JsonDocument, frozen=True, kw_only=True):
     """Everything that a change can affect, and files that are part of no desired state."""
 
     infras: list[AffectedInfraDocument]
@@ -100,7 +100,7 @@ class ImpactsDocument(Document, frozen=True, kw_only=True):
         return cls(infras=infras, ignored=list(found.ignored))
 
 
-class LinkDocument(Document, frozen=True, kw_only=True):
+class LinkDocument(JsonDocument, frozen=True, kw_only=True):
     """One place that says something, and the commit that wrote it."""
 
     what: str
@@ -115,7 +115,7 @@ class LinkDocument(Document, frozen=True, kw_only=True):
         return cls(**_describe_link(link))
 
 
-class WhyDocument(Document, frozen=True, kw_only=True):
+class WhyDocument(JsonDocument, frozen=True, kw_only=True):
     """Where a resource or a field comes from, and the run that applied it."""
 
     infra: str
@@ -142,7 +142,7 @@ class WhyDocument(Document, frozen=True, kw_only=True):
         )
 
 
-class SecretFileDocument(Document, frozen=True, kw_only=True):
+class SecretFileDocument(JsonDocument, frozen=True, kw_only=True):
     """A file that holds a secret, and the commit that changed it last."""
 
     file: str
@@ -165,14 +165,14 @@ class SecretFileDocument(Document, frozen=True, kw_only=True):
         )
 
 
-class SecretReadDocument(Document, frozen=True, kw_only=True):
+class SecretReadDocument(JsonDocument, frozen=True, kw_only=True):
     """A reference to a secret, and the settings that lead to it."""
 
     secret: str
     through: list[str]
 
 
-class UsedSecretDocument(Document, frozen=True, kw_only=True):
+class UsedSecretDocument(JsonDocument, frozen=True, kw_only=True):
     """A field that reads a secret, and the run that applied it last."""
 
     infra: str
@@ -204,7 +204,7 @@ class UsedSecretDocument(Document, frozen=True, kw_only=True):
         )
 
 
-class SecretUsageDocument(Document, frozen=True, kw_only=True):
+class SecretUsageDocument(JsonDocument, frozen=True, kw_only=True):
     """Where a secret is kept, the settings that name it, and who uses it."""
 
     secret: str
@@ -223,7 +223,7 @@ class SecretUsageDocument(Document, frozen=True, kw_only=True):
         )
 
 
-class ReplayDocument(Document, frozen=True, kw_only=True):
+class ReplayDocument(JsonDocument, frozen=True, kw_only=True):
     """The plan of a past run, computed again, and why it is another one, if it is."""
 
     infra: str
@@ -248,7 +248,7 @@ class ReplayDocument(Document, frozen=True, kw_only=True):
         )
 
 
-class UndoDocument(Document, frozen=True, kw_only=True):
+class UndoDocument(JsonDocument, frozen=True, kw_only=True):
     """The commit that undoes a run, the files it brings back, and the plan it leads to."""
 
     infra: str
@@ -273,7 +273,7 @@ class UndoDocument(Document, frozen=True, kw_only=True):
         )
 
 
-class LayerDocument(Document, frozen=True, kw_only=True, rename={"origin": "from"}):
+class LayerDocument(JsonDocument, frozen=True, kw_only=True, rename={"origin": "from"}):
     """The value that one layer gives a setting; `set` is false if it gives none."""
 
     layer: str

@@ -18,11 +18,11 @@ from provisioning.reconciler.planning.plan_result import Conclusion
 from provisioning.reconciler.resync import ResyncResult
 
 
-class Document(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+class JsonDocument(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """A document with stable keys; a key that is absent for a reason is UNSET."""
 
 
-class PlaceDocument(Document, frozen=True, kw_only=True):
+class PlaceDocument(JsonDocument, frozen=True, kw_only=True):
     """A place in the workspace."""
 
     file: str
@@ -34,7 +34,7 @@ class PlaceDocument(Document, frozen=True, kw_only=True):
         return cls(file=source.file, line=source.line) if source and source.file else None
 
 
-class ErrorDocument(Document, frozen=True, kw_only=True):
+class ErrorDocument(JsonDocument, frozen=True, kw_only=True):
     """An error, the same everywhere it is shown; `problems` are the errors it is made of."""
 
     code: str
@@ -58,7 +58,7 @@ class ErrorDocument(Document, frozen=True, kw_only=True):
         )
 
 
-class FieldDocument(Document, frozen=True, kw_only=True):
+class FieldDocument(JsonDocument, frozen=True, kw_only=True):
     """One changed field; content that is not text becomes its digest and size."""
 
     path: str
@@ -76,7 +76,7 @@ def list_fields(fields: Iterable[FieldChange]) -> list[FieldDocument]:
     return [FieldDocument.from_field(field) for field in fields]
 
 
-class ChangeDocument(Document, frozen=True, kw_only=True):
+class ChangeDocument(JsonDocument, frozen=True, kw_only=True):
     """One planned change; after a run with its outcome, None if it was not tried."""
 
     id: str
@@ -115,7 +115,7 @@ class ChangeDocument(Document, frozen=True, kw_only=True):
         )
 
 
-class BlockedDocument(Document, frozen=True, kw_only=True):
+class BlockedDocument(JsonDocument, frozen=True, kw_only=True):
     """A resource that must not be changed now."""
 
     id: str
@@ -124,7 +124,7 @@ class BlockedDocument(Document, frozen=True, kw_only=True):
     hint: str | None
 
 
-class DriftedDocument(Document, frozen=True, kw_only=True):
+class DriftedDocument(JsonDocument, frozen=True, kw_only=True):
     """A resource whose drift is left alone."""
 
     id: str
@@ -132,14 +132,14 @@ class DriftedDocument(Document, frozen=True, kw_only=True):
     fields: list[FieldDocument]
 
 
-class VerdictDocument(Document, frozen=True, kw_only=True):
+class VerdictDocument(JsonDocument, frozen=True, kw_only=True):
     """A gate that the plan does not pass."""
 
     code: str
     reason: str
 
 
-class PlanDocument(Document, frozen=True, kw_only=True):
+class PlanDocument(JsonDocument, frozen=True, kw_only=True):
     """The plan of one infra."""
 
     infra: str
@@ -184,7 +184,7 @@ class RunDocument(PlanDocument, frozen=True, kw_only=True):
         return cls(**fields, result=result, run=run.run if run else None)
 
 
-class FailedInfraDocument(Document, frozen=True, kw_only=True):
+class FailedInfraDocument(JsonDocument, frozen=True, kw_only=True):
     """An infra that could not be planned."""
 
     infra: str
@@ -192,7 +192,7 @@ class FailedInfraDocument(Document, frozen=True, kw_only=True):
     error: ErrorDocument
 
 
-class SkippedInfraDocument(Document, frozen=True, kw_only=True):
+class SkippedInfraDocument(JsonDocument, frozen=True, kw_only=True):
     """An infra that was left alone, and the infra that it waits for."""
 
     infra: str

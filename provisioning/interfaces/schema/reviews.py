@@ -7,15 +7,15 @@ from collections.abc import Iterable
 from provisioning.core.reviews.findings import Exposure, InfraReview, PullReview
 from provisioning.forges.setup.findings import SetupFinding, SetupStep
 from provisioning.interfaces.schema.plans import (
-    Document,
     ErrorDocument,
+    JsonDocument,
     PlanDocument,
     VerdictDocument,
     list_verdicts,
 )
 
 
-class InfraReviewDocument(Document, frozen=True, kw_only=True):
+class InfraReviewDocument(JsonDocument, frozen=True, kw_only=True):
     """What a pull request would do to one infra, or did."""
 
     infra: str
@@ -42,7 +42,7 @@ class InfraReviewDocument(Document, frozen=True, kw_only=True):
         )
 
 
-class ReviewDocument(Document, frozen=True, kw_only=True):
+class ReviewDocument(JsonDocument, frozen=True, kw_only=True):
     """What was found of one pull request."""
 
     pull: int
@@ -73,7 +73,7 @@ class ReviewDocument(Document, frozen=True, kw_only=True):
         )
 
 
-class FindingDocument(Document, frozen=True, kw_only=True):
+class FindingDocument(JsonDocument, frozen=True, kw_only=True):
     """One rule of the repository: how it is, and what to do."""
 
     subject: str
@@ -92,7 +92,7 @@ class FindingDocument(Document, frozen=True, kw_only=True):
         )
 
 
-class StepDocument(Document, frozen=True, kw_only=True):
+class StepDocument(JsonDocument, frozen=True, kw_only=True):
     """One step that was done at the forge."""
 
     action: str
@@ -101,7 +101,7 @@ class StepDocument(Document, frozen=True, kw_only=True):
     outcome: str
 
 
-class SetupDocument(Document, frozen=True, kw_only=True):
+class SetupDocument(JsonDocument, frozen=True, kw_only=True):
     """The steps that were done, and what is left; None if a step failed."""
 
     steps: list[StepDocument]

@@ -11,8 +11,8 @@ from provisioning.core.model.values import as_json
 from provisioning.core.statelog.fsck import LogFinding
 from provisioning.core.status.conditions import ConditionStatus, InfraStatus, ResourceStatus
 from provisioning.interfaces.schema.plans import (
-    Document,
     FieldDocument,
+    JsonDocument,
     PlaceDocument,
     list_fields,
 )
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from provisioning.reconciler.explain.drift import DriftReport
 
 
-class MomentDocument(Document, frozen=True, kw_only=True):
+class MomentDocument(JsonDocument, frozen=True, kw_only=True):
     """A commit of the past; `time`, in seconds since the epoch, if a time was asked for."""
 
     commit: str
@@ -41,7 +41,7 @@ class MomentDocument(Document, frozen=True, kw_only=True):
         return cls(commit=moment.commit, time=moment.time) if moment else UNSET
 
 
-class StatusDocument(Document, frozen=True, kw_only=True):
+class StatusDocument(JsonDocument, frozen=True, kw_only=True):
     """The status of one infra, now or `at` a moment."""
 
     infra: str
@@ -70,7 +70,7 @@ class StatusDocument(Document, frozen=True, kw_only=True):
         )
 
 
-class RecordDocument(Document, frozen=True, kw_only=True):
+class RecordDocument(JsonDocument, frozen=True, kw_only=True):
     """One recorded resource."""
 
     id: str
@@ -99,7 +99,7 @@ class RecordDocument(Document, frozen=True, kw_only=True):
         )
 
 
-class ResourcesDocument(Document, frozen=True, kw_only=True):
+class ResourcesDocument(JsonDocument, frozen=True, kw_only=True):
     """The recorded resources of one infra, now or `at` a moment, with the ids desired then."""
 
     infra: str
@@ -123,14 +123,14 @@ class ResourcesDocument(Document, frozen=True, kw_only=True):
         )
 
 
-class ChangedResourceDocument(Document, frozen=True, kw_only=True):
+class ChangedResourceDocument(JsonDocument, frozen=True, kw_only=True):
     """A resource whose live fields are not as recorded."""
 
     id: str
     fields: list[FieldDocument]
 
 
-class DriftDocument(Document, frozen=True, kw_only=True):
+class DriftDocument(JsonDocument, frozen=True, kw_only=True):
     """The difference between live and recorded resources of one infra."""
 
     infra: str
@@ -150,7 +150,7 @@ class DriftDocument(Document, frozen=True, kw_only=True):
         )
 
 
-class EntryDocument(Document, frozen=True, kw_only=True):
+class EntryDocument(JsonDocument, frozen=True, kw_only=True):
     """One entry of a state log."""
 
     commit: str
@@ -158,7 +158,7 @@ class EntryDocument(Document, frozen=True, kw_only=True):
     trailers: dict[str, str]
 
 
-class LogDocument(Document, frozen=True, kw_only=True):
+class LogDocument(JsonDocument, frozen=True, kw_only=True):
     """Entries of one state log, newest first; `more` if older ones were left out."""
 
     infra: str
@@ -178,7 +178,7 @@ class LogDocument(Document, frozen=True, kw_only=True):
         )
 
 
-class ProofDocument(Document, frozen=True, kw_only=True):
+class ProofDocument(JsonDocument, frozen=True, kw_only=True):
     """The proof of one state log; without findings it is linear, fenced and complete."""
 
     infra: str
@@ -197,7 +197,7 @@ class ProofDocument(Document, frozen=True, kw_only=True):
         )
 
 
-class CompactionDocument(Document, frozen=True, kw_only=True):
+class CompactionDocument(JsonDocument, frozen=True, kw_only=True):
     """The snapshot that one state log now begins with, and the file that keeps all of it."""
 
     infra: str
@@ -210,7 +210,7 @@ class CompactionDocument(Document, frozen=True, kw_only=True):
         return cls(infra=log.infra, snapshot=log.snapshot, archive=log.archive)
 
 
-class LockDocument(Document, frozen=True, kw_only=True):
+class LockDocument(JsonDocument, frozen=True, kw_only=True):
     """The lock of one infra; `remaining` are the seconds until it expires, if it does."""
 
     infra: str
@@ -229,7 +229,7 @@ class LockDocument(Document, frozen=True, kw_only=True):
         )
 
 
-class ValidDocument(Document, frozen=True, kw_only=True):
+class ValidDocument(JsonDocument, frozen=True, kw_only=True):
     """The number of valid resources of one infra."""
 
     infra: str
