@@ -62,7 +62,7 @@ def compile_pattern(text: str) -> Finder:
         search = re2.compile(encode_text(text), options).search
     except re2.error as exc:
         reason = exc.args[0].decode("utf-8", "replace")
-        raise InvalidPattern(reason, hint=f"correct {text!r}") from exc
+        raise InvalidPattern(reason) from exc
     return lambda part: search(encode_text(part)) is not None
 
 

@@ -178,7 +178,8 @@ def fits(rule: Mapping[str, Any], name: str, where: str) -> bool:
         return compile_pattern(str(pattern))(name)
     except InvalidPattern as exc:
         raise SopsError(
-            f"{where}: can not compile regexp {pattern!r}: {exc}", hint=exc.hint
+            f"{where}: can not compile regexp {pattern!r}: {exc}",
+            hint=exc.hint or "correct path_regex",
         ) from exc
 
 

@@ -59,7 +59,8 @@ class Selection(msgspec.Struct, frozen=True):
                 compile_pattern(pattern)
             except InvalidPattern as exc:
                 raise SopsError(
-                    f"{rule} is not a regular expression: {exc}", hint=exc.hint
+                    f"{rule} is not a regular expression: {exc}",
+                    hint=exc.hint or f"correct {pattern!r}",
                 ) from exc
         return cls(rule, pattern, only_encrypted)
 

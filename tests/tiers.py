@@ -175,7 +175,7 @@ def run_tests(tier: str, options: Sequence[str]) -> int:
         workers = max(2, CORES) if tier == QUICK else max(4, CORES)
         folders = [word for each in list_tiers(tier) for word in list_folders(each)]
         command = [*list_pytest(*folders, workers=workers), f"--junitxml={report}"]
-        codes.append(subprocess.run([*command, *options], env=environ, check=False).returncode)
+        codes.append(run_to_its_end([*command, *options], environ))
         if not options:
             codes.append(check_ids(list_tiers(tier), count_reported(report)))
     if tier == TEST:
@@ -184,6 +184,16 @@ def run_tests(tier: str, options: Sequence[str]) -> int:
     if tier == TEST:
         say("Not run here: the folders `verify` and the long programs; `make verify` runs them.")
     return int(any(codes))
+
+
+def run_to_its_end(command: Sequence[str | Path], environ: Mapping[str, str]) -> int:
+    """Run *command*; an interrupt reaches it too, and it ends with its own summary."""
+    process = subprocess.Popen(command, env=environ)
+    while True:
+        try:
+            return process.wait()
+        except KeyboardInterrupt:
+            continue
 
 
 def list_tiers(tier: str) -> list[str]:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from datetime import tzinfo
 
     from provisioning.core.model.durations import Span
-    from provisioning.core.policy.windows import Effect, Window
+    from provisioning.core.policy.windows import Window, WindowEffect
 
 DEFAULTS: Mapping[str, str | None] = {
     "cron": None,
@@ -95,12 +95,12 @@ def _read_text(key: str, said: Branch | SettingValue, parse: Callable[[str], _Re
         ) from exc
 
 
-def _parse_effect(text: str) -> Effect:
-    from provisioning.core.policy.windows import Effect
+def _parse_effect(text: str) -> WindowEffect:
+    from provisioning.core.policy.windows import WindowEffect
 
-    known = [item.value for item in Effect]
+    known = [item.value for item in WindowEffect]
     if text in known:
-        return Effect(text)
+        return WindowEffect(text)
     nearest, names = find_nearest(text, known), ", ".join(known)
     hint = f"did you mean {nearest!r}?" if nearest else f"write one of {names}"
     raise InvalidArgument(f"{text!r} is none of {names}", hint=hint)

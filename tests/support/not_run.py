@@ -1,4 +1,4 @@
-"""Ends every run with a list of the tests that did not run, and why."""
+"""Names a failed test at once, and ends every run with the tests that did not run, and why."""
 
 from __future__ import annotations
 
@@ -9,6 +9,25 @@ import pytest
 
 NO_MORE = "the run stopped before them"
 COLLECTED = pytest.StashKey[frozenset[str]]()
+
+
+class FailedTests:
+    """Names each test that fails, when it fails: a long run that is cut off loses no name."""
+
+    def __init__(self, reporter: object) -> None:
+        self._reporter = reporter
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Name it on a line of its own."""
+        if report.failed:
+            self._reporter.ensure_newline()
+            self._reporter.write_line(f"{report.when} failed: {report.nodeid}", red=True)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Name failed tests where somebody reads it: a worker has no terminal."""
+    if reporter := config.pluginmanager.getplugin("terminalreporter"):
+        config.pluginmanager.register(FailedTests(reporter))
 
 
 def list_reasons(reporter: object) -> Iterator[tuple[str, str]]:

@@ -131,5 +131,6 @@ def test_what_a_stopped_run_did_not_reach_is_counted(run_nested, workers):
     options = ("-x", "-p", "no:randomly", "--deselect", "test_nested.py::test_c")
     code, told = run_nested(text, *options, *workers)
     assert code in {1, 2}, told
+    assert "call failed: test_nested.py::test_a" in told
     assert re.search(r"^\d tests: the run stopped before them$", told, re.MULTILINE)
     assert ("1 tests: deselected" in told) == (not workers)  # a worker does not tell

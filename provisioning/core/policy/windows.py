@@ -17,7 +17,7 @@ from provisioning.core.model.durations import DAY, Span
 from provisioning.core.policy.cron import Cron
 
 
-class Effect(StrEnum):
+class WindowEffect(StrEnum):
     """The effect of a window while it is open."""
 
     ALLOW = "allow"
@@ -30,7 +30,7 @@ class Window(msgspec.Struct, frozen=True, kw_only=True):
     """A time that comes again: from each minute that *cron* names in *zone*, for *span*."""
 
     name: str
-    effect: Effect
+    effect: WindowEffect
     cron: Cron
     span: Span
     zone: tzinfo
@@ -64,9 +64,9 @@ def describe_closure(windows: Sequence[Window], now: float) -> str | None:
     freeze is allowed.
     """
     for window in windows:
-        if window.effect is Effect.FREEZE and (end := window.find_closing(now)) is not None:
+        if window.effect is WindowEffect.FREEZE and (end := window.find_closing(now)) is not None:
             return f"frozen by windows.{window.name} until {window.render_moment(end)}"
-    allowing = [item for item in windows if item.effect is Effect.ALLOW]
+    allowing = [item for item in windows if item.effect is WindowEffect.ALLOW]
     if not allowing or any(item.find_closing(now) is not None for item in allowing):
         return None
     openings = [(at, item) for item in allowing if (at := item.find_opening(now)) is not None]

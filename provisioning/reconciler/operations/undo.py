@@ -137,7 +137,7 @@ def _check_resources(
     later = _find_later(infra, begun, names, now)
     hint = f"undo run {later} first, or " if later else ""
     raise PlanChanged(
-        f"{len(names)} of the resources of run {number} have changed again since: {changes}",
+        f"{len(names)} of the resources of run {number} changed again since: {changes}",
         hint=f"{hint}restore them by hand: "
         f"git diff {then.commit[:10]} {old.commit[:10]} -- infra/{infra}",
     )

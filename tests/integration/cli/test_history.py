@@ -110,7 +110,7 @@ def test_another_surrounding_is_told(shop):
     )
     shop.run("apply", "--yes", PLACE="here")
     assert "the same plan" in shop.run("replay", "1", PLACE="here")
-    assert "env.PLACE has another value" in shop.run("replay", "1", PLACE="there", expected=1)
+    assert "env.PLACE had another value" in shop.run("replay", "1", PLACE="there", expected=1)
     told = json.loads(shop.run("replay", "1", "-o", "json", expected=1))
     assert (told["same"], told["digest"]) == (False, None)
     assert "env.PLACE" in told["reasons"][0]
@@ -136,7 +136,7 @@ def test_an_undo_is_a_commit_that_the_next_run_applies(runs):
     assert (runs.folder / "README.md").exists()
     runs.run("apply", "--yes")
     assert runs.live()["motd"] == "one"
-    assert "asked for as it was before run 2 already" in runs.run("undo", "2", expected=1)
+    assert "is already that before run 2" in runs.run("undo", "2", expected=1)
 
 
 def test_an_undo_keeps_what_others_changed_beside_it(runs):
@@ -189,9 +189,9 @@ def test_an_undo_names_the_lock_file_that_a_killed_git_left(runs):
 
 
 def test_there_is_nothing_to_undo_of_a_first_run_or_a_healing(runs):
-    """They changed nothing that Git asks for."""
+    """Their desired state is the one before."""
     assert "run 1 was the first" in runs.run("undo", "1", "--yes", expected=1)
-    assert "changed nothing that Git asks" in runs.run("undo", "3", "--yes", expected=1)
+    assert "is the same before and in run" in runs.run("undo", "3", "--yes", expected=1)
 
 
 def test_an_undo_is_pushed_where_the_branch_is_shared(shop, tmp_path):

@@ -81,7 +81,7 @@ def test_a_token_that_is_not_taken_any_more(hosted, service):
     token.write_text("0" * 40 + "\n")
     service.send(signal.SIGHUP)
     service.wait(lambda: service.get("/readyz")[0] == 503, "the trouble to be told")
-    assert "the token is not taken" in service.get("/readyz")[1]
+    assert "the token is invalid" in service.get("/readyz")[1]
     assert "0" * 40 not in service.log.read_text()
     token.write_text(good)
     service.send(signal.SIGHUP)

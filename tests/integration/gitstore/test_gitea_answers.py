@@ -134,7 +134,7 @@ def delete(site):
 
 
 REFUSALS = {
-    "revoked": (revoke, "401 invalid username, password or token", "the token is not taken"),
+    "revoked": (revoke, "401 invalid username, password or token", "the token is invalid"),
     "read-only token": (limit, "403 token does not have .* scope", "returned error: 403"),
     "no right": (become_stranger, "403 user should have a permission", "User permission denied"),
     "protected": (protect, "403 user cannot commit to repo", "Not allowed to push to protected"),

@@ -8,14 +8,14 @@ from msgspec.structs import replace
 
 from provisioning.core.model.durations import parse_span
 from provisioning.core.policy.cron import parse_cron
-from provisioning.core.policy.windows import Effect, Window
+from provisioning.core.policy.windows import Window, WindowEffect
 from provisioning.reconciler.execution.lease import Clocks
 from provisioning.reconciler.planning.plan_result import Conclusion, RunRequest
 from provisioning.testing.sandboxes import Sandbox, build_resource
 
 NIGHTLY = Window(
     name="nightly",
-    effect=Effect.ALLOW,
+    effect=WindowEffect.ALLOW,
     cron=parse_cron("0 22 * * *"),
     span=parse_span("6h"),
     zone=ZoneInfo("Europe/Berlin"),

@@ -27,4 +27,6 @@ def render_verdict(checkups: Sequence[HealthReport]) -> str:
     warnings = sum(checkup.health is Health.WARNING for checkup in checkups)
     if not errors and not warnings:
         return style(f"{len(checkups)} checks, all ok.", fg="green")
-    return f"{len(checkups)} checks: {errors} errors, {warnings} warnings."
+    counts = ((errors, "error"), (warnings, "warning"))
+    summary = ", ".join(f"{count} {noun}{'' if count == 1 else 's'}" for count, noun in counts)
+    return f"{len(checkups)} checks: {summary}."

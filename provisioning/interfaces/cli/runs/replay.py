@@ -27,7 +27,7 @@ def replay(session: Session, names: tuple[str, ...], output: str) -> int:
         if found.plan:
             click.echo(render_plan(found.plan) + "\n")
         shown = "the same plan" if found.is_same else "another plan, or none"
-        click.echo(f"run {found.begin.run}: {verdict}; {found.begin.digest}")
+        click.echo(f"run {found.begin.run}: {shown}; {found.begin.digest}")
         for reason in found.reasons:
             click.echo(f"  {reason}")
     else:

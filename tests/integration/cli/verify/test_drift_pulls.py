@@ -65,7 +65,7 @@ def test_a_drift_is_accepted_by_a_merge(watched):
     assert pull["title"] == "Drift: web File/motd"
     assert pull["head"]["ref"] == BRANCH
     assert "-       hello\n+       by hand" in pull["body"]
-    assert "By whom: nobody is known" in pull["body"]
+    assert "By whom: unknown" in pull["body"]
     assert read_manifest(watched, BRANCH) == FILE.replace("hello", "by hand")
 
     watched.run("review")

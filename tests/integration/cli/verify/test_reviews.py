@@ -193,7 +193,7 @@ def test_a_closed_pull_request_says_so(hosted):
     statuses = hosted.get_statuses(pull)
     hosted.call("ana", "PATCH", f"/pulls/{pull}", {"state": "closed"})
     hosted.run("review")
-    assert "### Closed: nothing of it is applied" in hosted.get_comment(pull)
+    assert "### Closed: it is closed, and is not applied" in hosted.get_comment(pull)
     assert "delete" not in hosted.get_comment(pull)
     assert hosted.read(pull)["labels"] == []
     assert hosted.get_statuses(pull) == statuses
@@ -203,8 +203,10 @@ def test_a_closed_pull_request_says_so(hosted):
 
     hosted.say(pull, "ben", "/provisioning apply")
     hosted.run("review")
-    assert "it is closed: open it again" in hosted.get_answer(pull)
-    assert "#1: nothing of it is applied" in hosted.run("apply", "--pr", str(pull), expected=3)
+    assert "is closed; open it again" in hosted.get_answer(pull)
+    assert "#1: it is closed, and is not applied" in hosted.run(
+        "apply", "--pr", str(pull), expected=3
+    )
     hosted.call("ana", "PATCH", f"/pulls/{pull}", {"state": "open"})
     hosted.run("review", expected=3)
     assert "delete File/motd" in hosted.get_comment(pull)

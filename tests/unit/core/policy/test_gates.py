@@ -14,7 +14,7 @@ from provisioning.core.policy.approvals import ReviewedEffects
 from provisioning.core.policy.builtin_gates import GATES
 from provisioning.core.policy.cron import parse_cron
 from provisioning.core.policy.gates import Gate, GateContext, compute_violations, sort_gates
-from provisioning.core.policy.windows import Effect, Window
+from provisioning.core.policy.windows import Window, WindowEffect
 from provisioning.testing.memory_kinds import KINDS
 
 OLD, NEW = CommitId("1" * 40), CommitId("2" * 40)
@@ -164,7 +164,7 @@ def test_suspended(changes, suspended, is_refused):
 
 FREEZE = Window(
     name="always",
-    effect=Effect.FREEZE,
+    effect=WindowEffect.FREEZE,
     cron=parse_cron("0 0 * * *"),
     span=parse_span("1d"),
     zone=UTC,
@@ -177,7 +177,7 @@ FREEZE = Window(
         ((change(),), (FREEZE,), True),
         ((), (FREEZE,), False),
         ((change(),), (), False),
-        ((change(),), (replace(FREEZE, effect=Effect.OFF),), False),
+        ((change(),), (replace(FREEZE, effect=WindowEffect.OFF),), False),
     ],
 )
 def test_window(changes, windows, is_refused):

@@ -12,12 +12,12 @@ from msgspec.structs import replace
 from provisioning.core.model.durations import parse_span
 from provisioning.core.model.errors import InvalidArgument
 from provisioning.core.policy.cron import parse_cron
-from provisioning.core.policy.windows import Effect, Window, describe_closure
+from provisioning.core.policy.windows import Window, WindowEffect, describe_closure
 
 BERLIN, NEW_YORK, KATHMANDU = map(ZoneInfo, ("Europe/Berlin", "America/New_York", "Asia/Kathmandu"))
 
 
-def build(cron, span, zone=BERLIN, *, effect=Effect.ALLOW, name="nightly"):
+def build(cron, span, zone=BERLIN, *, effect=WindowEffect.ALLOW, name="nightly"):
     return Window(name=name, effect=effect, cron=parse_cron(cron), span=parse_span(span), zone=zone)
 
 
@@ -173,10 +173,10 @@ def test_what_opens_is_open_and_closes(moment, hour, span, zone):
     assert abs(closing - opening - parse_span(span).total) <= 3600
 
 
-FREEZE = build("0 0 20 12 *", "14d", effect=Effect.FREEZE, name="christmas")
+FREEZE = build("0 0 20 12 *", "14d", effect=WindowEffect.FREEZE, name="christmas")
 NIGHTLY = build("0 22 * * *", "6h")
 EARLY = build("0 4 * * *", "1h", UTC, name="early")
-OFF = build("* * * * *", "1h", effect=Effect.OFF, name="off")
+OFF = build("* * * * *", "1h", effect=WindowEffect.OFF, name="off")
 
 
 @pytest.mark.parametrize(
