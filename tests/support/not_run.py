@@ -24,10 +24,11 @@ class FailedTests:
             self._reporter.write_line(f"{report.when} failed: {report.nodeid}", red=True)
 
 
-def pytest_configure(config: pytest.Config) -> None:
+def pytest_sessionstart(session: pytest.Session) -> None:
     """Name failed tests where somebody reads it: a worker has no terminal."""
-    if reporter := config.pluginmanager.getplugin("terminalreporter"):
-        config.pluginmanager.register(FailedTests(reporter))
+    plugins = session.config.pluginmanager
+    if reporter := plugins.getplugin("terminalreporter"):
+        plugins.register(FailedTests(reporter))
 
 
 def list_reasons(reporter: object) -> Iterator[tuple[str, str]]:
