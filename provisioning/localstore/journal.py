@@ -35,6 +35,10 @@ class EndedOperation(msgspec.Struct, frozen=True, tag_field="entry", tag="end"):
     attributes: dict[str, Tree]
 
 
+_DECODER = msgspec.json.Decoder(BegunOperation | EndedOperation)
+"""Built once: msgspec crashes if two threads decode into one type for the first time."""
+
+
 class JournalDamaged(StorageFailed):
     """A line of a journal is no entry, and not the torn end of the last write."""
 
@@ -203,11 +207,10 @@ def read_entries(path: Path) -> Iterator[BegunOperation | EndedOperation]:
     Raises:
         JournalDamaged: If a line is no entry.
     """
-    decoder = msgspec.json.Decoder(BegunOperation | EndedOperation)
     lines = path.read_bytes().split(b"\n")
     for number, line in enumerate(lines[:-1], start=1):
         try:
-            yield decoder.decode(line)
+            yield _DECODER.decode(line)
         except UNDECODABLE as exc:
             raise JournalDamaged(
                 f"this line of the journal is damaged: {exc}",

@@ -23,6 +23,10 @@ class LockObservation(msgspec.Struct, frozen=True):
     since: float
 
 
+_DECODER = msgspec.json.Decoder(LockObservation)
+"""Built once: msgspec crashes if two threads decode into one type for the first time."""
+
+
 def observe_lock(path: Path, lock: Lock, boot: str) -> float:
     """Record *lock* at *path*; return for how many seconds it is unchanged.
 
@@ -43,6 +47,6 @@ def observe_lock(path: Path, lock: Lock, boot: str) -> float:
 
 def _read(path: Path) -> LockObservation | None:
     try:
-        return msgspec.json.decode(path.read_bytes(), type=LockObservation)
+        return _DECODER.decode(path.read_bytes())
     except (OSError, *UNDECODABLE):
         return None

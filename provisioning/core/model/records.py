@@ -16,6 +16,7 @@ Times are RFC 3339 in UTC; they are for people, and nothing is decided by them.
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -281,3 +282,21 @@ class Run(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     def number(self) -> str:
         """The number people call the run by."""
         return self.run.partition("-")[0]
+
+
+_Model = TypeVar("_Model", Lock, Begin, Run, Suspensions, LogSnapshot)
+
+_DECODERS: dict[type, msgspec.json.Decoder[Any]] = {
+    model: msgspec.json.Decoder(model) for model in (Lock, Begin, Run, Suspensions, LogSnapshot)
+}
+"""Built here once: msgspec crashes if two threads decode into one type for the first time."""
+
+
+def decode_record(data: bytes, model: type[_Model]) -> _Model:
+    """Read a file of the state log.
+
+    Raises:
+        msgspec.DecodeError: If *data* is no JSON of *model*.
+    """
+    record: _Model = _DECODERS[model].decode(data)
+    return record

@@ -70,6 +70,10 @@ class ReviewRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     format: int = FORMAT
 
 
+_DECODER = msgspec.json.Decoder(ReviewRecord)
+"""Built once: msgspec crashes if two threads decode into one type for the first time."""
+
+
 def get_review_ref(pull: int) -> str:
     """Return the full name of the branch that is the review of *pull*."""
     return f"{REVIEWS}{pull}"
@@ -92,7 +96,7 @@ def parse_review(data: bytes) -> ReviewRecord:
         StateLogDamaged: If it is not of a format that this release knows.
     """
     try:
-        record = msgspec.json.decode(data, type=ReviewRecord)
+        record = _DECODER.decode(data)
     except UNDECODABLE as exc:
         raise StateLogDamaged(
             f"{REVIEW} of a review cannot be read: {exc}",

@@ -22,6 +22,7 @@ from provisioning.core.model.records import (
     LogSnapshot,
     Run,
     Suspensions,
+    decode_record,
 )
 from provisioning.core.model.values import UNDECODABLE
 
@@ -271,7 +272,7 @@ def _parse(model: Any, name: str, files: Mapping[str, bytes | None]) -> Any:
     if data is None:
         return None
     try:
-        record = msgspec.json.decode(data, type=model)
+        record = decode_record(data, model)
     except UNDECODABLE as exc:
         raise _describe_damage(name, str(exc)) from exc
     if getattr(record, "format", FORMAT) > FORMAT:

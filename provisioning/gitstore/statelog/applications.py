@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from provisioning.core.model.ids import CommitId, ResourceId, RunId
-from provisioning.core.model.records import Begin, Change, Record, Run
+from provisioning.core.model.records import Begin, Change, Record, Run, decode_record
 from provisioning.core.model.values import Path, Tree, is_equal, read_at
 from provisioning.core.statelog.transitions import BEGIN, RESOURCES, RUN
 from provisioning.core.status.provenance import Application, Compacted
@@ -93,7 +93,7 @@ def _read_before(repository: Repository, entry: EntryHead, now: Record) -> Recor
     if before is not None:
         return before
     data = repository.read_file(entry.parent, BEGIN)
-    begin = msgspec.json.decode(data, type=Begin) if data else None
+    begin = decode_record(data, Begin) if data else None
     intents = begin.intents if begin else ()
     old = next(
         (intent.moved_from for intent in intents if intent.id == now.id and intent.moved_from), None
@@ -110,14 +110,14 @@ def _find_ending(
             continue
         data = repository.read_file(entry.id, RUN)
         if data and needle in data:
-            found = _describe(Recorded(entry, msgspec.json.decode(data, type=Run)), name)
+            found = _describe(Recorded(entry, decode_record(data, Run)), name)
             if found.action is not None:
                 return found
     return None
 
 
 def _read_run(repository: Repository, commit: CommitId) -> Run:
-    return msgspec.json.decode(repository.read_file(commit, RUN) or b"", type=Run)
+    return decode_record(repository.read_file(commit, RUN) or b"", Run)
 
 
 def _describe(recorded: Recorded, name: ResourceId) -> Application:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from provisioning.core.model.ids import CommitId
-from provisioning.core.model.records import Begin, Run
+from provisioning.core.model.records import Begin, Run, decode_record
 from provisioning.core.statelog.transitions import BEGIN, RUN, EntryKind
 from provisioning.gitstore.statelog.entries import EntryHead, walk_entries
 from provisioning.localstore.journal import BegunOperation, list_journals, read_entries
@@ -74,7 +74,7 @@ def _read_entry(repository: Repository, infra: str, entry: EntryHead) -> Iterato
         return
     if entry.is_record:
         data = repository.read_file(entry.id, RUN)
-        changes = msgspec.json.decode(data, type=Run).changes if data else ()
+        changes = decode_record(data, Run).changes if data else ()
         for change in changes:
             text = change.error or change.reason
             yield HistoryEvent(
@@ -82,7 +82,7 @@ def _read_entry(repository: Repository, infra: str, entry: EntryHead) -> Iterato
             )
     if "Plan-Digest" in entry.trailers and not entry.is_record:
         data = repository.read_file(entry.id, BEGIN)
-        begin = msgspec.json.decode(data, type=Begin) if data else None
+        begin = decode_record(data, Begin) if data else None
         rest += f" ({begin.reason}) of {begin.commit[:10]}" if begin else ""
     text = _PREFIX.sub("", rest)
     word = NAMES.get(word, word)

@@ -8,7 +8,7 @@ import msgspec
 
 from provisioning.core.model.errors import InvalidArgument, PlanChanged, Source
 from provisioning.core.model.ids import CommitId, ResourceId
-from provisioning.core.model.records import Run
+from provisioning.core.model.records import Run, decode_record
 from provisioning.core.model.resources import Resource
 from provisioning.core.statelog.transitions import RUN
 from provisioning.gitstore.repository.revert import (
@@ -172,7 +172,7 @@ def _find_later(infra: str, begun: BegunRun, names: Sequence[str], now: Checkout
         if entry.trailers.get("Run-Id") == begun.begin.run:
             return None
         data = now.repository.read_file(entry.id, RUN) if entry.is_record else None
-        run = msgspec.json.decode(data, type=Run) if data else None
+        run = decode_record(data, Run) if data else None
         if (
             run
             and run.commit != begun.begin.commit

@@ -41,6 +41,10 @@ class ProcessNote(msgspec.Struct, frozen=True):
     is_ready_changed: bool = False
 
 
+_DECODER = msgspec.json.Decoder(ProcessNote)
+"""Built once: msgspec crashes if two threads decode into one type for the first time."""
+
+
 class ProcessFiles(msgspec.Struct, frozen=True):
     """Where the papers of one process lie."""
 
@@ -56,7 +60,7 @@ class ProcessFiles(msgspec.Struct, frozen=True):
     def read_note(self) -> ProcessNote | None:
         """Read the note; None if there is none, or none of ours."""
         try:
-            return msgspec.json.decode(self.note.read_bytes(), type=ProcessNote)
+            return _DECODER.decode(self.note.read_bytes())
         except (FileNotFoundError, *UNDECODABLE):
             return None
 

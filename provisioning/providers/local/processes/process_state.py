@@ -13,6 +13,9 @@ from provisioning.providers.local.processes.launch import SPEC_VARIABLE, LiveSpe
 from provisioning.providers.local.processes.notes import ProcessFiles, ProcessNote
 from provisioning.providers.local.processes.procfs import Member, SeenProcess
 
+_DECODER = msgspec.json.Decoder(LiveSpec)
+"""Built once: msgspec crashes if two threads decode into one type for the first time."""
+
 
 class ProcessRun(msgspec.Struct, frozen=True, kw_only=True):
     """One run of a process, of which something is there: it runs, or has ended as it should.
@@ -109,7 +112,7 @@ def describe_started(
 
 def _read_spec(leader: Member) -> LiveSpec | None:
     try:
-        return msgspec.json.decode(leader.environment.get(SPEC_VARIABLE, ""), type=LiveSpec)
+        return _DECODER.decode(leader.environment.get(SPEC_VARIABLE, ""))
     except UNDECODABLE:
         return None
 
