@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NoReturn
 
 from provisioning.interfaces.cli.main import run_command_line
-from provisioning.interfaces.cli.session import Wiring
+from provisioning.interfaces.cli.wiring import Wiring
 
 if TYPE_CHECKING:
     from provisioning.application.workspace.workspace import Workspace

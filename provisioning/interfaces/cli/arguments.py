@@ -7,9 +7,6 @@ from typing import Any
 
 import click
 
-from provisioning.core.model.durations import SPAN_HINT, parse_span
-from provisioning.core.model.errors import InvalidArgument
-
 infra_argument = click.argument("infra", required=False)
 yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
 allow_option = click.option(
@@ -39,6 +36,8 @@ class Duration(click.ParamType[float]):
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
     ) -> float:
         """Return the seconds."""
+        from provisioning.core.model.durations import SPAN_HINT, parse_span
+
         if isinstance(value, float):
             return value
         span = parse_span(str(value))
@@ -61,6 +60,8 @@ def split_run(names: Sequence[str]) -> tuple[str | None, str]:
         InvalidArgument: If there are more names.
     """
     if len(names) not in {1, 2}:
+        from provisioning.core.model.errors import InvalidArgument
+
         raise InvalidArgument(
             f"{len(names)} names were given", hint="at most an infra and one more"
         )

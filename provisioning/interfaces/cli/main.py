@@ -14,7 +14,7 @@ from provisioning.interfaces.cli.lazy import LazyGroup
 
 if TYPE_CHECKING:
     from provisioning.core.model.errors import ProvisioningError
-    from provisioning.interfaces.cli.session import Wiring
+    from provisioning.interfaces.cli.wiring import Wiring
 
 HERE = "provisioning.interfaces.cli"
 

@@ -10,33 +10,15 @@ from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 import click
 
 from provisioning.core.model.terminal_text import render_styled
+from provisioning.interfaces.cli.wiring import Wiring
 
 if TYPE_CHECKING:
     from provisioning.application.context import Notice, UseCaseRequest
     from provisioning.application.workspace.workspace import Workspace
-    from provisioning.controller.controller import Controller
-    from provisioning.controller.events import EventSink
-    from provisioning.core.model.kinds import Kind
-    from provisioning.core.model.redaction import Redactor
     from provisioning.reconciler.execution.cancellation import Cancellation
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 Result = TypeVar("Result")
-
-
-@dataclass(frozen=True, slots=True)
-class Wiring:
-    """The functions of `bootstrap`, which are imported when they are called.
-
-    Args:
-        open_workspace: Opens the workspace of a folder, with settings as `key=value`.
-        list_kinds: Lists the kinds of every provider, by name.
-        build_service: Joins a service of workspaces.
-    """
-
-    open_workspace: Callable[[str, Sequence[str]], Workspace]
-    list_kinds: Callable[[], dict[str, Kind]]
-    build_service: Callable[[Sequence[str], Sequence[str], EventSink, Redactor], Controller]
 
 
 @dataclass(slots=True)
