@@ -236,11 +236,11 @@ def measure_take_over(base: Path) -> list[Row]:
         "reconciler = workspace.build_reconciler('i0000', commit)\n"
         "reconciler = msgspec.structs.replace(reconciler, holder="
         "msgspec.structs.replace(reconciler.holder, host='elsewhere', boot='another'))\n"
-        "from provisioning.reconciler.planning.plan_result import Request\n"
+        "from provisioning.reconciler.planning.plan_result import RunRequest\n"
         "from provisioning.core.plan.operations import compute_operations\n"
-        "request = Request(commit=commit, reason='bench')\n"
-        "prospect = reconciler.look(request)\n"
-        "reconciler._acquire(prospect, request, compute_operations(prospect.plan))\n"
+        "request = RunRequest(commit=commit, reason='bench')\n"
+        "plan_result = reconciler.look(request)\n"
+        "reconciler._acquire(plan_result, request, compute_operations(plan_result.plan))\n"
         "import os; os._exit(0)\n"
     )
     values = []
