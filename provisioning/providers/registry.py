@@ -104,12 +104,14 @@ def build_instances(
 
 
 def _list_instances(layers: Layers) -> Iterator[tuple[str, str, Mapping[str, Tree]]]:
+    """Yield name, provider and settings of each instance, those named like their provider first."""
     configured: Branch = layers.tree["providers"]
-    for name in list_provider_names():
-        if name not in configured:
+    defaults = list_provider_names()
+    for name in (*defaults, *sorted(configured.keys() - {*defaults})):
+        if name in configured:
+            yield name, *_read_instance(layers, name, configured[name])
+        else:
             yield name, name, _read_section(layers, name)
-    for name in sorted(configured):
-        yield name, *_read_instance(layers, name, configured[name])
 
 
 def _read_instance(
@@ -123,6 +125,12 @@ def _read_instance(
         raise InvalidConfiguration(
             f"providers.{name} names no provider",
             hint=f"write providers: {{{name}: {{provider: NAME}}}}",
+            source=source,
+        )
+    if name != provider and name in list_provider_names():
+        raise InvalidConfiguration(
+            f"providers.{name} has the name of a provider, and is one of {provider}",
+            hint="give the instance another name",
             source=source,
         )
     section = _read_section(layers, _find_at(provider, source).name)

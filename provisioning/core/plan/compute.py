@@ -138,11 +138,25 @@ class _Planner:
                 self._plan_update(resource, kind, spec, record, observation)
 
     def _get_observation(self, resource: Resource, record: Record | None) -> Observation:
-        """Return what is there; a run that was cut off may have left it under another id."""
+        """Return what is there; an interrupted run may have left it under another id.
+
+        What is not at its recorded location, and bears our mark at the new one, was moved there.
+        """
         seen = self.live.current.get(resource.id, UNSEEN)
         other = self.live.elsewhere.get(resource.id)
+        if record is None or other is None or isinstance(seen, Present):
+            return seen
         is_moving = resource.id not in self.recorded.records or resource.id in self.half_moved
-        return other if isinstance(seen, Absent) and record and is_moving and other else seen
+        if is_moving and isinstance(seen, Absent):
+            return other
+        is_ours = isinstance(other, Present) and self.ownership.is_ours(resource.id, other)
+        return other if is_ours and self._is_relocated(resource, record) else seen
+
+    def _is_relocated(self, resource: Resource, record: Record) -> bool:
+        """Tell whether only the location of *resource* is another one than *record* says."""
+        kind = get_kind(self.kinds, resource)
+        location = record.attributes.get(LOCATION)
+        return record.provider == resource.provider and location not in (None, kind.location)
 
     def _look_up(self, reference: Reference, source: Source) -> Tree:
         if reference.resource is None:

@@ -13,7 +13,7 @@ from provisioning.core.formats.documents import MAX_DEPTH, TOO_DEEP
 from provisioning.core.model.errors import Fenced, ProviderError, Source
 from provisioning.core.model.ids import Mark, ResourceId, RunId, build_owner
 from provisioning.core.model.kinds import LOCATION, Kind, OfKind, get_kind
-from provisioning.core.model.providers import Call, Present, Provider, Unreadable
+from provisioning.core.model.providers import Call, ObservationTarget, Present, Provider, Unreadable
 from provisioning.core.model.records import Action, Intent, Record
 from provisioning.core.model.redaction import Redactor
 from provisioning.core.model.resources import Timeouts
@@ -181,7 +181,28 @@ class OperationRunner:
             return False
         if change.record and change.record.provider != change.provider and not kind.location:
             return False
-        return kind.pick_place(old) == kind.pick_place(self.known.get(change.id, {}))
+        if kind.pick_place(old) == kind.pick_place(self.known.get(change.id, {})):
+            return True
+        return not change.old_first and self._bears_new_mark(change, old)
+
+    def _bears_new_mark(self, change: PlannedChange, old: Mapping[str, Tree]) -> bool:
+        """Observe what is at *old*, and tell whether this very run has marked it.
+
+        Two spellings can name one place, as a folder below two roots: what was made there as the
+        new must not be deleted as the old.
+        """
+        subject = change.record or change
+        provider = self.providers[subject.provider]
+        target = ObservationTarget(
+            id=change.id, kind=change.kind, provider=subject.provider, attributes=old
+        )
+        owner = f"{self.workspace}/{self.desired.infra}"
+        match observe_targets(provider, owner, [target])[0]:
+            case Unreadable(reason):
+                raise ProviderError(f"{change.id} cannot be read before its removal: {reason}")
+            case Present(_, mark):
+                return mark is not None and mark.run == self.run
+        return False
 
     def _begin(self, operation: Operation, place: Mapping[str, Tree]) -> None:
         intent = build_intent(operation, self.run, self._keep(operation.change, place))

@@ -78,6 +78,67 @@ def test_another_instance_is_a_replacement(shop):
     assert plan(shop)["changes"] == []
 
 
+def test_a_root_written_otherwise_is_the_same_root(shop):
+    """`./live/` and `live` are one folder, and nothing is replaced."""
+    shop.commit(FILE % "")
+    shop.run("apply", "--yes")
+    settings(shop, "local: {root: ./live/}")
+    assert plan(shop)["changes"] == []
+
+
+def test_a_folder_below_two_roots_loses_nothing(shop):
+    """The new is the old under another name: what the run has just made it does not delete."""
+    outside = shop.folder.parent / "outside"
+    outside.mkdir()
+    settings(shop, f"local: {{root: live, allow: [{outside}]}}")
+    absolute = (FILE % "").replace("path: motd", f"path: {outside}/motd")
+    shop.commit(FILE % "" + "---\n" + absolute.replace("name: motd", "name: second"))
+    shop.run("apply", "--yes")
+    settings(shop, f"local: {{root: {shop.folder}/live, allow: [{outside}]}}")
+    assert plan(shop)["summary"]["replace"] == 2
+    shop.run("apply", "--yes")
+    assert (shop.folder / "live/motd").read_text() == (outside / "motd").read_text() == "hi\n"
+    assert plan(shop)["changes"] == []
+
+
+def test_a_missing_former_root_is_not_gone(shop):
+    """An unmounted disk blocks; once the folder is there and empty, the file is made anew."""
+    shop.commit(FILE % "")
+    shop.run("apply", "--yes")
+    settings(shop, "local: {root: site}")
+    (shop.folder / "live").rename(shop.folder / "away")
+    blocked = plan(shop, expected=3)
+    assert blocked["summary"]["blocked"] == 1
+    assert not (shop.folder / "site").exists()
+    assert "its root was 'live', and there is no such folder" in shop.run("plan", expected=3)
+    (shop.folder / "live").mkdir()
+    assert [change["action"] for change in plan(shop)["changes"]] == ["create"]
+
+
+def test_a_folder_moved_with_its_setting_is_recorded(shop):
+    """What bears our mark at the new location is neither made nor deleted there."""
+    shop.commit(FILE % "")
+    shop.run("apply", "--yes")
+    settings(shop, "local: {root: site}")
+    (shop.folder / "live").rename(shop.folder / "site")
+    before = (shop.folder / "site/motd").stat()
+    (change,) = plan(shop)["changes"]
+    assert change["action"] == "adopt"
+    shop.run("apply", "--yes")
+    assert (shop.folder / "site/motd").stat() == before
+    assert plan(shop)["changes"] == []
+
+
+def test_a_configured_default_stays_the_default(shop):
+    """Whatever instances are beside it, a manifest without `provider` means the same one."""
+    shop.commit(FILE % "")
+    shop.run("apply", "--yes")
+    settings(
+        shop, "providers: {archive: {provider: local, root: archive}, local: {provider: local}}"
+    )
+    assert plan(shop)["changes"] == []
+
+
 def test_a_resource_of_an_instance_that_is_no_more_is_kept(shop):
     """Nothing is deleted blindly; the plan says what to do."""
     settings(shop, "providers: {other: {provider: local, root: other}}")
