@@ -140,7 +140,7 @@ class _Planner:
     def _get_observation(self, resource: Resource, record: Record | None) -> Observation:
         """Return what is there; an interrupted run may have left it under another id.
 
-        What is not at its recorded location, and bears our mark at the new one, was moved there.
+        A resource with our ownership mark at the new location, and not at the old one, was moved.
         """
         seen = self.live.current.get(resource.id, UNSEEN)
         other = self.live.elsewhere.get(resource.id)
@@ -153,7 +153,7 @@ class _Planner:
         return other if is_ours and self._is_relocated(resource, record) else seen
 
     def _is_relocated(self, resource: Resource, record: Record) -> bool:
-        """Tell whether only the location of *resource* is another one than *record* says."""
+        """Return whether *resource* and *record* differ in their location alone."""
         kind = get_kind(self.kinds, resource)
         location = record.attributes.get(LOCATION)
         return record.provider == resource.provider and location not in (None, kind.location)

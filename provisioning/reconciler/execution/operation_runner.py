@@ -186,7 +186,7 @@ class OperationRunner:
         return not change.old_first and self._bears_new_mark(change, old)
 
     def _bears_new_mark(self, change: PlannedChange, old: Mapping[str, Tree]) -> bool:
-        """Observe what is at *old*, and tell whether this very run has marked it.
+        """Observe the resource at *old*, and return whether this run has marked it.
 
         Two spellings can name one place, as a folder below two roots: what was made there as the
         new must not be deleted as the old.
