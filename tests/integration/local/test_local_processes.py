@@ -2,6 +2,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,13 @@ from provisioning.core.model.providers import Absent
 from provisioning.providers.local.processes import notes
 from provisioning.providers.local.processes.launch import start
 from provisioning.providers.local.processes.notes import find_process_files
-from provisioning.providers.local.processes.procfs import find_members, read_seen
+from provisioning.providers.local.processes.procfs import (
+    MARK_VARIABLE,
+    find_members,
+    is_exiting,
+    read_environment,
+    read_seen,
+)
 
 P = "Process/web"
 SLEEP = {"command": ["sleep", "600"]}
@@ -348,3 +355,30 @@ def test_title_over_the_environment(bench, wait_until):
     (child,) = Path(f"/proc/{leader}/task/{leader}/children").read_text().split()
     bench.delete(P)
     assert read_seen(int(child)) is None
+
+
+def test_found_in_the_middle_of_an_exec():
+    """A child that a shell starts at this very moment has its environment read, not missed."""
+    environment = {"PATH": os.environ["PATH"], MARK_VARIABLE: "exec/x:1-abcdef:1"}
+    shell = subprocess.Popen(
+        ["sh", "-c", "while :; do setsid true; done"], env=environment, start_new_session=True
+    )
+    missed, until = [], time.monotonic() + 1
+    try:
+        while time.monotonic() < until:
+            pids = [int(path.name) for path in Path("/proc").iterdir() if path.name.isdecimal()]
+            unread = [pid for pid in pids if is_child(pid, shell.pid) and not read_environment(pid)]
+            missed += [pid for pid in unread if not is_exiting(pid)]
+    finally:
+        shell.kill()
+        shell.wait()
+    assert missed == []
+
+
+def is_child(pid: int, parent: int) -> bool:
+    """Tell whether *parent* started the process *pid*."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return text.rpartition(")")[2].split()[1] == str(parent)

@@ -15,8 +15,14 @@ from provisioning.core.model.masked import Masked
 
 MARK_VARIABLE = "PROVISIONING_MARK"
 
-STATE, SESSION, STARTED, STACK = 0, 3, 19, 25
+STATE, SESSION, FLAGS, STARTED, CODE, STACK = 0, 3, 6, 19, 23, 25
 """Positions in `stat` after the name, which may hold blanks; proc(5) counts from 3 there."""
+
+EXITING = 0x4
+"""The flag of a process that is about to end (`PF_EXITING` of Linux)."""
+
+EXEC_READS = 1000
+"""How often a process in the middle of execve(2) is read again; it takes microseconds."""
 
 ENDED = {"Z", "X"}
 
@@ -63,7 +69,7 @@ def _list_pids() -> Iterator[int]:
 
 
 def _read_member(pid: int, owners: str, needle: bytes) -> Member | None:
-    raw = _read(f"/proc/{pid}/environ")
+    raw = read_environment(pid)
     if needle not in raw:
         return None
     environment = _parse_environment(raw)
@@ -72,6 +78,26 @@ def _read_member(pid: int, owners: str, needle: bytes) -> Member | None:
     if mark is None or seen is None or not mark.owner.startswith(owners):
         return None
     return Member(seen, mark, environment)
+
+
+def read_environment(pid: int) -> bytes:
+    """Return the environment of *pid*, waiting for the end of an execve(2) under way.
+
+    During execve(2) a process has no environment yet, and Linux sets the addresses of its code
+    and stack last. So an environment is empty indeed if both were the same before and after.
+    Without the wait, a child that a shell starts at this moment would be missed.
+    """
+    program = None
+    for _ in range(EXEC_READS):
+        raw = _read(f"/proc/{pid}/environ")
+        if raw != b"":
+            return raw or b""
+        fields = _read_stat(pid)
+        before, program = program, fields and (fields[CODE], fields[STACK])
+        if _is_exiting(fields) or (fields[CODE] != "0" and program == before):
+            return b""
+        os.sched_yield()
+    return b""
 
 
 def _parse_environment(raw: bytes) -> dict[str, str]:
@@ -92,7 +118,16 @@ def read_child(pid: int) -> SeenProcess:
 
 def is_introduced(pid: int) -> bool:
     """Tell whether our child *pid* bears its mark already, or has ended."""
-    return f"{MARK_VARIABLE}=".encode() in _read(f"/proc/{pid}/environ") or read_seen(pid) is None
+    return f"{MARK_VARIABLE}=".encode() in read_environment(pid) or read_seen(pid) is None
+
+
+def is_exiting(pid: int) -> bool:
+    """Tell whether the process *pid* has ended or is about to."""
+    return _is_exiting(_read_stat(pid))
+
+
+def _is_exiting(fields: list[str]) -> bool:
+    return not fields or fields[STATE] in ENDED or bool(int(fields[FLAGS]) & EXITING)
 
 
 def _build_seen(pid: int, fields: list[str]) -> SeenProcess:
@@ -100,16 +135,16 @@ def _build_seen(pid: int, fields: list[str]) -> SeenProcess:
 
 
 def _read_stat(pid: int) -> list[str]:
-    return _read(f"/proc/{pid}/stat").rpartition(b")")[2].decode().split()
+    return (_read(f"/proc/{pid}/stat") or b"").rpartition(b")")[2].decode().split()
 
 
-def _read(path: str) -> bytes:
-    """Return a file of /proc; nothing for a process that is gone or another user's."""
+def _read(path: str) -> bytes | None:
+    """Return a file of /proc; None for a process that is gone, another user's or the kernel's."""
     try:
         with open(path, "rb", buffering=0) as file:  # noqa: PTH123  a thousand of them: Path is slow
             return file.readall()
     except (FileNotFoundError, ProcessLookupError, PermissionError):
-        return b""
+        return None
 
 
 def find_group(find: Callable[[], list[Member]]) -> list[SeenProcess]:
