@@ -1,3 +1,3 @@
 """Keep real infrastructure equal to a Git repository."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -1,7 +1,8 @@
 """The local journal of a run: its operations, on disk before their effects.
 
 One file a run, `<infra>/<run>.jsonl`, one JSON object a line: `{"entry": "begin", …}` before
-an effect, forced to disk; `{"entry": "end", …}` after it. The file is removed when the run is
+an effect, forced to disk; `{"entry": "pending", …}` when it goes on by itself, forced too;
+`{"entry": "end", …}` after it. The file is removed when the run is
 recorded in the state log. It only names resources to observe, so a stale journal does no harm.
 """
 
@@ -12,11 +13,13 @@ import os
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TypeAlias
 
 import msgspec
 
 from provisioning.core.model.errors import Source, StateLogDamaged, StorageFailed
 from provisioning.core.model.ids import RunId
+from provisioning.core.model.kinds import HANDLE
 from provisioning.core.model.records import Action, Intent, Record
 from provisioning.core.model.values import UNDECODABLE, Tree, as_json, from_json
 from provisioning.transport.fsync import force
@@ -35,7 +38,16 @@ class EndedOperation(msgspec.Struct, frozen=True, tag_field="entry", tag="end"):
     attributes: dict[str, Tree]
 
 
-_DECODER = msgspec.json.Decoder(BegunOperation | EndedOperation)
+class PendingOperation(msgspec.Struct, frozen=True, tag_field="entry", tag="pending"):
+    """An operation goes on by itself; *attributes* have its handle."""
+
+    operation: int
+    attributes: dict[str, Tree]
+
+
+Entry: TypeAlias = BegunOperation | PendingOperation | EndedOperation
+
+_DECODER = msgspec.json.Decoder(Entry)
 """Built once: msgspec crashes if two threads decode into one type for the first time."""
 
 
@@ -78,11 +90,15 @@ class Journal:
             self._write(BegunOperation(msgspec.structs.replace(intent, attributes=attributes)))
         )
 
+    def pend(self, operation: int, attributes: Mapping[str, Tree]) -> None:
+        """Write that *operation* goes on under the handle in *attributes*; forced to disk."""
+        self._force(self._write(PendingOperation(operation, as_json(dict(attributes)))))
+
     def end(self, operation: int, attributes: Mapping[str, Tree]) -> None:
         """Write that *operation* ended; not forced to disk, as a loss costs one observation."""
         self._write(EndedOperation(operation, as_json(dict(attributes))))
 
-    def _write(self, entry: BegunOperation | EndedOperation) -> int:
+    def _write(self, entry: Entry) -> int:
         """Append *entry*; return the number of entries."""
         line = msgspec.json.encode(entry) + b"\n"
         try:
@@ -178,6 +194,9 @@ def build_unfinished(intent: Intent) -> Record:
         id=intent.id,
         kind=intent.kind,
         provider=intent.provider,
+        api_version=intent.api_version,
+        provider_type=intent.provider_type,
+        schema_version=intent.schema_version,
         spec={},
         attributes=attributes,
         run=intent.run,
@@ -196,12 +215,13 @@ def _read_intents(path: Path) -> Iterator[Intent]:
             intents[entry.intent.operation] = entry.intent
         elif entry.operation in intents:
             begun = intents[entry.operation]
-            known = {**begun.attributes, **entry.attributes}
+            known = {**begun.attributes, HANDLE: None, **entry.attributes}
+            known = {name: value for name, value in known.items() if name != HANDLE or value}
             intents[entry.operation] = msgspec.structs.replace(begun, attributes=known)
     yield from intents.values()
 
 
-def read_entries(path: Path) -> Iterator[BegunOperation | EndedOperation]:
+def read_entries(path: Path) -> Iterator[Entry]:
     """Yield the entries of the journal at *path* without a torn end.
 
     Raises:

@@ -10,13 +10,15 @@ from msgspec.structs import replace
 
 from provisioning.core.model.errors import ProviderError
 from provisioning.core.model.ids import ResourceId
-from provisioning.core.model.kinds import LOCATION, Field, Kind
+from provisioning.core.model.kinds import LOCATION, PRIVATE, Field, Kind
 from provisioning.core.model.providers import (
     Absent,
+    Answer,
     Call,
     Observation,
     ObservationTarget,
     Observed,
+    Pending,
     Present,
     Provider,
     Unreadable,
@@ -42,6 +44,7 @@ class ProviderInstance:
         location: The settings that locate resources, as root, account or region.
         connect: Builds the provider for a location; raises `ProviderError` if it cannot be
             reached.
+        provider: The name of the provider; "" if the instance has it.
     """
 
     def __init__(
@@ -50,11 +53,12 @@ class ProviderInstance:
         kinds: Sequence[Kind],
         location: Mapping[str, Tree],
         connect: Connect,
+        provider: str = "",
     ) -> None:
         self.name, self.location, self._connect = name, dict(location), connect
         self._mutex = threading.Lock()
         self._providers: dict[str, Provider] = {}
-        self._kinds = [_bind(kind, name, self.location) for kind in kinds]
+        self._kinds = [_bind(kind, name, provider or name, self.location) for kind in kinds]
 
     @property
     def current(self) -> Provider:
@@ -96,20 +100,21 @@ class ProviderInstance:
                 observed = Observed(answers=[Unreadable(exc.message)] * len(asked))
             strays.update(observed.strays)
             for position, answer in zip(positions, observed.answers, strict=True):
-                answers[position] = _place(answer, location)
+                answers[position] = _place(answer, location, targets[position].attributes)
         return Observed(answers=answers, strays=strays)
 
-    def create(self, call: Call) -> Mapping[str, Tree]:
+    def create(self, call: Call) -> Answer:
         """Make it at this instance's location."""
-        return {**self._choose(call.spec).create(_strip(call)), **_pick(call.spec)}
+        return _complete(self._choose(call.spec).create(_strip(call)), _pick(call.spec))
 
-    def update(self, call: Call) -> Mapping[str, Tree]:
+    def update(self, call: Call) -> Answer:
         """Change it where it is."""
-        return {**self._choose(call.attributes).update(_strip(call)), **_pick(call.attributes)}
+        kept = _pick(call.attributes, (LOCATION, PRIVATE))
+        return _complete(self._choose(call.attributes).update(_strip(call)), kept)
 
-    def delete(self, call: Call) -> None:
+    def delete(self, call: Call) -> Pending | None:
         """Delete it where it was made."""
-        self._choose(call.attributes).delete(_strip(call))
+        return self._choose(call.attributes).delete(_strip(call))
 
     def close(self) -> None:
         """Close the providers of all locations."""
@@ -125,15 +130,23 @@ def find_ability(provider: Provider, ability: type[Ability]) -> Ability | None:
     return inner if isinstance(inner, ability) else None
 
 
-def _bind(kind: Kind, name: str, location: Mapping[str, Tree]) -> Kind:
+def _bind(kind: Kind, name: str, provider: str, location: Mapping[str, Tree]) -> Kind:
+    bound = replace(kind, provider=name, provider_type="" if provider == name else provider)
     if kind.recorded_only or not location:
-        return replace(kind, provider=name)
+        return bound
     fields = (*kind.fields, Field(name=LOCATION, immutable=True))
-    return replace(kind, provider=name, fields=fields, location=dict(location))
+    return replace(bound, fields=fields, location=dict(location))
 
 
-def _pick(values: Mapping[str, Tree]) -> dict[str, Tree]:
-    return {LOCATION: values[LOCATION]} if LOCATION in values else {}
+def _pick(values: Mapping[str, Tree], names: Sequence[str] = (LOCATION,)) -> dict[str, Tree]:
+    return {name: values[name] for name in names if name in values}
+
+
+def _complete(answer: Answer, kept: Mapping[str, Tree]) -> Answer:
+    """Return *answer* with the location, and with the provider's data if it gave no new ones."""
+    if isinstance(answer, Pending):
+        return replace(answer, attributes={**kept, **answer.attributes})
+    return {**kept, **answer}
 
 
 def _drop(values: Mapping[str, Tree]) -> dict[str, Tree]:
@@ -150,7 +163,10 @@ def _strip_target(target: ObservationTarget) -> ObservationTarget:
     return replace(target, attributes=_drop(target.attributes))
 
 
-def _place(answer: Observation, location: Mapping[str, Tree]) -> Observation:
-    if not location or not isinstance(answer, Present):
+def _place(
+    answer: Observation, location: Mapping[str, Tree], recorded: Mapping[str, Tree]
+) -> Observation:
+    if not isinstance(answer, Present) or not (location or PRIVATE in recorded):
         return answer
-    return Present({**answer.attributes, LOCATION: dict(location)}, answer.mark)
+    own = {LOCATION: dict(location)} if location else {}
+    return Present({**_pick(recorded, (PRIVATE,)), **answer.attributes, **own}, answer.mark)

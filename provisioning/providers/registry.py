@@ -174,4 +174,5 @@ def _build_instance(
             opened[key] = provider.connect(workplace, settings, location)
         return opened[key]
 
-    return ProviderInstance(name, provider.list_kinds(), provider.locate(settings), connect)
+    kinds, location = provider.list_kinds(), provider.locate(settings)
+    return ProviderInstance(name, kinds, location, connect, provider.name)

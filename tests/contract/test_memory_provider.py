@@ -7,6 +7,7 @@ import pytest
 from provisioning.core.model.providers import Call
 from provisioning.testing import Case, MemoryProvider, ProviderSuite, World
 from provisioning.testing.memory_kinds import NOTE, SERVICE, SLOT, THING
+from provisioning.testing.slow import Operations, SlowProvider
 
 WHOLE_THING = {
     "size": 2,
@@ -69,3 +70,14 @@ class TestMemoryProvider(ProviderSuite):
             ),
             Case(kind=NOTE, name="note", spec={"input": {"a": 1}}, changed_spec={"input": [2]}),
         ]
+
+
+class TestSlowProvider(TestMemoryProvider):
+    """Every truth holds for a provider whose operations take a while."""
+
+    @pytest.fixture(autouse=True)
+    def _new_operations(self) -> None:
+        self.operations = Operations(steps=3)
+
+    def build_provider(self, tmp_path: Path) -> SlowProvider:
+        return SlowProvider(MemoryProvider(self.world), self.operations)

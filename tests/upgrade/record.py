@@ -89,7 +89,8 @@ class Recorder:
         self.run("lock", "release", "web")
         self.run("suspend", "web", "--reason", "a freeze")
         self.run("resume", "web")
-        self.commit(MANIFESTS + BROKEN, "Back, and something broken")
+        back = MANIFESTS + "moved: {from: File/message}\n"
+        self.commit(back + BROKEN, "Back, and something broken")
         self.run("reconcile", expected=1)
         self.commit(MANIFESTS, "Mended")
         self.run("reconcile")

@@ -96,7 +96,9 @@ def _compile_instance(instance: Instance, kinds: Mapping[str, Kind]) -> Resource
     return Resource(
         id=header.id,
         kind=header.kind.name,
+        api_version=header.kind.api_version,
         provider=header.kind.provider,
+        provider_type=header.kind.provider_type,
         source=review.build_source(),
         spec=spec.fields,
         labels=header.labels,

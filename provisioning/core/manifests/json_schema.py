@@ -62,7 +62,7 @@ def _compute_manifest(kind: Kind, definitions: dict[str, Any]) -> dict[str, Any]
         "additionalProperties": False,
         "required": ["apiVersion", "kind", "metadata", "spec"],
         "properties": {
-            "apiVersion": {"const": API_VERSION},
+            "apiVersion": {"const": kind.api_version},
             "kind": {"const": kind.name},
             "metadata": _compute_metadata(),
             "spec": spec,

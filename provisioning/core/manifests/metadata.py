@@ -11,9 +11,9 @@ from provisioning.core.manifests.lifecycle import read_lifecycle
 from provisioning.core.manifests.validation import Review, name_type, suggest
 from provisioning.core.model.errors import InvalidArgument
 from provisioning.core.model.ids import NAME, ResourceId, build_resource_id, parse_resource_id
-from provisioning.core.model.kinds import Kind
+from provisioning.core.model.kinds import Kind, build_kind_name
 from provisioning.core.model.resources import API_VERSION, DeletePolicy, Lifecycle, Resource
-from provisioning.core.model.values import Path, Tree
+from provisioning.core.model.values import Path, Tree, find_nearest
 
 _KEYS = [
     "apiVersion",
@@ -46,7 +46,6 @@ def read_header(review: Review, tree: dict[str, Tree], kinds: Mapping[str, Kind]
     """Read everything but `spec`, and report what is wrong with it."""
     review.refuse_unknown((), tree, _KEYS)
     _refuse_templated(review, tree)
-    _check_api_version(review, tree)
     kind = _read_kind(review, tree, kinds)
     metadata = review.get_map(("metadata",), tree.get("metadata"))
     review.refuse_unknown(("metadata",), metadata, ["name", "labels"])
@@ -71,21 +70,34 @@ def _refuse_templated(review: Review, tree: dict[str, Tree]) -> None:
         )
 
 
-def _check_api_version(review: Review, tree: dict[str, Tree]) -> None:
-    if tree.get("apiVersion") != API_VERSION:
-        problem = "is not one of ours" if "apiVersion" in tree else "is missing"
-        review.report(("apiVersion",), problem, f"write apiVersion: {API_VERSION}")
+def _read_api_version(review: Review, tree: dict[str, Tree], kinds: Mapping[str, Kind]) -> str:
+    version = tree.get("apiVersion")
+    if version == API_VERSION:
+        return API_VERSION
+    known = {kind.api_version for kind in kinds.values()} | {API_VERSION}
+    if isinstance(version, str) and version in known:
+        return version
+    problem = "is not one of ours" if "apiVersion" in tree else "is missing"
+    nearest = find_nearest(version, known) if isinstance(version, str) else None
+    review.report(("apiVersion",), problem, f"write apiVersion: {nearest or API_VERSION}")
+    return API_VERSION
 
 
 def _read_kind(review: Review, tree: dict[str, Tree], kinds: Mapping[str, Kind]) -> Kind | None:
-    name = tree.get("kind")
-    kind = kinds.get(name) if isinstance(name, str) else None
-    spec = tree.get("spec")
-    if kind is not None and isinstance(spec, dict) and isinstance(spec.get("provider"), str):
-        kind = kinds.get(f"{spec['provider']}:{name}", kind)
+    version = _read_api_version(review, tree, kinds)
+    named, spec = tree.get("kind"), tree.get("spec")
+    name = build_kind_name(version, named) if isinstance(named, str) else ""
+    kind = kinds.get(name)
     if kind is None:
-        problem = "there is no kind " + repr(name) if isinstance(name, str) else "must be text"
-        review.report(("kind",), problem if "kind" in tree else "is missing", suggest(name, kinds))
+        problem = f"there is no kind {named!r}" if isinstance(named, str) else "must be text"
+        known = {item.name for item in kinds.values() if item.api_version == version}
+        review.report(("kind",), problem if "kind" in tree else "is missing", suggest(named, known))
+    elif isinstance(spec, dict) and isinstance(provider := spec.get("provider"), str):
+        return kinds.get(f"{provider}:{name}", kind)
+    elif kind.rivals:
+        names = " and ".join((kind.type, *kind.rivals))
+        hint = f"write provider: {kind.type}, or another of them"
+        review.report(("spec", "provider"), f"is missing: {names} serve {named}", hint)
     return kind
 
 
@@ -151,14 +163,15 @@ def read_removed(
 ) -> Resource | None:
     """Read a document that declares a resource to be gone, and report what is wrong with it."""
     review.refuse_unknown((), tree, ["apiVersion", "removed"])
-    _check_api_version(review, tree)
+    version = _read_api_version(review, tree, kinds)
     removed = review.get_map(("removed",), tree["removed"])
     review.refuse_unknown(("removed",), removed, ["from", "onDelete"])
     name = _read_id(review, ("removed", "from"), removed.get("from"))
-    kind = kinds.get(name.partition("/")[0]) if name else None
+    word = name.partition("/")[0] if name else ""
+    kind = kinds.get(build_kind_name(version, word))
     if name and kind is None:
-        word = name.partition("/")[0]
-        review.report(("removed", "from"), f"there is no kind {word!r}", suggest(word, kinds))
+        known = {item.name for item in kinds.values() if item.api_version == version}
+        review.report(("removed", "from"), f"there is no kind {word!r}", suggest(word, known))
     choices = {str(item): item for item in DeletePolicy}
     policy = choices.get(str(removed.get("onDelete")))
     if policy is None:
@@ -168,7 +181,9 @@ def read_removed(
     return Resource(
         id=name,
         kind=kind.name,
+        api_version=kind.api_version,
         provider=kind.provider,
+        provider_type=kind.provider_type,
         source=review.build_source(),
         spec={},
         removed=policy,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import ClassVar
 
 import msgspec
@@ -178,6 +178,16 @@ class ProviderError(ProvisioningError):
     """A provider could not do what it was asked for, and trying again will not help."""
 
     code = "provider-failed"
+
+
+class HalfMade(ProviderError):
+    """A provider could not finish what it made; `attributes` find it again."""
+
+    code = "provider-half-made"
+
+    def __init__(self, message: str, attributes: Mapping[str, object], *, hint: str = "") -> None:
+        super().__init__(message, hint=hint or None)
+        self.attributes = attributes
 
 
 class ProviderTransient(ProviderError):

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
 from functools import cached_property
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import msgspec
+from msgspec.structs import replace
 
+from provisioning.core.model.resources import API_VERSION
 from provisioning.core.model.values import Path, Tree
 
 if TYPE_CHECKING:
@@ -21,6 +23,22 @@ LOCATION = "@location"
 The engine adds it to what a located kind asks for and to what its provider answers. It is
 immutable: a resource whose location changes is replaced.
 """
+
+PRIVATE = "@private"
+"""The attribute for a provider's own data: a text that is recorded and given back unchanged.
+
+It is neither compared nor shown, and holds no secret, for the state log keeps it as it is.
+"""
+
+HANDLE = "@handle"
+"""The attribute that names an operation of a provider which is under way; see `Pending`."""
+
+OWN_NAMES = frozenset({LOCATION, PRIVATE, HANDLE})
+"""The attributes that belong to the engine and the provider, and to no manifest."""
+
+
+Upgraded: TypeAlias = tuple[dict[str, Tree], dict[str, Tree]]
+"""A spec and attributes, as a newer version of their kind has them."""
 
 
 class ListBehaviour(StrEnum):
@@ -80,6 +98,12 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         recorded_only: It lives in the state log alone, so there is nothing to observe.
         location: The settings of the instance that locate its resources, as root or region;
             empty for a kind that is nowhere in particular.
+        api_version: The group and version that manifests name the kind by.
+        provider_type: The provider behind the instance; "" if it has the instance's name.
+        schema_version: The version of its fields; a provider raises it when their meaning changes.
+        upgrade: Turns spec and attributes that were recorded in an older version, its first
+            argument, into those of `schema_version`; pure.
+        rivals: The other providers that serve it; then a manifest must name one.
     """
 
     name: str
@@ -93,6 +117,16 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     stateful: bool = False
     recorded_only: bool = False
     location: Mapping[str, Tree] = {}
+    api_version: str = API_VERSION
+    provider_type: str = ""
+    schema_version: int = 1
+    upgrade: Callable[[int, dict[str, Tree], dict[str, Tree]], Upgraded] | None = None
+    rivals: tuple[str, ...] = ()
+
+    @property
+    def type(self) -> str:
+        """The name of the provider that serves it, whatever the instance is called."""
+        return self.provider_type or self.provider
 
     @cached_property
     def _by_name(self) -> dict[str, Field]:
@@ -157,6 +191,10 @@ class OfKind(Protocol):
     """Anything that names a kind and the provider instance that serves it."""
 
     @property
+    def api_version(self) -> str:
+        """The kind's group and version."""
+
+    @property
     def kind(self) -> str:
         """The kind's name."""
 
@@ -164,25 +202,49 @@ class OfKind(Protocol):
     def provider(self) -> str:
         """The instance's name."""
 
+    @property
+    def provider_type(self) -> str:
+        """The provider behind the instance; "" if it has the instance's name."""
+
 
 def build_kinds(kinds: Iterable[Kind]) -> dict[str, Kind]:
-    """Return *kinds* by name; where several instances serve one, the first is the default.
+    """Return *kinds* by name, those of another group as `group/version/Kind`.
 
-    Each other one is found by its instance, as `instance:Kind`.
+    The first instance that serves a kind is its default; each other one is found by its
+    instance too, as `instance:Kind`. If the others are of other providers, the default has them
+    as `rivals`.
     """
     found: dict[str, Kind] = {}
     for kind in kinds:
-        name = kind.name if kind.name not in found else f"{kind.provider}:{kind.name}"
-        found[name] = kind
+        name = build_kind_name(kind.api_version, kind.name)
+        default = found.setdefault(name, kind)
+        if default is kind:
+            continue
+        found[f"{kind.provider}:{name}"] = kind
+        if kind.type not in {default.type, *default.rivals}:
+            found[name] = replace(default, rivals=(*default.rivals, kind.type))
     return found
 
 
+def build_kind_name(api_version: str, name: str) -> str:
+    """Return the name of a kind among `build_kinds`."""
+    return name if api_version == API_VERSION else f"{api_version}/{name}"
+
+
 def find_kind(kinds: Mapping[str, Kind], subject: OfKind) -> Kind | None:
-    """Return the kind of *subject* as its provider instance serves it; None if none does."""
-    kind = kinds.get(subject.kind)
-    if kind is None or kind.provider == subject.provider:
-        return kind
-    return kinds.get(f"{subject.provider}:{subject.kind}")
+    """Return the kind of *subject* as its provider instance serves it; None if none does.
+
+    If its instance is no longer configured, the default instance of the same provider serves it,
+    at the location that was recorded.
+    """
+    name = build_kind_name(subject.api_version, subject.kind)
+    default = kinds.get(name)
+    for instance in (subject.provider, subject.provider_type):
+        if default is None or default.provider == instance:
+            return default
+        if found := kinds.get(f"{instance}:{name}"):
+            return found
+    return None
 
 
 def get_kind(kinds: Mapping[str, Kind], subject: OfKind) -> Kind:

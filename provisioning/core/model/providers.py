@@ -8,7 +8,8 @@ from typing import Protocol, TypeAlias, runtime_checkable
 import msgspec
 
 from provisioning.core.model.ids import Mark, ResourceId
-from provisioning.core.model.kinds import Kind
+from provisioning.core.model.kinds import HANDLE, Kind
+from provisioning.core.model.resources import API_VERSION
 from provisioning.core.model.values import Tree
 
 
@@ -23,9 +24,14 @@ class Present(msgspec.Struct, frozen=True):
     mark: Mark | None
 
     @property
-    def is_littered(self) -> bool:
-        """Whether an update must clear away what a call that was cut off left."""
-        return bool(self.attributes.get("leftover"))
+    def handle(self) -> str:
+        """The handle of the operation on it that is under way; "" if there is none."""
+        return str(self.attributes.get(HANDLE, ""))
+
+    @property
+    def is_unfinished(self) -> bool:
+        """Whether an update must end what a call that was cut off began or left."""
+        return bool(self.attributes.get("leftover") or self.handle)
 
 
 class Absent(msgspec.Struct, frozen=True):
@@ -51,6 +57,34 @@ class ObservationTarget(msgspec.Struct, frozen=True, kw_only=True):
     kind: str
     attributes: Mapping[str, Tree]
     provider: str = ""
+    api_version: str = API_VERSION
+    provider_type: str = ""
+
+
+class Pending(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer to a call whose operation goes on by itself, for minutes perhaps.
+
+    The engine records the handle and makes the same call with it again, also after a restart and
+    on another machine, until the answer is another one. A resource that is observed with a handle
+    has an operation under way; a call with the handle waits for it before it does anything.
+
+    Args:
+        handle: Names the operation, in a text without secrets.
+        reason: Says what the operation waits for, in a few words.
+        seconds: The seconds after which to ask again.
+        timeout: The seconds that the whole operation may take, if more than the call's own.
+        attributes: Those that find the resource again, as far as they are known.
+    """
+
+    handle: str
+    reason: str
+    seconds: float = 5.0
+    timeout: float = 0.0
+    attributes: Mapping[str, Tree] = {}
+
+
+Answer: TypeAlias = Mapping[str, Tree] | Pending
+"""The attributes of the resource, or that they are still to come."""
 
 
 class Observed(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,6 +109,9 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
         spec: The full desired spec, every interpolation resolved; empty for a delete.
         attributes: What is live now, as the provider itself answered; empty for a create.
         deadline: Seconds the provider may take.
+        api_version: The group and version of the kind.
+        handle: The handle of the operation that an earlier answer to this call named, or that
+            was observed; "" if there is none.
         origin: The `<workspace id>/<infra>` that it is moved from, "" if it is not: an update may
             have what bears a mark of that one.
     """
@@ -86,9 +123,11 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     attributes: Mapping[str, Tree]
     deadline: float
     origin: str = ""
+    api_version: str = API_VERSION
+    handle: str = ""
 
     def may_take(self, owner: str) -> bool:
-        """Tell whether an update may have what bears the mark of *owner*.
+        """Return whether an update may have what bears the mark of *owner*.
 
         The engine decided so, but never across infras, unless it is moved between them.
         """
@@ -97,10 +136,11 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Provider(Protocol):
-    """Looks at and changes one part of the world. May block: it is called in threads.
+    """Observes and changes one part of the world. May block: it is called in threads.
 
-    Every method raises `ProviderError` (it will not help to try again),
-    `ProviderTransient` or `ProviderThrottled` (it may), and nothing else.
+    Every method raises `ProviderError` (it will not help to try again), `HalfMade` (nor will it,
+    and something was made), `ProviderTransient` or `ProviderThrottled` (it may help), and nothing
+    else. An attribute `PRIVATE` of an answer comes back in later targets and calls.
     """
 
     name: str
@@ -109,9 +149,9 @@ class Provider(Protocol):
         """Return the kinds it serves; pure and quick."""
 
     def observe(self, owner: str, targets: Sequence[ObservationTarget]) -> Observed:
-        """Look at *targets* in bulk; *owner* is `<workspace id>/<infra>`."""
+        """Observe *targets* in bulk; *owner* is `<workspace id>/<infra>`."""
 
-    def create(self, call: Call) -> Mapping[str, Tree]:
+    def create(self, call: Call) -> Answer:
         """Make it, marked; return its attributes.
 
         What already bears the call's mark is this call's own earlier work and is completed;
@@ -122,7 +162,7 @@ class Provider(Protocol):
                 its place.
         """
 
-    def update(self, call: Call) -> Mapping[str, Tree]:
+    def update(self, call: Call) -> Answer:
         """Change what is there to the spec, and mark it; return its attributes.
 
         What bears a mark that the call may not take is left alone.
@@ -131,7 +171,7 @@ class Provider(Protocol):
             ProviderConflict: If it bears such a mark.
         """
 
-    def delete(self, call: Call) -> None:
+    def delete(self, call: Call) -> Pending | None:
         """Remove it if it bears its owner's mark; what is already gone is deleted.
 
         Raises:
@@ -161,10 +201,10 @@ class Surveys(Protocol):
 
 @runtime_checkable
 class Finds(Protocol):
-    """The optional ability to look at one thing by the id that people know it by."""
+    """The optional ability to observe one thing by the id that people know it by."""
 
     def find(self, kind: str, name: str) -> Observation:
-        """Look at the thing *name*, whoever made it."""
+        """Observe the thing *name*, whoever made it."""
 
 
 @runtime_checkable

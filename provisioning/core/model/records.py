@@ -1,4 +1,4 @@
-"""What the state log's files hold. Format 1.
+"""The records in the files of the state log. Format 2.
 
 | File | Record | There while |
 | --- | --- | --- |
@@ -9,6 +9,10 @@
 | `suspended.json` | `Suspensions` | the infra, or something of it, is or was suspended |
 | `snapshot.json` | `LogSnapshot` | older entries were compacted |
 | `resources/…` | a `Record` a line, in shards by id | the resource is ours |
+
+Format 2 added the location of a resource, the API group of its kind, the provider type behind an
+instance, the version of the kind's schema, and the handle of an operation that is under way. A file
+without `format` is of format 1; it is read, and the next write makes it format 2.
 
 Times are RFC 3339 in UTC; they are for people, and nothing is decided by them.
 """
@@ -22,10 +26,24 @@ import msgspec
 
 from provisioning.core.model.errors import Source
 from provisioning.core.model.ids import CommitId, ResourceId, RunId
-from provisioning.core.model.resources import Lifecycle
+from provisioning.core.model.resources import API_VERSION, Lifecycle
 from provisioning.core.model.values import Digest, Tree
 
-FORMAT = 1
+FORMAT = 2
+"""The format that this release writes; it reads this one and those before."""
+
+NEEDS = "0.2.0"
+"""The first release that reads `FORMAT`; an older one names it when it refuses a file."""
+
+
+class FileHeader(msgspec.Struct, frozen=True):
+    """The format of a JSON file of the state log, and the first release that reads it.
+
+    Both stand at the top of each file, beside the fields of its record.
+    """
+
+    format: int = 1
+    needs: str = ""
 
 
 class Action(StrEnum):
@@ -127,7 +145,6 @@ class Suspensions(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     infra: Suspension | None = None
     resources: dict[ResourceId, Suspension] = {}
     resumed: dict[ResourceId, int] = {}
-    format: int = FORMAT
 
 
 class LogSnapshot(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -146,7 +163,6 @@ class LogSnapshot(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     by: str
     first: RunId | None = None
     last: RunId | None = None
-    format: int = FORMAT
 
     @property
     def story(self) -> str:
@@ -171,6 +187,9 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     attributes: dict[str, Tree] = {}
     depends_on: tuple[ResourceId, ...] = ()
     moved_from: ResourceId | None = None
+    api_version: str = API_VERSION
+    provider_type: str = ""
+    schema_version: int = 1
 
 
 class UnexpectedState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -216,7 +235,6 @@ class Begin(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     started_at: str
     intents: tuple[Intent, ...] = ()
     inputs: Inputs | None = None
-    format: int = FORMAT
 
 
 class Record(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
@@ -225,7 +243,9 @@ class Record(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=
     `spec` is the desired spec, resolved and expanded; `attributes` are the provider's answer.
     In both, content is kept as digest and size, and a sensitive value as its fingerprint.
     `leftovers` are the attributes of predecessors that should have been removed and were not;
-    `moved_from` is the id that a move which was cut off began at.
+    `moved_from` is the id that a move which was cut off began at. `provider` is the instance,
+    `provider_type` the provider behind it if it has another name. `schema_version` is the version
+    of the kind's fields that spec and attributes were written in.
     """
 
     id: ResourceId
@@ -241,6 +261,9 @@ class Record(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=
     error: str | None = None
     leftovers: tuple[dict[str, Tree], ...] = ()
     moved_from: ResourceId | None = None
+    api_version: str = API_VERSION
+    provider_type: str = ""
+    schema_version: int = 1
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -276,7 +299,6 @@ class Run(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     changes: tuple[Change, ...] = ()
     allowed: tuple[str, ...] = ()
     base: CommitId | None = None
-    format: int = FORMAT
 
     @property
     def number(self) -> str:
@@ -284,10 +306,11 @@ class Run(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return self.run.partition("-")[0]
 
 
-_Model = TypeVar("_Model", Lock, Begin, Run, Suspensions, LogSnapshot)
+_Model = TypeVar("_Model", FileHeader, Lock, Begin, Run, Suspensions, LogSnapshot)
 
 _DECODERS: dict[type, msgspec.json.Decoder[Any]] = {
-    model: msgspec.json.Decoder(model) for model in (Lock, Begin, Run, Suspensions, LogSnapshot)
+    model: msgspec.json.Decoder(model)
+    for model in (FileHeader, Lock, Begin, Run, Suspensions, LogSnapshot)
 }
 """Built here once: msgspec crashes if two threads decode into one type for the first time."""
 

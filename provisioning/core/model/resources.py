@@ -86,6 +86,7 @@ class Resource(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_default
     lines: dict[str, int] = {}
     given: tuple[str, ...] = ()
     removed: DeletePolicy | None = None
+    provider_type: str = ""
 
     @property
     def dependencies(self) -> tuple[ResourceId, ...]:

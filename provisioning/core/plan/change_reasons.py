@@ -42,7 +42,9 @@ def explain_change(
             return "it was changed outside of Git"
         is_asked = Cause.MANIFEST in causes
         return "the manifest changed" if is_asked else "what it refers to may change"
-    if live.is_littered:
+    if live.handle:
+        return "an operation on it is still under way"
+    if live.is_unfinished:
         return "a run that was cut off left something unfinished beside it"
     if record.error:
         return f"the last run did not finish it: {record.error}"

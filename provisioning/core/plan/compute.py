@@ -379,6 +379,8 @@ class _Planner:
                 reason=reason,
                 kind=resource.kind,
                 provider=resource.provider,
+                api_version=resource.api_version,
+                provider_type=resource.provider_type,
                 risk=risk,
                 source=resource.source,
                 fields=fields,

@@ -10,12 +10,13 @@ from provisioning.core.expressions.interpolation import Reference
 from provisioning.core.expressions.references import KnownValues, resolve_spec
 from provisioning.core.model.errors import ProvisioningError, Source
 from provisioning.core.model.ids import ResourceId
-from provisioning.core.model.kinds import Kind, find_kind, get_kind
+from provisioning.core.model.kinds import HANDLE, Kind, find_kind, get_kind
 from provisioning.core.model.providers import ObservationTarget
 from provisioning.core.model.records import Record
 from provisioning.core.model.resources import Resource
 from provisioning.core.model.states import DesiredState, RecordedState
 from provisioning.core.model.values import Tree, Unknown, has_unknown
+from provisioning.core.plan.plan import PlannedChange
 
 Targets = Mapping[ResourceId, ObservationTarget]
 
@@ -40,10 +41,16 @@ def compute_places(
     """Compute every place that must be looked at before *desired* can be planned."""
     places = Places()
     other_names = recorded.half_moved
+    handles = {
+        item.id: {HANDLE: item.attributes[HANDLE]}
+        for item in recorded.unfinished
+        if HANDLE in item.attributes
+    }
     for resource in desired.resources.values():
         record = recorded.find(resource)
         wanted = _find_wanted_place(resource, desired, recorded, get_kind(kinds, resource))
         if record is None:
+            wanted = {**wanted, **handles.get(resource.id, {})}
             places.current[resource.id] = build_target(resource, wanted)
             continue
         places.current[resource.id] = build_target(record, record.attributes)
@@ -65,11 +72,18 @@ def compute_places(
 
 
 def build_target(
-    subject: Resource | Record, attributes: Mapping[str, Tree], name: ResourceId | None = None
+    subject: Resource | Record | PlannedChange,
+    attributes: Mapping[str, Tree],
+    name: ResourceId | None = None,
 ) -> ObservationTarget:
     """Return the target for *subject*, at *attributes*; *name* is its id if it had another."""
     return ObservationTarget(
-        id=name or subject.id, kind=subject.kind, provider=subject.provider, attributes=attributes
+        id=name or subject.id,
+        kind=subject.kind,
+        provider=subject.provider,
+        attributes=attributes,
+        api_version=subject.api_version,
+        provider_type=subject.provider_type,
     )
 
 

@@ -126,9 +126,9 @@ def _removes(change: PlannedChange) -> bool:
 def _choose_making(change: PlannedChange) -> Step:
     if change.action in {Action.CREATE, Action.REPLACE}:
         return Step.CREATE
-    is_littered = change.live is not None and change.live.is_littered
+    is_unfinished = change.live is not None and change.live.is_unfinished
     is_bare = change.live is not None and change.live.mark is None
-    needs_call = change.action is Action.UPDATE or change.fields or is_littered or is_bare
+    needs_call = change.action is Action.UPDATE or change.fields or is_unfinished or is_bare
     return Step.UPDATE if needs_call else Step.ADOPT
 
 

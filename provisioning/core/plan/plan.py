@@ -11,7 +11,7 @@ from provisioning.core.model.errors import Source
 from provisioning.core.model.ids import CommitId, ResourceId
 from provisioning.core.model.providers import Present
 from provisioning.core.model.records import Action, Record
-from provisioning.core.model.resources import DriftPolicy, Resource
+from provisioning.core.model.resources import API_VERSION, DriftPolicy, Resource
 from provisioning.core.model.values import Digest, Tree, compute_digest, summarise
 from provisioning.core.plan.diff import FieldChange
 
@@ -51,6 +51,8 @@ class PlannedChange(msgspec.Struct, frozen=True, kw_only=True):
     leftover: int = 0
     heals: bool = False
     warning: str | None = None
+    api_version: str = API_VERSION
+    provider_type: str = ""
 
     @property
     def effect(self) -> Tree:

@@ -216,6 +216,8 @@ def _build(
         reason=reason,
         kind=subject.kind,
         provider=subject.provider,
+        api_version=subject.api_version,
+        provider_type=subject.provider_type,
         risk=risk,
         source=subject.source,
         record=record if leftover else subject,

@@ -1,13 +1,17 @@
-"""Whether a record still says what Git asks for. Pure."""
+"""Records that are older than what reads them: than the manifest, or than their kind. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from provisioning.core.model.kinds import Kind
+import msgspec
+
+from provisioning.core.model.errors import ProviderMisbehaved, StateLogDamaged
+from provisioning.core.model.kinds import Kind, find_kind
 from provisioning.core.model.records import Record
 from provisioning.core.model.resources import Resource
 from provisioning.core.model.sensitive import is_marked
+from provisioning.core.model.states import RecordedState
 from provisioning.core.model.values import Omitted, Tree, has_unknown, summarise
 from provisioning.core.plan.diff import FieldChange, compute_diff
 from provisioning.core.plan.ignored_fields import leave_ignored
@@ -41,6 +45,53 @@ def is_behind(
     wanted, old = ({name: it[name] for name in names if name in it} for it in (spec, stated))
     fields = leave_ignored(resource.lifecycle, compute_diff(kind, wanted, old, {}, key))
     return any(map(_is_telling, fields))
+
+
+def upgrade_records(recorded: RecordedState, kinds: Mapping[str, Kind]) -> RecordedState:
+    """Return *recorded* in the versions that *kinds* have now; a run rewrites what it touches.
+
+    Raises:
+        StateLogDamaged: If a record is of a newer version than its kind, or cannot be upgraded.
+    """
+    every = (*recorded.records.values(), *recorded.unfinished)
+    is_first = all(record.schema_version == 1 for record in every)
+    if is_first and all(kind.schema_version == 1 for kind in kinds.values()):
+        return recorded
+    return msgspec.structs.replace(
+        recorded,
+        records={name: _upgrade(record, kinds) for name, record in recorded.records.items()},
+        unfinished=tuple(_upgrade(record, kinds) for record in recorded.unfinished),
+    )
+
+
+def _upgrade(record: Record, kinds: Mapping[str, Kind]) -> Record:
+    kind = find_kind(kinds, record)
+    if kind is None or record.schema_version == kind.schema_version:
+        return record
+    if record.schema_version > kind.schema_version or kind.upgrade is None:
+        raise StateLogDamaged(
+            f"{record.id} is recorded in version {record.schema_version} of {kind.name}, and the "
+            f"provider {kind.type} reads version {kind.schema_version}",
+            hint=f"install the newest release of the provider {kind.type}",
+            source=record.source,
+        )
+    version = record.schema_version
+    try:
+        spec, attributes = kind.upgrade(version, {**record.spec}, {**record.attributes})
+        left = [kind.upgrade(version, {}, {**old})[1] for old in record.leftovers]
+    except Exception as exc:
+        raise ProviderMisbehaved(
+            f"provider {kind.type!r} cannot upgrade the record of {record.id} from version "
+            f"{version}: {type(exc).__name__}: {exc}",
+            hint="this is a defect of the provider; report it",
+        ) from exc
+    return msgspec.structs.replace(
+        record,
+        spec=spec,
+        attributes=attributes,
+        leftovers=tuple(left),
+        schema_version=kind.schema_version,
+    )
 
 
 def has_other_terms(record: Record, resource: Resource) -> bool:

@@ -17,7 +17,9 @@ from provisioning.core.model.errors import StateLogDamaged, TransitionRefused
 from provisioning.core.model.ids import CommitId, RunId, get_number
 from provisioning.core.model.records import (
     FORMAT,
+    NEEDS,
     Begin,
+    FileHeader,
     Lock,
     LogSnapshot,
     Run,
@@ -272,15 +274,19 @@ def _parse(model: Any, name: str, files: Mapping[str, bytes | None]) -> Any:
     if data is None:
         return None
     try:
-        record = decode_record(data, model)
+        _refuse_newer(name, decode_record(data, FileHeader))
+        return decode_record(data, model)
     except UNDECODABLE as exc:
         raise _describe_damage(name, str(exc)) from exc
-    if getattr(record, "format", FORMAT) > FORMAT:
+
+
+def _refuse_newer(name: str, header: FileHeader) -> None:
+    if header.format > FORMAT:
+        needed = f"; provisioning {header.needs} or newer reads it" if header.needs else ""
         raise StateLogDamaged(
-            f"{name} has format {record.format}, and this release knows {FORMAT}",
+            f"{name} has format {header.format}, and this release knows {FORMAT}{needed}",
             hint="upgrade: `pip install --upgrade provisioning`",
         )
-    return record
 
 
 def _describe_damage(name: str, why: str) -> StateLogDamaged:
@@ -294,7 +300,8 @@ def render_record(record: msgspec.Struct | None) -> bytes | None:
     """Write a record as people read it: indented JSON with a final newline."""
     if record is None:
         return None
-    return msgspec.json.format(msgspec.json.encode(record), indent=2) + b"\n"
+    tree = {"format": FORMAT, "needs": NEEDS, **msgspec.to_builtins(record)}
+    return msgspec.json.format(msgspec.json.encode(tree), indent=2) + b"\n"
 
 
 def one_line(text: str) -> str:

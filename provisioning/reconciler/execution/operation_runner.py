@@ -12,8 +12,8 @@ from provisioning.core.expressions.references import KnownValues, expand_spec, r
 from provisioning.core.formats.documents import MAX_DEPTH, TOO_DEEP
 from provisioning.core.model.errors import Fenced, ProviderError, Source
 from provisioning.core.model.ids import Mark, ResourceId, RunId, build_owner
-from provisioning.core.model.kinds import LOCATION, Kind, OfKind, get_kind
-from provisioning.core.model.providers import Call, ObservationTarget, Present, Provider, Unreadable
+from provisioning.core.model.kinds import LOCATION, Kind, OfKind, find_kind, get_kind
+from provisioning.core.model.providers import Call, Present, Provider, Unreadable
 from provisioning.core.model.records import Action, Intent, Record
 from provisioning.core.model.redaction import Redactor
 from provisioning.core.model.resources import Timeouts
@@ -145,13 +145,13 @@ class OperationRunner:
         change = operation.change
         if operation.step is not Step.UPDATE or not change.fields or change.live is None:
             return False
-        if change.moved_from or change.record is None or change.live.is_littered:
+        if change.moved_from or change.record is None or change.live.is_unfinished:
             return False
         kind = get_kind(self.kinds, change)
         return not compute_diff(kind, spec, change.record.spec, change.live.attributes, self.key)
 
     def _write(self, operation: Operation, spec: dict[str, Tree]) -> Made:
-        change, provider = operation.change, self.providers[operation.change.provider]
+        change, provider = operation.change, self._get_provider(operation.change)
         self._begin(operation, self._get_place(operation, spec))
         call = self._build_call(operation, spec)
         write = provider.create if operation.step is Step.CREATE else provider.update
@@ -167,7 +167,7 @@ class OperationRunner:
         attributes = live.attributes if live else {}
         if change.action is Action.REPLACE and self._is_taken_over(change, attributes):
             return Made({}, None)
-        provider = self.providers[(change.record or change).provider]
+        provider = self._get_provider(change.record or change)
         self._begin(operation, self._mark(operation, attributes, {}))
         call = self._build_call(operation, {})
         call_provider(provider, lambda: provider.delete(call))
@@ -192,12 +192,9 @@ class OperationRunner:
         new must not be deleted as the old.
         """
         subject = change.record or change
-        provider = self.providers[subject.provider]
-        target = ObservationTarget(
-            id=change.id, kind=change.kind, provider=subject.provider, attributes=old
-        )
+        target = build_target(subject, old)
         owner = f"{self.workspace}/{self.desired.infra}"
-        match observe_targets(provider, owner, [target])[0]:
+        match observe_targets(self._get_provider(subject), owner, [target])[0]:
             case Unreadable(reason):
                 raise ProviderError(f"{change.id} cannot be read before its removal: {reason}")
             case Present(_, mark):
@@ -205,7 +202,7 @@ class OperationRunner:
         return False
 
     def _begin(self, operation: Operation, place: Mapping[str, Tree]) -> None:
-        intent = build_intent(operation, self.run, self._keep(operation.change, place))
+        intent = build_intent(operation, self.run, self._keep(operation.change, place), self.kinds)
         self.lease.check()
         if operation.step is Step.CREATE:
             self.lease.intend(intent)
@@ -241,12 +238,16 @@ class OperationRunner:
         return Call(
             id=change.id,
             kind=change.kind,
+            api_version=change.api_version,
             mark=Mark(owner, self.run, operation.number),
             spec=reveal(spec),
             attributes=live,
             deadline=timeout if remaining is None else min(timeout, remaining),
             origin=f"{self.workspace}/{change.moved_infra}" if change.moved_infra else "",
         )
+
+    def _get_provider(self, subject: OfKind) -> Provider:
+        return self.providers[get_kind(self.kinds, subject).provider]
 
     def _keep(self, subject: OfKind, values: Mapping[str, Tree]) -> dict[str, Tree]:
         return compute_recorded(get_kind(self.kinds, subject), values, self.key)
@@ -260,6 +261,9 @@ class OperationRunner:
             id=resource.id,
             kind=resource.kind,
             provider=resource.provider,
+            api_version=resource.api_version,
+            provider_type=resource.provider_type,
+            schema_version=get_kind(self.kinds, resource).schema_version,
             spec=self._keep(resource, spec),
             attributes=self._keep(resource, attributes),
             run=self.run,
@@ -278,7 +282,7 @@ class OperationRunner:
             return None  # its spec came out wrong, so that it was never sent
         target = build_target(record, record.attributes)
         owner = f"{self.workspace}/{self.desired.infra}"
-        seen = observe_targets(self.providers[change.provider], owner, [target])[0]
+        seen = observe_targets(self._get_provider(change), owner, [target])[0]
         match seen:
             case Unreadable():
                 return record
@@ -300,7 +304,7 @@ def foresee_intent(operation: Operation, run: RunId, kinds: Mapping[str, Kind]) 
     """Describe *operation* with all that the plan knows of where it will put something."""
     change = operation.change
     if operation.step is not Step.CREATE:
-        return build_intent(operation, run, {})
+        return build_intent(operation, run, {}, kinds)
     live = change.live.attributes if change.live else {}
     known = {item.path: item.after for item in change.fields if not has_unknown(item.after)}
     unknown = {item.path for item in change.fields} - known.keys()
@@ -309,18 +313,24 @@ def foresee_intent(operation: Operation, run: RunId, kinds: Mapping[str, Kind]) 
     if kind.location:
         place[LOCATION] = dict(kind.location)
     place = {name: value for name, value in place.items() if name not in unknown}
-    return build_intent(operation, run, place)
+    return build_intent(operation, run, place, kinds)
 
 
-def build_intent(operation: Operation, run: RunId, place: Mapping[str, Tree]) -> Intent:
+def build_intent(
+    operation: Operation, run: RunId, place: Mapping[str, Tree], kinds: Mapping[str, Kind]
+) -> Intent:
     """Describe *operation* as the state log and the journal keep it."""
     change = operation.change
+    kind = find_kind(kinds, change)
     return Intent(
         operation=operation.number,
         id=change.id,
         action=Action(operation.step),
         kind=change.kind,
         provider=change.provider,
+        api_version=change.api_version,
+        provider_type=change.provider_type,
+        schema_version=kind.schema_version if kind else 1,
         run=run,
         attributes=dict(place),
         depends_on=change.resource.dependencies if change.resource else (),

@@ -55,6 +55,8 @@ def plan_forget(
         reason="forget was requested",
         kind=record.kind,
         provider=record.provider,
+        api_version=record.api_version,
+        provider_type=record.provider_type,
         risk=Risk.SAFE,
         source=record.source,
         record=record,

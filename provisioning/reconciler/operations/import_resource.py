@@ -169,8 +169,6 @@ def render_manifest(kind: Kind, name: ResourceId, attributes: Mapping[str, Tree]
     """Return a manifest that describes the live resource."""
     import yaml
 
-    from provisioning.core.model.resources import API_VERSION
-
     known = set(kind.get_known_fields())
     spec = {
         key: value
@@ -178,7 +176,7 @@ def render_manifest(kind: Kind, name: ResourceId, attributes: Mapping[str, Tree]
         if key in known and value is not None and not kind.get_field(key).computed
     }
     tree = {
-        "apiVersion": API_VERSION,
+        "apiVersion": kind.api_version,
         "kind": kind.name,
         "metadata": {"name": name.partition("/")[2]},
         "spec": spec,

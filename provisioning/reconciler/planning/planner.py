@@ -26,6 +26,7 @@ from provisioning.core.plan.compute import compute_plan
 from provisioning.core.plan.observation_targets import compute_places
 from provisioning.core.plan.plan import Plan
 from provisioning.core.plan.plan_cache import CachedFile, PlanCache, count_desired, settle_file
+from provisioning.core.plan.stale_records import upgrade_records
 from provisioning.gitstore.statelog.recorded import Records
 from provisioning.localstore.plan_cache import load_plan_cache
 from provisioning.reconciler.execution.recovery import compute_unfinished
@@ -162,7 +163,8 @@ class Planner(Masked, frozen=True, kw_only=True):
         return replace(desired, files=self.compiler.read_files(commit, desired))
 
     def meet(self, desired: DesiredState, recorded: RecordedState) -> RecordedState:
-        """Return *recorded* with what other infras know of what moves."""
+        """Return *recorded* as the kinds are now, with what other infras know of what moves."""
+        recorded = upgrade_records(recorded, self.kinds)
         wanted, records = desired.resources, recorded.records
         coming = [it for name, it in wanted.items() if it.moved_infra and name not in records]
         going = records.keys() - wanted.keys()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import count
@@ -13,12 +14,13 @@ from msgspec.structs import replace
 
 from provisioning.core.expressions.references import expand_spec
 from provisioning.core.model.ids import Mark, ResourceId, RunId, build_resource_id
-from provisioning.core.model.kinds import Kind
+from provisioning.core.model.kinds import HANDLE, Kind
 from provisioning.core.model.providers import (
     Absent,
     Call,
     Observation,
     ObservationTarget,
+    Pending,
     Present,
     Provider,
 )
@@ -72,11 +74,42 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
         return build_resource_id(self.kind.name, self.name)
 
 
+class CompletedProvider:
+    """A provider whose calls are made again, as the engine does, until none is pending."""
+
+    def __init__(self, provider: Provider) -> None:
+        self.inner, self.name = provider, provider.name
+        self.describe, self.observe = provider.describe, provider.observe
+        self.close = provider.close
+
+    def create(self, call: Call) -> Mapping[str, Tree]:
+        """Make it, and return its attributes."""
+        return dict(self._complete(self.inner.create, call))
+
+    def update(self, call: Call) -> Mapping[str, Tree]:
+        """Change it, and return its attributes."""
+        return dict(self._complete(self.inner.update, call))
+
+    def delete(self, call: Call) -> None:
+        """Remove it."""
+        self._complete(self.inner.delete, call)
+
+    def _complete(self, make: Callable[[Call], Any], call: Call) -> Any:
+        until = time.monotonic() + call.deadline
+        while isinstance(answer := make(call), Pending):
+            until = max(until, time.monotonic() + answer.timeout)
+            expect(answer.handle, "a pending operation has a handle")
+            expect(time.monotonic() < until, f"{call.id} comes to an end", answer.reason)
+            time.sleep(answer.seconds)
+            call = replace(call, handle=answer.handle)
+        return answer
+
+
 @dataclass(slots=True)
 class Trial:
     """One case on one provider, for one owner; remembers what it made, to clear it away."""
 
-    provider: Provider
+    provider: CompletedProvider
     case: Case
     owner: str = OWNER
     _made: list[Call] = field(default_factory=list)
@@ -128,9 +161,10 @@ class Trial:
         """Look where *spec*, or the case's, says."""
         return self._observe(self.build_target(spec).attributes)
 
-    def look(self) -> Present:
-        """Look at what must be there."""
-        seen = self.observe()
+    def look(self, handle: str = "") -> Present:
+        """Observe the resource, which must be there; *handle* is that of an operation."""
+        own = {HANDLE: handle} if handle else {}
+        seen = self._observe({**self.build_target().attributes, **own})
         if not isinstance(seen, Present):
             raise AssertionError(f"{self.case.id} is to be seen; got {seen}")  # noqa: TRY004 - the provider is wrong, not a type
         return seen

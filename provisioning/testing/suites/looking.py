@@ -86,7 +86,7 @@ class LookingTruths(Stage):
     def test_probe_tells_when_it_serves(self, tmp_path: Path, case: Case) -> None:
         """29. A probe looks once, says what it waits for, and becomes `ProbeReady` in time."""
         trial = self.start(tmp_path, case)
-        provider = trial.provider
+        provider = trial.provider.inner
         trial.create()
         if not isinstance(provider, Probes):
             return

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from msgspec.structs import replace
+
+from provisioning.core.model.providers import Pending
 from provisioning.core.model.values import is_equal
 from provisioning.testing.suites.cases import OTHER_OWNER, Case, expect, expect_absent, expect_spec
 from provisioning.testing.suites.stage import Stage, expect_conflict
@@ -78,3 +81,19 @@ class MakingTruths(Stage):
         seen = trial.look()
         expect_spec(placed_case, placed_case.spec, seen.attributes, "an older one is completed")
         expect(seen.mark == call.mark, f"it bears {call.mark}", seen.mark)
+
+    def test_another_process_ends_what_is_pending(self, tmp_path: Path, case: Case) -> None:
+        """31. An operation that one process began is seen and ended by another with its handle."""
+        call = self.start(tmp_path, case).build_call()
+        begun = self.build_provider(tmp_path)
+        answer = begun.create(call)
+        begun.close()
+        trial = self.start(tmp_path, case)
+        if isinstance(answer, Pending):
+            under_way = trial.look(answer.handle).handle
+            expect(under_way in {"", answer.handle}, "it is seen with its handle", under_way)
+            call = replace(call, handle=answer.handle)
+        trial.create(call)
+        seen = trial.look()
+        expect_spec(case, case.spec, seen.attributes, "an operation that was taken over is ended")
+        expect(not seen.handle, "nothing is pending any more", seen.handle)

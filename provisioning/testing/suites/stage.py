@@ -9,7 +9,7 @@ from typing import Any
 
 from provisioning.core.model.errors import ProviderConflict
 from provisioning.core.model.providers import Provider
-from provisioning.testing.suites.cases import OWNER, Case, Trial, expect
+from provisioning.testing.suites.cases import OWNER, Case, CompletedProvider, Trial, expect
 
 _CHOICES: dict[str, Callable[[Case], object]] = {
     "any_case": lambda _: True,
@@ -61,7 +61,7 @@ class Stage:
 
     def start(self, tmp_path: Path, case: Case, owner: str = OWNER) -> Trial:
         """Begin to try *case* for *owner*, on a provider of its own."""
-        trial = Trial(self.build_provider(tmp_path), case, owner)
+        trial = Trial(CompletedProvider(self.build_provider(tmp_path)), case, owner)
         self._trials.append(trial)
         return trial
 

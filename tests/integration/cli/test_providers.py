@@ -139,15 +139,18 @@ def test_a_configured_default_stays_the_default(shop):
     assert plan(shop)["changes"] == []
 
 
-def test_a_resource_of_an_instance_that_is_no_more_is_kept(shop):
-    """Nothing is deleted blindly; the plan says what to do."""
+def test_a_resource_of_an_instance_that_is_no_more_is_deleted(shop):
+    """The record names the provider and the location, so it is found where it was made."""
     settings(shop, "providers: {other: {provider: local, root: other}}")
     shop.commit(FILE % ", provider: other")
     shop.run("apply", "--yes")
-    settings(shop, "providers: {}")
+    settings(shop, "")
     shop.commit("# nothing\n")
-    assert plan(shop, expected=3)["summary"]["blocked"] == 1
-    assert (shop.folder / "other/motd").exists()
+    (change,) = plan(shop, expected=3)["changes"]
+    assert (change["action"], change["id"]) == ("delete", "File/motd")
+    shop.run("apply", "--yes", "--allow", "prune")
+    assert not (shop.folder / "other/motd").exists()
+    assert plan(shop)["changes"] == []
 
 
 def test_an_instance_of_nothing_is_refused(shop):

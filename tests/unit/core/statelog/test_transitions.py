@@ -6,6 +6,7 @@ import pytest
 from provisioning.core.model.errors import StateLogDamaged, TransitionRefused
 from provisioning.core.model.ids import CommitId, ResourceId, RunId
 from provisioning.core.model.records import (
+    FORMAT,
     Action,
     Begin,
     Change,
@@ -319,14 +320,28 @@ def test_damage_is_named_by_its_file(files, told):
     assert "fsck" in caught.value.hint
 
 
-def test_a_newer_format_is_no_damage():
-    """Whoever has an old release is told to upgrade; the same format is read."""
-    newer = msgspec.structs.replace(build_begin(), format=2)
-    with pytest.raises(StateLogDamaged, match="has format 2, and this release knows 1") as caught:
-        parse_view(HEAD, {"fence": b"7", "begin.json": render_record(newer)})
+@pytest.mark.parametrize("more", [b"", b', "run": {"of": "another shape"}'])
+def test_a_newer_format_is_no_damage(more):
+    """An old release names the one that reads the file, whatever else is in it."""
+    newer = b'{"format": 3, "needs": "0.9.0"' + more + b"}"
+    with pytest.raises(StateLogDamaged, match="has format 3, and this release knows 2") as caught:
+        parse_view(HEAD, {"fence": b"7", "begin.json": newer})
+    assert "provisioning 0.9.0 or newer" in str(caught.value)
     assert "upgrade" in caught.value.hint
-    same = msgspec.structs.replace(build_begin(), format=1)
-    assert parse_view(HEAD, {"fence": b"7", "begin.json": render_record(same)}).begin == same
+
+
+def test_every_file_names_its_format():
+    """The first release without `@location` would do harm, so it must refuse each file."""
+    written = render_record(build_begin())
+    assert json.loads(written)["format"] == FORMAT == 2
+    assert parse_view(HEAD, {"fence": b"7", "begin.json": written}).begin == build_begin()
+
+
+def test_a_file_without_a_format_is_of_the_first():
+    """Old logs are read."""
+    begin = build_begin()
+    written = msgspec.json.encode(begin)
+    assert parse_view(HEAD, {"fence": b"7", "begin.json": written}).begin == begin
 
 
 STATES = {
