@@ -234,13 +234,14 @@ def measure_take_over(base: Path) -> list[Row]:
         "workspace = open_workspace('.', ())\n"
         "commit = workspace.commits.fetch()\n"
         "reconciler = workspace.build_reconciler('i0000', commit)\n"
-        "reconciler = msgspec.structs.replace(reconciler, holder="
-        "msgspec.structs.replace(reconciler.holder, host='elsewhere', boot='another'))\n"
+        "runner = reconciler.runner\n"
+        "runner = msgspec.structs.replace(runner, holder="
+        "msgspec.structs.replace(runner.holder, host='elsewhere', boot='another'))\n"
         "from provisioning.reconciler.planning.plan_result import RunRequest\n"
         "from provisioning.core.plan.operations import compute_operations\n"
         "request = RunRequest(commit=commit, reason='bench')\n"
-        "plan_result = reconciler.look(request)\n"
-        "reconciler._acquire(plan_result, request, compute_operations(plan_result.plan))\n"
+        "plan_result = reconciler.plan(request)\n"
+        "runner.acquire(plan_result, request, compute_operations(plan_result.plan))\n"
         "import os; os._exit(0)\n"
     )
     values = []

@@ -145,7 +145,7 @@ class _Desk:
             infra, commit, asks_for_reviews=asks_for_reviews
         )
         request = RunRequest(commit=commit, reason="review")
-        return reconciler.look(request, self.read_view(infra))
+        return reconciler.plan(request, self.read_view(infra))
 
     def read_view(self, infra: str) -> LogView:
         return self._workspace.logs.build(infra).read_local()

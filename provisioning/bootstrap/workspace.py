@@ -27,11 +27,15 @@ from provisioning.core.model.kinds import Kind, build_kinds
 from provisioning.core.policy.approvals import ReviewedEffects
 from provisioning.core.statelog.transitions import LogView
 from provisioning.gitstore.statelog.git_statelog import GitStateLog
+from provisioning.reconciler.context import InfraContext
 from provisioning.reconciler.cycle import Reconciler
 from provisioning.reconciler.events import Event, Listener
 from provisioning.reconciler.execution.cancellation import Cancellation
 from provisioning.reconciler.execution.lease import Clocks
+from provisioning.reconciler.execution.runner import Runner
+from provisioning.reconciler.gatekeeper import Gatekeeper
 from provisioning.reconciler.planning.cross_infra import CrossInfra
+from provisioning.reconciler.planning.planner import Planner
 
 if TYPE_CHECKING:
     from provisioning.application.setup.forge import ForgeSetup
@@ -96,33 +100,44 @@ def build_reconciler(
     kinds = build_kinds(kind for item in providers.values() for kind in item.describe())
     log = workspace.logs.build(infra, layers)
     home, identifier = workspace.settings.home, workspace.settings.identifier
-    return Reconciler(
+    compiler = workspace.build_compiler(kinds)
+    context = InfraContext(
         infra=infra,
         workspace=identifier,
-        history=workspace.commits.repository,
         log=log,
-        compiler=workspace.build_compiler(kinds),
         kinds=kinds,
         providers=providers,
-        lookup=resolvers.build_scope(workspace, layers, commit, infra),
         key=home.read_fingerprint_key(),
-        holder=workspace.logs.holder,
         journals=home.checkpoints / identifier / infra,
-        plan_cache=home.settled / identifier / f"{infra}.msgpack",
-        cross_infra=CrossInfra(
-            infra=infra, claims=workspace.build_compiler(kinds), open_log=workspace.logs.build
-        ),
-        judge=workspace.logs.build_judge(infra),
-        read_reviewed=_build_approval_reader(workspace, log, layers)
-        if asks_for_reviews
-        else _ask_for_nothing,
-        gates=list_gates(),
-        nonce=lambda: secrets.token_bytes(3),
         settings=settings if asks_for_reviews else replace(settings, windows=()),
-        stop=stop or Cancellation(),
-        is_superseded=workspace.commits.is_superseded,
-        listener=listener or _ignore,
         clocks=Clocks(),
+    )
+    return Reconciler(
+        context=context,
+        planner=Planner(
+            context=context,
+            compiler=compiler,
+            lookup=resolvers.build_scope(workspace, layers, commit, infra),
+            plan_cache=home.settled / identifier / f"{infra}.msgpack",
+            cross_infra=CrossInfra(infra=infra, claims=compiler, open_log=workspace.logs.build),
+        ),
+        gatekeeper=Gatekeeper(
+            context=context,
+            history=workspace.commits.repository,
+            judge=workspace.logs.build_judge(infra),
+            read_reviewed=_build_approval_reader(workspace, log, layers)
+            if asks_for_reviews
+            else _ask_for_nothing,
+            gates=list_gates(),
+        ),
+        runner=Runner(
+            context=context,
+            holder=workspace.logs.holder,
+            nonce=lambda: secrets.token_bytes(3),
+            stop=stop or Cancellation(),
+            is_superseded=workspace.commits.is_superseded,
+            listener=listener or _ignore,
+        ),
     )
 
 

@@ -15,7 +15,7 @@ from provisioning.core.scheduling.backoff import HEALINGS, LOOKS, TokenBucket
 from provisioning.core.scheduling.workqueue import Urgency, Work
 from provisioning.core.statelog.transitions import LogView
 from provisioning.providers.instance import find_ability
-from provisioning.reconciler.cycle import Reconciler
+from provisioning.reconciler.context import InfraContext
 
 
 @dataclass(slots=True)
@@ -32,23 +32,23 @@ class WatchRegistry:
     _reported: set[str] = field(default_factory=set)
     _mutex: threading.Lock = field(default_factory=threading.Lock)
 
-    def follow(self, reconciler: Reconciler, view: LogView) -> None:
+    def follow(self, context: InfraContext, view: LogView) -> None:
         """Watch the resources recorded at *view*, if the records changed."""
-        infra = reconciler.infra
+        infra = context.infra
         try:
-            records = reconciler.log.open_records(view)
+            records = context.log.open_records(view)
             if self._followed.get(infra) != records.id:
                 self._followed[infra] = records.id
-                self._follow(reconciler, view)
+                self._follow(context, view)
         except Exception as exc:  # noqa: BLE001  a broken watch must not end the cycle
             self._followed.pop(infra, None)
             self._report_once(exc)
 
-    def follow_run(self, reconciler: Reconciler) -> None:
+    def follow_run(self, context: InfraContext) -> None:
         """Watch the records of a run, and queue a check of what may have changed before that."""
-        self.follow(reconciler, reconciler.log.read_local())
+        self.follow(context, context.log.read_local())
         if self._watches:
-            self._add(reconciler.infra, "watched from now on")
+            self._add(context.infra, "watched from now on")
 
     def count(self, work: Work, *, has_run: bool) -> None:
         """Count a cycle that a watch requested."""
@@ -68,10 +68,10 @@ class WatchRegistry:
         for watch in self._watches.values():
             watch.close()
 
-    def _follow(self, reconciler: Reconciler, view: LogView) -> None:
-        records = reconciler.log.open_records(view).read_all().values()
-        owner = reconciler.owner
-        for name, provider in reconciler.providers.items():
+    def _follow(self, context: InfraContext, view: LogView) -> None:
+        records = context.log.open_records(view).read_all().values()
+        owner = context.owner
+        for name, provider in context.providers.items():
             if watches := find_ability(provider, Watches):
                 targets = [
                     build_target(record, record.attributes)

@@ -86,14 +86,15 @@ class WorkHandler(msgspec.Struct, frozen=True, kw_only=True):
                 infra, commit, stop=self.stop, listener=self._build_listener(work.key)
             )
             request = RunRequest(commit=commit, reason=work.reason)
-            view = reconciler.log.read_local() if is_known else reconciler.log.read()
-            self.watches.follow(reconciler, view)
-            plan_result = reconciler.look(request, view)
+            context = reconciler.context
+            view = context.log.read_local() if is_known else context.log.read()
+            self.watches.follow(context, view)
+            planned = reconciler.plan(request, view)
             plan_seconds = self.worker_pool.now() - began
             self.worker_pool.beat(work.key)
-            report = reconciler.reconcile(request, plan_result)
+            report = reconciler.reconcile(request, planned)
             if report.run is not None:
-                self.watches.follow_run(reconciler)
+                self.watches.follow_run(context)
         except ProvisioningError as exc:
             error = exc
         now = self.worker_pool.now()

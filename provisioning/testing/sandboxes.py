@@ -21,12 +21,16 @@ from provisioning.core.policy.approvals import ReviewedEffects
 from provisioning.core.policy.builtin_gates import GATES
 from provisioning.core.scheduling.rate_limits import Limits, RetryPolicy
 from provisioning.core.statelog.lock_expiry import LockStatus, compute_lock_status
+from provisioning.reconciler.context import InfraContext
 from provisioning.reconciler.cycle import Reconciler
 from provisioning.reconciler.events import Event
 from provisioning.reconciler.execution.cancellation import Cancellation
 from provisioning.reconciler.execution.lease import Clocks
+from provisioning.reconciler.execution.runner import Runner
+from provisioning.reconciler.gatekeeper import Gatekeeper
 from provisioning.reconciler.planning.cross_infra import CrossInfra
 from provisioning.reconciler.planning.plan_result import PlanResult, Report, RunRequest, Settings
+from provisioning.reconciler.planning.planner import Planner
 from provisioning.testing.memory import MemoryProvider
 from provisioning.testing.statelogs import MemoryStateLog, SharedBranch
 from provisioning.testing.worlds import World
@@ -152,47 +156,59 @@ class Sandbox:
         self._holder = Holder(user="ana", host=host, boot=host, pid=pid, started=1)
         self._nonces = count(pid * 1000)
 
-    def build_reconciler(self, *, parallelism: int = 1, attempts: int = 3) -> Reconciler:
-        """Join a reconciler whose retries do not wait."""
-        return Reconciler(
+    def build_reconciler(
+        self, *, parallelism: int = 1, attempts: int = 3, **changes: object
+    ) -> Reconciler:
+        """Join a reconciler whose retries do not wait; *changes* are of its `InfraContext`."""
+        limits = Limits(
+            parallelism=parallelism,
+            per_provider=parallelism,
+            retries=RetryPolicy(max_attempts=attempts, base=0.0),
+        )
+        context = InfraContext(
             infra=self.infra,
             workspace=WORKSPACE,
-            history=self.commits,
             log=self.log,
-            compiler=self.commits,
             kinds={kind.name: kind for kind in self.provider.describe()},
             providers={self.provider.name: self.provider},
-            lookup=_refuse,
             key=b"k" * 32,
-            holder=self._holder,
             journals=self._home / "journals",
-            plan_cache=self._home / "settled.msgpack",
-            cross_infra=CrossInfra(
-                infra=self.infra,
-                claims=Neighbouring(self.cross_infra),
-                open_log=lambda name: (
-                    self.cross_infra[name].log
-                    if name in self.cross_infra
-                    else MemoryStateLog(name, SharedBranch())
-                ),
-            ),
-            judge=self.judge,
-            read_reviewed=lambda *_: self.reviewed,
-            gates=GATES,
-            nonce=lambda: next(self._nonces).to_bytes(3, "big"),
-            settings=Settings(
-                lock_ttl=600.0,
-                timeout=30.0,
-                limits=Limits(
-                    parallelism=parallelism,
-                    per_provider=parallelism,
-                    retries=RetryPolicy(max_attempts=attempts, base=0.0),
-                ),
-            ),
-            stop=self.stop,
-            is_superseded=lambda _: self.is_superseded,
-            listener=self.events.append,
+            settings=Settings(lock_ttl=600.0, timeout=30.0, limits=limits),
             clocks=self.clocks,
+        )
+        context = msgspec.structs.replace(context, **changes)
+        return Reconciler(
+            context=context,
+            planner=Planner(
+                context=context,
+                compiler=self.commits,
+                lookup=_refuse,
+                plan_cache=self._home / "settled.msgpack",
+                cross_infra=CrossInfra(
+                    infra=self.infra,
+                    claims=Neighbouring(self.cross_infra),
+                    open_log=lambda name: (
+                        self.cross_infra[name].log
+                        if name in self.cross_infra
+                        else MemoryStateLog(name, SharedBranch())
+                    ),
+                ),
+            ),
+            gatekeeper=Gatekeeper(
+                context=context,
+                history=self.commits,
+                judge=self.judge,
+                read_reviewed=lambda *_: self.reviewed,
+                gates=GATES,
+            ),
+            runner=Runner(
+                context=context,
+                holder=self._holder,
+                nonce=lambda: next(self._nonces).to_bytes(3, "big"),
+                stop=self.stop,
+                is_superseded=lambda _: self.is_superseded,
+                listener=self.events.append,
+            ),
         )
 
     def judge(self, lock: Lock) -> LockStatus:
@@ -202,7 +218,7 @@ class Sandbox:
 
     def look(self, commit: CommitId, *, allow: Sequence[str] = ()) -> PlanResult:
         """Plan *commit*."""
-        return self.build_reconciler().look(RunRequest(commit=commit, reason="test", allow=allow))
+        return self.build_reconciler().plan(RunRequest(commit=commit, reason="test", allow=allow))
 
     def reconcile(
         self, commit: CommitId, *, allow: Sequence[str] = (), parallelism: int = 1

@@ -5,7 +5,6 @@
 
 import msgspec
 import pytest
-from msgspec.structs import replace
 
 from provisioning.core.model.errors import InvalidArgument
 from provisioning.core.model.ids import ResourceId
@@ -81,10 +80,10 @@ def test_what_a_provider_made_that_is_gone_blocks_and_is_not_forgotten(tmp_path)
     box.reconcile(box.commits.commit(build_resource("Thing/a"), build_resource("Note/n")))
     commit = box.commits.commit(build_resource("Note/n"))
     reconciler = box.build_reconciler()
-    kinds = {name: kind for name, kind in reconciler.kinds.items() if name != "Thing"}
+    kinds = {name: kind for name, kind in reconciler.context.kinds.items() if name != "Thing"}
     from provisioning.reconciler.planning.plan_result import RunRequest
 
-    report = replace(reconciler, kinds=kinds).reconcile(RunRequest(commit=commit, reason="test"))
+    report = box.build_reconciler(kinds=kinds).reconcile(RunRequest(commit=commit, reason="test"))
     assert [each.id for each in report.plan_result.plan.blocked] == ["Thing/a"]
     assert ResourceId("Thing/a") in box.read_records()
     assert list_marked(box) == ["Thing/a"]

@@ -96,9 +96,11 @@ class Story:
     def do_lose(self):
         (self.home / "settled.msgpack").unlink(missing_ok=True)
 
-    def build(self):
+    def build(self, **changes):
         reconciler = self.box.build_reconciler()
-        return replace(reconciler, lookup=lambda *_: self.env)
+        changes["lookup"] = lambda *_: self.env
+        planner = replace(reconciler.planner, **changes)
+        return replace(reconciler, planner=planner)
 
     def attempt(self, act):
         commit = self.box.commits.commit(*self.desired.values())
@@ -109,7 +111,7 @@ class Story:
             return (exc.code, exc.message, exc.hint, exc.source)
 
     def look(self, reconciler):
-        return self.attempt(reconciler.look)
+        return self.attempt(reconciler.plan)
 
 
 def compare(some, everything):
@@ -139,7 +141,7 @@ def test_a_look_at_what_may_have_changed_is_a_look_at_everything(history):
         story.do(*step)
         some = story.look(story.build())
         nowhere = Path(tempfile.mkdtemp()) / "settled.msgpack"
-        compare(some, story.look(replace(story.build(), plan_cache=nowhere)))
+        compare(some, story.look(story.build(plan_cache=nowhere)))
 
 
 @pytest.mark.parametrize("looks", [0, 1], ids=["after a run", "after a look"])
@@ -183,9 +185,10 @@ def test_a_settlement_of_another_key_settles_nothing(tmp_path):
     state = [build_resource(f"Note/n{n}", {"input": n}) for n in range(9)]
     box.reconcile(box.commits.commit(*state))
     box.look(box.commits.commit(*state))
-    eyes = box.build_reconciler().eyes
-    versions = [each._compute_version() for each in (eyes, replace(eyes, key=b"x" * 32))]
-    found = [load_plan_cache(eyes.plan_cache, version).settled for version in versions]
+    planner = box.build_reconciler().planner
+    other = box.build_reconciler(key=b"x" * 32).planner
+    versions = [each._compute_version() for each in (planner, other)]
+    found = [load_plan_cache(planner.plan_cache, version).settled for version in versions]
     assert [len(each) for each in found] == [9, 0]
 
 

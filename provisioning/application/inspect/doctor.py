@@ -98,19 +98,19 @@ def _list_infra_checks(
 
     def build() -> CheckResult:
         built.append(workspace.build_reconciler(infra, commit))
-        return CheckResult(f"{len(built[0].providers)} provider is configured")
+        return CheckResult(f"{len(built[0].context.providers)} provider is configured")
 
     judge = workspace.logs.build_judge(infra)
     yield Check(area, "state log", lambda: health_checks.check_log(log, judge))
     yield Check(area, "settings", build)
     if not built:
         return
-    reconciler = built[0]
-    for provider in reconciler.providers.values():
+    context, planner = built[0].context, built[0].planner
+    for provider in context.providers.values():
         if provider.name not in known:
             known.add(provider.name)
             yield Check(
                 area, f"provider {provider.name}", partial(health_checks.check_provider, provider)
             )
-    yield Check(area, "manifests", lambda: health_checks.check_manifests(reconciler, commit))
-    yield Check(area, "live", lambda: health_checks.check_live(reconciler))
+    yield Check(area, "manifests", lambda: health_checks.check_manifests(planner, commit))
+    yield Check(area, "live", lambda: health_checks.check_live(context))

@@ -45,7 +45,7 @@ def validate(request: ValidateRequest, context: Context) -> ValidatedInfras:
     for infra in selection.infras:
         try:
             reconciler = selection.workspace.build_reconciler(infra, selection.commit)
-            counts[infra] = len(reconciler.read_desired(selection.commit).resources)
+            counts[infra] = len(reconciler.planner.read_desired(selection.commit).resources)
         except InvalidWorkspace as exc:
             problems += exc.problems
         except ProvisioningError as exc:

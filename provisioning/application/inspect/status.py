@@ -95,6 +95,6 @@ def diff(request: DiffRequest, context: Context) -> tuple[LiveDrift, ...]:
 
     selection = select_infras(context.open_workspace(), request.infra)
     return tuple(
-        LiveDrift(infra=reconciler.infra, report=read_drift(reconciler))
+        LiveDrift(infra=reconciler.context.infra, report=read_drift(reconciler.context))
         for reconciler in selection.build_reconcilers()
     )

@@ -13,7 +13,7 @@ from provisioning.application.runs.forge_updates import update_forge
 from provisioning.application.selection import InfraSelection, select_infras
 from provisioning.core.model.ids import CommitId
 from provisioning.core.model.values import Digest
-from provisioning.reconciler.planning.plan_result import Report, RunRequest, conclude
+from provisioning.reconciler.planning.plan_result import Report, RunRequest
 from provisioning.reconciler.resync import ResyncResult, resync
 
 if TYPE_CHECKING:
@@ -129,14 +129,14 @@ def _run_one(
     reconciler = selection.workspace.build_reconciler(
         infra, run_request.commit, stop=context.stop, listener=context.notify
     )
-    plan_result = reconciler.look(run_request)
-    context.notify(Planned(plan_result.plan, plan_result.violations))
-    if plan_result.violations and plan_result.has_work:
-        return Report(conclusion=conclude(plan_result, None), plan_result=plan_result)
-    if asks and plan_result.plan.changes:
+    planned = reconciler.plan(run_request)
+    context.notify(Planned(planned.plan, planned.violations))
+    if planned.violations and planned.has_work:
+        return Report(planned)
+    if asks and planned.plan.changes:
         context.confirm(f"Apply this to {infra}?")
-        return reconciler.reconcile(replace(run_request, digest=plan_result.plan.digest))
-    return reconciler.reconcile(run_request, plan_result)
+        return reconciler.reconcile(replace(run_request, digest=planned.plan.digest))
+    return reconciler.reconcile(run_request, planned)
 
 
 def _run_side_by_side(

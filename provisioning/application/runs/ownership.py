@@ -59,8 +59,8 @@ class AdoptRequest(UseCaseRequest[tuple[OwnershipResult, ...]], frozen=True, kw_
 def forget(request: ForgetRequest, context: Context) -> OwnershipResult:
     """Show the plan, ask, and record that the resource is no longer managed."""
     from provisioning.gitstore.statelog.applications import read_record
-    from provisioning.reconciler.operations.forget import forget as record_forget
     from provisioning.reconciler.operations.forget import plan_forget
+    from provisioning.reconciler.operations.state_only_run import record_state_only
 
     workspace = context.open_workspace()
     selection = select_infras(workspace, request.infra)
@@ -75,7 +75,7 @@ def forget(request: ForgetRequest, context: Context) -> OwnershipResult:
     planned = plan_forget(reconciler, selection.commit, resource, desired)
     context.notify(Planned(planned.plan))
     context.confirm(f"Forget this in {infra}?")
-    run = record_forget(reconciler, planned, request.reason)
+    run = record_state_only(reconciler, planned, request.reason)
     return OwnershipResult(plan=planned.plan, run=run)
 
 
@@ -100,14 +100,14 @@ def import_resource(request: ImportRequest, context: Context) -> OwnershipResult
     for violation in plan_result.violations:
         raise InvalidArgument(violation.reason, hint=violation.hint)
     context.confirm(f"Take this over into {infra}?")
-    report = reconciler.act(plan_result, run_request)
+    report = reconciler.apply(plan_result, run_request)
     return OwnershipResult(plan=plan_result.plan, run=report.run)
 
 
 def adopt(request: AdoptRequest, context: Context) -> tuple[OwnershipResult, ...]:
     """Show the plans, ask, and record the marked resources; change nothing in the world."""
-    from provisioning.reconciler.operations.adopt import adopt as record_adopt
     from provisioning.reconciler.operations.adopt import plan_adopt
+    from provisioning.reconciler.operations.state_only_run import record_state_only
 
     workspace = context.open_workspace()
     selection = select_infras(workspace, request.infra)
@@ -122,7 +122,7 @@ def adopt(request: AdoptRequest, context: Context) -> tuple[OwnershipResult, ...
         context.confirm("Record this?")
     return tuple(
         OwnershipResult(
-            plan=adopt_plan.plan, run=record_adopt(reconciler, adopt_plan, request.reason)
+            plan=adopt_plan.plan, run=record_state_only(reconciler, adopt_plan, request.reason)
         )
         for reconciler, adopt_plan in todo
     )

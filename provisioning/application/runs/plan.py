@@ -47,7 +47,7 @@ def plan(request: PlanRequest, context: Context) -> PlanResults:
         allow=request.allow,
     )
     return PlanResults(
-        results=tuple(reconciler.look(run_request) for reconciler in selection.build_reconcilers()),
+        results=tuple(reconciler.plan(run_request) for reconciler in selection.build_reconcilers()),
         request=run_request,
         notes=workspace.commits.describe_uncommitted() if request.with_notes else (),
     )

@@ -83,7 +83,7 @@ def _prepare(
         now=workspace.build_checkout(selection.commit),
     )
     run_request = RunRequest(commit=undo_plan.commit, reason="undo")
-    plan_result = workspace.build_reconciler(infra, undo_plan.commit).look(run_request)
+    plan_result = workspace.build_reconciler(infra, undo_plan.commit).plan(run_request)
     context.notify(Planned(plan_result.plan, plan_result.violations))
     context.notify(UndoPlanned(undo_plan))
     return UndoResult(

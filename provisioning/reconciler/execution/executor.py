@@ -6,7 +6,6 @@ import heapq
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-import msgspec
 from msgspec.structs import replace
 
 from provisioning.core.model.errors import (
@@ -20,11 +19,10 @@ from provisioning.core.model.errors import (
 from provisioning.core.model.providers import ProbeReady, Probes, ProbeWaiting
 from provisioning.core.model.records import DONE, Action, Outcome
 from provisioning.core.plan.operations import Operation, Step
-from provisioning.core.scheduling.rate_limits import Limits, Pace
+from provisioning.core.scheduling.rate_limits import Pace
 from provisioning.providers.instance import find_ability
 from provisioning.reconciler.events import Event, EventKind, Listener
 from provisioning.reconciler.execution.cancellation import Cancellation
-from provisioning.reconciler.execution.lease import Clocks
 from provisioning.reconciler.execution.operation_runner import Made, OperationRunner
 from provisioning.reconciler.execution.outcomes import (
     BAD,
@@ -34,8 +32,8 @@ from provisioning.reconciler.execution.outcomes import (
 )
 from provisioning.reconciler.execution.worker_pool import Finished, Workers
 
-LOOK_UP = 0.25
-"""Seconds after which the executor looks whether it was asked to stop."""
+STOP_CHECK_INTERVAL = 0.25
+"""Seconds between two checks for a request to stop."""
 
 PROBE_FIRST, PROBE_GROWTH, PROBE_LAST = 0.02, 1.5, 1.0
 """Seconds between two probes of a resource that is not ready: the first, the factor, the most."""
@@ -65,24 +63,23 @@ class Executor:
         runner: OperationRunner,
         operations: Sequence[Operation],
         *,
-        limits: Limits,
         stop: Cancellation,
         is_superseded: Callable[[], bool],
         listener: Listener,
-        clocks: Clocks,
     ) -> None:
-        self._hands = runner
+        context = runner.context
+        self._runner = runner
         self._operations = {item.number: item for item in operations}
-        self._limits = limits
+        self._limits = limits = context.settings.limits
         self._probes = {
             name: probes
-            for name, provider in runner.providers.items()
+            for name, provider in context.providers.items()
             if (probes := find_ability(provider, Probes))
         }
         self._stop = stop
         self._is_superseded = is_superseded
         self._listener = listener
-        self._now = clocks.monotonic
+        self._now = context.clocks.monotonic
         self._workers: Workers[tuple[int, int], object] = Workers(limits.parallelism)
         self._ended: dict[int, OperationOutcome] = {}
         self._earlier = {item.number for item in operations if not item.is_last}
@@ -102,14 +99,14 @@ class Executor:
         self._checked = 0.0
 
     def execute(self) -> Execution:
-        """Run everything that can be run; return what became of it."""
+        """Run everything that can be run; return the outcome of each."""
         try:
             while len(self._ended) < len(self._operations):
-                self._look_whether_to_stop()
+                self._check_stop()
                 self._dispatch()
                 if not self._active and not self._delayed:
                     continue
-                finished = self._workers.wait(self._compute_patience())
+                finished = self._workers.wait(self._compute_timeout())
                 if finished is not None:
                     self._take(finished)
                 self._give_up_overdue()
@@ -122,12 +119,12 @@ class Executor:
 
     # Choosing what to do next
 
-    def _look_whether_to_stop(self) -> None:
+    def _check_stop(self) -> None:
         if not self._halted and self._stop.is_requested:
             self._halt("the run was asked to stop")
         if self._delayed and not self._active and not self._ready and not self._halted:
             now = self._now()
-            if now - self._checked >= LOOK_UP:
+            if now - self._checked >= STOP_CHECK_INTERVAL:
                 self._checked = now
                 if self._is_superseded():
                     self._halt("a newer commit came")
@@ -157,17 +154,17 @@ class Executor:
         while self._delayed and self._delayed[0][0] <= now:
             task = heapq.heappop(self._delayed)[2]
             self._start(task)
-        held: list[int] = []
+        waiting: list[int] = []
         while self._ready and len(self._active) < self._limits.parallelism:
             number = heapq.heappop(self._ready)
             operation = self._operations[number]
             is_due = not (operation.is_last and self._earlier)
             if is_due and self._has_slot(operation.change.provider):
-                self._tell(EventKind.OPERATION_BEGUN, operation)
+                self._notify(EventKind.OPERATION_BEGUN, operation)
                 self._start(_Task(operation, began=now))
             else:
-                held.append(number)
-        for number in held:
+                waiting.append(number)
+        for number in waiting:
             heapq.heappush(self._ready, number)
 
     def _has_slot(self, provider: str) -> bool:
@@ -179,18 +176,21 @@ class Executor:
         return self._paces.setdefault(provider, Pace(maximum, float(maximum)))
 
     def _start(self, task: _Task) -> None:
+        if task.made is None:
+            self._submit(task, lambda: self._runner.attempt(task.operation))
+        else:
+            self._submit(task, lambda: self._probe(task))
+
+    def _submit(self, task: _Task, call: Callable[[], object]) -> None:
         self._tickets += 1
         key = (task.operation.number, self._tickets)
-        task.deadline = self._now() + self._hands.get_timeout(task.operation) + GRACE
+        task.deadline = self._now() + self._runner.get_timeout(task.operation) + GRACE
         self._active[key] = task
-        if task.made is None:
-            self._workers.submit(key, lambda: self._hands.attempt(task.operation))
-        else:
-            self._workers.submit(key, lambda: self._probe(task))
+        self._workers.submit(key, call)
 
-    def _compute_patience(self) -> float:
+    def _compute_timeout(self) -> float:
         now = self._now()
-        times = [LOOK_UP, *(task.deadline - now for task in self._active.values())]
+        times = [STOP_CHECK_INTERVAL, *(task.deadline - now for task in self._active.values())]
         if self._delayed:
             times.append(self._delayed[0][0] - now)
         return min(times)
@@ -205,7 +205,7 @@ class Executor:
             case None, Made() as made:
                 self._take_made(task, made)
             case None, ProbeReady():
-                self._end_well(task)
+                self._end_ready(task)
             case None, ProbeWaiting(reason):
                 self._wait_on(task, reason)
             case None, OperationOutcome() as ended:
@@ -231,13 +231,13 @@ class Executor:
         pace = self._get_pace(change.provider)
         self._paces[change.provider] = pace.with_success()
         if made.record is not None and task.operation.step is not Step.DELETE:
-            self._hands.known[change.id] = _merge(made)
+            self._runner.known[change.id] = _merge(made)
         task.made = made
-        patience = self._get_probe_timeout(task.operation, made)
-        if patience <= 0:
-            self._end_well(task)
+        timeout = self._get_probe_timeout(task.operation, made)
+        if timeout <= 0:
+            self._end_ready(task)
             return
-        task.ready_by = self._now() + patience
+        task.ready_by = self._now() + timeout
         heapq.heappush(self._delayed, (self._now(), task.operation.number, task))
 
     def _get_probe_timeout(self, operation: Operation, made: Made) -> float:
@@ -249,7 +249,7 @@ class Executor:
 
     def _probe(self, task: _Task) -> ProbeReady | ProbeWaiting:
         provider = self._probes[task.operation.change.provider]
-        assert task.made is not None  # noqa: S101  only what was made is probed
+        assert task.made is not None  # noqa: S101  only a made resource is probed
         return provider.probe(task.operation.change.kind, _merge(task.made))
 
     def _wait_on(self, task: _Task, reason: str) -> None:
@@ -260,7 +260,7 @@ class Executor:
             self._end_unready(task, f"not ready in time: {reason}")
         else:
             if task.pause == PROBE_FIRST:
-                self._tell(EventKind.OPERATION_WAITING, task.operation, reason)
+                self._notify(EventKind.OPERATION_WAITING, task.operation, reason)
             task.pause = min(PROBE_LAST, task.pause * PROBE_GROWTH)
             heapq.heappush(self._delayed, (now + task.pause, task.operation.number, task))
 
@@ -277,23 +277,19 @@ class Executor:
             heapq.heappush(self._delayed, (self._now() + delay, task.operation.number, task))
             return
         outcome = Outcome.UNCERTAIN if isinstance(error, ProviderTransient) else Outcome.FAILED
-        if task.operation.step is not Step.CREATE:
-            self._end(task.operation, OperationOutcome(outcome, error=error))
-            return
-        self._salvage(task, OperationOutcome(outcome, error=error))
+        ended = OperationOutcome(outcome, error=error)
+        if task.operation.step is Step.CREATE:
+            self._salvage(task, ended)
+        else:
+            self._end(task.operation, ended)
 
     def _salvage(self, task: _Task, ended: OperationOutcome) -> None:
-        """Look, in a worker, what the failed creation has left, so that it stays ours."""
+        """Observe, in a worker, what the failed creation has left, so that it stays ours."""
 
-        def look() -> OperationOutcome:
-            record = self._hands.salvage(task.operation, str(ended.error))
-            return OperationOutcome(ended.outcome, error=ended.error, record=record)
+        def salvage() -> OperationOutcome:
+            return replace(ended, record=self._runner.salvage(task.operation, str(ended.error)))
 
-        self._tickets += 1
-        key = (task.operation.number, self._tickets)
-        task.deadline = self._now() + self._hands.get_timeout(task.operation) + GRACE
-        self._active[key] = task
-        self._workers.submit(key, look)
+        self._submit(task, salvage)
 
     def _take_obstacle(self, task: _Task, error: Fenced | StorageFailed) -> None:
         self._end(task.operation, OperationOutcome(Outcome.FAILED, error=error))
@@ -312,39 +308,32 @@ class Executor:
             if task.made is not None:
                 self._end_unready(task, "its probe did not answer")
                 continue
+            operation = task.operation
             error = ProviderTransient(
-                f"provider {task.operation.change.provider!r} did not answer in "
-                f"{self._hands.get_timeout(task.operation):g} s"
+                f"provider {operation.change.provider!r} did not answer in "
+                f"{self._runner.get_timeout(operation):g} s"
             )
-            self._end(
-                task.operation,
-                OperationOutcome(
-                    Outcome.UNCERTAIN,
-                    error=error,
-                    record=self._hands.build_provisional(task.operation, str(error)),
-                ),
-            )
+            record = self._runner.build_provisional(operation, str(error))
+            self._end(operation, OperationOutcome(Outcome.UNCERTAIN, error=error, record=record))
 
     # Endings
 
-    def _end_well(self, task: _Task) -> None:
+    def _end_ready(self, task: _Task) -> None:
         made = task.made
-        assert made is not None  # noqa: S101  that is what well means
-        settled = made.unchanged and task.operation.change.action is Action.UPDATE
-        outcome = Outcome.UNCHANGED if settled else DONE[task.operation.change.action]
+        assert made is not None  # noqa: S101  only a made resource is ready
+        is_unchanged = made.unchanged and task.operation.change.action is Action.UPDATE
+        outcome = Outcome.UNCHANGED if is_unchanged else DONE[task.operation.change.action]
         self._end(task.operation, OperationOutcome(outcome, made, record=made.record), task)
 
     def _end_unready(self, task: _Task, why: str) -> None:
         made = task.made
         record = made.record if made else None
         if record is not None:
-            record = msgspec.structs.replace(record, error=why)
-        error = ProviderError(
-            why, hint="`provisioning log` and the resource's own output tell more"
-        )
-        self._end(
-            task.operation, OperationOutcome(Outcome.FAILED, made, error=error, record=record), task
-        )
+            record = replace(record, error=why)
+        hint = "`provisioning log` and the resource's own output tell more"
+        error = ProviderError(why, hint=hint)
+        ended = OperationOutcome(Outcome.FAILED, made, error=error, record=record)
+        self._end(task.operation, ended, task)
 
     def _end(
         self, operation: Operation, ended: OperationOutcome, task: _Task | None = None
@@ -359,23 +348,23 @@ class Executor:
             if number in self._ended:
                 continue
             if ended.outcome in BAD:
-                reason = f"{operation.change.id} {ended.outcome}"
-                self._end(
-                    self._operations[number], OperationOutcome(Outcome.SKIPPED, reason=reason)
+                skipped = OperationOutcome(
+                    Outcome.SKIPPED, reason=f"{operation.change.id} {ended.outcome}"
                 )
+                self._end(self._operations[number], skipped)
                 continue
             self._waits[number] -= 1
             if not self._waits[number]:
                 heapq.heappush(self._ready, number)
 
-    def _tell(self, kind: EventKind, operation: Operation, text: str = "") -> None:
+    def _notify(self, kind: EventKind, operation: Operation, text: str = "") -> None:
         self._listener(self._build_event(kind, operation, text))
 
     def _build_event(self, kind: EventKind, operation: Operation, text: str) -> Event:
         return Event(
             kind=kind,
-            infra=self._hands.desired.infra,
-            run=self._hands.run,
+            infra=self._runner.context.infra,
+            run=self._runner.run,
             id=operation.change.id,
             text=text or operation.step,
             done=len(self._ended),

@@ -9,10 +9,11 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from provisioning.core.model.errors import Fenced, HeadMoved, ProvisioningError
+from provisioning.core.model.errors import Fenced, HeadMoved, LockHeld, ProvisioningError
 from provisioning.core.model.ids import ResourceId
 from provisioning.core.model.records import Begin, Intent, Lock, Record, Run
 from provisioning.core.statelog.entries import compute_begin, compute_record, compute_renewal
+from provisioning.core.statelog.lock_expiry import LockStatus
 from provisioning.core.statelog.transitions import LogView, is_own
 from provisioning.gitstore.statelog.git_statelog import StateLog
 
@@ -31,6 +32,30 @@ def render_time(seconds: float) -> str:
 def count_seconds() -> float:
     """Return the seconds since the machine was started, those in which it slept too."""
     return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+def check_unlocked(infra: str, lock: Lock | None, lock_status: LockStatus | None) -> None:
+    """Make sure that nobody holds *lock*, if there is one.
+
+    Raises:
+        LockHeld: If somebody does.
+    """
+    if lock and lock_status and lock_status.is_held:
+        raise build_lock_error(infra, lock, lock_status)
+
+
+def build_lock_error(infra: str, lock: Lock, lock_status: LockStatus) -> LockHeld:
+    """Build the error that says who holds *infra*, since when, why, and how to go on."""
+    what = f"run {lock.run.partition('-')[0]}" if lock.run else "a hold"
+    left = lock_status.remaining
+    end = "it does not expire" if left is None else f"it expires in {left:.0f} s unless renewed"
+    error = LockHeld(
+        f"{infra} is locked by {lock.holder} since {lock.acquired_at}, "
+        f"for {what} ({lock.reason}); {end}",
+        hint=f"wait, or see `provisioning lock explain {infra}`",
+    )
+    error.remaining = left
+    return error
 
 
 class Clocks(msgspec.Struct, frozen=True):

@@ -1,9 +1,8 @@
-"""Makes one operation once: in a worker's thread, journalled, checked, and never twice."""
+"""Executes one operation once: in a worker's thread, journalled, checked, and never twice."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 import msgspec
 
@@ -15,10 +14,8 @@ from provisioning.core.model.ids import Mark, ResourceId, RunId, build_owner
 from provisioning.core.model.kinds import LOCATION, Kind, OfKind, find_kind, get_kind
 from provisioning.core.model.providers import Call, Present, Provider, Unreadable
 from provisioning.core.model.records import Action, Intent, Record
-from provisioning.core.model.redaction import Redactor
 from provisioning.core.model.resources import Timeouts
 from provisioning.core.model.sensitive import find_encrypted, has_secret, mark_secrets, reveal
-from provisioning.core.model.states import DesiredState
 from provisioning.core.model.values import Tree, has_unknown, is_deeper, render_path
 from provisioning.core.plan.diff import compute_diff, compute_recorded
 from provisioning.core.plan.ignored_fields import keep_ignored
@@ -26,18 +23,20 @@ from provisioning.core.plan.observation_targets import build_target
 from provisioning.core.plan.operations import Operation, Step
 from provisioning.core.plan.plan import PlannedChange
 from provisioning.localstore.journal import Journal
+from provisioning.reconciler.context import InfraContext
 from provisioning.reconciler.execution.lease import Lease
 from provisioning.reconciler.execution.provider_calls import (
     call_provider,
     check_attributes,
     observe_targets,
 )
+from provisioning.reconciler.planning.plan_result import PlanResult
 
 
 class Made(msgspec.Struct, frozen=True):
     """An operation that was made: the resource's attributes, and its record (None: gone).
 
-    `unchanged` tells that, now that all is known, there was nothing to do.
+    `unchanged`: now that all is known, there was nothing to do.
     """
 
     attributes: Mapping[str, Tree]
@@ -45,28 +44,25 @@ class Made(msgspec.Struct, frozen=True):
     unchanged: bool = False
 
 
-@dataclass(slots=True, kw_only=True)
 class OperationRunner:
-    """Everything an attempt needs; one for each run, shared by its threads.
+    """Executes the operations of one run; shared by its threads.
 
-    `known` gives the attributes of every resource that stands: from the plan's outlook, and
-    of each as soon as it is applied.
+    `known` has the attributes of every resource that exists: those that the plan knows, and those
+    of each resource as soon as it is applied.
     """
 
-    run: RunId
-    workspace: str
-    desired: DesiredState
-    kinds: Mapping[str, Kind]
-    providers: Mapping[str, Provider]
-    journal: Journal
-    lease: Lease
-    key: bytes = field(repr=False)
-    timeout: float
-    known: dict[ResourceId, Mapping[str, Tree]]
-    redactor: Redactor
+    def __init__(
+        self, context: InfraContext, planned: PlanResult, lease: Lease, journal: Journal
+    ) -> None:
+        self.context = context
+        self.known: dict[ResourceId, Mapping[str, Tree]] = dict(planned.plan.known_values)
+        self.run = lease.begin.run
+        self._desired = planned.desired
+        self._lease = lease
+        self._journal = journal
 
     def attempt(self, operation: Operation) -> Made:
-        """Make *operation*.
+        """Execute *operation* once.
 
         Raises:
             ProviderError: If the provider could not, or broke its contract.
@@ -76,7 +72,7 @@ class OperationRunner:
         try:
             return self._attempt(operation)
         except ProviderError as exc:
-            self.redactor.redact_error(exc)
+            self._desired.build_redactor().redact_error(exc)
             raise
 
     def _attempt(self, operation: Operation) -> Made:
@@ -85,8 +81,8 @@ class OperationRunner:
                 return Made({}, None)
             case Step.DELETE:
                 return self._delete(operation)
-        spec = self._keep_others(operation, self._resolve(operation))
-        if operation.step is Step.ADOPT or self._is_settled(operation, spec):
+        spec = self._keep_ignored(operation, self._resolve(operation))
+        if operation.step is Step.ADOPT or self._is_unchanged(operation, spec):
             live = operation.change.live.attributes if operation.change.live else {}
             live = self._mark(operation, live, spec)
             return Made(live, self._build_record(operation, spec, live), unchanged=True)
@@ -95,8 +91,8 @@ class OperationRunner:
     def _resolve(self, operation: Operation) -> dict[str, Tree]:
         resource = operation.change.resource
         assert resource is not None  # noqa: S101  only a removal has none
-        kind = get_kind(self.kinds, resource)
-        written = resolve_spec(resource, self._look_up)
+        kind = get_kind(self.context.kinds, resource)
+        written = resolve_spec(resource, self._resolve_reference)
         if resource.templated and is_deeper(written, MAX_DEPTH):
             raise ProviderError(f"the spec of {resource.id} came out wrong: {TOO_DEEP}")
         if resource.templated and (problems := kind.find_problems(written, set())):
@@ -109,11 +105,11 @@ class OperationRunner:
                 f"spec.{render_path(path)} of {resource.id} is still encrypted",
                 hint="refer to it as {{secrets.FILE.KEY}}, so that it is decrypted",
             )
-        is_secret = self.desired.has_secrets and has_secret(written)
-        return expand_spec(kind, written, self.desired.files, is_secret=is_secret)
+        is_secret = self._desired.has_secrets and has_secret(written)
+        return expand_spec(kind, written, self._desired.files, is_secret=is_secret)
 
-    def _keep_others(self, operation: Operation, spec: dict[str, Tree]) -> dict[str, Tree]:
-        """Return *spec* with what belongs to others as it is now."""
+    def _keep_ignored(self, operation: Operation, spec: dict[str, Tree]) -> dict[str, Tree]:
+        """Return *spec* with its ignored fields as they are now."""
         resource, live = operation.change.resource, operation.change.live
         if resource is None or live is None or operation.step is Step.CREATE:
             return spec
@@ -131,24 +127,24 @@ class OperationRunner:
             Step.UPDATE: timeouts.update,
             Step.DELETE: timeouts.delete,
         }.get(operation.step)
-        return self.timeout if wanted is None else wanted
+        return self.context.settings.timeout if wanted is None else wanted
 
-    def _look_up(self, reference: Reference, source: Source) -> Tree:
+    def _resolve_reference(self, reference: Reference, source: Source) -> Tree:
         if reference.resource is None:
-            return self.desired.secrets[str(reference)]
+            return self._desired.secrets[str(reference)]
         name = ResourceId(reference.steps[0])
         values = self.known[name]
         return KnownValues(name, values).get(reference.steps[1:], reference, source)
 
-    def _is_settled(self, operation: Operation, spec: Mapping[str, Tree]) -> bool:
+    def _is_unchanged(self, operation: Operation, spec: Mapping[str, Tree]) -> bool:
         """Tell whether all that was unknown came out as it already is."""
         change = operation.change
         if operation.step is not Step.UPDATE or not change.fields or change.live is None:
             return False
         if change.moved_from or change.record is None or change.live.is_unfinished:
             return False
-        kind = get_kind(self.kinds, change)
-        return not compute_diff(kind, spec, change.record.spec, change.live.attributes, self.key)
+        kind, key = get_kind(self.context.kinds, change), self.context.key
+        return not compute_diff(kind, spec, change.record.spec, change.live.attributes, key)
 
     def _write(self, operation: Operation, spec: dict[str, Tree]) -> Made:
         change, provider = operation.change, self._get_provider(operation.change)
@@ -156,10 +152,10 @@ class OperationRunner:
         call = self._build_call(operation, spec)
         write = provider.create if operation.step is Step.CREATE else provider.update
         answer = call_provider(provider, lambda: write(call))
-        kind = get_kind(self.kinds, change)
-        attributes = check_attributes(provider, change.id, kind, spec, answer, self.key)
+        kind = get_kind(self.context.kinds, change)
+        attributes = check_attributes(provider, change.id, kind, spec, answer, self.context.key)
         attributes = mark_secrets(kind, attributes, spec)
-        self.journal.end(operation.number, self._keep(change, attributes))
+        self._journal.end(operation.number, self._compute_recorded(change, attributes))
         return Made(attributes, self._build_record(operation, spec, attributes))
 
     def _delete(self, operation: Operation) -> Made:
@@ -171,21 +167,21 @@ class OperationRunner:
         self._begin(operation, self._mark(operation, attributes, {}))
         call = self._build_call(operation, {})
         call_provider(provider, lambda: provider.delete(call))
-        self.journal.end(operation.number, {})
+        self._journal.end(operation.number, {})
         return Made({}, None)
 
     def _is_taken_over(self, change: PlannedChange, old: Mapping[str, Tree]) -> bool:
         """Tell whether the new came out to be where the old was, and so took its place."""
-        kind = get_kind(self.kinds, change)
+        kind = get_kind(self.context.kinds, change)
         if not kind.identity or not old.keys() >= {*kind.identity}:
             return False
         if change.record and change.record.provider != change.provider and not kind.location:
             return False
         if kind.pick_place(old) == kind.pick_place(self.known.get(change.id, {})):
             return True
-        return not change.old_first and self._bears_new_mark(change, old)
+        return not change.old_first and self._has_new_mark(change, old)
 
-    def _bears_new_mark(self, change: PlannedChange, old: Mapping[str, Tree]) -> bool:
+    def _has_new_mark(self, change: PlannedChange, old: Mapping[str, Tree]) -> bool:
         """Observe the resource at *old*, and return whether this run has marked it.
 
         Two spellings can name one place, as a folder below two roots: what was made there as the
@@ -193,8 +189,7 @@ class OperationRunner:
         """
         subject = change.record or change
         target = build_target(subject, old)
-        owner = f"{self.workspace}/{self.desired.infra}"
-        match observe_targets(self._get_provider(subject), owner, [target])[0]:
+        match observe_targets(self._get_provider(subject), self.context.owner, [target])[0]:
             case Unreadable(reason):
                 raise ProviderError(f"{change.id} cannot be read before its removal: {reason}")
             case Present(_, mark):
@@ -202,12 +197,13 @@ class OperationRunner:
         return False
 
     def _begin(self, operation: Operation, place: Mapping[str, Tree]) -> None:
-        intent = build_intent(operation, self.run, self._keep(operation.change, place), self.kinds)
-        self.lease.check()
+        recorded = self._compute_recorded(operation.change, place)
+        intent = build_intent(operation, self.run, recorded, self.context.kinds)
+        self._lease.check()
         if operation.step is Step.CREATE:
-            self.lease.intend(intent)
-        self.journal.begin(intent)
-        remaining = self.lease.get_remaining()
+            self._lease.intend(intent)
+        self._journal.begin(intent)
+        remaining = self._lease.get_remaining()
         if remaining is not None and remaining <= 0:
             raise Fenced(
                 f"the lease of run {self.run} ends before {operation.change.id} could be changed",
@@ -215,7 +211,7 @@ class OperationRunner:
             )
 
     def _get_place(self, operation: Operation, spec: Mapping[str, Tree]) -> Mapping[str, Tree]:
-        kind, live = get_kind(self.kinds, operation.change), operation.change.live
+        kind, live = get_kind(self.context.kinds, operation.change), operation.change.live
         if operation.step is Step.CREATE:
             return kind.pick_place(spec)
         return self._mark(operation, live.attributes, spec) if live else {}
@@ -224,15 +220,15 @@ class OperationRunner:
         self, operation: Operation, values: Mapping[str, Tree], spec: Mapping[str, Tree]
     ) -> dict[str, Tree]:
         """Return *values*, which a provider gave, with what is or was secret marked."""
-        kind, record = get_kind(self.kinds, operation.change), operation.change.record
+        kind, record = get_kind(self.context.kinds, operation.change), operation.change.record
         marked = mark_secrets(kind, values, spec)
         return mark_secrets(kind, marked, record.spec) if record else marked
 
     def _build_call(self, operation: Operation, spec: Mapping[str, Tree]) -> Call:
         change, timeout = operation.change, self.get_timeout(operation)
-        remaining = self.lease.get_remaining()
+        remaining = self._lease.get_remaining()
         live = change.live.attributes if change.live and operation.step is not Step.CREATE else {}
-        owner = build_owner(self.workspace, self.desired.infra, change.id)
+        owner = build_owner(self.context.workspace, self.context.infra, change.id)
         if operation.step is Step.DELETE and change.live and change.live.mark:
             owner = change.live.mark.owner
         return Call(
@@ -243,14 +239,14 @@ class OperationRunner:
             spec=reveal(spec),
             attributes=live,
             deadline=timeout if remaining is None else min(timeout, remaining),
-            origin=f"{self.workspace}/{change.moved_infra}" if change.moved_infra else "",
+            origin=f"{self.context.workspace}/{change.moved_infra}" if change.moved_infra else "",
         )
 
     def _get_provider(self, subject: OfKind) -> Provider:
-        return self.providers[get_kind(self.kinds, subject).provider]
+        return self.context.providers[get_kind(self.context.kinds, subject).provider]
 
-    def _keep(self, subject: OfKind, values: Mapping[str, Tree]) -> dict[str, Tree]:
-        return compute_recorded(get_kind(self.kinds, subject), values, self.key)
+    def _compute_recorded(self, subject: OfKind, values: Mapping[str, Tree]) -> dict[str, Tree]:
+        return compute_recorded(get_kind(self.context.kinds, subject), values, self.context.key)
 
     def _build_record(
         self, operation: Operation, spec: Mapping[str, Tree], attributes: Mapping[str, Tree]
@@ -263,9 +259,9 @@ class OperationRunner:
             provider=resource.provider,
             api_version=resource.api_version,
             provider_type=resource.provider_type,
-            schema_version=get_kind(self.kinds, resource).schema_version,
-            spec=self._keep(resource, spec),
-            attributes=self._keep(resource, attributes),
+            schema_version=get_kind(self.context.kinds, resource).schema_version,
+            spec=self._compute_recorded(resource, spec),
+            attributes=self._compute_recorded(resource, attributes),
             run=self.run,
             operation=operation.number,
             source=resource.source,
@@ -274,28 +270,29 @@ class OperationRunner:
         )
 
     def salvage(self, operation: Operation, error: str) -> Record | None:
-        """Look what a failed creation has left; return the record of it, None if nothing."""
+        """Observe what a failed creation has left; return its record, None if nothing is left."""
         change = operation.change
         try:
             record = self.build_provisional(operation, error)
         except ProviderError:
             return None  # its spec came out wrong, so that it was never sent
         target = build_target(record, record.attributes)
-        owner = f"{self.workspace}/{self.desired.infra}"
-        seen = observe_targets(self._get_provider(change), owner, [target])[0]
+        provider = self._get_provider(change)
+        seen = observe_targets(provider, self.context.owner, [target])[0]
+        owner = f"{self.context.owner}/{change.id}"
         match seen:
             case Unreadable():
                 return record
-            case Present(attributes, mark) if mark and mark.owner == f"{owner}/{change.id}":
+            case Present(attributes, mark) if mark and mark.owner == owner:
                 spec = self._resolve(operation)
-                marked = mark_secrets(get_kind(self.kinds, change), attributes, spec)
-                kept = self._keep(change, marked)
+                marked = mark_secrets(get_kind(self.context.kinds, change), attributes, spec)
+                kept = self._compute_recorded(change, marked)
                 return msgspec.structs.replace(record, attributes=kept)
         return None
 
     def build_provisional(self, operation: Operation, error: str) -> Record:
-        """Return the record that keeps what *operation* may have made ours until a look at it."""
-        place = get_kind(self.kinds, operation.change).pick_place(self._resolve(operation))
+        """Return the record that keeps what *operation* may have made ours until it is observed."""
+        place = get_kind(self.context.kinds, operation.change).pick_place(self._resolve(operation))
         record = self._build_record(operation, {}, place)
         return msgspec.structs.replace(record, error=error)
 

@@ -61,7 +61,7 @@ def build_inherited(unfinished: Iterable[Record]) -> tuple[Intent, ...]:
     )
 
 
-def compute_kept(
+def keep_unfinished(
     recorded: RecordedState, live: LiveState, execution: Execution, owner: str
 ) -> dict[ResourceId, Record]:
     """Return the records that keep ours what this run could neither finish nor rule out.

@@ -11,7 +11,7 @@ from provisioning.core.model.records import Record
 from provisioning.core.model.values import Omitted, Sensitive
 from provisioning.core.plan.diff import FieldChange, compute_diff
 from provisioning.core.plan.observation_targets import Places, build_target
-from provisioning.reconciler.cycle import Reconciler
+from provisioning.reconciler.context import InfraContext
 from provisioning.reconciler.planning.observation import observe_live
 
 
@@ -23,20 +23,20 @@ class DriftReport(msgspec.Struct, frozen=True):
     unreadable: dict[ResourceId, str]
 
 
-def read_drift(reconciler: Reconciler) -> DriftReport:
+def read_drift(context: InfraContext) -> DriftReport:
     """Observe everything recorded, and compare."""
-    records = reconciler.log.read_records(reconciler.log.read())
+    records = context.log.read_records(context.log.read())
     places = Places(
         current={name: build_target(record, record.attributes) for name, record in records.items()}
     )
     live = observe_live(
-        places, kinds=reconciler.kinds, providers=reconciler.providers, owner=reconciler.owner
+        places, kinds=context.kinds, providers=context.providers, owner=context.owner
     ).current
     changed, missing, unreadable = {}, [], {}
     for name, record in sorted(records.items()):
         match live.get(name):
             case Present() as seen:
-                if fields := _compare(reconciler, record, seen):
+                if fields := _compare(context, record, seen):
                     changed[name] = fields
             case Absent():
                 missing.append(name)
@@ -45,9 +45,9 @@ def read_drift(reconciler: Reconciler) -> DriftReport:
     return DriftReport(changed, missing, unreadable)
 
 
-def _compare(reconciler: Reconciler, record: Record, seen: Present) -> tuple[FieldChange, ...]:
-    kind = get_kind(reconciler.kinds, record)
-    fields = compute_diff(kind, record.spec, record.spec, seen.attributes, reconciler.key)
+def _compare(context: InfraContext, record: Record, seen: Present) -> tuple[FieldChange, ...]:
+    kind = get_kind(context.kinds, record)
+    fields = compute_diff(kind, record.spec, record.spec, seen.attributes, context.key)
     return tuple(_reverse(field) for field in fields)
 
 

@@ -17,9 +17,10 @@ from provisioning.core.statelog.lock_expiry import LockStatus
 from provisioning.core.status.health_checks import CheckResult, Health
 from provisioning.gitstore.repository.git_program import run_git
 from provisioning.providers.instance import find_ability
-from provisioning.reconciler.cycle import Reconciler
+from provisioning.reconciler.context import InfraContext
 from provisioning.reconciler.execution.provider_calls import call_provider
 from provisioning.reconciler.explain.drift import read_drift
+from provisioning.reconciler.planning.planner import Planner
 
 if TYPE_CHECKING:
     from provisioning.gitstore.repository.repository import Repository
@@ -103,9 +104,9 @@ def check_log(log: GitStateLog, judge: Callable[[Lock], LockStatus]) -> CheckRes
     return CheckResult(f"{count} resources recorded" if view.head else "nothing was applied yet")
 
 
-def check_manifests(reconciler: Reconciler, commit: CommitId) -> CheckResult:
+def check_manifests(planner: Planner, commit: CommitId) -> CheckResult:
     """Check that the desired state is valid, secrets included."""
-    return CheckResult(f"{len(reconciler.read_desired(commit).resources)} resources are valid")
+    return CheckResult(f"{len(planner.read_desired(commit).resources)} resources are valid")
 
 
 def check_key(read: Callable[[], bytes]) -> CheckResult:
@@ -131,9 +132,9 @@ def check_provider(provider: Provider) -> CheckResult:
     return CheckResult(f"serves {kinds}")
 
 
-def check_live(reconciler: Reconciler) -> CheckResult:
+def check_live(context: InfraContext) -> CheckResult:
     """Check that everything recorded can be observed, and has not drifted."""
-    found, infra = read_drift(reconciler), reconciler.infra
+    found, infra = read_drift(context), context.infra
     if found.unreadable:
         name, reason = next(iter(found.unreadable.items()))
         more = f", and {len(found.unreadable) - 1} more" if len(found.unreadable) > 1 else ""

@@ -21,11 +21,10 @@ from provisioning.core.plan.compute import compute_plan
 from provisioning.core.plan.observation_targets import compute_places
 from provisioning.core.plan.plan import Plan
 from provisioning.core.plan.replay import find_changed_reads, restore_live
-from provisioning.core.policy.conflicts import REACH, block_conflicts
-from provisioning.core.policy.suspensions import block_suspended
-from provisioning.core.policy.targeting import target_plan
+from provisioning.core.policy.conflicts import REACH
 from provisioning.gitstore.statelog.entries import EntryHead, walk_entries
 from provisioning.reconciler.execution.recovery import compute_unfinished
+from provisioning.reconciler.gatekeeper import restrict_plan
 
 if TYPE_CHECKING:
     from provisioning.gitstore.repository.repository import Repository
@@ -104,40 +103,46 @@ def replay_run(reconciler: Reconciler, log: StateLog, begun: BegunRun) -> Replay
     if begin.inputs is None:
         reason = "its inputs are not recorded: an older release made it, or it changed only the log"
         return Replay(begin=begin, plan=None, reasons=(reason,))
-    reasons = list(_compare_environment(begin.inputs, reconciler.key))
-    past = replace(reconciler, lookup=_build_lookup(reconciler.lookup, begin.inputs))
+    context, inputs = reconciler.context, begin.inputs
+    reasons = list(_compare_environment(inputs, context.key))
+    planner = reconciler.planner
+    planner = replace(planner, lookup=_build_lookup(planner.lookup, inputs))
     try:
-        desired = past.read_desired(begin.commit)
+        desired = planner.read_desired(begin.commit)
         view = log.read_at(begun.before)
         records = log.read_records(view)
         unfinished = compute_unfinished(records, view.begin, ())
         recorded = RecordedState(head=view.head, records=records, unfinished=unfinished)
-        recorded = past.eyes.meet(desired, recorded)
+        recorded = planner.add_moves(desired, recorded)
         live = restore_live(
-            begin.inputs,
-            compute_places(desired, recorded, reconciler.kinds),
+            inputs,
+            compute_places(desired, recorded, context.kinds),
             recorded,
-            kinds=reconciler.kinds,
-            owner=reconciler.owner,
+            kinds=context.kinds,
+            owner=context.owner,
         )
         plan = compute_plan(
             desired,
             recorded,
             live,
-            kinds=reconciler.kinds,
-            workspace=reconciler.workspace,
-            key=reconciler.key,
+            kinds=context.kinds,
+            workspace=context.workspace,
+            key=context.key,
         )
-        if begin.inputs.targets or begin.inputs.excludes:
-            plan = target_plan(plan, begin.inputs.targets, begin.inputs.excludes)
-        plan = block_suspended(plan, view.suspended, begin.started_at)
         history = dropwhile(lambda item: item.id != begun.before, log.read_history())
-        plan = block_conflicts(plan, islice(history, REACH), view.suspended)
+        plan = restrict_plan(
+            plan,
+            targets=inputs.targets,
+            excludes=inputs.excludes,
+            suspended=view.suspended,
+            time=begin.started_at,
+            history=islice(history, REACH),
+        )
     except ProvisioningError as exc:
         return Replay(begin=begin, plan=None, reasons=(*reasons, str(exc)))
     if plan.digest == begin.digest:
         return Replay(begin=begin, plan=plan, reasons=())
-    changed = find_changed_reads(begin.inputs, desired.reads, reconciler.key)
+    changed = find_changed_reads(inputs, desired.reads, context.key)
     reasons += [f"{name} had another value then" for name in changed]
     reasons += _compare_changes(begin, plan)
     return Replay(begin=begin, plan=plan, reasons=tuple(reasons))

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-
-import msgspec
+from functools import partial
 
 from provisioning.core.expressions.interpolation import Reference
 from provisioning.core.expressions.references import KnownValues, expand_spec, resolve_spec
@@ -12,31 +11,23 @@ from provisioning.core.model.errors import Blocked, ProviderError, ProvisioningE
 from provisioning.core.model.ids import CommitId, ResourceId
 from provisioning.core.model.kinds import get_kind
 from provisioning.core.model.providers import FoundResource, Surveys
-from provisioning.core.model.records import Action, Record, Run
+from provisioning.core.model.records import Action, Record
 from provisioning.core.model.resources import Lifecycle, Resource
 from provisioning.core.model.sensitive import has_secret, mark_secrets
 from provisioning.core.model.states import DesiredState
 from provisioning.core.model.values import Tree, Unknown, has_unknown
 from provisioning.core.plan.diff import compute_recorded
 from provisioning.core.plan.plan import BlockedResource, Plan, PlannedChange, Risk
-from provisioning.core.statelog.transitions import LogView
 from provisioning.providers.instance import find_ability
+from provisioning.reconciler.context import InfraContext
 from provisioning.reconciler.cycle import Reconciler
 from provisioning.reconciler.execution.provider_calls import call_provider
-from provisioning.reconciler.operations.state_only_run import check_idle, record_state_only
+from provisioning.reconciler.operations.state_only_run import StateOnlyPlan, check_idle
 
 NO_SOURCE = Source("", 0)
 
 
-class AdoptPlan(msgspec.Struct, frozen=True):
-    """The plan, the records that it writes, and the log that it was computed from."""
-
-    plan: Plan
-    records: Mapping[ResourceId, Record]
-    view: LogView
-
-
-def plan_adopt(reconciler: Reconciler, commit: CommitId, *, everything: bool) -> AdoptPlan:
+def plan_adopt(reconciler: Reconciler, commit: CommitId, *, everything: bool) -> StateOnlyPlan:
     """Plan to record the live resources that have a mark of the infra and no record.
 
     Nothing in the world changes; the next run corrects their drift. A mark alone does not allow
@@ -47,41 +38,33 @@ def plan_adopt(reconciler: Reconciler, commit: CommitId, *, everything: bool) ->
         Blocked: If two live resources have the same mark; the message lists both.
         ProviderError: If a provider cannot list its marks.
     """
-    view = reconciler.log.read()
+    context = reconciler.context
+    view = context.log.read()
     check_idle(reconciler, view)
-    records = reconciler.log.read_records(view)
-    found = {name: live for name, live in _survey(reconciler).items() if name not in records}
-    desired = reconciler.read_desired(commit)
+    records = context.log.read_records(view)
+    found = {name: live for name, live in _survey(context).items() if name not in records}
+    desired = reconciler.planner.read_desired(commit)
     built = {
-        name: _build_record(reconciler, live, desired.resources.get(name), spec)
-        for name, live, spec in _resolve(reconciler, desired, found)
+        name: _build_record(context, live, desired.resources.get(name), spec)
+        for name, live, spec in _resolve(context, desired, found)
     }
     left = {} if everything else {name: built[name] for name in built.keys() - desired.resources}
     made = {name: record for name, record in built.items() if name not in left}
     plan = Plan(
-        infra=reconciler.infra,
+        infra=context.infra,
         commit=commit,
         changes=tuple(_plan_change(record, desired) for _, record in sorted(made.items())),
         blocked=tuple(_block(record, found[name]) for name, record in sorted(left.items())),
     )
-    return AdoptPlan(plan, made, view)
+    return StateOnlyPlan(plan, made, view)
 
 
-def adopt(reconciler: Reconciler, adopt_plan: AdoptPlan, reason: str) -> Run:
-    """Record the resources of *adopt_plan*."""
-    return record_state_only(
-        reconciler, adopt_plan.view, adopt_plan.plan, dict(adopt_plan.records), reason
-    )
-
-
-def _survey(reconciler: Reconciler) -> dict[ResourceId, FoundResource]:
+def _survey(context: InfraContext) -> dict[ResourceId, FoundResource]:
     seen: dict[ResourceId, list[FoundResource]] = {}
-    for provider in reconciler.providers.values():
+    for provider in context.providers.values():
         if surveys := find_ability(provider, Surveys):
-            for item in call_provider(
-                provider,
-                lambda it=surveys: it.survey(reconciler.owner),  # type: ignore[misc]
-            ):
+            survey = partial(surveys.survey, context.owner)
+            for item in call_provider(provider, survey):
                 seen.setdefault(item.id, []).append(item)
     twins = {name: found for name, found in seen.items() if len(found) > 1}
     if twins:
@@ -97,12 +80,12 @@ def _survey(reconciler: Reconciler) -> dict[ResourceId, FoundResource]:
 
 
 def _resolve(
-    reconciler: Reconciler, desired: DesiredState, found: Mapping[ResourceId, FoundResource]
+    context: InfraContext, desired: DesiredState, found: Mapping[ResourceId, FoundResource]
 ) -> Iterator[tuple[ResourceId, FoundResource, dict[str, Tree]]]:
     """Yield each live resource with its desired spec, as far as that is known without a run."""
     known: dict[ResourceId, KnownValues] = {}
 
-    def look_up(reference: Reference, source: Source) -> Tree:
+    def resolve(reference: Reference, source: Source) -> Tree:
         if reference.resource is None:
             return desired.secrets[str(reference)]
         known_values = known.get(reference.resource)
@@ -112,9 +95,9 @@ def _resolve(
 
     for name in desired.order:
         resource = desired.resources[name]
-        kind = get_kind(reconciler.kinds, resource)
+        kind = get_kind(context.kinds, resource)
         try:
-            written = resolve_spec(resource, look_up)
+            written = resolve_spec(resource, resolve)
             is_secret = desired.has_secrets and has_secret(written)
             spec = expand_spec(kind, written, desired.files, is_secret=is_secret)
         except ProvisioningError:
@@ -128,12 +111,12 @@ def _resolve(
 
 
 def _build_record(
-    reconciler: Reconciler,
+    context: InfraContext,
     found: FoundResource,
     resource: Resource | None,
     spec: Mapping[str, Tree],
 ) -> Record:
-    kind = reconciler.kinds[found.kind]
+    kind = context.kinds[found.kind]
     mark = found.seen.mark
     if mark is None:
         raise ProviderError(f"provider {kind.provider!r} lists {found.place}, which has no mark")
@@ -146,8 +129,8 @@ def _build_record(
         api_version=kind.api_version,
         provider_type=kind.provider_type,
         schema_version=kind.schema_version,
-        spec=compute_recorded(kind, kept, reconciler.key),
-        attributes=compute_recorded(kind, live, reconciler.key),
+        spec=compute_recorded(kind, kept, context.key),
+        attributes=compute_recorded(kind, live, context.key),
         run=mark.run,
         operation=mark.operation,
         source=resource.source if resource else NO_SOURCE,

@@ -13,7 +13,7 @@ from provisioning.core.statelog.compaction import Survey
 from provisioning.core.statelog.fsck import compute_findings
 from provisioning.core.statelog.transitions import LogView
 from provisioning.reconciler.execution.lease import render_time
-from provisioning.reconciler.operations.lock import check_unlocked
+from provisioning.reconciler.operations.lock import check_view_unlocked
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -65,7 +65,7 @@ def plan_compaction(
         StateLogDamaged: If the log is damaged: a snapshot would hide that.
     """
     view, survey = log.read(), Survey(before)
-    check_unlocked(log.infra, view, judge)
+    check_view_unlocked(log.infra, view, judge)
     if view.begin or view.lock:
         raise Blocked(
             f"a run or a hold of {log.infra} has begun and not ended",

@@ -2,45 +2,35 @@
 
 from __future__ import annotations
 
-import msgspec
-
 from provisioning.core.model.errors import InvalidArgument
 from provisioning.core.model.ids import CommitId, ResourceId
-from provisioning.core.model.records import Action, Run
+from provisioning.core.model.records import Action
 from provisioning.core.model.resources import Resource
 from provisioning.core.model.values import find_nearest
 from provisioning.core.plan.plan import Plan, PlannedChange, Risk
-from provisioning.core.statelog.transitions import LogView
 from provisioning.reconciler.cycle import Reconciler
-from provisioning.reconciler.operations.state_only_run import check_idle, record_state_only
-
-
-class ForgetPlan(msgspec.Struct, frozen=True):
-    """The plan, and the log that it was computed from."""
-
-    plan: Plan
-    view: LogView
+from provisioning.reconciler.operations.state_only_run import StateOnlyPlan, check_idle
 
 
 def plan_forget(
     reconciler: Reconciler, commit: CommitId, name: ResourceId, desired: Resource | None
-) -> ForgetPlan:
+) -> StateOnlyPlan:
     """Plan to forget *name*, which must no longer be desired: *desired* is None.
 
     Raises:
         InvalidArgument: If it is not recorded, or still desired.
         LockHeld: If a run is in progress.
     """
-    view = reconciler.log.read()
-    records = reconciler.log.read_records(view)
+    infra, log = reconciler.context.infra, reconciler.context.log
+    view = log.read()
+    records = log.read_records(view)
     if name not in records:
         nearest = find_nearest(name, set(records))
         raise InvalidArgument(
-            f"{name} is not recorded in {reconciler.infra}: there is nothing to forget",
+            f"{name} is not recorded in {infra}: there is nothing to forget",
             hint=f"did you mean {nearest}?" if nearest else "`provisioning get` lists the records",
         )
     if desired is not None:
-        infra = reconciler.infra
         raise InvalidArgument(
             f"{name} is still desired, so the next run would take it back",
             hint=f"`provisioning suspend {infra}`, remove it from {desired.source} in a commit, "
@@ -63,11 +53,5 @@ def plan_forget(
         warning="it is not deleted, and nothing manages it",
     )
     applied = view.run.commit if view.run else commit
-    return ForgetPlan(Plan(infra=reconciler.infra, commit=applied, changes=(change,)), view)
-
-
-def forget(reconciler: Reconciler, forget_plan: ForgetPlan, reason: str) -> Run:
-    """Forget the resources of *forget_plan*."""
-    names = [change.id for change in forget_plan.plan.changes]
-    records = dict.fromkeys(names, None)
-    return record_state_only(reconciler, forget_plan.view, forget_plan.plan, records, reason)
+    plan = Plan(infra=infra, commit=applied, changes=(change,))
+    return StateOnlyPlan(plan, {name: None}, view)

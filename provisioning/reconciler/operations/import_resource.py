@@ -18,13 +18,13 @@ from provisioning.core.model.providers import (
     Unreadable,
 )
 from provisioning.core.model.records import Action
-from provisioning.core.model.states import LiveState
 from provisioning.core.model.values import Tree
 from provisioning.core.plan.compute import compute_plan
 from provisioning.core.plan.observation_targets import compute_places
 from provisioning.core.plan.plan import Plan, PlannedChange
 from provisioning.core.policy.targeting import target_plan
 from provisioning.providers.instance import find_ability
+from provisioning.reconciler.context import InfraContext
 from provisioning.reconciler.cycle import Reconciler
 from provisioning.reconciler.execution.provider_calls import call_provider, observe_targets
 from provisioning.reconciler.planning.plan_result import PlanResult, RunRequest
@@ -33,7 +33,7 @@ from provisioning.reconciler.planning.plan_result import PlanResult, RunRequest
 def plan_import(
     reconciler: Reconciler, request: RunRequest, name: ResourceId, place: str
 ) -> PlanResult:
-    """Plan to import the live resource at *place* as *name*; `Reconciler.act` does it.
+    """Plan to import the live resource at *place* as *name*; `Reconciler.apply` does it.
 
     Args:
         reconciler: The reconciler of the infra.
@@ -46,44 +46,43 @@ def plan_import(
         Blocked: If it has another owner, or differs in fields that need a replacement.
         ProviderError: If it does not exist, or cannot be observed.
     """
-    plan_result = reconciler.look(request)
-    resource = plan_result.desired.resources.get(name)
+    context, planned = reconciler.context, reconciler.plan(request)
+    resource = planned.desired.resources.get(name)
     if resource is None:
-        raise _build_undesired_error(reconciler, name, place)
-    if name in plan_result.recorded.records:
+        raise _build_undesired_error(context, name, place)
+    if name in planned.recorded.records:
         raise InvalidArgument(
             f"{name} is managed already",
-            hint=f"`provisioning get {reconciler.infra} {name} -o yaml` shows it",
+            hint=f"`provisioning get {context.infra} {name} -o yaml` shows it",
         )
-    kind = get_kind(reconciler.kinds, resource)
-    seen = _observe(reconciler, plan_result, kind, name, place)
-    live = _check_free(reconciler, name, place, seen)
-    return replace(plan_result, plan=_plan(reconciler, plan_result, name, live))
+    seen = _observe(context, planned, get_kind(context.kinds, resource), name, place)
+    live = _check_free(context, name, place, seen)
+    return replace(planned, plan=_plan(context, planned, name, live))
 
 
 def _observe(
-    reconciler: Reconciler, plan_result: PlanResult, kind: Kind, name: ResourceId, place: str
+    context: InfraContext, planned: PlanResult, kind: Kind, name: ResourceId, place: str
 ) -> Observation:
     if kind.recorded_only:
         raise InvalidArgument(
             f"a {kind.name} exists in the state log alone", hint="`provisioning apply` creates it"
         )
     if not kind.identity:
-        return _find(reconciler, kind, place)
-    places = compute_places(plan_result.desired, plan_result.recorded, reconciler.kinds)
+        return _find(context, kind, place)
+    places = compute_places(planned.desired, planned.recorded, context.kinds)
     wanted = places.current[name].attributes
     desired = " ".join(str(wanted.get(field)) for field in kind.identity)
     if desired != place:
         raise InvalidArgument(
             f"{name} is desired at {desired}, not at {place}",
             hint=f"write {place} into its manifest, and commit it",
-            source=plan_result.desired.resources[name].source,
+            source=planned.desired.resources[name].source,
         )
-    return plan_result.live.current[name]
+    return planned.live.current[name]
 
 
-def _find(reconciler: Reconciler, kind: Kind, place: str) -> Observation:
-    provider = reconciler.providers[kind.provider]
+def _find(context: InfraContext, kind: Kind, place: str) -> Observation:
+    provider = context.providers[kind.provider]
     finds = find_ability(provider, Finds)
     if finds is None:
         raise InvalidArgument(
@@ -93,7 +92,7 @@ def _find(reconciler: Reconciler, kind: Kind, place: str) -> Observation:
     return call_provider(provider, lambda: finds.find(kind.name, place))
 
 
-def _check_free(reconciler: Reconciler, name: ResourceId, place: str, seen: Observation) -> Present:
+def _check_free(context: InfraContext, name: ResourceId, place: str, seen: Observation) -> Present:
     match seen:
         case Absent():
             raise ProviderError(
@@ -105,30 +104,26 @@ def _check_free(reconciler: Reconciler, name: ResourceId, place: str, seen: Obse
     if seen.mark is None:
         return seen
     owner = seen.mark.owner
-    if owner == build_owner(reconciler.workspace, reconciler.infra, name):
+    if owner == build_owner(context.workspace, context.infra, name):
         hint = "`provisioning apply` takes it back"
-    elif owner.startswith(f"{reconciler.owner}/"):
+    elif owner.startswith(f"{context.owner}/"):
         hint = f"if it has a new name, write `moved: {{from: {seen.mark.resource}}}`"
     else:
         hint = "its owner must forget it first, and its mark must go"
     raise Blocked(f"{place} belongs to {owner}", hint=hint)
 
 
-def _plan(reconciler: Reconciler, plan_result: PlanResult, name: ResourceId, live: Present) -> Plan:
+def _plan(context: InfraContext, planned: PlanResult, name: ResourceId, live: Present) -> Plan:
     """Plan as if it had our mark already; the run writes the mark."""
-    mark = Mark(build_owner(reconciler.workspace, reconciler.infra, name), RunId("0-import"), 0)
-    current = {**plan_result.live.current, name: Present(live.attributes, mark)}
+    mark = Mark(build_owner(context.workspace, context.infra, name), RunId("0-import"), 0)
+    current = {**planned.live.current, name: Present(live.attributes, mark)}
     plan = compute_plan(
-        plan_result.desired,
-        plan_result.recorded,
-        LiveState(
-            current=current,
-            elsewhere=plan_result.live.elsewhere,
-            leftovers=plan_result.live.leftovers,
-        ),
-        kinds=reconciler.kinds,
-        workspace=reconciler.workspace,
-        key=reconciler.key,
+        planned.desired,
+        planned.recorded,
+        replace(planned.live, current=current),
+        kinds=context.kinds,
+        workspace=context.workspace,
+        key=context.key,
     )
     plan = target_plan(plan, [name])
     return replace(plan, changes=tuple(_import(change, name, live) for change in plan.changes))
@@ -146,8 +141,8 @@ def _import(change: PlannedChange, name: ResourceId, live: Present) -> PlannedCh
     return replace(change, reason="import was requested", live=live)
 
 
-def _build_undesired_error(reconciler: Reconciler, name: ResourceId, place: str) -> InvalidArgument:
-    kind = reconciler.kinds.get(name.partition("/")[0])
+def _build_undesired_error(context: InfraContext, name: ResourceId, place: str) -> InvalidArgument:
+    kind = context.kinds.get(name.partition("/")[0])
     if kind is None:
         return InvalidArgument(
             f"no kind is called {name.partition('/')[0]!r}", hint="`provisioning schema` lists them"
@@ -155,14 +150,14 @@ def _build_undesired_error(reconciler: Reconciler, name: ResourceId, place: str)
     seen: Observation = Absent()
     if kind.identity:
         target = ObservationTarget(id=name, kind=kind.name, attributes={kind.identity[0]: place})
-        provider = reconciler.providers[kind.provider]
-        seen = observe_targets(provider, reconciler.owner, [target])[0]
+        provider = context.providers[kind.provider]
+        seen = observe_targets(provider, context.owner, [target])[0]
     elif not kind.recorded_only:
-        seen = _find(reconciler, kind, place)
+        seen = _find(context, kind, place)
     hint = "write one, and commit it"
     if isinstance(seen, Present):
         hint += f":\n{render_manifest(kind, name, seen.attributes)}"
-    return InvalidArgument(f"no manifest of {reconciler.infra} describes {name}", hint=hint)
+    return InvalidArgument(f"no manifest of {context.infra} describes {name}", hint=hint)
 
 
 def render_manifest(kind: Kind, name: ResourceId, attributes: Mapping[str, Tree]) -> str:

@@ -12,7 +12,7 @@ from provisioning.core.statelog.entries import compute_hold, compute_release
 from provisioning.core.statelog.lock_expiry import LockStatus
 from provisioning.core.statelog.transitions import LogEntry, LogView, next_token
 from provisioning.gitstore.statelog.git_statelog import StateLog
-from provisioning.reconciler.refusals import describe_held
+from provisioning.reconciler.execution.lease import check_unlocked
 
 MAX_ATTEMPTS = 8
 
@@ -30,7 +30,7 @@ def hold_lock(log: StateLog, hold: Lock, *, judge: Judge, steals: bool) -> LogVi
 
     def compute(view: LogView) -> LogEntry:
         if not steals:
-            check_unlocked(log.infra, view, judge)
+            check_view_unlocked(log.infra, view, judge)
         return compute_hold(view, msgspec.structs.replace(hold, token=next_token(view)))
 
     return append_entry(log, compute)
@@ -52,14 +52,13 @@ def append_entry(log: StateLog, compute: Callable[[LogView], LogEntry]) -> LogVi
     raise AssertionError("unreachable")
 
 
-def check_unlocked(infra: str, view: LogView, judge: Judge) -> None:
+def check_view_unlocked(infra: str, view: LogView, judge: Judge) -> None:
     """Make sure that nobody holds the lock of *infra* at *view*.
 
     Raises:
         LockHeld: If somebody does.
     """
-    if view.lock and (lock_status := judge(view.lock)).is_held:
-        raise describe_held(infra, view.lock, lock_status)
+    check_unlocked(infra, view.lock, judge(view.lock) if view.lock else None)
 
 
 def release_lock(log: StateLog, actor: str) -> LogView:

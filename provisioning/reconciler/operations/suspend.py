@@ -12,7 +12,7 @@ from provisioning.core.policy.suspensions import with_resumption, with_suspensio
 from provisioning.core.statelog.entries import compute_suspension
 from provisioning.core.statelog.transitions import EntryKind, LogEntry, LogView, next_token
 from provisioning.gitstore.statelog.git_statelog import StateLog
-from provisioning.reconciler.operations.lock import Judge, append_entry, check_unlocked
+from provisioning.reconciler.operations.lock import Judge, append_entry, check_view_unlocked
 
 
 def suspend(
@@ -68,7 +68,7 @@ def _write(
     judge: Judge,
 ) -> LogView:
     def compute(view: LogView) -> LogEntry:
-        check_unlocked(log.infra, view, judge)
+        check_view_unlocked(log.infra, view, judge)
         return compute_suspension(view, change(view), kind, story, actor)
 
     return append_entry(log, compute)

@@ -1,4 +1,4 @@
-"""Looks at the other infras of a workspace, as far as resources move between them."""
+"""Reads the other infras of a workspace, as far as resources move between them."""
 
 from __future__ import annotations
 
@@ -15,22 +15,8 @@ from provisioning.core.model.values import find_nearest
 from provisioning.gitstore.statelog.git_statelog import StateLog
 
 
-class CrossInfraReader(Protocol):
-    """Tells of the other infras."""
-
-    def find_origins(
-        self, commit: CommitId, resources: Iterable[Resource]
-    ) -> Mapping[ResourceId, MoveOrigin]:
-        """Return, for those of *resources* that come from another infra, what that recorded."""
-
-    def find_handovers(
-        self, commit: CommitId, names: Collection[ResourceId]
-    ) -> Mapping[ResourceId, CrossInfraMove]:
-        """Return, for those of *names* that another infra asks for at *commit*, how that stands."""
-
-
 class Claims(Protocol):
-    """Read what infras ask for; `Compiler` is the implementation that reads Git."""
+    """Read the manifests of infras; `Compiler` is the implementation that reads Git."""
 
     def list_infras(self, commit: CommitId) -> list[str]:
         """Return the names of the infras at *commit*."""
@@ -52,7 +38,7 @@ class CrossInfra(msgspec.Struct, frozen=True, kw_only=True):
     def find_origins(
         self, commit: CommitId, resources: Iterable[Resource]
     ) -> Mapping[ResourceId, MoveOrigin]:
-        """See `CrossInfraReader.find_origins`."""
+        """Return, for those of *resources* that come from another infra, what that recorded."""
         found: dict[ResourceId, MoveOrigin] = {}
         for resource in resources:
             if resource.moved_infra is None or resource.moved_from is None:
@@ -66,13 +52,13 @@ class CrossInfra(msgspec.Struct, frozen=True, kw_only=True):
             if record is None:
                 continue
             infra = resource.moved_infra
-            trouble, hint = "", f"`provisioning reconcile {infra}` goes first"
+            problem, hint = "", f"`provisioning reconcile {infra}` goes first"
             if view.is_cut_off:
-                trouble = f"a run of {infra} has begun and not ended"
+                problem = f"a run of {infra} has begun and not ended"
             elif there := self._find_defined(commit, infra, resource.moved_from):
-                trouble = f"{infra} still defines {resource.moved_from} at {there.source}"
+                problem = f"{infra} still defines {resource.moved_from} at {there.source}"
                 hint = "remove `moved`, or the old definition"
-            found[resource.id] = MoveOrigin(infra=infra, record=record, trouble=trouble, hint=hint)
+            found[resource.id] = MoveOrigin(infra=infra, record=record, trouble=problem, hint=hint)
         return found
 
     def _check_infra(self, commit: CommitId, resource: Resource) -> None:
@@ -93,17 +79,20 @@ class CrossInfra(msgspec.Struct, frozen=True, kw_only=True):
         found = self.claims.compile(commit, infra)
         return next((item for item in found if item.id == name), None)
 
-    def find_handovers(
+    def find_moves(
         self, commit: CommitId, names: Collection[ResourceId]
     ) -> Mapping[ResourceId, CrossInfraMove]:
-        """See `CrossInfraReader.find_handovers`; an unreadable infra may ask for any of them."""
+        """Return the move of each of *names* that another infra asks for at *commit*.
+
+        An infra that cannot be read may ask for any of them.
+        """
         found: dict[ResourceId, CrossInfraMove] = {}
         for infra in self.claims.list_infras(commit) if names else ():
             if infra == self.infra:
                 continue
             try:
                 claims = self.claims.list_claims(commit, infra)
-            except ProvisioningError:  # its own run tells what is wrong with it
+            except ProvisioningError:  # its own run reports what is wrong with it
                 unknown = CrossInfraMove(infra=infra, name=None, is_taken=False)
                 found = {**dict.fromkeys(names, unknown), **found}
                 continue

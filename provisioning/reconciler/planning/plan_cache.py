@@ -1,4 +1,4 @@
-"""Keeps what is settled for the next look: after a look, and after a run that did it all."""
+"""Saves what is unchanged for the next plan: after a plan, and after a run that did it all."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from provisioning.localstore.plan_cache import save_cache
 
 
 class CacheUpdate(msgspec.Struct, frozen=True, kw_only=True):
-    """What a look saw, of which some is settled: see `core.plan.plan_cache.compute_settlement`.
+    """The resources that a plan covered; those it leaves alone are saved at *path*.
 
-    `path` is the file that keeps it; it may vanish at any time.
+    The file may vanish at any time. See `core.plan.plan_cache.compute_plan_cache`.
     """
 
     base: PlanCache
@@ -31,8 +31,8 @@ class CacheUpdate(msgspec.Struct, frozen=True, kw_only=True):
     kinds: Mapping[str, Kind]
     path: Path
 
-    def keep(self, recorded: RecordedState, plan: Plan) -> None:
-        """Keep what *plan*, computed from *recorded*, leaves alone."""
+    def save(self, recorded: RecordedState, plan: Plan) -> None:
+        """Save what *plan*, computed from *recorded*, leaves alone."""
         plan_cache = compute_plan_cache(
             self.base,
             self.seen,
@@ -44,33 +44,33 @@ class CacheUpdate(msgspec.Struct, frozen=True, kw_only=True):
         if is_worthwhile(plan_cache, len(plan_cache.unsettled)):
             save_cache(self.path, plan_cache)
 
-    def keep_after(
+    def save_after(
         self,
         recorded: RecordedState,
         plan: Plan,
         changed: Mapping[ResourceId, Record | None],
         records: Records,
     ) -> None:
-        """Keep what is left alone after a run of *plan* in which nothing failed.
+        """Save what is left alone after a run of *plan* in which nothing failed.
 
-        That a second run of the same commit plans nothing is promised, so it need not be tried.
+        A second run of the same commit plans nothing (P1), so it need not be tried.
 
         Args:
-            recorded: What *plan* was computed from.
-            plan: What was done.
+            recorded: The records that *plan* was computed from.
+            plan: The plan that was applied.
             changed: The records that were written; None where one is gone.
             records: All that is recorded now.
         """
-        kept = {**recorded.records, **changed}
-        after = {name: record for name, record in kept.items() if record is not None}
-        base = msgspec.structs.replace(self.base, records=records.id, recorded=len(after))
+        merged = {**recorded.records, **changed}
+        after = {name: record for name, record in merged.items() if record is not None}
+        base = replace(self.base, records=records.id, recorded=len(after))
         done = {*plan.unchanged, *(changed.keys() & after.keys())}
-        replace(self, base=base).keep(
+        replace(self, base=base).save(
             RecordedState(head=records.head, records=after),
             replace(plan, unchanged=tuple(sorted(done))),
         )
 
 
 def is_worthwhile(plan_cache: PlanCache, unsettled: int) -> bool:
-    """Tell whether leaving out what is settled spares more than it costs."""
+    """Tell whether leaving out what is cached spares more than it costs."""
     return unsettled < len(plan_cache.settled)

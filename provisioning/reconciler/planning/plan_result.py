@@ -1,4 +1,4 @@
-"""What a cycle is asked, what it sees, and what it reports. Values only."""
+"""The request, the plan and the report of a cycle. Values only."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class RunRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """What is asked of a cycle.
+    """The request of a cycle.
 
     `digest` is the plan that was approved; another plan is not applied. `allow` are the
     codes of gates that may be passed. `base` is what of the branch is in a *commit* that is
@@ -46,22 +46,25 @@ class RunRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PlanResult(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything a look at the three states gave; nothing has been changed by it.
+    """The three states as they were observed, the plan that follows, and how the gates decide.
 
-    The states hold what the plan changes and what this depends on: see `looking.Sight`, also
-    for `cache_update`.
+    The states hold what the plan changes and all that this depends on; what is cached as unchanged
+    may be missing. The counts are of everything there is. `cache_update` saves what is unchanged
+    once the plan is applied; None if the next plan is as quick without it.
     """
 
     plan: Plan
-    violations: tuple[GateViolation, ...]
     desired: DesiredState
     recorded: RecordedState
     live: LiveState
     view: LogView
-    lock_status: LockStatus | None
-    reviewed: ReviewedEffects | None = None
+    desired_count: int
+    recorded_count: int
     journals: list[Path] = msgspec.field(default_factory=list)
     cache_update: CacheUpdate | None = None
+    violations: tuple[GateViolation, ...] = ()
+    lock_status: LockStatus | None = None
+    reviewed: ReviewedEffects | None = None
 
     @property
     def has_work(self) -> bool:
@@ -77,7 +80,7 @@ class PlanResult(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def _is_log_behind(self) -> bool:
-        """Whether the log tells of a run that was cut off or failed, and all is well by now."""
+        """Whether the log has a run that was cut off or failed, and nothing is wrong by now."""
         run = self.view.run
         has_failed = run is not None and run.result is not Result.DONE
         return self.view.is_cut_off or (has_failed and not self.plan.blocked)
@@ -93,29 +96,28 @@ class Conclusion(StrEnum):
     INTERRUPTED = "interrupted"
 
 
-class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """What a cycle found and did; `run` is None if it wrote nothing."""
+class Report(msgspec.Struct, frozen=True):
+    """The plan of a cycle, and the run that it recorded; None if it wrote nothing."""
 
-    conclusion: Conclusion
     plan_result: PlanResult
     run: Run | None = None
 
-
-def conclude(plan_result: PlanResult, run: Run | None) -> Conclusion:
-    """Name how a cycle ended that planned *plan_result* and recorded *run*, or nothing."""
-    if run is not None and run.result is not Result.DONE:
-        is_cut = run.result is Result.INTERRUPTED
-        return Conclusion.INTERRUPTED if is_cut else Conclusion.FAILED
-    if plan_result.is_blocked:
-        return Conclusion.BLOCKED
-    return Conclusion.APPLIED if run else Conclusion.UNCHANGED
+    @property
+    def conclusion(self) -> Conclusion:
+        """How the cycle ended."""
+        if self.run is not None and self.run.result is not Result.DONE:
+            is_cut = self.run.result is Result.INTERRUPTED
+            return Conclusion.INTERRUPTED if is_cut else Conclusion.FAILED
+        if self.plan_result.is_blocked:
+            return Conclusion.BLOCKED
+        return Conclusion.APPLIED if self.run else Conclusion.UNCHANGED
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """What a cycle is told by the configuration.
+    """The settings of a cycle.
 
-    `lock_ttl` is in seconds, None for the lock backend that keeps no lock; `timeout` is the
-    seconds one call to a provider may take; `budget` is what a run may take away unasked;
+    `lock_ttl` is in seconds, None for the lock backend without locks; `timeout` is the seconds
+    one call to a provider may take; `budget` is what a run may take away without approval;
     `windows` say when it may change something.
     """
 

@@ -1,8 +1,8 @@
-"""Looks at desired, recorded and live state: at all of it, or only at what may have changed."""
+"""Plans from desired, recorded and live state: all of it, or only what may have changed."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -15,24 +15,25 @@ from provisioning.core.expressions.references import Lookup
 from provisioning.core.manifests.desired_state import compute_desired
 from provisioning.core.model.errors import ProvisioningError
 from provisioning.core.model.ids import BlobId, CommitId, ResourceId
-from provisioning.core.model.kinds import Kind
 from provisioning.core.model.masked import Masked
-from provisioning.core.model.providers import Provider
-from provisioning.core.model.records import Begin, Record
+from provisioning.core.model.records import Record
 from provisioning.core.model.resources import Resource
-from provisioning.core.model.states import DesiredState, LiveState, RecordedState
+from provisioning.core.model.states import DesiredState, RecordedState
 from provisioning.core.model.values import compute_digest, compute_fingerprint
 from provisioning.core.plan.compute import compute_plan
 from provisioning.core.plan.observation_targets import compute_places
-from provisioning.core.plan.plan import Plan
 from provisioning.core.plan.plan_cache import CachedFile, PlanCache, count_desired, settle_file
 from provisioning.core.plan.stale_records import upgrade_records
+from provisioning.core.statelog.transitions import LogView
 from provisioning.gitstore.statelog.recorded import Records
+from provisioning.localstore.journal import list_journals, read_unfinished
 from provisioning.localstore.plan_cache import load_plan_cache
+from provisioning.reconciler.context import InfraContext
 from provisioning.reconciler.execution.recovery import compute_unfinished
-from provisioning.reconciler.planning.cross_infra import CrossInfraReader
+from provisioning.reconciler.planning.cross_infra import CrossInfra
 from provisioning.reconciler.planning.observation import observe_live
 from provisioning.reconciler.planning.plan_cache import CacheUpdate, is_worthwhile
+from provisioning.reconciler.planning.plan_result import PlanResult, RunRequest
 
 
 class Manifest(Protocol):
@@ -56,91 +57,52 @@ class Manifests(Protocol):
         """Return the workspace files that the specs of *desired* name."""
 
 
-class CommitHistory(Protocol):
-    """The commits of the workspace."""
-
-    def has_object(self, name: str) -> bool:
-        """Tell whether the commit was fetched."""
-
-    def is_ancestor(self, old: CommitId, new: CommitId) -> bool:
-        """Tell whether *new* is *old* or follows it."""
-
-
-class PlanningState(msgspec.Struct, frozen=True, kw_only=True):
-    """What one look saw, and the plan that follows from it.
-
-    The three states hold all that the plan changes, and all that this depends on; what is
-    settled may be missing. The two counts are of everything there is. `cache_update` keeps what is
-    settled once the plan is done; None if the next look finds out as easily by itself.
-    """
-
-    plan: Plan
-    desired: DesiredState
-    recorded: RecordedState
-    live: LiveState
-    desired_count: int
-    recorded_count: int
-    cache_update: CacheUpdate | None = None
-
-
 class Planner(Masked, frozen=True, kw_only=True):
-    """Looks for one infra.
+    """Plans one infra.
 
     Args:
-        infra: Its name.
-        workspace: The workspace's id.
+        context: The infra.
         compiler: Reads the manifests.
-        kinds: The kinds of all providers.
-        providers: By name.
         lookup: Answers interpolations that are not about resources.
-        key: The key of fingerprints.
-        plan_cache: The file that keeps what is settled; it may vanish at any time.
-        cross_infra: Tells of the other infras.
-        corrects: The resources whose drift is corrected, whatever their manifests say.
+        plan_cache: The file of what the last plan found unchanged; it may vanish at any time.
+        cross_infra: Reads the other infras.
     """
 
-    infra: str
-    workspace: str
+    context: InfraContext
     compiler: Manifests
-    kinds: Mapping[str, Kind]
-    providers: Mapping[str, Provider]
     lookup: Lookup
-    key: bytes
     plan_cache: Path
-    cross_infra: CrossInfraReader
-    corrects: frozenset[ResourceId] = frozenset()
+    cross_infra: CrossInfra
 
-    def look(
-        self,
-        commit: CommitId,
-        records: Records,
-        begin: Begin | None,
-        journalled: Iterable[Record],
-    ) -> PlanningState:
-        """Plan *commit* from *records* and a look at the world.
+    def plan(self, request: RunRequest, view: LogView | None = None) -> PlanResult:
+        """Plan the commit of *request*, without a lock and without changing anything.
 
         Args:
-            commit: The commit to plan.
-            records: What was applied last.
-            begin: The intention of a run that has not ended.
-            journalled: What the journals of cut-off runs tell.
+            request: The commit, and the resources whose drift is corrected in any case.
+            view: The state log as it was just fetched, which spares reading it.
 
         Raises:
             InvalidManifest: If the desired state makes no sense.
         """
-        manifests = self.compiler.read_manifests(commit, self.infra)
-        known = load_plan_cache(self.plan_cache, self._compute_version())
-        cut_off = tuple(journalled)
-        if begin is None and not cut_off:
-            sight = self._look_at_changes(commit, manifests, records, known)
-            if sight is not None:
-                return sight
-        return self._look_at_all(commit, manifests, records, begin, cut_off)
+        log = self.context.log
+        view, journals = view or log.read(), list_journals(self.context.journals)
+        cut_off = read_unfinished(journals)
+        records = log.open_records(view)
+        manifests = self.compiler.read_manifests(request.commit, self.context.infra)
+        cache = load_plan_cache(self.plan_cache, self._compute_version())
+        planned = None
+        if view.begin is None and not cut_off:
+            planned = self._plan_changed(request, view, manifests, records, cache)
+        if planned is None:
+            planned = self._plan_all(request, view, manifests, records, cut_off)
+        return replace(planned, journals=journals)
 
     def read_desired(self, commit: CommitId) -> DesiredState:
-        """Compile and check the whole desired state at *commit*; look at nothing else."""
-        manifests = self.compiler.read_manifests(commit, self.infra)
-        return self._compute_desired(commit, _list_resources(manifests.values()))
+        """Compile and check the whole desired state at *commit*; observe nothing."""
+        manifests = self.compiler.read_manifests(commit, self.context.infra).values()
+        return self._compute_desired(
+            commit, (resource for manifest in manifests for resource in manifest.read())
+        )
 
     def _compute_version(self) -> str:
         known = sorted(
@@ -154,17 +116,19 @@ class Planner(Masked, frozen=True, kw_only=True):
                     {**kind.location},
                 )
             )
-            for kind in self.kinds.values()
+            for kind in self.context.kinds.values()
         )
-        return compute_digest([__version__, known, compute_fingerprint("settled", self.key)])
+        key = compute_fingerprint("settled", self.context.key)
+        return compute_digest([__version__, known, key])
 
     def _compute_desired(self, commit: CommitId, resources: Iterable[Resource]) -> DesiredState:
-        desired = compute_desired(self.infra, commit, resources, self.kinds, self.lookup)
+        context = self.context
+        desired = compute_desired(context.infra, commit, resources, context.kinds, self.lookup)
         return replace(desired, files=self.compiler.read_files(commit, desired))
 
-    def meet(self, desired: DesiredState, recorded: RecordedState) -> RecordedState:
-        """Return *recorded* as the kinds are now, with what other infras know of what moves."""
-        recorded = upgrade_records(recorded, self.kinds)
+    def add_moves(self, desired: DesiredState, recorded: RecordedState) -> RecordedState:
+        """Return *recorded* as the kinds are now, with what other infras record of moves."""
+        recorded = upgrade_records(recorded, self.context.kinds)
         wanted, records = desired.resources, recorded.records
         coming = [it for name, it in wanted.items() if it.moved_infra and name not in records]
         going = records.keys() - wanted.keys()
@@ -173,147 +137,141 @@ class Planner(Masked, frozen=True, kw_only=True):
         return replace(
             recorded,
             origins=self.cross_infra.find_origins(desired.commit, coming),
-            cross_infra_moves=self.cross_infra.find_handovers(desired.commit, going),
+            cross_infra_moves=self.cross_infra.find_moves(desired.commit, going),
         )
 
-    def _observe(self, desired: DesiredState, recorded: RecordedState) -> tuple[LiveState, Plan]:
-        places = compute_places(desired, recorded, self.kinds)
-        owner = f"{self.workspace}/{self.infra}"
-        live = observe_live(places, kinds=self.kinds, providers=self.providers, owner=owner)
+    def _plan(
+        self,
+        request: RunRequest,
+        view: LogView,
+        resources: Collection[Resource],
+        recorded: RecordedState,
+    ) -> PlanResult:
+        """Observe *resources* and what is *recorded*, and plan."""
+        context = self.context
+        desired = self._compute_desired(request.commit, resources)
+        recorded = self.add_moves(desired, recorded)
+        live = observe_live(
+            compute_places(desired, recorded, context.kinds),
+            kinds=context.kinds,
+            providers=context.providers,
+            owner=context.owner,
+        )
         plan = compute_plan(
             desired,
             recorded,
             live,
-            kinds=self.kinds,
-            workspace=self.workspace,
-            key=self.key,
-            corrects=self.corrects,
+            kinds=context.kinds,
+            workspace=context.workspace,
+            key=context.key,
+            corrects=request.corrects,
         )
-        return live, plan
-
-    # Everything
-
-    def _look_at_all(
-        self,
-        commit: CommitId,
-        manifests: Mapping[str, Manifest],
-        records: Records,
-        begin: Begin | None,
-        journalled: Iterable[Record],
-    ) -> PlanningState:
-        files = {path: tuple(manifest.read()) for path, manifest in manifests.items()}
-        resources = [resource for found in files.values() for resource in found]
-        every = records.read_all()
-        unfinished = compute_unfinished(every, begin, journalled)
-        recorded = RecordedState(head=records.head, records=every, unfinished=unfinished)
-        desired = self._compute_desired(commit, resources)
-        recorded = self.meet(desired, recorded)
-        live, plan = self._observe(desired, recorded)
-        sight = PlanningState(
+        return PlanResult(
             plan=plan,
             desired=desired,
             recorded=recorded,
             live=live,
+            view=view,
             desired_count=len(desired.resources),
-            recorded_count=len(every),
-        )
-        if begin is None and not unfinished:
-            base = PlanCache(
-                version=self._compute_version(),
-                records=records.id,
-                recorded=len(every),
-                files={
-                    path: settle_file(manifests[path].blob, found) for path, found in files.items()
-                },
-            )
-            cache_update = self._settle(base, {*desired.resources, *every}, resources)
-            cache_update.keep(recorded, plan)
-            return replace(sight, cache_update=cache_update)
-        return sight
-
-    def _settle(
-        self, base: PlanCache, seen: Collection[ResourceId], resources: Iterable[Resource]
-    ) -> CacheUpdate:
-        return CacheUpdate(
-            base=base, seen=seen, resources=tuple(resources), kinds=self.kinds, path=self.plan_cache
+            recorded_count=len(recorded.records),
         )
 
-    # Only what may have changed
-
-    def _look_at_changes(
+    def _plan_all(
         self,
-        commit: CommitId,
+        request: RunRequest,
+        view: LogView,
         manifests: Mapping[str, Manifest],
         records: Records,
-        known: PlanCache,
-    ) -> PlanningState | None:
-        """Look at what may have changed since *known*; None if only a whole look can tell."""
-        if not known.settled:
+        cut_off: Iterable[Record],
+    ) -> PlanResult:
+        files = {path: tuple(manifest.read()) for path, manifest in manifests.items()}
+        resources = tuple(resource for found in files.values() for resource in found)
+        every = records.read_all()
+        unfinished = compute_unfinished(every, view.begin, cut_off)
+        recorded = RecordedState(head=records.head, records=every, unfinished=unfinished)
+        planned = self._plan(request, view, resources, recorded)
+        if view.begin is not None or unfinished:
+            return planned
+        base = PlanCache(
+            version=self._compute_version(),
+            records=records.id,
+            recorded=len(every),
+            files={path: settle_file(manifests[path].blob, found) for path, found in files.items()},
+        )
+        seen = {*planned.desired.resources, *every}
+        cache_update = self._build_cache_update(base, seen, resources)
+        cache_update.save(planned.recorded, planned.plan)
+        return replace(planned, cache_update=cache_update)
+
+    def _plan_changed(
+        self,
+        request: RunRequest,
+        view: LogView,
+        manifests: Mapping[str, Manifest],
+        records: Records,
+        cache: PlanCache,
+    ) -> PlanResult | None:
+        """Plan what may have changed since *cache*; None if all must be planned."""
+        if not cache.settled:
             return None
-        news = _News.read(manifests, known)
-        moved = records.compute_changes(known.records)
-        if moved is None or news.has_twins(known):
+        changes = _ManifestChanges.read(manifests, cache)
+        moved = records.compute_changes(cache.records)
+        if moved is None or changes.has_twins(cache):
             return None
-        touched = known.compute_touched({*news.gone, *news.found, *moved.names})
-        if not is_worthwhile(known, len(touched)):
+        touched = cache.compute_touched({*changes.gone, *changes.found, *moved.names})
+        if not is_worthwhile(cache, len(touched)):
             return None
-        scope = _Scope(manifests, known, news).choose(touched)
+        scope = _Scope(manifests, changes).choose(touched)
         try:
-            sight = self._look_at(commit, scope, touched, records)
+            planned = self._plan_scope(request, view, scope, touched, records)
         except ProvisioningError:
-            return None  # the whole look tells it in the words that fit the whole
-        plan, context = sight.plan, scope.keys() - touched
-        if plan.blocked or not context.issubset(plan.unchanged):
+            return None  # the plan of everything reports it in the words that fit everything
+        plan, others = planned.plan, scope.keys() - touched
+        if plan.blocked or not others.issubset(plan.unchanged):
             return None
         seen = touched | scope.keys()
-        rest = (name for name in known.settled if name not in seen)
-        base = msgspec.structs.replace(
-            known,
+        rest = (name for name in cache.settled if name not in seen)
+        base = replace(
+            cache,
             records=records.id,
-            recorded=known.recorded + moved.growth,
-            files=news.files,
+            recorded=cache.recorded + moved.growth,
+            files=changes.files,
         )
-        sight = replace(
-            sight,
+        planned = replace(
+            planned,
             plan=replace(plan, unchanged=tuple(sorted([*rest, *plan.unchanged]))),
-            desired_count=count_desired(news.files),
+            desired_count=count_desired(changes.files),
             recorded_count=base.recorded,
         )
-        if base != known and not plan.changes:
-            self._settle(base, seen, scope.values()).keep(sight.recorded, sight.plan)
-        return sight
+        if base != cache and not plan.changes:
+            cache_update = self._build_cache_update(base, seen, scope.values())
+            cache_update.save(planned.recorded, planned.plan)
+        return planned
 
-    def _look_at(
+    def _plan_scope(
         self,
-        commit: CommitId,
+        request: RunRequest,
+        view: LogView,
         scope: Mapping[ResourceId, Resource],
         touched: Iterable[ResourceId],
         records: Records,
-    ) -> PlanningState:
+    ) -> PlanResult:
         origins = (item.moved_from for item in scope.values() if item.moved_from)
         found = {name: records.get(name) for name in {*scope, *touched, *origins}}
-        kept = {name: record for name, record in found.items() if record is not None}
-        unfinished = compute_unfinished(kept, None, ())
-        recorded = RecordedState(head=records.head, records=kept, unfinished=unfinished)
-        desired = self._compute_desired(commit, scope.values())
-        recorded = self.meet(desired, recorded)
-        live, plan = self._observe(desired, recorded)
-        return PlanningState(
-            plan=plan,
-            desired=desired,
-            recorded=recorded,
-            live=live,
-            desired_count=len(scope),
-            recorded_count=len(kept),
-        )
+        known = {name: record for name, record in found.items() if record is not None}
+        unfinished = compute_unfinished(known, None, ())
+        recorded = RecordedState(head=records.head, records=known, unfinished=unfinished)
+        return self._plan(request, view, scope.values(), recorded)
+
+    def _build_cache_update(
+        self, base: PlanCache, seen: Collection[ResourceId], resources: Iterable[Resource]
+    ) -> CacheUpdate:
+        kinds, path = self.context.kinds, self.plan_cache
+        return CacheUpdate(base=base, seen=seen, resources=tuple(resources), kinds=kinds, path=path)
 
 
-def _list_resources(manifests: Iterable[Manifest]) -> Iterator[Resource]:
-    return (resource for manifest in manifests for resource in manifest.read())
-
-
-class _News(msgspec.Struct, frozen=True):
-    """Which manifests are not those that were settled, and what is in them."""
+class _ManifestChanges(msgspec.Struct, frozen=True):
+    """The manifests that differ from the cached ones, and the resources in them."""
 
     files: dict[str, CachedFile]
     gone: set[ResourceId]
@@ -321,13 +279,13 @@ class _News(msgspec.Struct, frozen=True):
     count: int
 
     @classmethod
-    def read(cls, manifests: Mapping[str, Manifest], known: PlanCache) -> _News:
+    def read(cls, manifests: Mapping[str, Manifest], cache: PlanCache) -> _ManifestChanges:
         files: dict[str, CachedFile] = {}
         found: dict[ResourceId, Resource] = {}
         gone: set[ResourceId] = set()
         count = 0
         for path, manifest in manifests.items():
-            old = known.files.get(path)
+            old = cache.files.get(path)
             if old is not None and old.blob == manifest.blob:
                 files[path] = old
                 continue
@@ -336,19 +294,18 @@ class _News(msgspec.Struct, frozen=True):
             files[path] = settle_file(manifest.blob, resources)
             found.update((resource.id, resource) for resource in resources)
             count += len(resources)
-        for path in known.files.keys() - manifests.keys():
-            gone.update(known.files[path].ids)
+        for path in cache.files.keys() - manifests.keys():
+            gone.update(cache.files[path].ids)
         return cls(files, gone, found, count)
 
-    def has_twins(self, known: PlanCache) -> bool:
+    def has_twins(self, cache: PlanCache) -> bool:
         """Tell whether anything is defined twice."""
         if self.count != len(self.found):
             return True
         new = self.found.keys() - self.gone
-        old = (*known.settled, *known.unsettled) if new else ()
-        return not new.isdisjoint(old) and self._has_twins(new)
-
-    def _has_twins(self, new: set[ResourceId]) -> bool:
+        old = (*cache.settled, *cache.unsettled) if new else ()
+        if new.isdisjoint(old):
+            return False
         names = [name for file in self.files.values() for name in file.ids if name in new]
         return len(names) != len(new)
 
@@ -358,8 +315,7 @@ class _Scope:
     """Chooses the resources without which those that are touched cannot be planned."""
 
     manifests: Mapping[str, Manifest]
-    known: PlanCache
-    news: _News
+    changes: _ManifestChanges
     _paths: dict[ResourceId, str] = field(default_factory=dict)
     _read: dict[ResourceId, Resource] = field(default_factory=dict)
 
@@ -378,13 +334,13 @@ class _Scope:
         return chosen
 
     def _find(self, name: ResourceId) -> Resource | None:
-        if name in self.news.found:
-            return self.news.found[name]
-        if name in self.news.gone:
+        if name in self.changes.found:
+            return self.changes.found[name]
+        if name in self.changes.gone:
             return None
         if not self._paths:
             self._paths = {
-                item: path for path, file in self.news.files.items() for item in file.ids
+                item: path for path, file in self.changes.files.items() for item in file.ids
             }
         if name not in self._read and name in self._paths:
             manifest = self.manifests[self._paths[name]]

@@ -14,7 +14,7 @@ from provisioning.core.reviews.forge import Forge, PullRequest
 from provisioning.core.statelog.transitions import LogView
 from provisioning.gitstore.branches.review_log import ReviewLog
 from provisioning.gitstore.statelog.git_statelog import StateLog
-from provisioning.reconciler.planning.planner import CommitHistory
+from provisioning.reconciler.gatekeeper import CommitHistory
 
 MAX_ENTRIES = 100
 """Entries of a state log that are searched for the last run that succeeded."""

@@ -48,13 +48,11 @@ def setting():
         ),
     )
     provider = Provider()
-    reconciler = SimpleNamespace(
-        infra="web", owner="id-1/web", log=log, providers={"local": provider}
-    )
+    context = SimpleNamespace(infra="web", owner="id-1/web", log=log, providers={"local": provider})
     watches = WatchRegistry(WorkspaceState("shop"), worker_pool, events.put)
     return SimpleNamespace(
         watches=watches,
-        reconciler=reconciler,
+        context=context,
         provider=provider,
         events=events,
         worker_pool=worker_pool,
@@ -70,12 +68,12 @@ def list_queued(setting):
 def test_what_is_recorded_is_followed_once(setting):
     """And again when the records are others, or something happened."""
     for _ in range(3):
-        setting.watches.follow(setting.reconciler, None)
+        setting.watches.follow(setting.context, None)
     assert setting.provider.followed == [("id-1/web", 1)]
     setting.log.records = "tree-2"
-    setting.watches.follow(setting.reconciler, None)
+    setting.watches.follow(setting.context, None)
     setting.provider.notify("id-1/web")
-    setting.watches.follow(setting.reconciler, None)
+    setting.watches.follow(setting.context, None)
     assert len(setting.provider.followed) == 3
 
 
@@ -83,18 +81,18 @@ def test_a_watch_that_cannot_be_opened_is_reported_once(setting):
     """The cycle goes on, and the next one tries again."""
     setting.provider.error = ProviderError("too many")
     for _ in range(3):
-        setting.watches.follow(setting.reconciler, None)
+        setting.watches.follow(setting.context, None)
     assert isinstance(setting.events.get_nowait(), WatchFailed)
     assert setting.events.empty()
     setting.provider.error = None
-    setting.watches.follow(setting.reconciler, None)
+    setting.watches.follow(setting.context, None)
     assert setting.provider.followed == [("id-1/web", 1)]
 
 
 @pytest.mark.parametrize(("has_run", "at_once"), [(True, 5), (False, 10)])
 def test_what_happens_all_the_time_is_looked_at_now_and_then(setting, has_run, at_once):
     """A healing in a loop, and drift that is not to be healed: neither takes a worker for good."""
-    setting.watches.follow(setting.reconciler, None)
+    setting.watches.follow(setting.context, None)
     work = Work(key=KEY, urgency=Urgency.DRIFT, since=0, reason="", standing=QueueStatus.RUNNING)
     for _ in range(at_once):
         setting.watches.count(work, has_run=has_run)

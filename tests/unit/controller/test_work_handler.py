@@ -97,11 +97,12 @@ class Broken:
 
     def __init__(self):
         self.read = []
-        self.log = SimpleNamespace(
+        log = SimpleNamespace(
             read=lambda: self.read.append("remote"), read_local=lambda: self.read.append("mirror")
         )
+        self.context = SimpleNamespace(log=log)
 
-    def look(self, request, view):
+    def plan(self, request, view):
         raise RemoteUnreachable("it is unknown whether it was pushed")
 
 

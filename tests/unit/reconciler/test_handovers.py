@@ -154,7 +154,7 @@ def test_a_stale_run_cannot_take_it_back(pair):
     moved = pair.start("Slot")
     stale = pair.web.commits.commit(build_resource("Slot/a", {"place": "here", "value": 2}), KEEP)
     reconciler, request = pair.web.build_reconciler(), RunRequest(commit=stale, reason="stale")
-    seen = reconciler.look(request)
+    seen = reconciler.plan(request)
     pair.left = pair.web.commits.commit(KEEP)
     pair.shop.reconcile(pair.wanted)
     report = reconciler.reconcile(request, seen)

@@ -108,7 +108,7 @@ def test_a_call_without_a_time_of_its_own_gets_the_setting_s(box, monkeypatch):
         box.provider, "create", lambda call: (deadlines.append(call.deadline), create(call))[1]
     )
     box.reconcile(box.commits.commit(build(Lifecycle(), size=1)))
-    assert deadlines == [box.build_reconciler().settings.timeout]
+    assert deadlines == [box.build_reconciler().context.settings.timeout]
 
 
 # Reading

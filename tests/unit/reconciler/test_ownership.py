@@ -6,9 +6,10 @@ from provisioning.core.model.errors import Blocked, InvalidArgument, LockHeld, P
 from provisioning.core.model.ids import Mark, ResourceId, RunId
 from provisioning.core.model.records import Suspension
 from provisioning.core.statelog.fsck import compute_findings
-from provisioning.reconciler.operations.adopt import adopt, plan_adopt
-from provisioning.reconciler.operations.forget import forget, plan_forget
+from provisioning.reconciler.operations.adopt import plan_adopt
+from provisioning.reconciler.operations.forget import plan_forget
 from provisioning.reconciler.operations.import_resource import plan_import
+from provisioning.reconciler.operations.state_only_run import record_state_only
 from provisioning.reconciler.operations.suspend import resume, suspend
 from provisioning.reconciler.planning.plan_result import Conclusion, RunRequest
 from provisioning.testing.effects import PatchPoint, cut_at
@@ -33,7 +34,7 @@ def add(box, attributes):
 def take_over(box, commit, place, name=A):
     request = RunRequest(commit=commit, reason="import")
     reconciler = box.build_reconciler()
-    return reconciler.act(plan_import(reconciler, request, name, place), request)
+    return reconciler.apply(plan_import(reconciler, request, name, place), request)
 
 
 def check(box):
@@ -147,7 +148,7 @@ def test_what_is_forgotten_stays_and_is_nobody_s_business(box):
     before = dict(box.world.calls)
     reconciler = box.build_reconciler()
     planned = plan_forget(reconciler, commit, A, None)
-    run = forget(reconciler, planned, "not ours")
+    run = record_state_only(reconciler, planned, "not ours")
     assert (run.commit, [str(it.outcome) for it in run.changes]) == (first, ["forgotten"])
     assert dict(box.world.calls) == before
     assert box.reconcile(commit).run is None
@@ -197,7 +198,7 @@ def test_a_lost_state_log_is_rebuilt_from_the_marks(box, tmp_path):
     box.reconcile(commit)
     records = box.read_records()
     new = lose_log(box, tmp_path)
-    adopt(
+    record_state_only(
         new.build_reconciler(),
         plan_adopt(new.build_reconciler(), commit, everything=False),
         "lost",
@@ -215,7 +216,7 @@ def test_what_git_does_not_ask_for_is_adopted_only_if_everything_is(box, tmp_pat
     plan = plan_adopt(new.build_reconciler(), commit, everything=False).plan
     assert [each.id for each in plan.changes] == ["Thing/b"]
     assert [each.id for each in plan.blocked] == [A]
-    adopt(
+    record_state_only(
         new.build_reconciler(),
         plan_adopt(new.build_reconciler(), commit, everything=True),
         "lost",
@@ -245,7 +246,7 @@ def test_what_changed_since_is_put_right_by_the_next_run(box, tmp_path):
     box.world.change(live, {"size": 9})
     new = lose_log(box, tmp_path)
     reconciler = new.build_reconciler()
-    adopt(reconciler, plan_adopt(reconciler, commit, everything=False), "lost")
+    record_state_only(reconciler, plan_adopt(reconciler, commit, everything=False), "lost")
     assert box.world.snapshot()[live].attributes["size"] == 9
     (change,) = new.look(commit).plan.changes
     assert change.reason == "it was changed outside of Git"
@@ -313,7 +314,7 @@ def test_a_run_under_way_is_not_suspended_under_its_hands(box):
     commit = box.commits.commit(build_resource(A))
     reconciler = box.build_reconciler()
     request = RunRequest(commit=commit, reason="test")
-    seen = reconciler.look(request)
+    seen = reconciler.plan(request)
     pause(box)
     assert reconciler.reconcile(request, seen).conclusion is Conclusion.BLOCKED
     resume(box.log, None, "ana", judge=box.judge)
@@ -344,12 +345,12 @@ def test_forgetting_that_was_cut_off_loses_nothing(box, number, when):
     pause(box)
     with cut_at(number, [PatchPoint(type(box.log), "append", "append")], when=when):
         reconciler = box.build_reconciler()
-        forget(reconciler, plan_forget(reconciler, commit, A, None), "not ours")
+        record_state_only(reconciler, plan_forget(reconciler, commit, A, None), "not ours")
     box.die()
     assert box.reconcile(commit).conclusion in {Conclusion.BLOCKED, Conclusion.UNCHANGED}
     if A in box.read_records():
         reconciler = box.build_reconciler()
-        forget(reconciler, plan_forget(reconciler, commit, A, None), "not ours")
+        record_state_only(reconciler, plan_forget(reconciler, commit, A, None), "not ours")
     resume(box.log, None, "ana", judge=box.judge)
     assert box.reconcile(commit).conclusion is Conclusion.UNCHANGED
     assert set(box.read_records()) == {"Thing/b"}
@@ -367,7 +368,7 @@ def test_an_adoption_that_was_cut_off_is_finished_by_the_next_run(box, tmp_path,
     new = lose_log(box, tmp_path)
     with cut_at(number, [PatchPoint(type(box.log), "append", "append")], when=when):
         reconciler = new.build_reconciler()
-        adopt(reconciler, plan_adopt(reconciler, commit, everything=False), "lost")
+        record_state_only(reconciler, plan_adopt(reconciler, commit, everything=False), "lost")
     new.die()
     new.reconcile(commit)
     assert set(new.read_records()) == {A, "Thing/b"}
@@ -384,12 +385,12 @@ def test_an_adoption_that_was_cut_off_can_be_done_again(box, tmp_path, number, w
     new = lose_log(box, tmp_path)
     with cut_at(number, [PatchPoint(type(box.log), "append", "append")], when=when):
         reconciler = new.build_reconciler()
-        adopt(reconciler, plan_adopt(reconciler, commit, everything=True), "lost")
+        record_state_only(reconciler, plan_adopt(reconciler, commit, everything=True), "lost")
     new.die()
     reconciler = new.build_reconciler()
     adopt_plan = plan_adopt(reconciler, commit, everything=True)
     if adopt_plan.plan.changes:
-        adopt(reconciler, adopt_plan, "lost")
+        record_state_only(reconciler, adopt_plan, "lost")
     assert set(new.read_records()) == {A, "Thing/b"}
     check(new)
 

@@ -30,7 +30,8 @@ def box(tmp_path):
 def reconcile(box, time, commit, *allow):
     box.clocks = Clocks(wall=lambda: datetime.fromisoformat(time).timestamp())
     reconciler = box.build_reconciler()
-    reconciler = replace(reconciler, settings=replace(reconciler.settings, windows=(NIGHTLY,)))
+    settings = replace(reconciler.context.settings, windows=(NIGHTLY,))
+    reconciler = box.build_reconciler(settings=settings)
     return reconciler.reconcile(RunRequest(commit=commit, reason="it burns", allow=allow))
 
 

@@ -95,9 +95,9 @@ def _show_plans(planned: PlanResults) -> None:
 def _show_lock(result: PlanResult) -> None:
     view, lock_status = result.view, result.lock_status
     if view.lock and lock_status and lock_status.is_held:
-        from provisioning.reconciler.refusals import describe_held
+        from provisioning.reconciler.execution.lease import build_lock_error
 
-        _note(describe_held(result.plan.infra, view.lock, lock_status).message)
+        _note(build_lock_error(result.plan.infra, view.lock, lock_status).message)
     elif view.is_cut_off:
         _note("the next run finishes one that was cut off")
 

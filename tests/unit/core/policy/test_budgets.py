@@ -160,9 +160,8 @@ def test_the_replacement_of_what_many_rely_on_is_refused(box):
         "with more than 2 dependents (budget.dependents): Thing/base (3)"
     )
     reconciler = box.build_reconciler()
-    reconciler = replace(
-        reconciler, settings=replace(reconciler.settings, budget=Budget(dependents=2))
-    )
+    settings = replace(reconciler.context.settings, budget=Budget(dependents=2))
+    reconciler = box.build_reconciler(settings=settings)
     request = RunRequest(commit=plan.commit, reason="test")
     report = reconciler.reconcile(request)
     assert report.conclusion is Conclusion.BLOCKED
