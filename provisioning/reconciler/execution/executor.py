@@ -16,7 +16,7 @@ from provisioning.core.model.errors import (
     ProvisioningError,
     StorageFailed,
 )
-from provisioning.core.model.providers import ProbeReady, Probes, ProbeWaiting
+from provisioning.core.model.providers import Pending, ProbeReady, Probes, ProbeWaiting
 from provisioning.core.model.records import DONE, Action, Outcome
 from provisioning.core.plan.operations import Operation, Step
 from provisioning.core.scheduling.rate_limits import Pace
@@ -44,13 +44,17 @@ GRACE = 5.0
 
 @dataclass(slots=True)
 class _Task:
-    """An operation on its way: which attempt it is in, and when it may go on."""
+    """An operation on its way: which attempt it is in, and when it may go on.
+
+    `pending` is the provider's answer that the operation goes on by itself.
+    """
 
     operation: Operation
     attempt: int = 1
     began: float = 0.0
     deadline: float = 0.0
     made: Made | None = None
+    pending: Pending | None = None
     pause: float = PROBE_FIRST
     ready_by: float = 0.0
 
@@ -141,10 +145,12 @@ class Executor:
         self._ready.clear()
 
     def _end_waiting(self, task: _Task, why: str) -> None:
-        if task.made is None:
-            self._end(task.operation, OperationOutcome(Outcome.SKIPPED, reason=why))
-        else:
+        if task.made is not None:
             self._end_unready(task, f"not seen ready, because {why}")
+        elif task.pending is not None:
+            self._end_pending(task, task.pending, why)
+        else:
+            self._end(task.operation, OperationOutcome(Outcome.SKIPPED, reason=why))
 
     def _is_active(self, number: int) -> bool:
         return any(key[0] == number for key in self._active)
@@ -177,7 +183,8 @@ class Executor:
 
     def _start(self, task: _Task) -> None:
         if task.made is None:
-            self._submit(task, lambda: self._runner.attempt(task.operation))
+            handle = task.pending.handle if task.pending else ""
+            self._submit(task, lambda: self._runner.attempt(task.operation, handle))
         else:
             self._submit(task, lambda: self._probe(task))
 
@@ -204,6 +211,8 @@ class Executor:
         match finished.error, finished.answer:
             case None, Made() as made:
                 self._take_made(task, made)
+            case None, Pending() as pending:
+                self._take_pending(task, pending)
             case None, ProbeReady():
                 self._end_ready(task)
             case None, ProbeWaiting(reason):
@@ -239,6 +248,21 @@ class Executor:
             return
         task.ready_by = self._now() + timeout
         heapq.heappush(self._delayed, (self._now(), task.operation.number, task))
+
+    def _take_pending(self, task: _Task, pending: Pending) -> None:
+        now, is_first = self._now(), task.pending is None
+        task.pending = pending
+        if is_first:
+            self._notify(EventKind.OPERATION_WAITING, task.operation, pending.reason)
+            timeout = max(self._runner.get_timeout(task.operation), pending.timeout)
+            task.ready_by = now + timeout
+        if self._halted:
+            self._end_waiting(task, self._halted)
+        elif now >= task.ready_by:
+            self._end_pending(task, pending, f"not finished in time: {pending.reason}")
+        else:
+            due = now + max(pending.seconds, PROBE_FIRST)
+            heapq.heappush(self._delayed, (due, task.operation.number, task))
 
     def _get_probe_timeout(self, operation: Operation, made: Made) -> float:
         provider = self._probes.get(operation.change.provider)
@@ -276,18 +300,22 @@ class Executor:
             task.attempt += 1
             heapq.heappush(self._delayed, (self._now() + delay, task.operation.number, task))
             return
+        if task.pending and isinstance(error, ProviderTransient):
+            self._end_pending(task, task.pending, error.message)
+            return
         outcome = Outcome.UNCERTAIN if isinstance(error, ProviderTransient) else Outcome.FAILED
         ended = OperationOutcome(outcome, error=error)
         if task.operation.step is Step.CREATE:
-            self._salvage(task, ended)
+            self._salvage(task, ended, error)
         else:
             self._end(task.operation, ended)
 
-    def _salvage(self, task: _Task, ended: OperationOutcome) -> None:
+    def _salvage(self, task: _Task, ended: OperationOutcome, error: ProviderError) -> None:
         """Observe, in a worker, what the failed creation has left, so that it stays ours."""
 
         def salvage() -> OperationOutcome:
-            return replace(ended, record=self._runner.salvage(task.operation, str(ended.error)))
+            record = self._runner.salvage(task.operation, error)
+            return replace(ended, record=record)
 
         self._submit(task, salvage)
 
@@ -313,7 +341,7 @@ class Executor:
                 f"provider {operation.change.provider!r} did not answer in "
                 f"{self._runner.get_timeout(operation):g} s"
             )
-            record = self._runner.build_provisional(operation, str(error))
+            record = self._runner.build_unfinished(operation, str(error), task.pending)
             self._end(operation, OperationOutcome(Outcome.UNCERTAIN, error=error, record=record))
 
     # Endings
@@ -324,6 +352,11 @@ class Executor:
         is_unchanged = made.unchanged and task.operation.change.action is Action.UPDATE
         outcome = Outcome.UNCHANGED if is_unchanged else DONE[task.operation.change.action]
         self._end(task.operation, OperationOutcome(outcome, made, record=made.record), task)
+
+    def _end_pending(self, task: _Task, pending: Pending, why: str) -> None:
+        error = ProviderTransient(f"the {task.operation.step} is still under way: {why}")
+        record = self._runner.build_unfinished(task.operation, str(error), pending)
+        self._end(task.operation, OperationOutcome(Outcome.UNCERTAIN, error=error, record=record))
 
     def _end_unready(self, task: _Task, why: str) -> None:
         made = task.made

@@ -9,10 +9,10 @@ import msgspec
 from provisioning.core.expressions.interpolation import Reference
 from provisioning.core.expressions.references import KnownValues, expand_spec, resolve_spec
 from provisioning.core.formats.documents import MAX_DEPTH, TOO_DEEP
-from provisioning.core.model.errors import Fenced, ProviderError, Source
+from provisioning.core.model.errors import Fenced, HalfMade, ProviderError, Source
 from provisioning.core.model.ids import Mark, ResourceId, RunId, build_owner
-from provisioning.core.model.kinds import LOCATION, Kind, OfKind, find_kind, get_kind
-from provisioning.core.model.providers import Call, Present, Provider, Unreadable
+from provisioning.core.model.kinds import HANDLE, LOCATION, Kind, OfKind, find_kind, get_kind
+from provisioning.core.model.providers import Call, Pending, Present, Provider, Unreadable
 from provisioning.core.model.records import Action, Intent, Record
 from provisioning.core.model.resources import Timeouts
 from provisioning.core.model.sensitive import find_encrypted, has_secret, mark_secrets, reveal
@@ -28,6 +28,8 @@ from provisioning.reconciler.execution.lease import Lease
 from provisioning.reconciler.execution.provider_calls import (
     call_provider,
     check_attributes,
+    check_pending,
+    check_recordable,
     observe_targets,
 )
 from provisioning.reconciler.planning.plan_result import PlanResult
@@ -61,8 +63,8 @@ class OperationRunner:
         self._lease = lease
         self._journal = journal
 
-    def attempt(self, operation: Operation) -> Made:
-        """Execute *operation* once.
+    def attempt(self, operation: Operation, handle: str = "") -> Made | Pending:
+        """Execute *operation* once, or ask about the one under way that *handle* names.
 
         Raises:
             ProviderError: If the provider could not, or broke its contract.
@@ -70,23 +72,23 @@ class OperationRunner:
             StorageFailed: If the journal could not be written before the call.
         """
         try:
-            return self._attempt(operation)
+            return self._attempt(operation, handle)
         except ProviderError as exc:
             self._desired.build_redactor().redact_error(exc)
             raise
 
-    def _attempt(self, operation: Operation) -> Made:
+    def _attempt(self, operation: Operation, handle: str) -> Made | Pending:
         match operation.step:
             case Step.FORGET:
                 return Made({}, None)
             case Step.DELETE:
-                return self._delete(operation)
+                return self._delete(operation, handle)
         spec = self._keep_ignored(operation, self._resolve(operation))
         if operation.step is Step.ADOPT or self._is_unchanged(operation, spec):
             live = operation.change.live.attributes if operation.change.live else {}
             live = self._mark(operation, live, spec)
             return Made(live, self._build_record(operation, spec, live), unchanged=True)
-        return self._write(operation, spec)
+        return self._write(operation, spec, handle)
 
     def _resolve(self, operation: Operation) -> dict[str, Tree]:
         resource = operation.change.resource
@@ -146,27 +148,55 @@ class OperationRunner:
         kind, key = get_kind(self.context.kinds, change), self.context.key
         return not compute_diff(kind, spec, change.record.spec, change.live.attributes, key)
 
-    def _write(self, operation: Operation, spec: dict[str, Tree]) -> Made:
+    def _write(self, operation: Operation, spec: dict[str, Tree], handle: str) -> Made | Pending:
         change, provider = operation.change, self._get_provider(operation.change)
-        self._begin(operation, self._get_place(operation, spec))
-        call = self._build_call(operation, spec)
+        place = self._get_place(operation, spec)
+        self._begin(operation, place, handle)
+        call = self._build_call(operation, spec, handle)
         write = provider.create if operation.step is Step.CREATE else provider.update
-        answer = call_provider(provider, lambda: write(call))
+        try:
+            answer = call_provider(provider, lambda: write(call))
+        except HalfMade as exc:
+            attributes = check_recordable(provider, change.id, exc.attributes)
+            exc.attributes = self._compute_recorded(change, self._mark(operation, attributes, spec))
+            self._journal.end(operation.number, exc.attributes)
+            raise
+        if isinstance(answer, Pending):
+            return self._pend(operation, answer, spec, handle)
         kind = get_kind(self.context.kinds, change)
         attributes = check_attributes(provider, change.id, kind, spec, answer, self.context.key)
         attributes = mark_secrets(kind, attributes, spec)
         self._journal.end(operation.number, self._compute_recorded(change, attributes))
         return Made(attributes, self._build_record(operation, spec, attributes))
 
-    def _delete(self, operation: Operation) -> Made:
+    def _pend(
+        self, operation: Operation, answer: Pending, spec: Mapping[str, Tree], handle: str
+    ) -> Pending:
+        """Record the handle of *answer*, unless it is *handle*, and return it as recorded."""
+        change, provider = operation.change, self._get_provider(operation.change)
+        check_pending(provider, change.id, answer)
+        known = check_recordable(provider, change.id, answer.attributes)
+        attributes = self._compute_recorded(change, self._mark(operation, known, spec))
+        attributes[HANDLE] = answer.handle
+        if answer.handle != handle:
+            self._journal.pend(operation.number, attributes)
+            if operation.step is Step.CREATE:
+                place = {**self._compute_recorded(change, self._get_place(operation, spec))}
+                place |= attributes
+                self._lease.intend(build_intent(operation, self.run, place, self.context.kinds))
+        return msgspec.structs.replace(answer, attributes=attributes)
+
+    def _delete(self, operation: Operation, handle: str) -> Made | Pending:
         change, live = operation.change, operation.change.live
         attributes = live.attributes if live else {}
         if change.action is Action.REPLACE and self._is_taken_over(change, attributes):
             return Made({}, None)
         provider = self._get_provider(change.record or change)
-        self._begin(operation, self._mark(operation, attributes, {}))
-        call = self._build_call(operation, {})
-        call_provider(provider, lambda: provider.delete(call))
+        self._begin(operation, self._mark(operation, attributes, {}), handle)
+        call = self._build_call(operation, {}, handle)
+        answer = call_provider(provider, lambda: provider.delete(call))
+        if isinstance(answer, Pending):
+            return self._pend(operation, answer, {}, handle)
         self._journal.end(operation.number, {})
         return Made({}, None)
 
@@ -196,13 +226,15 @@ class OperationRunner:
                 return mark is not None and mark.run == self.run
         return False
 
-    def _begin(self, operation: Operation, place: Mapping[str, Tree]) -> None:
-        recorded = self._compute_recorded(operation.change, place)
-        intent = build_intent(operation, self.run, recorded, self.context.kinds)
+    def _begin(self, operation: Operation, place: Mapping[str, Tree], handle: str) -> None:
+        """Check the lease, and write the intent unless the operation of *handle* has it already."""
         self._lease.check()
-        if operation.step is Step.CREATE:
-            self._lease.intend(intent)
-        self._journal.begin(intent)
+        if not handle:
+            recorded = self._compute_recorded(operation.change, place)
+            intent = build_intent(operation, self.run, recorded, self.context.kinds)
+            if operation.step is Step.CREATE:
+                self._lease.intend(intent)
+            self._journal.begin(intent)
         remaining = self._lease.get_remaining()
         if remaining is not None and remaining <= 0:
             raise Fenced(
@@ -224,10 +256,11 @@ class OperationRunner:
         marked = mark_secrets(kind, values, spec)
         return mark_secrets(kind, marked, record.spec) if record else marked
 
-    def _build_call(self, operation: Operation, spec: Mapping[str, Tree]) -> Call:
+    def _build_call(self, operation: Operation, spec: Mapping[str, Tree], handle: str) -> Call:
         change, timeout = operation.change, self.get_timeout(operation)
         remaining = self._lease.get_remaining()
-        live = change.live.attributes if change.live and operation.step is not Step.CREATE else {}
+        seen = change.live if operation.step is not Step.CREATE else None
+        live = seen.attributes if seen else {}
         owner = build_owner(self.context.workspace, self.context.infra, change.id)
         if operation.step is Step.DELETE and change.live and change.live.mark:
             owner = change.live.mark.owner
@@ -237,7 +270,8 @@ class OperationRunner:
             api_version=change.api_version,
             mark=Mark(owner, self.run, operation.number),
             spec=reveal(spec),
-            attributes=live,
+            attributes={name: value for name, value in live.items() if name != HANDLE},
+            handle=handle or (seen.handle if seen else ""),
             deadline=timeout if remaining is None else min(timeout, remaining),
             origin=f"{self.context.workspace}/{change.moved_infra}" if change.moved_infra else "",
         )
@@ -269,13 +303,16 @@ class OperationRunner:
             lifecycle=resource.lifecycle,
         )
 
-    def salvage(self, operation: Operation, error: str) -> Record | None:
+    def salvage(self, operation: Operation, error: ProviderError) -> Record | None:
         """Observe what a failed creation has left; return its record, None if nothing is left."""
         change = operation.change
         try:
-            record = self.build_provisional(operation, error)
+            record = self.build_provisional(operation, str(error))
         except ProviderError:
             return None  # its spec came out wrong, so that it was never sent
+        if isinstance(error, HalfMade):
+            known = {**record.attributes, **error.attributes}
+            return msgspec.structs.replace(record, attributes=known)
         target = build_target(record, record.attributes)
         provider = self._get_provider(change)
         seen = observe_targets(provider, self.context.owner, [target])[0]
@@ -295,6 +332,23 @@ class OperationRunner:
         place = get_kind(self.context.kinds, operation.change).pick_place(self._resolve(operation))
         record = self._build_record(operation, {}, place)
         return msgspec.structs.replace(record, error=error)
+
+    def build_unfinished(
+        self, operation: Operation, error: str, pending: Pending | None
+    ) -> Record | None:
+        """Return the record of a resource whose *operation* has not ended; None keeps it as it is.
+
+        It has the handle of *pending*, by which the next run goes on with the operation.
+        """
+        change = operation.change
+        if change.leftover or (operation.step is Step.DELETE and pending is None):
+            return None
+        record = change.record
+        if record is None or operation.step is Step.CREATE or pending is None:
+            record = self.build_provisional(operation, error)
+        known = pending.attributes if pending else {}
+        attributes = {**record.attributes, **known}
+        return msgspec.structs.replace(record, attributes=attributes, error=error)
 
 
 def foresee_intent(operation: Operation, run: RunId, kinds: Mapping[str, Kind]) -> Intent:

@@ -112,8 +112,8 @@ def _compute_records(
     if change.action is Action.REPLACE:
         return _compute_replacement(change, parts[Step.DELETE], parts[Step.CREATE])
     end = next(iter(parts.values()))
-    if change.action in {Action.DELETE, Action.FORGET}:
-        return {change.id: None} if end.is_good else {}
+    if change.action in {Action.DELETE, Action.FORGET} and end.is_good:
+        return {change.id: None}
     records: dict[ResourceId, Record | None] = {change.id: end.record} if end.record else {}
     if end.record and change.moved_from and not change.moved_infra:
         records[change.moved_from] = None

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from math import inf
 from typing import TypeVar
 
 from provisioning.core.formats.documents import MAX_DEPTH, TOO_DEEP
 from provisioning.core.model.errors import ProviderError, ProviderMisbehaved
 from provisioning.core.model.ids import ResourceId
-from provisioning.core.model.kinds import Kind
+from provisioning.core.model.kinds import PRIVATE, Kind
 from provisioning.core.model.providers import (
     Absent,
     Observation,
     ObservationTarget,
+    Pending,
     Present,
     Provider,
     Unreadable,
 )
+from provisioning.core.model.sensitive import list_secret_texts
 from provisioning.core.model.values import Tree, find_strange, is_deeper
 from provisioning.core.plan.diff import compute_diff
 
@@ -91,15 +94,43 @@ def check_attributes(
     Raises:
         ProviderMisbehaved: If they are not.
     """
-    if not isinstance(attributes, Mapping):
-        raise blame(provider, f"answered {type(attributes).__name__} for {name}, not a map")
-    if fault := _find_fault(attributes):
-        raise blame(provider, f"answered for {name} {fault}")
+    attributes = check_recordable(provider, name, attributes)
     missing = [
         field.name for field in kind.fields if field.computed and field.name not in attributes
     ]
     if missing:
         raise blame(provider, f"gave {name} no {', '.join(missing)}")
+    if any(text in attributes.get(PRIVATE, "") for text in list_secret_texts(dict(spec))):
+        raise blame(provider, f"put a secret into the private data of {name}")
     if other := compute_diff(kind, spec, spec, attributes, key):
         raise blame(provider, f"did not give {name} the {other[0].path} it was asked for")
+    return attributes
+
+
+def check_recordable(provider: Provider, name: ResourceId, attributes: object) -> dict[str, Tree]:
+    """Return *attributes*, which a provider gave for the resource *name*, if they can be recorded.
+
+    Raises:
+        ProviderMisbehaved: If they cannot.
+    """
+    if not isinstance(attributes, Mapping):
+        raise blame(provider, f"answered {type(attributes).__name__} for {name}, not a map")
+    if fault := _find_fault(attributes):
+        raise blame(provider, f"answered for {name} {fault}")
+    private = attributes.get(PRIVATE, "")
+    if not isinstance(private, str):
+        raise blame(provider, f"answered for {name} private data that are not a text")
     return dict(attributes)
+
+
+def check_pending(provider: Provider, name: ResourceId, answer: Pending) -> None:
+    """Make sure that *answer* can be recorded and asked about.
+
+    Raises:
+        ProviderMisbehaved: If it cannot.
+    """
+    times = (answer.seconds, answer.timeout)
+    if not (isinstance(answer.handle, str) and answer.handle):
+        raise blame(provider, f"answered for {name} that it is pending, without a handle")
+    if not all(isinstance(item, int | float) and 0 <= item < inf for item in times):
+        raise blame(provider, f"answered for {name} that it is pending, without a usable time")
