@@ -17,7 +17,13 @@ from provisioning.core.model.providers import Call, ObservationTarget, Present, 
 from provisioning.core.model.records import Action, Intent, Record
 from provisioning.core.model.redaction import Redactor
 from provisioning.core.model.resources import Timeouts
-from provisioning.core.model.sensitive import find_encrypted, has_secret, mark_secrets, reveal
+from provisioning.core.model.sensitive import (
+    find_encrypted,
+    has_secret,
+    list_secret_texts,
+    mark_secrets,
+    reveal,
+)
 from provisioning.core.model.states import DesiredState
 from provisioning.core.model.values import Tree, has_unknown, is_deeper, render_path
 from provisioning.core.plan.diff import compute_diff, compute_recorded
@@ -109,7 +115,8 @@ class OperationRunner:
                 f"spec.{render_path(path)} of {resource.id} is still encrypted",
                 hint="refer to it as {{secrets.FILE.KEY}}, so that it is decrypted",
             )
-        is_secret = self.desired.has_secrets and has_secret(written)
+        has_secrets = self.desired.has_secrets or bool(resource.references)
+        is_secret = has_secrets and has_secret(written)
         return expand_spec(kind, written, self.desired.files, is_secret=is_secret)
 
     def _keep_others(self, operation: Operation, spec: dict[str, Tree]) -> dict[str, Tree]:
@@ -235,6 +242,7 @@ class OperationRunner:
         change, timeout = operation.change, self.get_timeout(operation)
         remaining = self.lease.get_remaining()
         live = change.live.attributes if change.live and operation.step is not Step.CREATE else {}
+        self._learn(get_kind(self.kinds, change), spec, live)
         owner = build_owner(self.workspace, self.desired.infra, change.id)
         if operation.step is Step.DELETE and change.live and change.live.mark:
             owner = change.live.mark.owner
@@ -247,6 +255,13 @@ class OperationRunner:
             deadline=timeout if remaining is None else min(timeout, remaining),
             origin=f"{self.workspace}/{change.moved_infra}" if change.moved_infra else "",
         )
+
+    def _learn(self, kind: Kind, *sides: Mapping[str, Tree]) -> None:
+        """Let no error tell what *kind* calls sensitive in *sides*, which a provider is given."""
+        if kind.tree.hides:
+            marked = [mark_secrets(kind, side, {}) for side in sides]
+            for text in list_secret_texts(marked):
+                self.redactor.add(text)
 
     def _keep(self, subject: OfKind, values: Mapping[str, Tree]) -> dict[str, Tree]:
         return compute_recorded(get_kind(self.kinds, subject), values, self.key)

@@ -17,7 +17,7 @@ from provisioning.core.model.providers import (
     Provider,
     Unreadable,
 )
-from provisioning.core.model.values import Tree, find_strange, is_deeper
+from provisioning.core.model.values import Tree, find_strange, is_deeper, render_path
 from provisioning.core.plan.diff import compute_diff
 
 Answer = TypeVar("Answer")
@@ -95,11 +95,9 @@ def check_attributes(
         raise blame(provider, f"answered {type(attributes).__name__} for {name}, not a map")
     if fault := _find_fault(attributes):
         raise blame(provider, f"answered for {name} {fault}")
-    missing = [
-        field.name for field in kind.fields if field.computed and field.name not in attributes
-    ]
+    missing = [*kind.tree.find_missing({**spec, **attributes})]
     if missing:
-        raise blame(provider, f"gave {name} no {', '.join(missing)}")
+        raise blame(provider, f"gave {name} no {', '.join(map(render_path, missing))}")
     if other := compute_diff(kind, spec, spec, attributes, key):
         raise blame(provider, f"did not give {name} the {other[0].path} it was asked for")
     return dict(attributes)
