@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 
 import msgspec
+from msgspec import UNSET
 
 from provisioning.core.expressions.interpolation import (
     Reference,
@@ -13,10 +14,11 @@ from provisioning.core.expressions.interpolation import (
     resolve_text,
 )
 from provisioning.core.model.errors import InvalidManifest, Source
+from provisioning.core.model.field_tree import Field, FieldTree, touches
 from provisioning.core.model.ids import ResourceId
 from provisioning.core.model.kinds import LOCATION, Kind
 from provisioning.core.model.resources import Resource
-from provisioning.core.model.sensitive import expand_unseen, mark_secrets
+from provisioning.core.model.sensitive import Secret, expand_unseen, mark_secrets, reveal
 from provisioning.core.model.values import (
     Omitted,
     Path,
@@ -61,17 +63,23 @@ class KnownValues(msgspec.Struct, frozen=True):
             return self._get_identity(reference)
         if steps[0] in self.pending:
             return Unknown(str(reference))
-        try:
-            value = read_at(self.values, _as_path(self.values, steps))
-        except KeyError:
-            raise self._describe_missing(steps, source) from None
+        value, is_secret = self.values, False
+        for step in steps:
+            if isinstance(value, Unknown):
+                return Unknown(str(reference))
+            if isinstance(value, Secret):
+                value, is_secret = reveal(value), True
+            try:
+                value = read_at(value, (_as_step(value, step),))
+            except KeyError:
+                raise self._describe_missing(steps, source) from None
         if isinstance(value, Omitted | Sensitive):
             raise InvalidManifest(
                 f"{{{{{reference}}}}} names a value that the state log does not keep",
                 hint="refer to another field, or repeat the value",
                 source=source,
             )
-        return value
+        return Secret(value) if is_secret else value
 
     def _get_identity(self, reference: Reference) -> Tree:
         if "id" in self.pending:
@@ -87,16 +95,8 @@ class KnownValues(msgspec.Struct, frozen=True):
         )
 
 
-def _as_path(tree: Tree, steps: tuple[str, ...]) -> Path:
-    path: list[str | int] = []
-    for step in steps:
-        is_position = isinstance(tree, list) and step.isdecimal()
-        path.append(int(step) if is_position else step)
-        try:
-            tree = read_at(tree, (path[-1],))
-        except KeyError:
-            tree = None
-    return tuple(path)
+def _as_step(tree: Tree, step: str) -> str | int:
+    return int(step) if isinstance(tree, list) and step.isdecimal() else step
 
 
 def resolve_static(resource: Resource, lookup: Lookup) -> Resource:
@@ -189,19 +189,69 @@ def compute_known_values(
         kind: Its kind.
         spec: Its desired spec.
         attributes: What is live and stays so; None if it will be made anew.
-        changed: The fields that are to change.
+        changed: The paths that are to change.
         is_secret: There is a secret in *spec*.
     """
-    if is_secret and attributes is not None:
-        attributes = mark_secrets(kind, attributes, spec)
-    pending = {
-        field.name
-        for field in kind.fields
-        if field.name not in spec
-        and (attributes is None or (field.computed and _is_affected(field.derived_from, changed)))
-    }
-    return KnownValues(resource, {**(attributes or {}), **spec}, frozenset(pending))
+    tree, live = kind.tree, attributes or {}
+    pending = frozenset(
+        name
+        for name, below in tree.keys.items()
+        if name not in spec and (attributes is None or _is_affected(below.field, changed))
+    )
+    values, foresight = {**live, **spec}, _Foresight(resource, changed)
+    for name, below in tree.keys.items():
+        if below.plain and below.chooses and name in values:
+            sides = (it.get(name, UNSET) for it in (spec, live))
+            values[name] = foresight.foresee(below, (name,), *sides)
+    if tree.hides or (is_secret and attributes is not None):
+        values = mark_secrets(kind, values, spec)
+    return KnownValues(resource, values, pending)
 
 
-def _is_affected(derived_from: tuple[str, ...] | None, changed: frozenset[str]) -> bool:
-    return bool(changed) if derived_from is None else not changed.isdisjoint(derived_from)
+def _is_affected(field: Field, changed: frozenset[str]) -> bool:
+    if not field.computed or field.derived_from is None:
+        return field.computed and bool(changed)
+    return any(touches(name, path) for name in field.derived_from for path in changed)
+
+
+class _Foresight(msgspec.Struct, frozen=True):
+    """Says what is known below a field of *resource*, and what only after *changed* is applied."""
+
+    resource: ResourceId
+    changed: frozenset[str]
+
+    def foresee(self, tree: FieldTree, path: Path, wanted: Tree, live: Tree) -> Tree:
+        """Return the value at *path*, of which *wanted* is desired and *live* is there."""
+        if tree.field.computed or wanted is live is UNSET:
+            is_known = live is not UNSET and not _is_affected(tree.field, self.changed)
+            return live if is_known else self._name(path)
+        known = live if wanted is UNSET else wanted
+        if tree.plain is None or not tree.chooses:
+            return known
+        match known:
+            case dict():
+                return self._foresee_map(tree, path, wanted, live)
+            case list():
+                old = [UNSET if it is None else it for it in tree.pair(known, live)]
+                new = [UNSET] * len(known) if wanted is UNSET else known
+                pairs = enumerate(zip(new, old, strict=True))
+                return [self.foresee(tree.get_item(), (*path, at), *pair) for at, pair in pairs]
+        return known
+
+    def _foresee_map(self, tree: FieldTree, path: Path, wanted: Tree, live: Tree) -> Tree:
+        asked, there = (it if isinstance(it, dict) else {} for it in (wanted, live))
+        names = [name for name in (*there, *tree.keys) if _is_chosen(tree, name)]
+        return {
+            name: self.foresee(
+                tree.get_key(name), (*path, name), asked.get(name, UNSET), there.get(name, UNSET)
+            )
+            for name in dict.fromkeys((*there,) if wanted is UNSET else (*asked, *names))
+        }
+
+    def _name(self, path: Path) -> Unknown:
+        return Unknown(".".join(("resources", self.resource, *map(str, path))))
+
+
+def _is_chosen(tree: FieldTree, name: str) -> bool:
+    below = tree.get_key(name)
+    return below.chooses if name in tree.keys else below.field.computed or below.field.defaulted

@@ -80,7 +80,7 @@ def _read_ignored(review: Review, lifecycle: dict[str, Tree], kind: Kind | None)
 
 
 def _list_known(kind: Kind | None) -> list[str]:
-    return sorted({*kind.get_known_fields(), *(it.name for it in kind.fields)}) if kind else []
+    return sorted({*kind.get_known_fields(), *kind.tree.keys}) if kind else []
 
 
 def _read_order(review: Review, lifecycle: dict[str, Tree], kind: Kind | None) -> bool | None:

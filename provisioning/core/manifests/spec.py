@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import msgspec
 
 from provisioning.core.expressions.interpolation import Reference, find_templated, parse_text
@@ -11,7 +13,7 @@ from provisioning.core.model.errors import InvalidManifest
 from provisioning.core.model.ids import ResourceId
 from provisioning.core.model.kinds import Kind
 from provisioning.core.model.resources import Templated
-from provisioning.core.model.values import Tree
+from provisioning.core.model.values import Tree, replace_at
 
 _EACH_HINT = 'only a manifest with forEach: "{{config.values.KEY}}" knows each'
 
@@ -73,11 +75,16 @@ def _read_interpolations(
 def _check_fields(
     review: Review, fields: dict[str, Tree], templated: tuple[Templated, ...], kind: Kind
 ) -> None:
-    asked = dict(fields)
-    for field in kind.fields:
-        if field.computed and field.name in asked:
-            del asked[field.name]
-            review.report(("spec", field.name), "is computed by the provider", "remove it")
+    asked = fields
+    for path in kind.tree.find_computed(fields):
+        asked = replace_at(asked, path[:-1], partial(_drop, path[-1]))
+        review.report(("spec", *path), "is computed by the provider", "remove it")
     problems = kind.find_problems(asked, {item.path for item in templated})
     for located in locate_problems(problems, asked, kind) if problems else ():
         review.report(("spec", *located.path), located.message, located.hint)
+
+
+def _drop(step: str | int, value: Tree) -> Tree:
+    if isinstance(value, dict):
+        return {name: item for name, item in value.items() if name != step}
+    return [None if index == step else item for index, item in enumerate(value)]

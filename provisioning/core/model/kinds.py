@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from enum import StrEnum
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import msgspec
 from msgspec.structs import replace
 
+from provisioning.core.model.field_tree import (
+    Field,
+    FieldTree,
+    ListBehaviour,
+    build_tree,
+    find_texts,
+    parse_name,
+)
 from provisioning.core.model.resources import API_VERSION
 from provisioning.core.model.values import Path, Tree
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
+__all__ = ["LOCATION", "Field", "Kind", "ListBehaviour", "Problem"]
 
 LOCATION = "@location"
 """The field, in specs and attributes, of the settings that locate a resource; no manifest has it.
@@ -39,45 +47,6 @@ OWN_NAMES = frozenset({LOCATION, PRIVATE, HANDLE})
 
 Upgraded: TypeAlias = tuple[dict[str, Tree], dict[str, Tree]]
 """A spec and attributes, as a newer version of their kind has them."""
-
-
-class ListBehaviour(StrEnum):
-    """When two lists are the same."""
-
-    ORDERED = "ordered"
-    SET = "set"
-    KEYED = "keyed"
-
-
-class Field(msgspec.Struct, frozen=True, kw_only=True):
-    """How one field of a kind behaves.
-
-    Args:
-        name: The key at the top of `spec`, or of the provider's answer.
-        immutable: A change replaces the resource.
-        computed: Only the provider says its value; a manifest cannot.
-        derived_from: For a computed field, the fields whose change may change it; every
-            field if None.
-        defaulted: If the manifest leaves it out, the provider's choice stands.
-        sensitive: Never shown, and kept as a keyed fingerprint only.
-        public: A computed field that tells nothing of what it is derived from, even if that
-            is secret.
-        omitted: Its content is kept as digest and size only.
-        lists: When two lists in it are the same; `key` names the key of keyed ones.
-        file: Its value is the path of a workspace file that the kind's `expand` reads.
-    """
-
-    name: str
-    immutable: bool = False
-    computed: bool = False
-    derived_from: tuple[str, ...] | None = None
-    defaulted: bool = False
-    sensitive: bool = False
-    public: bool = False
-    omitted: bool = False
-    lists: ListBehaviour = ListBehaviour.ORDERED
-    key: str = "name"
-    file: bool = False
 
 
 class Kind(msgspec.Struct, frozen=True, kw_only=True, dict=True):
@@ -129,15 +98,13 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         return self.provider_type or self.provider
 
     @cached_property
-    def _by_name(self) -> dict[str, Field]:
-        return {field.name: field for field in self.fields}
+    def tree(self) -> FieldTree:
+        """The places of the spec and of the provider's answer, with their behaviours."""
+        return build_tree(self.name, self.fields)
 
     def get_field(self, name: str) -> Field:
-        """Return the behaviour of field *name*."""
-        found = self._by_name.get(name)
-        if found is None:
-            found = self._by_name[name] = Field(name=name)
-        return found
+        """Return the behaviour of the field at the top with *name*."""
+        return self.tree.get_key(name).field
 
     def pick_place(self, values: Mapping[str, Tree]) -> dict[str, Tree]:
         """Return those of *values* that say where a resource is.
@@ -151,11 +118,13 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
     def get_file_paths(self, spec: Mapping[str, Tree]) -> tuple[str, ...]:
         """Return the workspace files that *spec* names."""
-        return tuple(
-            spec[field.name]
-            for field in self.fields
-            if field.file and isinstance(spec.get(field.name), str)
-        )
+        return tuple(text for _, text in self.find_files(spec))
+
+    def find_files(self, spec: Mapping[str, Tree]) -> Iterator[tuple[Path, str]]:
+        """Yield the workspace files that *spec* names, each with the path where it does."""
+        for field in self.fields:
+            if field.file:
+                yield from find_texts(dict(spec), parse_name(field.name))
 
     def find_problems(self, spec: Mapping[str, Tree], templated: set[Path]) -> list[Problem]:
         """Check *spec* against the model, forgiving what an interpolation will still fill in."""

@@ -11,7 +11,8 @@ import hmac
 from collections.abc import Callable, Iterator, Mapping
 
 from provisioning.core.model.errors import ProvisioningError
-from provisioning.core.model.kinds import Field, Kind, ListBehaviour
+from provisioning.core.model.field_tree import PLAIN, FieldTree, is_beside, parse_name
+from provisioning.core.model.kinds import Kind, ListBehaviour
 from provisioning.core.model.redaction import SHOWN, TELLTALE, Redactor
 from provisioning.core.model.values import (
     Path,
@@ -24,6 +25,8 @@ from provisioning.core.model.values import (
 
 ENCRYPTED = "ENC[AES256_GCM,"
 """What a value that nobody decrypted begins with."""
+
+_HIDDEN = "a sensitive value"
 
 
 class Secret:
@@ -103,24 +106,56 @@ def find_encrypted(tree: Tree, path: Path = ()) -> Path | None:
 # Comparing and recording
 
 
-def conceal_alike(field: Field, key: bytes, *sides: Tree) -> list[Tree]:
-    """Return *sides*, values of one field, with fingerprints wherever one of them is secret.
+def conceal_alike(tree: FieldTree, key: bytes, *sides: Tree) -> list[Tree]:
+    """Return *sides*, values of one place, with fingerprints wherever one of them is secret.
 
-    A list with a secret in it is one as a whole, for its items may have been moved.
+    A list with a secret in it is one as a whole, for its items may have been moved; but what is
+    sensitive in every item is one there, and leaves the rest of the item to be seen.
     """
-    marks = {mark for side in sides for mark in _find_marks(side)}
-    if not marks:
-        return list(sides)
-    if field.lists is not ListBehaviour.ORDERED:
-        marks = {()}
     known = tuple({text for side in sides for text in list_secret_texts(side)})
+    if tree.hides:
+        sides = tuple(conceal_declared(tree, side, key) for side in sides)
+    marks = {mark for side in sides for mark in _find_marks(side, tree)}
+    if not marks and not known:
+        return list(sides)
+    if marks and tree.field.lists is not ListBehaviour.ORDERED:
+        marks = {()}
     return [_conceal_at(side, marks, known, key) for side in sides]
 
 
-def conceal(value: Tree, key: bytes) -> Tree:
-    """Return *value* with fingerprints in place of its secrets."""
-    marks = set(_find_marks(value))
+def conceal(value: Tree, key: bytes, tree: FieldTree = PLAIN) -> Tree:
+    """Return *value*, of the place *tree*, with fingerprints in place of its secrets."""
+    value = conceal_declared(tree, value, key)
+    marks = set(_find_marks(value, tree))
     return _conceal_at(value, marks, (), key) if marks else value
+
+
+def conceal_declared(tree: FieldTree, value: Tree, key: bytes) -> Tree:
+    """Return *value* with fingerprints wherever its kind calls it sensitive.
+
+    Where the shape is not the declared one, so that nobody knows where it is, all is concealed.
+    """
+    return _change_sensitive(tree, value, lambda item: conceal_whole(item, key))
+
+
+def _change_sensitive(tree: FieldTree, value: Tree, change: Callable[[Tree], Tree]) -> Tree:
+    if not tree.hides:
+        return value
+    match value:
+        case None | Unknown() | Sensitive():
+            return value
+        case _ if tree.field.sensitive:
+            return change(value)
+        case Secret():
+            changed = _change_sensitive(tree, reveal(value), change)
+            return changed if isinstance(changed, Sensitive) else Secret(changed)
+        case dict() if not (tree.keys or tree.rest):
+            return change(value)
+        case list() | tuple() if not tree.items:
+            return change(value)
+        case dict() | list() | tuple():
+            return tree.map(value, lambda below, item: _change_sensitive(below, item, change))
+    return change(value)
 
 
 def conceal_whole(value: Tree, key: bytes) -> Tree:
@@ -128,26 +163,31 @@ def conceal_whole(value: Tree, key: bytes) -> Tree:
     if value is None or isinstance(value, Sensitive | Unknown):
         return value
     if has_unknown(value):
-        return Unknown("a sensitive value")
+        return Unknown(_HIDDEN)
     return compute_fingerprint(reveal(value), key)
 
 
-def _find_marks(tree: Tree, path: Path = ()) -> Iterator[Path]:
-    """Yield the paths of what is secret; of a list's items, the path of the list."""
-    match tree:
+def _find_marks(value: Tree, tree: FieldTree = PLAIN, path: Path = ()) -> Iterator[Path]:
+    """Yield the paths of what is secret; of a list's items, the path of the list.
+
+    What a field of *tree* calls sensitive is left out: it is concealed where it is.
+    """
+    match value:
         case Secret() | Sensitive():
-            yield path
+            if not tree.field.sensitive:
+                yield path
         case dict():
-            for name, item in tree.items():
-                yield from _find_marks(item, (*path, name))
+            for name, item in value.items():
+                yield from _find_marks(item, tree.get_key(name), (*path, name))
         case list() | tuple():
-            if any(True for item in tree for _ in _find_marks(item)):
+            below = tree.get_item()
+            if any(True for item in value for _ in _find_marks(item, below)):
                 yield path
 
 
-def is_marked(tree: Tree) -> bool:
-    """Tell whether anything in *tree* is secret, or the fingerprint of what is."""
-    return next(_find_marks(tree), None) is not None
+def is_marked(value: Tree, tree: FieldTree = PLAIN) -> bool:
+    """Tell whether anything in *value* is secret, or the fingerprint of what is."""
+    return next(_find_marks(value, tree), None) is not None
 
 
 def list_secret_texts(tree: Tree) -> Iterator[str]:
@@ -191,33 +231,56 @@ def _is_text(value: Tree) -> bool:
 def mark_secrets(
     kind: Kind, values: Mapping[str, Tree], spec: Mapping[str, Tree]
 ) -> dict[str, Tree]:
-    """Return *values*, which a provider answered, with secrets where *spec* has them.
+    """Return *values*, which a provider answered, with secrets where *spec* or *kind* has them.
 
     *spec* is what is desired, or what was recorded, whose fingerprints count as secrets. A
     computed field that is derived from a secret one is secret, unless its kind calls it
     public.
     """
-    secret = {name for name, value in spec.items() if is_marked(value)}
+    tree = kind.tree
+    values = {name: mark_declared(tree.get_key(name), value) for name, value in values.items()}
+    spec = {name: mark_declared(tree.get_key(name), value) for name, value in spec.items()}
+    secret = list(_find_marks(spec))
     if not secret:
-        return dict(values)
+        return values
     return {
-        name: _mark(kind.get_field(name), value, spec, secret) for name, value in values.items()
+        name: _mark_computed(below, _mark_like(value, spec.get(name), below), secret)
+        for name, below, value in tree.walk(values)
     }
 
 
-def _mark(field: Field, value: Tree, spec: Mapping[str, Tree], secret: set[str]) -> Tree:
-    if field.name in secret:
-        return _mark_like(value, spec[field.name])
-    is_derived = field.derived_from is None or not secret.isdisjoint(field.derived_from)
-    return Secret(value) if field.computed and is_derived and not field.public else value
+def mark_declared(tree: FieldTree, value: Tree) -> Tree:
+    """Return *value* as a secret wherever its kind calls it sensitive."""
+    return _change_sensitive(tree, value, _hide)
 
 
-def _mark_like(value: Tree, like: Tree) -> Tree:
-    if not is_marked(like):
+def _mark_computed(tree: FieldTree, value: Tree, secret: list[Path]) -> Tree:
+    field = tree.field
+    if field.computed:
+        names = field.derived_from
+        is_derived = names is None or any(
+            is_beside(parse_name(name), path) for name in names for path in secret
+        )
+        return _hide(value) if is_derived and not field.public else value
+    if not tree.computes:
+        return value
+    return tree.map(value, lambda below, item: _mark_computed(below, item, secret))
+
+
+def _mark_like(value: Tree, like: Tree, tree: FieldTree) -> Tree:
+    if not is_marked(like, tree):
         return value
     if isinstance(like, dict) and isinstance(value, dict):
-        return {name: _mark_like(item, like.get(name)) for name, item in value.items()}
-    return Secret(value)
+        return {
+            name: _mark_like(item, like.get(name), below) for name, below, item in tree.walk(value)
+        }
+    return _hide(value)
+
+
+def _hide(value: Tree) -> Tree:
+    if isinstance(value, Unknown):
+        return value
+    return Unknown(_HIDDEN) if has_unknown(value) else Secret(value)
 
 
 Expand = Callable[[dict[str, Tree]], dict[str, Tree]]

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from provisioning.core.model.cross_infra_moves import CrossInfraMove, MoveOrigin
+from provisioning.core.model.errors import Source
 from provisioning.core.model.ids import CommitId, ResourceId
 from provisioning.core.model.masked import Masked
 from provisioning.core.model.providers import Observation
@@ -43,6 +43,34 @@ class DesiredState(Masked, frozen=True, kw_only=True):
             return Redactor()
         specs = [resource.spec for resource in self.resources.values()]
         return Redactor(list_secret_texts([*specs, *self.secrets.values()]))
+
+
+class MoveOrigin(msgspec.Struct, frozen=True, kw_only=True):
+    """The record of a resource in the infra that it is moved from.
+
+    The infra that asks for it marks and records it first; then the other one drops its record.
+    Cut off in between, both records exist, and the next run of the latter goes on.
+
+    `trouble` says why it cannot be taken yet, and `hint` what to do.
+    """
+
+    infra: str
+    record: Record
+    trouble: str = ""
+    hint: str = ""
+
+
+class CrossInfraMove(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a resource of this infra goes: which infra asks for it, as what, and where that stands.
+
+    `is_taken` tells that it is recorded there. `name` is None where it could not be found out
+    whether the infra asks for it.
+    """
+
+    infra: str
+    name: ResourceId | None
+    is_taken: bool
+    source: Source | None = None
 
 
 class RecordedState(msgspec.Struct, frozen=True, kw_only=True):

@@ -117,7 +117,8 @@ class _Planner:
             return
         kind = get_kind(self.kinds, resource)
         written = resolve_spec(resource, self._look_up)
-        is_secret = self.desired.has_secrets and has_secret(written)
+        has_secrets = self.desired.has_secrets or bool(resource.references)
+        is_secret = has_secrets and has_secret(written)
         if is_secret:
             self.secretive.add(resource.id)
         spec = expand_spec(kind, written, self.desired.files, is_secret=is_secret)
@@ -216,7 +217,7 @@ class _Planner:
         if any(item.replaces for item in fields):
             self._plan_replacement(resource, kind, spec, record, live, fields, origin)
             return
-        changed = frozenset(item.path.partition(".")[0].partition("[")[0] for item in fields)
+        changed = frozenset(item.path for item in fields)
         self.known_values_by_infra[resource.id] = compute_known_values(
             resource.id,
             kind,
@@ -311,9 +312,10 @@ class _Planner:
     def _settle(
         self, resource: Resource, spec: Mapping[str, Tree], attributes: Mapping[str, Tree]
     ) -> None:
-        if resource.id in self.secretive:
-            attributes = mark_secrets(get_kind(self.kinds, resource), attributes, spec)
-        self.known_values_by_infra[resource.id] = KnownValues(resource.id, {**spec, **attributes})
+        kind, values = get_kind(self.kinds, resource), {**spec, **attributes}
+        if resource.id in self.secretive or kind.tree.hides:
+            values = mark_secrets(kind, values, spec)
+        self.known_values_by_infra[resource.id] = KnownValues(resource.id, values)
 
     # Whose is it?
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from provisioning import __version__
 from provisioning.core.model.ids import ResourceId, parse_mark
-from provisioning.core.model.kinds import Kind, find_kind
+from provisioning.core.model.kinds import Kind, find_kind, get_kind
 from provisioning.core.model.providers import Absent, Observation, Present, Unreadable
 from provisioning.core.model.records import Inputs, Record, UnexpectedState
 from provisioning.core.model.resources import Resource
@@ -158,6 +158,13 @@ class _Scribe:
         )
         return {number: seen for number, seen in noted if seen and seen.state != ABSENT}
 
+    def _may_hold_secrets(self, resource: Resource) -> bool:
+        """Tell whether an interpolation of *resource* may have given it a secret."""
+        needs = (self._desired.resources[name] for name in resource.references)
+        return self._desired.has_secrets or any(
+            get_kind(self._kinds, need).tree.hides for need in needs
+        )
+
     def _conceal(
         self,
         kind: Kind,
@@ -166,7 +173,7 @@ class _Scribe:
         attributes: Mapping[str, Tree],
     ) -> dict[str, Tree]:
         marked = mark_secrets(kind, attributes, record.spec) if record else dict(attributes)
-        if resource is not None and self._desired.has_secrets:
+        if resource is not None and self._may_hold_secrets(resource):
             marked = _mark_desired(kind, resource, marked)
         known = record.attributes if record else {}
         kept = {

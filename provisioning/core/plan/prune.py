@@ -6,14 +6,13 @@ from collections.abc import Iterator, Mapping
 
 import msgspec
 
-from provisioning.core.model.cross_infra_moves import CrossInfraMove
 from provisioning.core.model.graph import compute_reach, invert
 from provisioning.core.model.ids import ResourceId
 from provisioning.core.model.kinds import Kind, find_kind
 from provisioning.core.model.providers import Absent, Observation, Present, Unreadable
 from provisioning.core.model.records import Action, Record
 from provisioning.core.model.resources import DeletePolicy, Resource
-from provisioning.core.model.states import DesiredState, LiveState, RecordedState
+from provisioning.core.model.states import CrossInfraMove, DesiredState, LiveState, RecordedState
 from provisioning.core.plan.ownership import Ownership
 from provisioning.core.plan.plan import BlockedResource, PlannedChange, Risk
 

@@ -15,7 +15,13 @@ from provisioning.core.model.kinds import HANDLE, LOCATION, Kind, OfKind, find_k
 from provisioning.core.model.providers import Call, Pending, Present, Provider, Unreadable
 from provisioning.core.model.records import Action, Intent, Record
 from provisioning.core.model.resources import Timeouts
-from provisioning.core.model.sensitive import find_encrypted, has_secret, mark_secrets, reveal
+from provisioning.core.model.sensitive import (
+    find_encrypted,
+    has_secret,
+    list_secret_texts,
+    mark_secrets,
+    reveal,
+)
 from provisioning.core.model.values import Tree, has_unknown, is_deeper, render_path
 from provisioning.core.plan.diff import compute_diff, compute_recorded
 from provisioning.core.plan.ignored_fields import keep_ignored
@@ -60,6 +66,7 @@ class OperationRunner:
         self.known: dict[ResourceId, Mapping[str, Tree]] = dict(planned.plan.known_values)
         self.run = lease.begin.run
         self._desired = planned.desired
+        self._redactor = planned.desired.build_redactor()
         self._lease = lease
         self._journal = journal
 
@@ -74,7 +81,7 @@ class OperationRunner:
         try:
             return self._attempt(operation, handle)
         except ProviderError as exc:
-            self._desired.build_redactor().redact_error(exc)
+            self._redactor.redact_error(exc)
             raise
 
     def _attempt(self, operation: Operation, handle: str) -> Made | Pending:
@@ -107,7 +114,8 @@ class OperationRunner:
                 f"spec.{render_path(path)} of {resource.id} is still encrypted",
                 hint="refer to it as {{secrets.FILE.KEY}}, so that it is decrypted",
             )
-        is_secret = self._desired.has_secrets and has_secret(written)
+        has_secrets = self._desired.has_secrets or bool(resource.references)
+        is_secret = has_secrets and has_secret(written)
         return expand_spec(kind, written, self._desired.files, is_secret=is_secret)
 
     def _keep_ignored(self, operation: Operation, spec: dict[str, Tree]) -> dict[str, Tree]:
@@ -261,6 +269,7 @@ class OperationRunner:
         remaining = self._lease.get_remaining()
         seen = change.live if operation.step is not Step.CREATE else None
         live = seen.attributes if seen else {}
+        self._hide(get_kind(self.context.kinds, change), spec, live)
         owner = build_owner(self.context.workspace, self.context.infra, change.id)
         if operation.step is Step.DELETE and change.live and change.live.mark:
             owner = change.live.mark.owner
@@ -275,6 +284,13 @@ class OperationRunner:
             deadline=timeout if remaining is None else min(timeout, remaining),
             origin=f"{self.context.workspace}/{change.moved_infra}" if change.moved_infra else "",
         )
+
+    def _hide(self, kind: Kind, *sides: Mapping[str, Tree]) -> None:
+        """Redact from errors what *kind* calls sensitive in *sides*, which a provider is given."""
+        if kind.tree.hides:
+            marked = [mark_secrets(kind, side, {}) for side in sides]
+            for text in list_secret_texts(marked):
+                self._redactor.add(text)
 
     def _get_provider(self, subject: OfKind) -> Provider:
         return self.context.providers[get_kind(self.context.kinds, subject).provider]

@@ -20,7 +20,7 @@ from provisioning.core.model.providers import (
     Unreadable,
 )
 from provisioning.core.model.sensitive import list_secret_texts
-from provisioning.core.model.values import Tree, find_strange, is_deeper
+from provisioning.core.model.values import Tree, find_strange, is_deeper, render_path
 from provisioning.core.plan.diff import compute_diff
 
 Answer = TypeVar("Answer")
@@ -95,11 +95,9 @@ def check_attributes(
         ProviderMisbehaved: If they are not.
     """
     attributes = check_recordable(provider, name, attributes)
-    missing = [
-        field.name for field in kind.fields if field.computed and field.name not in attributes
-    ]
+    missing = [*kind.tree.find_missing({**spec, **attributes})]
     if missing:
-        raise blame(provider, f"gave {name} no {', '.join(missing)}")
+        raise blame(provider, f"gave {name} no {', '.join(map(render_path, missing))}")
     if any(text in attributes.get(PRIVATE, "") for text in list_secret_texts(dict(spec))):
         raise blame(provider, f"put a secret into the private data of {name}")
     if other := compute_diff(kind, spec, spec, attributes, key):

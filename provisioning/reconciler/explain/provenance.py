@@ -9,6 +9,7 @@ from provisioning.config.provenance import Origin
 from provisioning.core.expressions.interpolation import Reference, find_templated, parse_text
 from provisioning.core.expressions.references import SECRETS
 from provisioning.core.model.errors import InvalidArgument, Source
+from provisioning.core.model.field_tree import parse_name
 from provisioning.core.model.ids import ResourceId
 from provisioning.core.model.kinds import get_kind
 from provisioning.core.model.records import Record
@@ -110,7 +111,7 @@ def trace_field(checkout: Checkout, infra: str, resource: Resource, path: Path) 
 
 def _check_field(checkout: Checkout, resource: Resource, path: Path) -> None:
     kind = get_kind(checkout.kinds, resource)
-    known = {*kind.get_known_fields(), *(item.name for item in kind.fields)}
+    known = {*kind.get_known_fields(), *kind.tree.keys}
     if not path or path[0] in known:
         return
     nearest = find_nearest(str(path[0]), known)
@@ -134,7 +135,7 @@ class _Tracer:
         yield link_manifest(self.checkout, resource, infra, ("spec", *path), written=written)
         yield from self.trace_given(infra, resource, depth)
         kind = get_kind(self.checkout.kinds, resource)
-        if kind.get_field(str(path[0])).file and isinstance(written, str):
+        if kind.tree.find(path).field.file and isinstance(written, str):
             yield self._link_file(written)
         for _, text in find_templated(written):
             for part in parse_text(text):
@@ -175,7 +176,8 @@ class _Tracer:
             return
         yield Link(what=str(reference), layer=COMPUTED, source=resource.source)
         kind = get_kind(self.checkout.kinds, resource)
-        derived = kind.get_field(wanted[0]).derived_from if wanted else ()
+        names = kind.tree.find(wanted).field.derived_from if wanted else ()
+        derived = None if names is None else dict.fromkeys(parse_name(it)[0] for it in names)
         for name in resource.spec if derived is None else derived:
             if name in resource.spec:
                 yield from self.trace(infra, resource, (name,), depth)

@@ -98,7 +98,8 @@ def _resolve(
         kind = get_kind(context.kinds, resource)
         try:
             written = resolve_spec(resource, resolve)
-            is_secret = desired.has_secrets and has_secret(written)
+            has_secrets = desired.has_secrets or bool(resource.references)
+            is_secret = has_secrets and has_secret(written)
             spec = expand_spec(kind, written, desired.files, is_secret=is_secret)
         except ProvisioningError:
             spec = {}

@@ -161,14 +161,14 @@ def _build_undesired_error(context: InfraContext, name: ResourceId, place: str) 
 
 
 def render_manifest(kind: Kind, name: ResourceId, attributes: Mapping[str, Tree]) -> str:
-    """Return a manifest that describes the live resource."""
+    """Return a manifest that describes the live resource, as far as anybody may see it."""
     import yaml
 
     known = set(kind.get_known_fields())
     spec = {
-        key: value
+        key: shown
         for key, value in attributes.items()
-        if key in known and value is not None and not kind.get_field(key).computed
+        if key in known and (shown := kind.tree.get_key(key).pick_open(value)) is not None
     }
     tree = {
         "apiVersion": kind.api_version,

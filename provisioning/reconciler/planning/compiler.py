@@ -229,10 +229,9 @@ class Compiler:
         files: dict[str, bytes] = {}
         for resource in desired.resources.values():
             kind = get_kind(self._kinds, resource)
-            for field in (item for item in kind.fields if item.file and item.name in resource.spec):
-                path = resource.spec[field.name]
+            for place, path in kind.find_files(resource.spec):
                 if path not in files:
-                    files[path] = self._read_file(commit, resource, field.name, path)
+                    files[path] = self._read_file(commit, resource, str(place[0]), path)
         return files
 
     def _read_file(self, commit: CommitId, resource: Resource, field: str, path: str) -> bytes:

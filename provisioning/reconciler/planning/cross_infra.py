@@ -7,10 +7,10 @@ from typing import Protocol
 
 import msgspec
 
-from provisioning.core.model.cross_infra_moves import CrossInfraMove, MoveOrigin
 from provisioning.core.model.errors import InvalidManifest, ProvisioningError
 from provisioning.core.model.ids import CommitId, ResourceId
 from provisioning.core.model.resources import Resource
+from provisioning.core.model.states import CrossInfraMove, MoveOrigin
 from provisioning.core.model.values import find_nearest
 from provisioning.gitstore.statelog.git_statelog import StateLog
 
