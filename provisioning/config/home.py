@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
 
 from provisioning.core.model.errors import StorageFailed
+from provisioning.core.model.values import FingerprintKey, list_keys
 
 KEY_BYTES = 32
 
@@ -49,10 +50,11 @@ class Home(msgspec.Struct, frozen=True):
         """The control socket of the service."""
         return self.path / "services" / "state" / "serve.sock"
 
-    def read_fingerprint_key(self) -> bytes:
+    def read_fingerprint_key(self) -> FingerprintKey:
         """Return the key of this user's fingerprints; make it when it is first needed.
 
-        It is in no repository. Losing it only makes sensitive values look changed once.
+        It is in no repository. Its loss only makes sensitive values appear changed once. The file
+        holds the key, and behind it those that were in use before.
 
         Raises:
             StorageFailed: If it can be neither read nor made, or is damaged.
@@ -61,34 +63,61 @@ class Home(msgspec.Struct, frozen=True):
         try:
             if not path.exists():
                 _make_key(path)
-            key = path.read_bytes()
+            content = path.read_bytes()
         except OSError as exc:
             raise StorageFailed(
                 f"{path} cannot be used: {exc.strerror}",
                 hint="make room or rights there, or move it with PROVISIONING_HOME",
             ) from exc
-        if len(key) != KEY_BYTES:
+        keys = [content[at : at + KEY_BYTES] for at in range(0, len(content), KEY_BYTES)]
+        if not keys or len(keys[-1]) != KEY_BYTES:
             raise StorageFailed(
-                f"{path} is damaged: it holds {len(key)} bytes, not {KEY_BYTES}",
+                f"{path} is damaged: it holds {len(content)} bytes, not {KEY_BYTES} for each key",
                 hint="remove it; sensitive values will look changed once",
             )
-        return key
+        return FingerprintKey(keys[0], keys[1:])
+
+    def rotate_fingerprint_key(self, *, finish: bool = False) -> FingerprintKey:
+        """Put a new key before the present one; with *finish*, forget the former ones instead.
+
+        Raises:
+            StorageFailed: If it cannot be written.
+        """
+        key, path = self.read_fingerprint_key(), self.path / "fingerprint.key"
+        keys = [bytes(key)] if finish else [secrets.token_bytes(KEY_BYTES), *list_keys(key)]
+        temporary = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
+        try:
+            _write_keys(temporary, keys)
+            temporary.replace(path)
+        except OSError as exc:
+            temporary.unlink(missing_ok=True)
+            raise StorageFailed(
+                f"{path} cannot be written: {exc.strerror}",
+                hint="make room or rights there; the key is as it was",
+            ) from exc
+        return self.read_fingerprint_key()
 
 
 def _make_key(path: Path) -> None:
     """Make the key whole or not at all; of several makers the first one wins."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
-    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
-        os.write(handle, secrets.token_bytes(KEY_BYTES))
-        os.fsync(handle)
+        _write_keys(temporary, [secrets.token_bytes(KEY_BYTES)])
         os.link(temporary, path)
     except FileExistsError:
         pass
     finally:
-        os.close(handle)
         temporary.unlink()
+
+
+def _write_keys(path: Path, keys: Sequence[bytes]) -> None:
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        os.write(handle, b"".join(keys))
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def find_home(environ: Mapping[str, str]) -> Home:

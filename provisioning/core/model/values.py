@@ -11,14 +11,14 @@ import hmac
 import math
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NewType, TypeAlias
+from typing import TYPE_CHECKING, Any, NewType, Self, TypeAlias
 
 import msgspec
 
 from provisioning.core.model.errors import InvalidArgument
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 Tree: TypeAlias = Any
 """A value of a tree. `Any`, because a recursive union makes every reader cast."""
@@ -118,6 +118,26 @@ def from_json(value: Tree) -> Tree:
 def compute_digest(value: Tree) -> Digest:
     """Return `sha256:` and the hexadecimal SHA-256 of *value*'s canonical JSON."""
     return Digest("sha256:" + hashlib.sha256(render_canonical(as_json(value))).hexdigest())
+
+
+class FingerprintKey(bytes):
+    """The key of fingerprints; *former* are the keys before it, newest first.
+
+    A fingerprint under a former key stands for the same value until the next run renews it.
+    """
+
+    former: tuple[bytes, ...] = ()
+
+    def __new__(cls, key: bytes, former: Iterable[bytes] = ()) -> Self:
+        """Return *key* with the *former* ones."""
+        self = super().__new__(cls, key)
+        self.former = tuple(former)
+        return self
+
+
+def list_keys(key: bytes) -> tuple[bytes, ...]:
+    """Return *key*, and those before it."""
+    return (key, *(key.former if isinstance(key, FingerprintKey) else ()))
 
 
 def compute_fingerprint(value: Tree, key: bytes) -> Sensitive:

@@ -27,7 +27,7 @@ from provisioning.core.plan.ignored_fields import leave_ignored
 from provisioning.core.plan.ownership import Ownership, describe_standing
 from provisioning.core.plan.plan import BlockedResource, Drifted, Plan, PlannedChange, Risk
 from provisioning.core.plan.prune import UNSEEN, compute_removals
-from provisioning.core.plan.stale_records import is_behind
+from provisioning.core.plan.stale_records import is_behind, renew_fingerprints
 
 
 def compute_plan(
@@ -80,6 +80,7 @@ class _Planner:
     unchanged: list[ResourceId] = field(default_factory=list)
     known_values_by_infra: dict[ResourceId, KnownValues] = field(default_factory=dict)
     secretive: set[ResourceId] = field(default_factory=set)
+    renewed: set[ResourceId] = field(default_factory=set)
     half_moved: dict[ResourceId, ResourceId] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -126,7 +127,7 @@ class _Planner:
         if origin is not None and origin.trouble:
             self._block(resource.id, origin.trouble, resource.source, origin.hint)
             return
-        record = self.recorded.find(resource)
+        record = self._find_record(resource, kind, spec)
         observation = self._get_observation(resource, record)
         match observation:
             case Unreadable(reason):
@@ -137,6 +138,15 @@ class _Planner:
                 self._block_foreign(resource, observation)
             case Present():
                 self._plan_update(resource, kind, spec, record, observation)
+
+    def _find_record(
+        self, resource: Resource, kind: Kind, spec: Mapping[str, Tree]
+    ) -> Record | None:
+        found = self.recorded.find(resource)
+        record = found and renew_fingerprints(found, kind, spec, self.key)
+        if record is not found:
+            self.renewed.add(resource.id)
+        return record
 
     def _get_observation(self, resource: Resource, record: Record | None) -> Observation:
         """Return what is there; an interrupted run may have left it under another id.
@@ -246,7 +256,8 @@ class _Planner:
         live: Present,
     ) -> None:
         """Let the record of what needs no change say what Git asks for."""
-        if record is None or not is_behind(record, resource, kind, spec, self.key):
+        is_renewed = resource.id in self.renewed
+        if not record or not (is_renewed or is_behind(record, resource, kind, spec, self.key)):
             self.unchanged.append(resource.id)
             return
         self._change(

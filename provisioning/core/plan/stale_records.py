@@ -12,8 +12,15 @@ from provisioning.core.model.records import Record
 from provisioning.core.model.resources import Resource
 from provisioning.core.model.sensitive import is_marked
 from provisioning.core.model.states import RecordedState
-from provisioning.core.model.values import Omitted, Tree, has_unknown, summarise
-from provisioning.core.plan.diff import FieldChange, compute_diff
+from provisioning.core.model.values import (
+    Omitted,
+    Sensitive,
+    Tree,
+    has_unknown,
+    list_keys,
+    summarise,
+)
+from provisioning.core.plan.diff import FieldChange, compute_diff, compute_recorded
 from provisioning.core.plan.ignored_fields import leave_ignored
 
 
@@ -45,6 +52,29 @@ def is_behind(
     wanted, old = ({name: it[name] for name in names if name in it} for it in (spec, stated))
     fields = leave_ignored(resource.lifecycle, compute_diff(kind, wanted, old, {}, key))
     return any(map(_is_telling, fields))
+
+
+def renew_fingerprints(record: Record, kind: Kind, spec: Mapping[str, Tree], key: bytes) -> Record:
+    """Return *record* with fingerprints under *key* in place of those under its former keys.
+
+    Only a fingerprint of a value in *spec*, the desired one, can be renewed.
+    """
+    stated: Tree = record.spec
+    for former in list_keys(key)[1:]:
+        old, new = (compute_recorded(kind, spec, item) for item in (former, key))
+        stated = _renew(stated, old, new)
+    return record if stated == record.spec else msgspec.structs.replace(record, spec=stated)
+
+
+def _renew(stated: Tree, old: Tree, new: Tree) -> Tree:
+    match stated, old, new:
+        case Sensitive(), Sensitive(), Sensitive():
+            return new if stated == old else stated
+        case dict(), dict(), dict():
+            return {name: _renew(it, old.get(name), new.get(name)) for name, it in stated.items()}
+        case list(), list(), list() if len(stated) == len(old) == len(new):
+            return [_renew(*items) for items in zip(stated, old, new, strict=True)]
+    return stated
 
 
 def upgrade_records(recorded: RecordedState, kinds: Mapping[str, Kind]) -> RecordedState:

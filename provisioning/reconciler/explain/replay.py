@@ -16,7 +16,7 @@ from provisioning.core.model.errors import InvalidArgument, ProvisioningError, S
 from provisioning.core.model.ids import CommitId, ResourceId
 from provisioning.core.model.records import Begin, Inputs
 from provisioning.core.model.states import RecordedState
-from provisioning.core.model.values import Digest, Tree, compute_fingerprint, from_json
+from provisioning.core.model.values import Digest, Tree, compute_fingerprint, from_json, list_keys
 from provisioning.core.plan.compute import compute_plan
 from provisioning.core.plan.observation_targets import compute_places
 from provisioning.core.plan.plan import Plan
@@ -104,7 +104,8 @@ def replay_run(reconciler: Reconciler, log: StateLog, begun: BegunRun) -> Replay
         reason = "its inputs are not recorded: an older release made it, or it changed only the log"
         return Replay(begin=begin, plan=None, reasons=(reason,))
     context, inputs = reconciler.context, begin.inputs
-    reasons = list(_compare_environment(inputs, context.key))
+    key = next((key for key in list_keys(context.key) if _is_key(inputs, key)), context.key)
+    reasons = list(_compare_environment(inputs, key))
     planner = reconciler.planner
     planner = replace(planner, lookup=_build_lookup(planner.lookup, inputs))
     try:
@@ -127,7 +128,7 @@ def replay_run(reconciler: Reconciler, log: StateLog, begun: BegunRun) -> Replay
             live,
             kinds=context.kinds,
             workspace=context.workspace,
-            key=context.key,
+            key=key,
         )
         history = dropwhile(lambda item: item.id != begun.before, log.read_history())
         plan = restrict_plan(
@@ -142,7 +143,7 @@ def replay_run(reconciler: Reconciler, log: StateLog, begun: BegunRun) -> Replay
         return Replay(begin=begin, plan=None, reasons=(*reasons, str(exc)))
     if plan.digest == begin.digest:
         return Replay(begin=begin, plan=plan, reasons=())
-    changed = find_changed_reads(inputs, desired.reads, context.key)
+    changed = find_changed_reads(inputs, desired.reads, key)
     reasons += [f"{name} had another value then" for name in changed]
     reasons += _compare_changes(begin, plan)
     return Replay(begin=begin, plan=plan, reasons=tuple(reasons))
@@ -158,10 +159,14 @@ def _build_lookup(lookup: Lookup, inputs: Inputs) -> Lookup:
     return answer
 
 
+def _is_key(inputs: Inputs, key: bytes) -> bool:
+    return inputs.key == compute_fingerprint(None, key).fingerprint
+
+
 def _compare_environment(inputs: Inputs, key: bytes) -> Iterator[str]:
     if inputs.release != __version__:
         yield f"release {inputs.release} made the plan, and this is {__version__}"
-    if inputs.key != compute_fingerprint(None, key).fingerprint:
+    if not _is_key(inputs, key):
         yield "the fingerprints were made with another key: replay it on the machine where it ran"
 
 

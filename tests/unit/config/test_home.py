@@ -57,3 +57,17 @@ def test_home_that_cannot_be_made_is_told(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(StorageFailed, match="cannot be used"):
         Home(tmp_path / "file").read_fingerprint_key()
+
+
+def test_a_rotated_key_comes_before_the_former_ones(tmp_path):
+    """Fingerprints of both are known, until the rotation is finished."""
+    home = Home(tmp_path)
+    first = home.read_fingerprint_key()
+    second = home.rotate_fingerprint_key()
+    assert (second != first, second.former) == (True, (first,))
+    third = home.rotate_fingerprint_key()
+    assert home.read_fingerprint_key().former == third.former == (second, first)
+    done = home.rotate_fingerprint_key(finish=True)
+    assert (done, done.former) == (third, ())
+    assert [each.name for each in tmp_path.iterdir()] == ["fingerprint.key"]
+    assert (tmp_path / "fingerprint.key").stat().st_mode & 0o777 == 0o600
