@@ -172,7 +172,7 @@ def _show(error: ProvisioningError, *, as_json: bool) -> None:
 
         from provisioning.interfaces.schema.plans import ErrorDocument
 
-        click.echo(json.dumps(msgspec.to_builtins(ErrorDocument.from_error(error))), err=True)
+        click.echo(json.dumps(msgspec.to_builtins(ErrorDocument.of(error))), err=True)
         return
     from provisioning.interfaces.cli.render.errors import render_error
 

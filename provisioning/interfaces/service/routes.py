@@ -155,9 +155,7 @@ class _AdminRoutes:
     async def refuse(self, request: Request, error: Exception) -> Response:
         del request
         assert isinstance(error, ProvisioningError)  # noqa: S101  as registered
-        return self._answer(
-            to_builtins(ErrorDocument.from_error(error)), HTTPStatus.UNPROCESSABLE_ENTITY
-        )
+        return self._answer(to_builtins(ErrorDocument.of(error)), HTTPStatus.UNPROCESSABLE_ENTITY)
 
     def _find(self, request: Request) -> Key | None:
         name = request.query_params.get("infra")

@@ -15,12 +15,7 @@ from provisioning.interfaces.cli.arguments import (
     yes_option,
 )
 from provisioning.interfaces.cli.runs.exit_codes import compute_exit_code
-from provisioning.interfaces.cli.session import (
-    Session,
-    output_option,
-    pass_session,
-    print_shapes,
-)
+from provisioning.interfaces.cli.session import Session, output_option, pass_session, print_shapes
 
 if TYPE_CHECKING:
     from provisioning.application.runs.apply import ApplyRequest, ReconcileRequest, RunResults
@@ -78,7 +73,7 @@ def apply(
         digest=saved.digest if saved else None,
     )
     ended = _run(session, request, output)
-    return _conclude(ended, output, is_single=request.infra is not None)
+    return _conclude(ended, output, request.infra)
 
 
 @click.command()
@@ -108,21 +103,14 @@ def reconcile(
     infra = None if everything else infra
     ended = _run(session, ReconcileRequest(infra=infra, reason=reason, allow=allow), output)
     results = tuple(sorted(ended.results, key=lambda result: result.infra))
-    return _conclude(replace(ended, results=results), output, is_single=infra is not None)
+    return _conclude(replace(ended, results=results), output, infra)
 
 
 def _run(session: Session, request: ApplyRequest | ReconcileRequest, output: str) -> RunResults:
-    from provisioning.interfaces.cli.confirmation import build_confirm
-    from provisioning.interfaces.cli.render.notices import NoticePrinter
     from provisioning.reconciler.execution.cancellation import Cancellation, stopping_on_signals
 
     with stopping_on_signals(Cancellation()) as stop:
-        return session.call(
-            request,
-            notify=NoticePrinter(as_text=output == "text"),
-            confirm=build_confirm(yes=False, command="apply"),
-            stop=stop,
-        )
+        return session.act(request, output, "apply", stop=stop)
 
 
 def _apply_pull(session: Session, number: int, infra: str | None, output: str) -> int:
@@ -134,14 +122,14 @@ def _apply_pull(session: Session, number: int, infra: str | None, output: str) -
         click.echo(f"{report.plan_result.plan.infra}  {report.conclusion}")
         if report.run:
             click.echo("\n" + render_run(report.run))
-    return _conclude(ended, output, is_single=infra is not None)
+    return _conclude(ended, output, infra)
 
 
-def _conclude(ended: RunResults, output: str, *, is_single: bool) -> int:
+def _conclude(ended: RunResults, output: str, infra: str | None) -> int:
     if output != "text":
         from provisioning.interfaces.schema.plans import describe_resync
 
-        print_shapes([*map(describe_resync, ended.results)], output, is_single=is_single)
+        print_shapes(map(describe_resync, ended.results), output, infra)
     return compute_exit_code(ended)
 
 

@@ -36,7 +36,7 @@ def check(session: Session, hook: str | None, output: str) -> int:
     else:
         from provisioning.interfaces.schema.reviews import FindingDocument
 
-        print_shape([*map(FindingDocument.from_finding, findings)], output)
+        print_shape([*map(FindingDocument.of, findings)], output)
     return BLOCKED if any(map(is_bad, findings)) else 0
 
 
@@ -69,10 +69,10 @@ def setup(session: Session, hook: str | None, *, yes: bool, output: str) -> int:
         found = session.call(SetupForgeRequest(hook=hook), notify=notify, confirm=confirm)
     except BaseException:
         if done and not is_text:
-            print_shape(SetupDocument.from_steps(done, None), output)
+            print_shape(SetupDocument.of(None, steps=done, left=None), output)
         raise
     if not is_text:
-        print_shape(SetupDocument.from_steps(found.steps, found.left), output)
+        print_shape(SetupDocument.of(found), output)
     elif found.left:
         click.echo(render_findings(found.left))
     elif not found.steps:
