@@ -12,6 +12,7 @@ from provisioning.forges.registry import ForgeKind, RepositoryRules
 if TYPE_CHECKING:
     from provisioning.core.reviews.forge import Contents, Forge, Token
     from provisioning.forges.gitea.api import GiteaApi
+    from provisioning.forges.webhooks import HookFormat
 
 _REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+")
 
@@ -56,4 +57,10 @@ class GiteaRepository:
         self._api.close()
 
 
-FORGE = ForgeKind(name="gitea", open=GiteaRepository)
+def _load_hooks() -> HookFormat:
+    from provisioning.forges.gitea.webhooks import FORMAT
+
+    return FORMAT
+
+
+FORGE = ForgeKind(name="gitea", open=GiteaRepository, load_hooks=_load_hooks)
