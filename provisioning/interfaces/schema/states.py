@@ -154,3 +154,12 @@ class ValidDocument(JsonDocument, frozen=True, kw_only=True):
 
     infra: str
     resources: int
+
+
+class GeneratedSecretDocument(JsonDocument, frozen=True, kw_only=True):
+    """A generated secret; `previous` while the one that it replaced is still there."""
+
+    name: str
+    fingerprint: str
+    created: str
+    previous: bool
