@@ -60,7 +60,7 @@ class Home(msgspec.Struct, frozen=True):
         path = self.path / "fingerprint.key"
         try:
             if not path.exists():
-                _make_key(path)
+                make_private(path, secrets.token_bytes(KEY_BYTES))
             key = path.read_bytes()
         except OSError as exc:
             raise StorageFailed(
@@ -75,13 +75,19 @@ class Home(msgspec.Struct, frozen=True):
         return key
 
 
-def _make_key(path: Path) -> None:
-    """Make the key whole or not at all; of several makers the first one wins."""
+def make_private(path: Path, data: bytes) -> None:
+    """Write *data* to a new file for its owner alone, whole or not at all.
+
+    Of several makers the first one wins.
+
+    Raises:
+        OSError: If the file cannot be written.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
     handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
-        os.write(handle, secrets.token_bytes(KEY_BYTES))
+        os.write(handle, data)
         os.fsync(handle)
         os.link(temporary, path)
     except FileExistsError:

@@ -34,26 +34,22 @@ class GiteaRepository:
 
     @cached_property
     def contents(self) -> Contents:
-        """See `ForgeRepository.contents`."""
         from provisioning.forges.gitea.contents import GiteaContents
 
         return GiteaContents(self._api, self.repository)
 
     @cached_property
     def pulls(self) -> Forge:
-        """See `ForgeRepository.pulls`."""
         from provisioning.forges.gitea.pulls import GiteaPulls
 
         return GiteaPulls(self._api, self.repository)
 
     def build_rules(self, secret: Token) -> RepositoryRules:
-        """See `ForgeRepository.build_rules`."""
         from provisioning.forges.gitea.rules import GiteaRules
 
         return GiteaRules(self._api, self.repository, secret)
 
     def close(self) -> None:
-        """See `ForgeRepository.close`."""
         self._api.close()
 
 
