@@ -135,6 +135,12 @@ class Trial:
             raise AssertionError(f"{self.case.id} is to be seen; got {seen}")  # noqa: TRY004 - the provider is wrong, not a type
         return seen
 
+    def expect_made(self, call: Call, spec: Mapping[str, Tree], rule: str) -> None:
+        """Blame the provider unless there is what *spec* asks for, with the mark of *call*."""
+        seen = self.look()
+        expect_spec(self.case, spec, seen.attributes, rule)
+        expect(seen.mark == call.mark, f"it bears {call.mark}", seen.mark)
+
     def build_target(self, spec: Mapping[str, Tree] | None = None) -> ObservationTarget:
         """Build what the engine asks for before the first apply."""
         attributes = expand(self.case.kind, self.case.spec if spec is None else spec)

@@ -33,8 +33,7 @@ class LookingTruths(Stage):
 
     def test_many_are_answered_in_order(self, tmp_path: Path, case: Case) -> None:
         """24. Each target gets its own answer, in the order of the targets."""
-        there = self.start(tmp_path, case)
-        there.create()
+        there, _ = self.start_made(tmp_path, case)
         others = [item for item in self.build_cases() if item.id != case.id]
         trials = [self.start(tmp_path, other) for other in others if not other.kind.recorded_only]
         targets = [there.build_target(), *(trial.build_target() for trial in trials)]
@@ -46,8 +45,7 @@ class LookingTruths(Stage):
 
     def test_unreadable_is_not_absent(self, tmp_path: Path, unreadable_case: Case) -> None:
         """25. What cannot be looked at is `Unreadable` with a reason, and never `Absent`."""
-        trial = self.start(tmp_path, unreadable_case)
-        trial.create()
+        trial, _ = self.start_made(tmp_path, unreadable_case)
         if unreadable_case.unreadable:
             unreadable_case.unreadable(self)
         seen = trial.observe()
@@ -65,16 +63,14 @@ class LookingTruths(Stage):
 
     def test_observe_changes_nothing(self, tmp_path: Path, case: Case) -> None:
         """27. Looking changes nothing, whoever looks."""
-        trial = self.start(tmp_path, case)
-        trial.create()
+        trial, _ = self.start_made(tmp_path, case)
         with self.untouched(trial, "observe"):
             trial.observe()
             trial.provider.observe(OTHER_OWNER, [trial.build_target()])
 
     def test_strays_are_reported(self, tmp_path: Path, stray_case: Case) -> None:
         """28. What bears the owner's mark and was not asked for is a stray; another's is not."""
-        trial = self.start(tmp_path, stray_case)
-        trial.create()
+        trial, _ = self.start_made(tmp_path, stray_case)
         strays = trial.provider.observe(OWNER, []).strays
         expect(dict(strays) == {stray_case.id: trial.look()}, "a stray is as it is seen", strays)
         expect(not trial.provider.observe(OTHER_OWNER, []).strays, "another's is no stray")

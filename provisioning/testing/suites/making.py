@@ -14,11 +14,8 @@ class MakingTruths(Stage):
 
     def test_created_is_seen(self, tmp_path: Path, case: Case) -> None:
         """7. What was created is `Present` as its spec says, and bears the call's whole mark."""
-        trial = self.start(tmp_path, case)
-        call = trial.create()
-        seen = trial.look()
-        expect_spec(case, case.spec, seen.attributes, "what was created is as its spec says")
-        expect(seen.mark == call.mark, f"it bears {call.mark}", seen.mark)
+        trial, call = self.start_made(tmp_path, case)
+        trial.expect_made(call, case.spec, "what was created is as its spec says")
 
     def test_create_answers_what_is_seen(self, tmp_path: Path, case: Case) -> None:
         """8. `create` answers every computed field, and what `observe` sees thereafter."""
@@ -36,8 +33,7 @@ class MakingTruths(Stage):
 
     def test_create_twice_makes_one(self, tmp_path: Path, case: Case) -> None:
         """9. The same create made again, for its answer was lost, makes no second one."""
-        trial = self.start(tmp_path, case)
-        call = trial.create()
+        trial, call = self.start_made(tmp_path, case)
         first = trial.look()
         trial.create(call)
         expect(trial.look() == first, f"the same create again leaves {first}", trial.look())
@@ -52,9 +48,7 @@ class MakingTruths(Stage):
         if half:
             half(self, call)
         trial.create(call)
-        seen = trial.look()
-        expect_spec(half_case, half_case.spec, seen.attributes, "what was half made is completed")
-        expect(seen.mark == call.mark, f"it bears {call.mark}", seen.mark)
+        trial.expect_made(call, half_case.spec, "what was half made is completed")
 
     def test_create_spares_the_foreign(self, tmp_path: Path, foreign_case: Case) -> None:
         """11. Where something unmarked stands, `create` is a conflict, and it is untouched."""
@@ -64,8 +58,7 @@ class MakingTruths(Stage):
 
     def test_create_spares_another_owners(self, tmp_path: Path, placed_case: Case) -> None:
         """12. Where another owner's stands, `create` is a conflict, and it is untouched."""
-        theirs = self.start(tmp_path, placed_case, OTHER_OWNER)
-        theirs.create()
+        theirs, _ = self.start_made(tmp_path, placed_case, OTHER_OWNER)
         trial = self.start(tmp_path, placed_case)
         with self.untouched(theirs, "create over another owner's"), expect_conflict("create"):
             trial.create()
@@ -75,6 +68,4 @@ class MakingTruths(Stage):
         trial = self.start(tmp_path, placed_case)
         trial.create(trial.build_call(placed_case.changed_spec))
         call = trial.create()
-        seen = trial.look()
-        expect_spec(placed_case, placed_case.spec, seen.attributes, "an older one is completed")
-        expect(seen.mark == call.mark, f"it bears {call.mark}", seen.mark)
+        trial.expect_made(call, placed_case.spec, "an older one is completed")

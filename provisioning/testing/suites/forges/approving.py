@@ -38,8 +38,7 @@ class ApprovingTruths(HubStage):
 
     def test_a_stranger_does_not_count(self) -> None:
         """22. The approval of somebody who may not write is none."""
-        hub, forge = self.start()
-        number = open_pull(hub, forge)
+        hub, forge, number = self.start_with_pull()
         hub.judge(number, hub.stranger, approves=True)
         count = forge.count_approvals(number, forge.read_pull(number).head)
         expect(count == 0, "a stranger does not count", count)

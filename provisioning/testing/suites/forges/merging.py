@@ -16,8 +16,7 @@ class MergingTruths(HubStage):
 
     def test_a_merged_one_is_on_the_branch(self) -> None:
         """24. A merge moves the base branch to the commit that the pull request tells."""
-        hub, forge = self.start()
-        number = open_pull(hub, forge)
+        hub, forge, number = self.start_with_pull()
         head, before = hub.read_head("topic"), hub.read_head(hub.base)
         forge.merge_pull(number, head)
         pull = forge.read_pull(number)
@@ -41,8 +40,7 @@ class MergingTruths(HubStage):
 
     def test_another_head_is_not_merged(self) -> None:
         """26. A branch that moved is `HeadMoved`, and stays unmerged."""
-        hub, forge = self.start()
-        number = open_pull(hub, forge)
+        hub, forge, number = self.start_with_pull()
         old = forge.read_pull(number).head
         hub.push("topic", "more.txt", "more\n")
         with _expect_unmerged(hub, forge, number), expect_error(HeadMoved, "another head"):
@@ -50,8 +48,7 @@ class MergingTruths(HubStage):
 
     def test_a_conflict_is_not_merged(self) -> None:
         """27. What conflicts with its base is `RemoteRefused`, and stays unmerged."""
-        hub, forge = self.start()
-        number = open_pull(hub, forge, path="same.txt")
+        hub, forge, number = self.start_with_pull(path="same.txt")
         hub.push(hub.base, "same.txt", "another\n")
         with _expect_unmerged(hub, forge, number), expect_error(RemoteRefused, "a conflict"):
             forge.merge_pull(number, forge.read_pull(number).head)
@@ -70,8 +67,7 @@ class MergingTruths(HubStage):
 
     def test_a_closed_one_is_not_merged(self) -> None:
         """29. What was closed is `RemoteRefused`, and stays unmerged."""
-        hub, forge = self.start()
-        number = open_pull(hub, forge)
+        hub, forge, number = self.start_with_pull()
         forge.close_pull(number)
         with _expect_unmerged(hub, forge, number), expect_error(RemoteRefused, "a closed one"):
             forge.merge_pull(number, forge.read_pull(number).head)

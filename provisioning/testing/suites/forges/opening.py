@@ -40,8 +40,7 @@ class OpeningTruths(HubStage):
 
     def test_a_push_moves_its_head(self) -> None:
         """4. A push to its branch is its new head, and nothing else of it changes."""
-        hub, forge = self.start()
-        number = open_pull(hub, forge)
+        hub, forge, number = self.start_with_pull()
         before = forge.read_pull(number)
         head = hub.push("topic", "more.txt", "more\n")
         after = forge.read_pull(number)
@@ -61,8 +60,7 @@ class OpeningTruths(HubStage):
 
     def test_its_text_is_written_anew(self) -> None:
         """6. `update_pull` writes the text whole; any letter comes back as it was."""
-        hub, forge = self.start()
-        number = open_pull(hub, forge)
+        _, forge, number = self.start_with_pull()
         text = "é 漢 🙂 <b>`&amp;`</b> @nobody\n\n| a | b |\n"
         forge.update_pull(number, text)
         got = forge.read_pull(number).body
@@ -70,8 +68,7 @@ class OpeningTruths(HubStage):
 
     def test_a_closed_one_was_not_merged(self) -> None:
         """7. A closed one is neither open nor merged; its branch can have another one."""
-        hub, forge = self.start()
-        number = open_pull(hub, forge)
+        hub, forge, number = self.start_with_pull()
         forge.close_pull(number)
         pull = forge.read_pull(number)
         expect(not pull.is_open and pull.merged is None, "it is closed and not merged", pull)

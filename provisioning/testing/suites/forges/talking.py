@@ -23,8 +23,7 @@ class TalkingTruths(HubStage):
 
     def test_what_is_said_comes_back(self) -> None:
         """10. A comment tells who said what, and is what creating it answered."""
-        hub, forge = self.start()
-        number = open_pull(hub, forge)
+        hub, forge, number = self.start_with_pull()
         text = "é 漢 🙂 <script>`x`</script>\n\n/provisioning plan\n"
         said = hub.build_forge(hub.stranger).create_comment(number, text)
         expect(said.author == hub.stranger, "it is whose token said it", said)
@@ -44,8 +43,7 @@ class TalkingTruths(HubStage):
 
     def test_one_is_written_anew(self) -> None:
         """12. A comment that is written anew keeps its id and place; no other changes."""
-        hub, forge = self.start()
-        number = open_pull(hub, forge)
+        _, forge, number = self.start_with_pull()
         first, second = (forge.create_comment(number, text) for text in ("one", "two"))
         forge.update_comment(first.id, "new")
         told = [(comment.id, comment.body) for comment in forge.list_comments(number)]
@@ -53,8 +51,7 @@ class TalkingTruths(HubStage):
 
     def test_deleting_twice_is_no_error(self) -> None:
         """13. A deleted comment is gone, and to delete it again is no error."""
-        hub, forge = self.start()
-        number = open_pull(hub, forge)
+        _, forge, number = self.start_with_pull()
         first, second = (forge.create_comment(number, text) for text in ("one", "two"))
         forge.delete_comment(first.id)
         forge.delete_comment(first.id)
@@ -62,8 +59,7 @@ class TalkingTruths(HubStage):
 
     def test_a_push_is_not_older_than_what_was_said_before(self) -> None:
         """14. Ids tell which commit people can have meant; that of the opening comes first."""
-        hub, forge = self.start()
-        number = open_pull(hub, forge)
+        hub, forge, number = self.start_with_pull()
         first = hub.read_head("topic")
         said = forge.create_comment(number, "said")
         second = hub.push("topic", "more.txt", "more\n")
@@ -74,8 +70,7 @@ class TalkingTruths(HubStage):
 
     def test_any_thread_may_speak(self) -> None:
         """15. What several threads say at once is all there."""
-        hub, forge = self.start()
-        number = open_pull(hub, forge)
+        _, forge, number = self.start_with_pull()
         texts = [f"comment {count}" for count in range(8)]
         with ThreadPoolExecutor(4) as threads:
             said = list(threads.map(lambda text: forge.create_comment(number, text), texts))
