@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +19,11 @@ from provisioning.interfaces.cli.session import Session, output_option, pass_ses
 if TYPE_CHECKING:
     from provisioning.application.runs.apply import ApplyRequest, ReconcileRequest, RunResults
     from provisioning.interfaces.cli.saved_plan import SavedPlan
+
+REVIEW_HINT = (
+    "review with `provisioning plan INFRA --out FILE`, then `provisioning apply --plan FILE`; "
+    "or pass --yes"
+)
 
 
 @click.command()
@@ -55,12 +59,13 @@ def apply(
     With --pr, what was shown is what the pull request shows.
     """
     from provisioning.application.runs.apply import ApplyRequest
+    from provisioning.interfaces.cli.confirmation import check_terminal
 
     if pull is not None:
         _refuse_with_pull(plan_file, target, exclude, allow)
         return _apply_pull(session, pull, infra, output)
     asks = not yes and plan_file is None
-    _check_terminal(asks=asks)
+    check_terminal(asks=asks, hint=REVIEW_HINT)
     saved = _load_saved(plan_file, infra)
     request = ApplyRequest(
         infra=saved.infra if saved else infra,
@@ -140,17 +145,6 @@ def _refuse_with_pull(*options: object) -> None:
         raise InvalidArgument(
             "--pr applies what a pull request shows, and nothing else",
             hint="leave out --plan, --target, --exclude and --allow",
-        )
-
-
-def _check_terminal(*, asks: bool) -> None:
-    from provisioning.core.model.errors import InvalidArgument
-
-    if asks and not sys.stdin.isatty():
-        raise InvalidArgument(
-            "no terminal to ask at",
-            hint="review with `provisioning plan INFRA --out FILE`, then "
-            "`provisioning apply --plan FILE`; or pass --yes",
         )
 
 
