@@ -1,4 +1,4 @@
-"""Turns the settings of an infra into what its cycles are told."""
+"""Reads the settings of the cycles of an infra."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ class Resolvers:
                 "now": {"date": now.date().isoformat(), "time": now.time().isoformat("seconds")},
                 "git": {"branch": settings.branch, "commit": commit},
             },
-            read_outlooks=lambda other: self._read_known_values(workspace, other),
+            read_known_values=lambda other: self._read_known_values(workspace, other),
             read_secret=_build_secret_lookup(workspace, commit, infra),
         )
 

@@ -65,8 +65,8 @@ def build_reviewer(workspace: Workspace) -> Reviewer:
             branch=workspace.settings.branch,
             list_infras=workspace.list_infras,
             compile=desk.compile,
-            plan=desk.look,
-            plan_merged=desk.look_after,
+            plan=desk.plan,
+            plan_merged=desk.plan_merged,
             read_view=desk.read_view,
             expose=desk.expose,
             applies_first=settings.get("review.apply").value == "before-merge",
@@ -78,7 +78,7 @@ def build_reviewer(workspace: Workspace) -> Reviewer:
             apply=applier.apply,
             hold=desk.hold,
             release=desk.release,
-            permissions=_read_speakers(settings, requires_reviews=requires_reviews),
+            permissions=_read_permissions(settings, requires_reviews=requires_reviews),
             redact=workspace.redactor.redact,
         ),
         publisher=Publisher(forge=forge, reviews=reviews, redact=workspace.redactor.redact),
@@ -89,15 +89,15 @@ def build_reviewer(workspace: Workspace) -> Reviewer:
             branch=workspace.settings.branch,
             list_infras=workspace.list_infras,
             compile=desk.compile,
-            plan=desk.look,
+            plan=desk.plan,
             expose=desk.expose,
             redact=workspace.redactor.redact,
         ),
     )
 
 
-def _read_speakers(settings: Layers, *, requires_reviews: bool) -> dict[Verb, Permissions]:
-    """Return who may say what; where reviews are required, nobody says yes to their own change."""
+def _read_permissions(settings: Layers, *, requires_reviews: bool) -> dict[Verb, Permissions]:
+    """Return who may use which command; with required reviews nobody approves their own change."""
     found: dict[Verb, Permissions] = {
         verb: Permissions(settings.get(f"commands.{verb}").value)
         for verb in Verb
@@ -134,13 +134,13 @@ class _Desk:
     def compile(self, commit: CommitId, infra: str) -> list[Resource]:
         return self._workspace.compile(commit, infra)
 
-    def look(self, infra: str, commit: CommitId) -> PlanResult:
-        return self._look(infra, commit, asks_for_reviews=False)
+    def plan(self, infra: str, commit: CommitId) -> PlanResult:
+        return self._plan(infra, commit, asks_for_reviews=False)
 
-    def look_after(self, infra: str, commit: CommitId) -> PlanResult:
-        return self._look(infra, commit, asks_for_reviews=True)
+    def plan_merged(self, infra: str, commit: CommitId) -> PlanResult:
+        return self._plan(infra, commit, asks_for_reviews=True)
 
-    def _look(self, infra: str, commit: CommitId, *, asks_for_reviews: bool) -> PlanResult:
+    def _plan(self, infra: str, commit: CommitId, *, asks_for_reviews: bool) -> PlanResult:
         reconciler = self._workspace.build_reconciler(
             infra, commit, asks_for_reviews=asks_for_reviews
         )

@@ -108,7 +108,7 @@ def build_reconciler(
         key=home.read_fingerprint_key(),
         holder=workspace.logs.holder,
         journals=home.checkpoints / identifier / infra,
-        plan_cache=home.settled / identifier / f"{infra}.msgpack",
+        plan_cache=home.plan_cache / identifier / f"{infra}.msgpack",
         cross_infra=CrossInfra(
             infra=infra, claims=workspace.build_compiler(kinds), open_log=workspace.logs.build
         ),
@@ -127,7 +127,7 @@ def build_reconciler(
 
 
 def _build_approval_reader(workspace: Workspace, log: GitStateLog, layers: Layers) -> ReadReviewed:
-    """Join what tells which changes were reviewed, if the workspace is at a forge."""
+    """Join the reader of approvals, if the workspace is at a forge."""
     commits, forge = workspace.commits, workspace.forge.repository
     if forge is None or commits.remote is None:
         return _ask_for_nothing

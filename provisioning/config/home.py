@@ -30,7 +30,7 @@ class Home(msgspec.Struct, frozen=True):
         return self.path / "cache" / "git"
 
     @property
-    def settled(self) -> Path:
+    def plan_cache(self) -> Path:
         """The plan cache; may vanish at any time."""
         return self.path / "cache" / "settled"
 
@@ -52,7 +52,7 @@ class Home(msgspec.Struct, frozen=True):
     def read_fingerprint_key(self) -> bytes:
         """Return the key of this user's fingerprints; make it when it is first needed.
 
-        It is in no repository. Losing it only makes sensitive values look changed once.
+        It is in no repository. Losing it only shows sensitive values as changed once.
 
         Raises:
             StorageFailed: If it can be neither read nor made, or is damaged.
@@ -70,7 +70,7 @@ class Home(msgspec.Struct, frozen=True):
         if len(key) != KEY_BYTES:
             raise StorageFailed(
                 f"{path} is damaged: it holds {len(key)} bytes, not {KEY_BYTES}",
-                hint="remove it; sensitive values will look changed once",
+                hint="remove it; sensitive values will be shown as changed once",
             )
         return key
 

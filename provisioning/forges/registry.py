@@ -30,7 +30,7 @@ class RepositoryRules(Protocol):
     """The rules of a repository at its forge: protected branches, webhooks, labels."""
 
     def read_facts(self, branch: str) -> Facts:
-        """Return the facts of the repository, as far as the forge tells them."""
+        """Return the facts of the repository, as far as the forge shows them."""
 
     def apply(self, change: Change) -> None:
         """Make one change."""

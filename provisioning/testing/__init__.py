@@ -1,4 +1,4 @@
-"""What tests of providers, forges and of the engine are built from; public, for extensions too.
+"""The parts of tests of providers and forges; public, for extensions too.
 
 `ProviderSuite` is the contract every provider keeps. `MemoryProvider` is a fake cloud that
 keeps it; `FaultyProvider` makes any provider break it on purpose. `ForgeSuite` is that of every

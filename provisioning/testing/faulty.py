@@ -54,7 +54,7 @@ class _Rule:
 
 
 class Faults:
-    """What is to go wrong, and when. Thread-safe; several providers may share one."""
+    """The faults to inject, and when. Thread-safe; several providers may share one."""
 
     def __init__(self) -> None:
         self._rules: list[_Rule] = []
@@ -87,7 +87,7 @@ class Faults:
             return next((rule.fault for rule in rules if rule.is_due()), None)
 
     def has_struck(self) -> bool:
-        """Tell whether every fault struck at least once: else the test tested nothing."""
+        """Return whether every fault struck at least once: else the test tested nothing."""
         with self._lock:
             return all(rule.met >= rule.nth for rule in self._rules)
 
@@ -95,8 +95,8 @@ class Faults:
 class FaultyProvider:
     """Wraps *provider*, with *faults*; has the ability to probe if *provider* has.
 
-    After a `Crash` it is dead: every further call raises `Crash` too. What the wrapped
-    provider did stays done, so a second one can look at what is left.
+    After a `Crash` it is dead: every further call raises `Crash` too. The effects of the wrapped
+    provider stay, so a second provider can read what is left.
     """
 
     describe: Callable[[], Sequence[Kind]]

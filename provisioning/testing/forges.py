@@ -29,7 +29,7 @@ class Tree(msgspec.Struct, frozen=True):
 
 
 class ForgeReview(msgspec.Struct, frozen=True):
-    """What *login* said of a commit by a review."""
+    """The review of a commit by *login*."""
 
     login: str
     head: CommitId
@@ -120,11 +120,11 @@ class MemoryHub:
         above = set(self._walk(base))
         root = next(item for item in self._walk(head) if item in above)
         before, ours, theirs = (dict(self._trees[item].files) for item in (root, base, head))
-        news = {path: text for path, text in theirs.items() if text != before.get(path)}
+        new = {path: text for path, text in theirs.items() if text != before.get(path)}
         moved = {path for path, text in ours.items() if text != before.get(path)}
-        if any(path in moved and ours[path] != text for path, text in news.items()):
+        if any(path in moved and ours[path] != text for path, text in new.items()):
             return None
-        return self._store(Tree({**ours, **news}, (base, head)))
+        return self._store(Tree({**ours, **new}, (base, head)))
 
     def _walk(self, commit: CommitId) -> Iterator[CommitId]:
         queue = [commit]
@@ -134,8 +134,8 @@ class MemoryHub:
             queue += self._trees[newest].parents
 
     def _store(self, tree: Tree) -> CommitId:
-        told = repr((sorted(tree.files.items()), tree.parents)).encode()
-        name = CommitId(hashlib.sha1(told, usedforsecurity=False).hexdigest())
+        content = repr((sorted(tree.files.items()), tree.parents)).encode()
+        name = CommitId(hashlib.sha1(content, usedforsecurity=False).hexdigest())
         self._trees[name] = tree
         return name
 
@@ -203,7 +203,7 @@ class MemoryForge:
             return sorted(pulls, key=lambda each: (each.merged_at, each.number))
 
     def create_pull(self, head: str, base: str, title: str, body: str) -> None:
-        del title  # no method tells it
+        del title  # no method returns it
         with self._enter() as author:
             threads = self._hub.threads
             if any(thread.branch == head and thread.pull.is_open for thread in threads.values()):
@@ -229,11 +229,11 @@ class MemoryForge:
     def close_pull(self, number: int) -> None:
         self._change(number, is_open=False)
 
-    def _change(self, number: int, **news: object) -> None:
+    def _change(self, number: int, **fields: object) -> None:
         author = self.read_pull(number).author
         with self._enter(Permission.WRITE, author):
             thread = self._find(number)
-            thread.pull = replace(thread.pull, **news)
+            thread.pull = replace(thread.pull, **fields)
 
     def count_approvals(self, number: int, head: CommitId) -> int:
         with self._enter():

@@ -84,8 +84,8 @@ class GiteaPulls:
 
     def list_pushes(self, number: int) -> list[Push]:
         found = self._api.read_all(f"{self._path}/issues/{number}/timeline")
-        told = [(item["id"], item["body"]) for item in found if item["type"] == "pull_push"]
-        heads = [(name, json.loads(body).get("commit_ids") or [""]) for name, body in told]
+        pushes = [(item["id"], item["body"]) for item in found if item["type"] == "pull_push"]
+        heads = [(name, json.loads(body).get("commit_ids") or [""]) for name, body in pushes]
         return [Push(int(name), CommitId(ids[-1])) for name, ids in sorted(heads)]
 
     def count_approvals(self, number: int, head: CommitId) -> int:

@@ -72,7 +72,7 @@ class Listeners:
 
     @property
     def are_alive(self) -> bool:
-        """Whether the thread that serves is alive."""
+        """True while the thread that serves is alive."""
         return self._thread.is_alive()
 
     def close(self) -> None:

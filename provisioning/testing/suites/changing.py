@@ -1,4 +1,4 @@
-"""What a provider changes."""
+"""The changes of a provider."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class ChangingTruths(Stage):
     """Truths about `update`, and about replacing what cannot be updated."""
 
     def test_updated_is_seen(self, tmp_path: Path, case: Case) -> None:
-        """14. What was updated is as the new spec says, and bears the update's mark."""
+        """14. An updated resource is as the new spec says, and has the mark of the update."""
         trial, _ = self.start_made(tmp_path, case)
         call = trial.update(case.changed_spec)
         trial.expect_made(call, case.changed_spec, "an update reaches its spec")
@@ -63,7 +63,7 @@ class ChangingTruths(Stage):
         expect(not is_left, "nothing bears the old mark", left)
 
     def test_replacement(self, tmp_path: Path, replaced_case: Case) -> None:
-        """18. What only a replacement reaches is described so, and a replacement reaches it."""
+        """18. A change that needs a replacement is described so, and the replacement makes it."""
         case, wanted = replaced_case, replaced_case.immutable_change or {}
         changed = find_changed(case.kind, case.spec, wanted)
         immutable = [name for name in changed if case.kind.get_field(name).immutable]

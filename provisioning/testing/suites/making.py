@@ -1,4 +1,4 @@
-"""What a provider makes."""
+"""The creations of a provider."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class MakingTruths(Stage):
     """Truths about `create`."""
 
     def test_created_is_seen(self, tmp_path: Path, case: Case) -> None:
-        """7. What was created is `Present` as its spec says, and bears the call's whole mark."""
+        """7. A created resource is `Present` as its spec says, with the whole mark of the call."""
         trial, call = self.start_made(tmp_path, case)
         trial.expect_made(call, case.spec, "what was created is as its spec says")
 
@@ -41,7 +41,7 @@ class MakingTruths(Stage):
         expect_absent(trial.observe(), "after one delete nothing is left of two equal creates")
 
     def test_half_made_is_completed(self, tmp_path: Path, half_case: Case) -> None:
-        """10. What a create that was cut off left behind is completed by the same create."""
+        """10. The remains of a create that was cut off are completed by the same create."""
         trial = self.start(tmp_path, half_case)
         call = trial.build_call()
         half = half_case.half

@@ -1,4 +1,4 @@
-"""What a provider removes."""
+"""The deletions of a provider."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class RemovingTruths(Stage):
     """Truths about `delete`."""
 
     def test_deleted_is_absent(self, tmp_path: Path, case: Case) -> None:
-        """19. What was deleted is `Absent`, and deleting it again is no error."""
+        """19. A deleted resource is `Absent`, and deleting it again is no error."""
         trial, _ = self.start_made(tmp_path, case)
         call = trial.build_call({}, trial.look())
         trial.provider.delete(call)

@@ -58,7 +58,7 @@ def _show_usage(session: Session, infra: str | None, secret: str, output: str) -
         from provisioning.interfaces.schema.explanations import SecretUsageDocument
 
         return print_shape(SecretUsageDocument.of(found), output)
-    from provisioning.interfaces.cli.render.provenance import render_usages
+    from provisioning.interfaces.cli.render.provenance import render_secret_usage
 
-    click.echo(render_usages(found))
+    click.echo(render_secret_usage(found))
     return 0

@@ -68,7 +68,7 @@ def _render_applied(applied: Application | Compacted | None, *, is_newer: bool) 
         yield style("  it was changed in Git since the last run", fg="yellow")
 
 
-def render_usages(secret_usage: SecretUsage) -> str:
+def render_secret_usage(secret_usage: SecretUsage) -> str:
     """Return the files that hold it, the settings that name it, and each field that reads it."""
     lines = [style(secret_usage.secret, bold=True)]
     for file in secret_usage.files:

@@ -90,20 +90,20 @@ def _describe(record: Record) -> str:
 
 
 def render_log(commits: Iterable[Commit]) -> str:
-    """Return the state log as a story, newest first, as `git log --oneline` tells it."""
+    """Return the state log as a story, newest first, as `git log --oneline` does."""
     return "\n".join(f"{style(commit.id[:10], fg='yellow')} {commit.subject}" for commit in commits)
 
 
 def render_proof(infra: str, proof: Proof, snapshot: LogSnapshot | None) -> str:
-    """Return what is wrong with a state log, a line each, and the verdict."""
+    """Return the findings of a state log, a line each, and the result last."""
     lines = [
         f"{style(finding.commit[:10], fg='red')} {finding.message}" for finding in proof.findings
     ]
-    violation = f"{len(lines)} findings" if lines else "linear, fenced, complete"
-    told = f"{proof.entries} entries"
+    result = f"{len(lines)} findings" if lines else "linear, fenced, complete"
+    summary = f"{proof.entries} entries"
     if snapshot:
-        told += f", the first a snapshot of {snapshot.story}, signed off by {snapshot.by}"
-    return "\n".join([*lines, f"{infra}: {told}; {violation}"])
+        summary += f", the first a snapshot of {snapshot.story}, signed off by {snapshot.by}"
+    return "\n".join([*lines, f"{infra}: {summary}; {result}"])
 
 
 def render_compaction(infra: str, snapshot: LogSnapshot | None, kept: int) -> str:

@@ -28,9 +28,9 @@ socket_option = click.option(
     type=click.Path(file_okay=False),
     help="A workspace to keep; repeatable. The one it is run in, if none is named.",
 )
-@click.option("--listen", metavar="HOST:PORT", help="Tell health and metrics, and take webhooks.")
+@click.option("--listen", metavar="HOST:PORT", help="Serve health and metrics; take webhooks.")
 @click.option(
-    "--log-format", type=click.Choice(["text", "json"]), help="JSON where nobody looks on."
+    "--log-format", type=click.Choice(["text", "json"]), help="JSON unless on a terminal."
 )
 @click.option(
     "--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="info"
@@ -47,7 +47,7 @@ def serve(
 ) -> int:
     """Keep every infra equal to Git, until stopped.
 
-    Looks for commits, applies them, and heals drift; `serve COMMAND` asks one that runs.
+    Fetches commits, applies them, and corrects drift; `serve COMMAND` controls a running one.
     """
     if context.invoked_subcommand is not None:
         return 0
@@ -115,7 +115,7 @@ infra_argument = click.argument("infra", required=False)
 @socket_option
 @output_option
 def status(socket: str | None, output: str) -> int:
-    """Tell how the service and every infra of it stand; exit with 1 if it is not ready."""
+    """Show the state of the service and of every infra; exit with 1 if it is not ready."""
     shape = _open_client(socket).get("status")
     if output == "text":
         from provisioning.interfaces.cli.render.service import render_status
@@ -130,7 +130,7 @@ def status(socket: str | None, output: str) -> int:
 @socket_option
 @output_option
 def queue(socket: str | None, output: str) -> None:
-    """Tell what is being done, and what is next."""
+    """Show the work in progress and the queued work."""
     shape = _open_client(socket).get("queue")["queue"]
     if output == "text":
         from provisioning.interfaces.cli.render.service import render_queue
@@ -148,8 +148,8 @@ def pause(infra: str | None, socket: str | None) -> None:
 
     `provisioning suspend` is what lasts, and what others see.
     """
-    told = _open_client(socket).post("pause", **_name(infra))
-    click.echo(f"paused: {told['paused']}")
+    answer = _open_client(socket).post("pause", **_name(infra))
+    click.echo(f"paused: {answer['paused']}")
 
 
 @serve.command()
@@ -157,16 +157,16 @@ def pause(infra: str | None, socket: str | None) -> None:
 @socket_option
 def resume(infra: str | None, socket: str | None) -> None:
     """End a pause."""
-    told = _open_client(socket).post("resume", **_name(infra))
-    click.echo(f"resumed: {told['resumed']}")
+    answer = _open_client(socket).post("resume", **_name(infra))
+    click.echo(f"resumed: {answer['resumed']}")
 
 
 @serve.command()
 @socket_option
 def drain(socket: str | None) -> None:
-    """Begin nothing new, let what runs come to its end, and end the service then."""
+    """Begin nothing new, finish what runs, and end the service."""
     _open_client(socket).post("drain")
-    click.echo("draining: the service ends when the runs in hand have")
+    click.echo("draining: the service ends after the running operations")
 
 
 @serve.command()
@@ -182,7 +182,7 @@ def reload(socket: str | None) -> None:
 @socket_option
 @output_option
 def reconcile(infra: str, socket: str | None, output: str) -> int:
-    """Look at INFRA now, and show what happens."""
+    """Reconcile INFRA now, and show what happens."""
     from provisioning.interfaces.cli.render.service import render_event
 
     last: dict[str, Any] = {}

@@ -1,4 +1,4 @@
-"""What is refused, and what gets no answer."""
+"""Calls that are refused, and calls without an answer."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from provisioning.testing.suites.forges.hubs import LABEL, Hub, HubStage, expect
 
 
 class FailingTruths(HubStage):
-    """Truths about a "no", and about silence: they are told apart."""
+    """Truths about a refusal, and about silence, which is another error."""
 
     def test_who_may_not_write_is_refused(self) -> None:
         """30. Somebody who may not write can merge, close, label and mark nothing."""
@@ -44,7 +44,7 @@ class FailingTruths(HubStage):
         expect(forge.list_comments(number) == [], "nothing was written")
 
     def test_silence_is_no_answer(self) -> None:
-        """32. Without an answer it is `RemoteUnreachable`: never an empty list, never a yes."""
+        """32. Without an answer it is `RemoteUnreachable`: never an empty list, never a success."""
         hub, _, number = self.start_with_pull()
         _expect_all(RemoteUnreachable, hub.build_cut_off(), hub, number)
 

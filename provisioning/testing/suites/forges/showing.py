@@ -20,8 +20,8 @@ class ShowingTruths(HubStage):
             one, other = _make_status("one", state), _make_status("two/deep", State.SUCCESS)
             forge.set_status(commit, one)
             forge.set_status(commit, other)
-            told = forge.list_statuses(commit)
-            expect(told == {"one": one, "two/deep": other}, "the newest counts", told)
+            found = forge.list_statuses(commit)
+            expect(found == {"one": one, "two/deep": other}, "the newest counts", found)
 
     def test_every_context_is_listed(self) -> None:
         """17. However many contexts there are, all come; another commit has none of them."""
