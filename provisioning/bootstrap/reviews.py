@@ -1,4 +1,4 @@
-"""Joins what reviews pull requests."""
+"""Joins what works at a forge: the reviewer, the proposer, and the setup of the repository."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from provisioning.application.setup.forge import ForgeSetup
 from provisioning.core.model.ids import CommitId
 from provisioning.core.model.resources import Resource
 from provisioning.core.reviews.codeowners import PATHS, OwnerRule, parse_codeowners
@@ -116,6 +117,18 @@ def build_proposer(workspace: Workspace) -> Proposer:
     """
     forge, remote = _join_pulls(workspace)
     return Proposer(forge=forge, publish=remote.publish, branch=workspace.settings.branch)
+
+
+def build_setup(workspace: Workspace, hook: str | None) -> ForgeSetup:
+    """Join the setup of a workspace's repository.
+
+    Raises:
+        InvalidConfiguration: If the workspace is at no forge.
+    """
+    forge = workspace.forge.require("there is nothing to set up")
+    secret = workspace.forge.build_token_file("webhook_secret_file")
+    rules = forge.build_rules(secret.read_or_make)
+    return ForgeSetup(workspace=workspace, forge=forge, rules=rules, secret=secret, hook=hook)
 
 
 def _join_pulls(workspace: Workspace) -> tuple[Forge, Remote]:

@@ -16,8 +16,7 @@ from provisioning.application.workspace.shared_state import SharedState
 from provisioning.application.workspace.state_logs import StateLogs
 from provisioning.application.workspace.workspace import Builders, Workspace
 from provisioning.application.workspace.workspace_settings import WorkspaceSettings
-from provisioning.bootstrap.cycle_settings import build_settings
-from provisioning.bootstrap.gates import list_gates
+from provisioning.bootstrap.cycle_settings import build_settings, list_gates
 from provisioning.bootstrap.resolvers import Resolvers
 from provisioning.config.home import Home, find_home
 from provisioning.config.layers import Layers
@@ -180,6 +179,6 @@ def _build_proposer(workspace: Workspace) -> Proposer:
 
 
 def _build_forge_setup(workspace: Workspace, hook: str | None) -> ForgeSetup:
-    from provisioning.bootstrap.forge_setup import build_setup
+    from provisioning.bootstrap.reviews import build_setup
 
     return build_setup(workspace, hook)
