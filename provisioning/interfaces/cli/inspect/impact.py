@@ -25,7 +25,7 @@ def impact(session: Session, names: tuple[str, ...], output: str) -> int:
         from provisioning.interfaces.schema.explanations import ImpactsDocument
 
         return print_shape(ImpactsDocument.of(found), output)
-    from provisioning.interfaces.cli.render.impact import render_impacts
+    from provisioning.interfaces.cli.render.provenance import render_impact
 
-    click.echo(render_impacts(found.infras, found.ignored))
+    click.echo(render_impact(found.infras, found.ignored))
     return 0

@@ -1,13 +1,14 @@
-"""The answers to `why` as text: of a resource or a field, and of a secret."""
+"""The answers to `why` and `impact` as text."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
 from click import style
 
 from provisioning.core.plan.text import render_value
+from provisioning.core.status.impact import Impact
 from provisioning.core.status.provenance import Application, Authorship, Compacted, Link, Provenance
 from provisioning.core.status.secret_usage import SecretFile, SecretUsage, Usage
 
@@ -103,3 +104,24 @@ def _render_usage(usage: Usage) -> Iterator[str]:
 
 def _render_way(way: tuple[str, ...]) -> str:
     return f" through {', '.join(way)}" if way else ""
+
+
+def render_impact(found: Mapping[str, Sequence[Impact]], ignored: Sequence[str]) -> str:
+    """Return each infra with its resources and why, and the counts last."""
+    lines = []
+    for infra, impacts in found.items():
+        lines.append(style(infra, bold=True))
+        width = max(len(impact.name[1]) for impact in impacts)
+        lines += [_render_affected(impact, width) for impact in impacts]
+    lines += [f"{path} is no part of any desired state" for path in ignored]
+    count = sum(map(len, found.values()))
+    if not count:
+        return "\n".join([*lines, "Nothing can be affected."])
+    resources = f"{count} resource{'s' * (count != 1)}"
+    infras = f"{len(found)} infra{'s' * (len(found) != 1)}"
+    return "\n".join([*lines, f"{resources} of {infras} can be affected."])
+
+
+def _render_affected(impact: Impact, width: int) -> str:
+    cause = "" if impact.via or impact.cause in impact.why else style(f"  {impact.cause}", dim=True)
+    return f"  {impact.name[1]:<{width}}  {impact.why}{cause}"

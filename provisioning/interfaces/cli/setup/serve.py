@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from provisioning.interfaces.cli.arguments import infra_argument
 from provisioning.interfaces.cli.session import Session, output_option, pass_session, print_shape
 
 if TYPE_CHECKING:
@@ -108,15 +109,12 @@ def _open_client(socket: str | None) -> AdminClient:
     return AdminClient(find_socket(socket))
 
 
-infra_argument = click.argument("infra", required=False)
-
-
 @serve.command()
 @socket_option
 @output_option
 def status(socket: str | None, output: str) -> int:
     """Show the state of the service and of every infra; exit with 1 if it is not ready."""
-    shape = _open_client(socket).get("status")
+    shape = _open_client(socket).send("GET", "status")
     if output == "text":
         from provisioning.interfaces.cli.render.service import render_status
 
@@ -131,7 +129,7 @@ def status(socket: str | None, output: str) -> int:
 @output_option
 def queue(socket: str | None, output: str) -> None:
     """Show the work in progress and the queued work."""
-    shape = _open_client(socket).get("queue")["queue"]
+    shape = _open_client(socket).send("GET", "queue")["queue"]
     if output == "text":
         from provisioning.interfaces.cli.render.service import render_queue
 
@@ -148,7 +146,7 @@ def pause(infra: str | None, socket: str | None) -> None:
 
     `provisioning suspend` is what lasts, and what others see.
     """
-    answer = _open_client(socket).post("pause", **_name(infra))
+    answer = _open_client(socket).send("POST", "pause", **_name(infra))
     click.echo(f"paused: {answer['paused']}")
 
 
@@ -157,7 +155,7 @@ def pause(infra: str | None, socket: str | None) -> None:
 @socket_option
 def resume(infra: str | None, socket: str | None) -> None:
     """End a pause."""
-    answer = _open_client(socket).post("resume", **_name(infra))
+    answer = _open_client(socket).send("POST", "resume", **_name(infra))
     click.echo(f"resumed: {answer['resumed']}")
 
 
@@ -165,7 +163,7 @@ def resume(infra: str | None, socket: str | None) -> None:
 @socket_option
 def drain(socket: str | None) -> None:
     """Begin nothing new, finish what runs, and end the service."""
-    _open_client(socket).post("drain")
+    _open_client(socket).send("POST", "drain")
     click.echo("draining: the service ends after the running operations")
 
 
@@ -173,7 +171,7 @@ def drain(socket: str | None) -> None:
 @socket_option
 def reload(socket: str | None) -> None:
     """Read the settings again, as on SIGHUP."""
-    _open_client(socket).post("reload")
+    _open_client(socket).send("POST", "reload")
     click.echo("reloading")
 
 
