@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cache
 from types import NoneType, UnionType
 from typing import Any, Self, TypeAlias, Union, get_args, get_origin
@@ -27,12 +27,11 @@ class JsonDocument(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
         as the type of the field says: a value of the domain becomes its document, content that
         is not text its digest and size, and an empty text null where null is allowed.
         """
-        given = cls._derive(value) | given
-        fields: Fields = {}
+        fields = cls._derive(value) | given
         for name, convert, is_required in _list_converters(cls):
-            found = given[name] if name in given else _read(value, name)
+            found = fields[name] if name in fields else _read(value, name)
             if found is not UNSET:
-                fields[name] = convert(found)
+                fields[name] = convert(found) if convert else found
             elif is_required:
                 raise AttributeError(f"{type(value).__name__} has no {name}")
         return cls(**fields)
@@ -46,33 +45,37 @@ class JsonDocument(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 def _read(value: object, name: str) -> Any:
     """Return the attribute; UNSET if there is none."""
-    for attribute in (name, f"is_{name}", f"has_{name}"):
-        if hasattr(value, attribute):
-            return getattr(value, attribute)
-    return UNSET
+    found = getattr(value, name, UNSET)
+    if found is UNSET:
+        found = getattr(value, f"is_{name}", UNSET)
+    return getattr(value, f"has_{name}", UNSET) if found is UNSET else found
 
 
 @cache
-def _list_converters(kind: type[JsonDocument]) -> list[tuple[str, Convert, bool]]:
+def _list_converters(kind: type[JsonDocument]) -> list[tuple[str, Convert | None, bool]]:
     fields = msgspec.structs.fields(kind)
     return [(field.name, _build_converter(field.type), field.required) for field in fields]
 
 
-def _build_converter(kind: Any) -> Convert:
-    """Return the function that makes a value of the type *kind* from one of the domain."""
+def _build_converter(kind: Any) -> Convert | None:
+    """Return the function that makes a value of *kind* from one of the domain, if one is needed."""
+    if kind in {str, int, float, bool}:
+        return None
     origin, parts = get_origin(kind), get_args(kind)
     if origin in {UnionType, Union}:
         some = _build_converter(next(it for it in parts if it not in {NoneType, UnsetType}))
         empty = (None, "") if NoneType in parts else (None,)
-        return lambda value: None if value in empty else some(value)
+        return lambda value: None if value in empty else some(value) if some else value
     if origin in {list, tuple}:
         one = _build_converter(parts[0])
-        return lambda value: [
-            one(item) for item in (sorted(value) if isinstance(value, frozenset) else value)
-        ]
+        return lambda value: [one(item) if one else item for item in _sort(value)]
     if isinstance(kind, type) and issubclass(kind, JsonDocument):
         return lambda value: value if isinstance(value, JsonDocument) else kind.of(value)
     return as_json
+
+
+def _sort(values: Iterable[Any]) -> Iterable[Any]:
+    return sorted(values) if isinstance(values, frozenset) else values
 
 
 class PlaceDocument(JsonDocument, frozen=True, kw_only=True):
