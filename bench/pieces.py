@@ -41,8 +41,11 @@ from provisioning.gitstore.repository.repository import Repository
 from provisioning.gitstore.statelog.git_statelog import GitStateLog
 from provisioning.gitstore.statelog.shards import compute_shard_changes
 from provisioning.testing.memory import MemoryProvider
-from provisioning.testing.sandboxes import Sandbox, build_resource
 from provisioning.testing.worlds import World
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
+
+from sandboxes import Sandbox, build_resource
 
 NOW = "2030-01-01T00:00:00Z"
 COMMIT, DIGEST = CommitId("1" * 40), Digest("sha256:00")

@@ -248,12 +248,12 @@ def measure_take_over(base: Path) -> list[Row]:
     with running(bench) as service:
         service.wait_idle()
         for number in range(3):
-            service.client.post("pause")
+            service.client.send("POST", "pause")
             bench.write(0, f"round {number}")
             bench.push()
             bench.run(sys.executable, "-c", log)
             began = time.monotonic()
-            service.client.post("resume")
+            service.client.send("POST", "resume")
             values.append(bench.wait_for(0, f"round {number}") - began)
             service.wait_idle()
     return [

@@ -1,10 +1,13 @@
-"""Turns the settings of an infra into what its cycles are told."""
+"""Reads the settings of the cycles of an infra, and joins the gates."""
 
 from __future__ import annotations
 
+from provisioning.config.entry_points import list_entry_points
 from provisioning.config.layers import Layers
 from provisioning.config.windows import read_windows
 from provisioning.core.policy.budgets import Budget
+from provisioning.core.policy.builtin_gates import GATES
+from provisioning.core.policy.gates import Gate, sort_gates
 from provisioning.core.scheduling.rate_limits import Limits, RetryPolicy
 from provisioning.reconciler.planning.plan_result import Settings
 
@@ -34,3 +37,13 @@ def build_settings(layers: Layers) -> Settings:
         ),
         windows=read_windows(layers),
     )
+
+
+def list_gates() -> tuple[Gate, ...]:
+    """Return every gate, in order.
+
+    Raises:
+        InvalidConfiguration: If a package's gate cannot be loaded.
+    """
+    points = list_entry_points("gates")
+    return sort_gates((*GATES, *(point.load(Gate) for point in points))) if points else GATES

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from typing import TYPE_CHECKING
 
 from provisioning.config.layers import Layers
@@ -46,21 +47,18 @@ class Resolvers:
                 "now": {"date": now.date().isoformat(), "time": now.time().isoformat("seconds")},
                 "git": {"branch": settings.branch, "commit": commit},
             },
-            read_outlooks=lambda other: self._read_known_values(workspace, other),
+            read_known_values=lambda other: self._read_known_values(workspace, other),
             read_secret=_build_secret_lookup(workspace, commit, infra),
         )
 
     def build_lookup(self, workspace: Workspace, commit: CommitId, infra: str) -> Lookup:
         """Build the same resolver, joined when the first value is asked for."""
-        scopes: list[Scope] = []
 
-        def look_up(reference: Reference, source: Source) -> Tree:
-            if not scopes:
-                layers = workspace.commits.load_layers(commit, infra)
-                scopes.append(self.build_scope(workspace, layers, commit, infra))
-            return scopes[0](reference, source)
+        def join() -> Scope:
+            layers = workspace.commits.load_layers(commit, infra)
+            return self.build_scope(workspace, layers, commit, infra)
 
-        return look_up
+        return _defer(join)
 
     def _read_known_values(self, workspace: Workspace, infra: str) -> dict[str, KnownValues]:
         """Return what the state log of *infra* recorded, for references from another one."""
@@ -77,18 +75,20 @@ class Resolvers:
         return known[1]
 
 
+def _defer(join: Callable[[], Callable[..., Tree]]) -> Callable[..., Tree]:
+    """Return the resolver of *join*, which is called when the first value is asked for."""
+    joined = cache(join)
+
+    def resolve(*arguments: object) -> Tree:
+        return joined()(*arguments)
+
+    return resolve
+
+
 def _build_secret_lookup(
     workspace: Workspace, commit: CommitId, infra: str
 ) -> Callable[[Reference, Source | None], Tree]:
-    """Build what answers `secrets`; nothing of them is loaded before one is asked for."""
-    files: list[SecretFiles] = []
-
-    def read(reference: Reference, source: Source | None) -> Tree:
-        if not files:
-            files.append(_build_secrets(workspace, commit, infra))
-        return files[0](reference, source)
-
-    return read
+    return _defer(lambda: _build_secrets(workspace, commit, infra))
 
 
 def _build_secrets(workspace: Workspace, commit: CommitId, infra: str) -> SecretFiles:

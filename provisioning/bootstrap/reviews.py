@@ -1,4 +1,4 @@
-"""Joins what reviews pull requests."""
+"""Joins what works at a forge: the reviewer, the proposer, and the setup of the repository."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from provisioning.application.setup.forge import ForgeSetup
 from provisioning.core.model.ids import CommitId
 from provisioning.core.model.resources import Resource
 from provisioning.core.reviews.codeowners import PATHS, OwnerRule, parse_codeowners
@@ -65,8 +66,8 @@ def build_reviewer(workspace: Workspace) -> Reviewer:
             branch=workspace.settings.branch,
             list_infras=workspace.list_infras,
             compile=desk.compile,
-            plan=desk.look,
-            plan_merged=desk.look_after,
+            plan=desk.plan,
+            plan_merged=desk.plan_merged,
             read_view=desk.read_view,
             expose=desk.expose,
             applies_first=settings.get("review.apply").value == "before-merge",
@@ -78,7 +79,7 @@ def build_reviewer(workspace: Workspace) -> Reviewer:
             apply=applier.apply,
             hold=desk.hold,
             release=desk.release,
-            permissions=_read_speakers(settings, requires_reviews=requires_reviews),
+            permissions=_read_permissions(settings, requires_reviews=requires_reviews),
             redact=workspace.redactor.redact,
         ),
         publisher=Publisher(forge=forge, reviews=reviews, redact=workspace.redactor.redact),
@@ -89,15 +90,15 @@ def build_reviewer(workspace: Workspace) -> Reviewer:
             branch=workspace.settings.branch,
             list_infras=workspace.list_infras,
             compile=desk.compile,
-            plan=desk.look,
+            plan=desk.plan,
             expose=desk.expose,
             redact=workspace.redactor.redact,
         ),
     )
 
 
-def _read_speakers(settings: Layers, *, requires_reviews: bool) -> dict[Verb, Permissions]:
-    """Return who may say what; where reviews are required, nobody says yes to their own change."""
+def _read_permissions(settings: Layers, *, requires_reviews: bool) -> dict[Verb, Permissions]:
+    """Return who may use which command; with required reviews nobody approves their own change."""
     found: dict[Verb, Permissions] = {
         verb: Permissions(settings.get(f"commands.{verb}").value)
         for verb in Verb
@@ -118,6 +119,18 @@ def build_proposer(workspace: Workspace) -> Proposer:
     return Proposer(forge=forge, publish=remote.publish, branch=workspace.settings.branch)
 
 
+def build_setup(workspace: Workspace, hook: str | None) -> ForgeSetup:
+    """Join the setup of a workspace's repository.
+
+    Raises:
+        InvalidConfiguration: If the workspace is at no forge.
+    """
+    forge = workspace.forge.require("there is nothing to set up")
+    secret = workspace.forge.build_token_file("webhook_secret_file")
+    rules = forge.build_rules(secret.read_or_make)
+    return ForgeSetup(workspace=workspace, forge=forge, rules=rules, secret=secret, hook=hook)
+
+
 def _join_pulls(workspace: Workspace) -> tuple[Forge, Remote]:
     pulls = workspace.forge.require("there are no pull requests").pulls
     remote = workspace.commits.remote
@@ -134,13 +147,13 @@ class _Desk:
     def compile(self, commit: CommitId, infra: str) -> list[Resource]:
         return self._workspace.compile(commit, infra)
 
-    def look(self, infra: str, commit: CommitId) -> PlanResult:
-        return self._look(infra, commit, asks_for_reviews=False)
+    def plan(self, infra: str, commit: CommitId) -> PlanResult:
+        return self._plan(infra, commit, asks_for_reviews=False)
 
-    def look_after(self, infra: str, commit: CommitId) -> PlanResult:
-        return self._look(infra, commit, asks_for_reviews=True)
+    def plan_merged(self, infra: str, commit: CommitId) -> PlanResult:
+        return self._plan(infra, commit, asks_for_reviews=True)
 
-    def _look(self, infra: str, commit: CommitId, *, asks_for_reviews: bool) -> PlanResult:
+    def _plan(self, infra: str, commit: CommitId, *, asks_for_reviews: bool) -> PlanResult:
         reconciler = self._workspace.build_reconciler(
             infra, commit, asks_for_reviews=asks_for_reviews
         )

@@ -16,8 +16,7 @@ from provisioning.application.workspace.shared_state import SharedState
 from provisioning.application.workspace.state_logs import StateLogs
 from provisioning.application.workspace.workspace import Builders, Workspace
 from provisioning.application.workspace.workspace_settings import WorkspaceSettings
-from provisioning.bootstrap.cycle_settings import build_settings
-from provisioning.bootstrap.gates import list_gates
+from provisioning.bootstrap.cycle_settings import build_settings, list_gates
 from provisioning.bootstrap.resolvers import Resolvers
 from provisioning.config.home import Home, find_home
 from provisioning.config.layers import Layers
@@ -118,7 +117,7 @@ def build_reconciler(
             context=context,
             compiler=compiler,
             lookup=resolvers.build_scope(workspace, layers, commit, infra),
-            plan_cache=home.settled / identifier / f"{infra}.msgpack",
+            plan_cache=home.plan_cache / identifier / f"{infra}.msgpack",
             cross_infra=CrossInfra(infra=infra, claims=compiler, open_log=workspace.logs.build),
         ),
         gatekeeper=Gatekeeper(
@@ -142,7 +141,7 @@ def build_reconciler(
 
 
 def _build_approval_reader(workspace: Workspace, log: GitStateLog, layers: Layers) -> ReadReviewed:
-    """Join what tells which changes were reviewed, if the workspace is at a forge."""
+    """Join the reader of approvals, if the workspace is at a forge."""
     commits, forge = workspace.commits, workspace.forge.repository
     if forge is None or commits.remote is None:
         return _ask_for_nothing
@@ -195,6 +194,6 @@ def _build_proposer(workspace: Workspace) -> Proposer:
 
 
 def _build_forge_setup(workspace: Workspace, hook: str | None) -> ForgeSetup:
-    from provisioning.bootstrap.forge_setup import build_setup
+    from provisioning.bootstrap.reviews import build_setup
 
     return build_setup(workspace, hook)

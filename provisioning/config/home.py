@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
@@ -31,7 +31,7 @@ class Home(msgspec.Struct, frozen=True):
         return self.path / "cache" / "git"
 
     @property
-    def settled(self) -> Path:
+    def plan_cache(self) -> Path:
         """The plan cache; may vanish at any time."""
         return self.path / "cache" / "settled"
 
@@ -62,7 +62,7 @@ class Home(msgspec.Struct, frozen=True):
         path = self.path / "fingerprint.key"
         try:
             if not path.exists():
-                _make_key(path)
+                make_private(path, secrets.token_bytes(KEY_BYTES))
             content = path.read_bytes()
         except OSError as exc:
             raise StorageFailed(
@@ -73,7 +73,7 @@ class Home(msgspec.Struct, frozen=True):
         if not keys or len(keys[-1]) != KEY_BYTES:
             raise StorageFailed(
                 f"{path} is damaged: it holds {len(content)} bytes, not {KEY_BYTES} for each key",
-                hint="remove it; sensitive values will look changed once",
+                hint="remove it; sensitive values will appear changed once",
             )
         return FingerprintKey(keys[0], keys[1:])
 
@@ -87,7 +87,7 @@ class Home(msgspec.Struct, frozen=True):
         keys = [bytes(key)] if finish else [secrets.token_bytes(KEY_BYTES), *list_keys(key)]
         temporary = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
         try:
-            _write_keys(temporary, keys)
+            _write_private(temporary, b"".join(keys))
             temporary.replace(path)
         except OSError as exc:
             temporary.unlink(missing_ok=True)
@@ -98,12 +98,18 @@ class Home(msgspec.Struct, frozen=True):
         return self.read_fingerprint_key()
 
 
-def _make_key(path: Path) -> None:
-    """Make the key whole or not at all; of several makers the first one wins."""
+def make_private(path: Path, data: bytes) -> None:
+    """Write *data* to a new file for its owner alone, whole or not at all.
+
+    Of several makers the first one wins.
+
+    Raises:
+        OSError: If the file cannot be written.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
     try:
-        _write_keys(temporary, [secrets.token_bytes(KEY_BYTES)])
+        _write_private(temporary, data)
         os.link(temporary, path)
     except FileExistsError:
         pass
@@ -111,10 +117,10 @@ def _make_key(path: Path) -> None:
         temporary.unlink()
 
 
-def _write_keys(path: Path, keys: Sequence[bytes]) -> None:
+def _write_private(path: Path, data: bytes) -> None:
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
-        os.write(handle, b"".join(keys))
+        os.write(handle, data)
         os.fsync(handle)
     finally:
         os.close(handle)

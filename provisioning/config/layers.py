@@ -19,7 +19,7 @@ from provisioning.config.provenance import (
     nest,
 )
 from provisioning.config.registry import load_settings
-from provisioning.config.scope import Facts, Scope, settle
+from provisioning.config.scope import Facts, Scope, resolve_settings
 from provisioning.config.setting import Layer
 from provisioning.core.formats.documents import ManifestDocument
 from provisioning.core.model.errors import (
@@ -59,7 +59,7 @@ def load_layers(
         infra: Whose `config.toml` is the infra layer, if any.
         environ: The environment variables.
         flags: `key=value`, each.
-        facts: What `{{paths.…}}`, `{{now.…}}` and `{{git.…}}` are outside of `values`;
+        facts: The values of `{{paths.…}}`, `{{now.…}}` and `{{git.…}}` outside of `values`;
             `paths.home` is known anyway.
 
     Raises:
@@ -85,7 +85,7 @@ def load_layers(
     layers = Layers((*low, *high), _merge([*low, *high]))
     known = dict(facts or {})
     known["paths"] = {"home": str(home), **known.get("paths", {})}
-    return settle(layers, Scope(layers=layers, environ=environ, facts=known))
+    return resolve_settings(layers, Scope(layers=layers, environ=environ, facts=known))
 
 
 def _merge(stack: Sequence[Loaded]) -> Branch:
@@ -116,7 +116,7 @@ def _read_user(path: Path) -> bytes | None:
     except OSError as exc:
         raise StorageFailed(
             f"{path} cannot be read: {exc.strerror}",
-            hint="mend it, or use another home with PROVISIONING_HOME",
+            hint="fix it, or use another home with PROVISIONING_HOME",
         ) from exc
 
 

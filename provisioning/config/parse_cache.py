@@ -33,7 +33,7 @@ def parse_once(parse: Parse, data: bytes, path: str, cache: Path) -> list[Manife
     """Return what *parse* makes of *data*, the file at *path*, from below *cache* if it is there.
 
     Raises:
-        InvalidManifest: What *parse* raises; an error is never remembered.
+        InvalidManifest: As *parse* does; an error is never remembered.
     """
     version = f"{__version__}\0{PurePath(path).suffix}\0".encode()
     file = cache / f"{hashlib.sha256(version + data).hexdigest()}.msgpack"

@@ -60,12 +60,12 @@ class Layers(msgspec.Struct, frozen=True):
     Args:
         stack: The layers.
         tree: The winning values, as they were written.
-        settled: Those of them whose interpolations are resolved, by key.
+        resolved: Those of them whose interpolations are resolved, by key.
     """
 
     stack: tuple[Loaded, ...]
     tree: Branch
-    settled: Mapping[str, SettingValue] = msgspec.field(default_factory=dict)
+    resolved: Mapping[str, SettingValue] = msgspec.field(default_factory=dict)
 
     def get(self, key: str) -> SettingValue:
         """Return the winning value of *key*.
@@ -73,7 +73,7 @@ class Layers(msgspec.Struct, frozen=True):
         Raises:
             KeyError: If *key* is no setting, and no value below a map.
         """
-        value = self.settled.get(key) or read_at(self.tree, tuple(key.split(".")))
+        value = self.resolved.get(key) or read_at(self.tree, tuple(key.split(".")))
         if not isinstance(value, SettingValue):
             raise KeyError(key)
         return value
@@ -97,7 +97,7 @@ class Layers(msgspec.Struct, frozen=True):
     def merge(self) -> dict[str, Tree]:
         """Return the plain tree of all winning values."""
         tree = self.tree
-        for key, value in self.settled.items():
+        for key, value in self.resolved.items():
             tree = merge_branches(tree, nest(key, value))
         plain: dict[str, Tree] = as_plain(tree)
         return plain

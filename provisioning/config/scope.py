@@ -46,14 +46,16 @@ class Scope(Masked, frozen=True, kw_only=True, dict=True):
         layers: The settings.
         environ: The environment variables.
         facts: `paths`, `now` and `git`.
-        read_outlooks: Reads what the state log of another infra recorded, by resource.
+        read_known_values: Reads what the state log of another infra recorded, by resource.
         read_secret: Answers `secrets`; None where no secret may be read.
     """
 
     layers: Layers
     environ: Mapping[str, str]
     facts: Facts
-    read_outlooks: Callable[[str], Mapping[str, KnownValues]] = msgspec.field(default=lambda _: {})
+    read_known_values: Callable[[str], Mapping[str, KnownValues]] = msgspec.field(
+        default=lambda _: {}
+    )
     read_secret: Callable[[Reference, Source | None], Tree] | None = None
 
     @cached_property
@@ -100,7 +102,7 @@ class Scope(Masked, frozen=True, kw_only=True, dict=True):
 
     def _resolve_recorded(self, reference: Reference, source: Source | None) -> Tree:
         infra, name, *steps = reference.steps
-        known_values_by_infra = self.read_outlooks(infra)
+        known_values_by_infra = self.read_known_values(infra)
         if name not in known_values_by_infra:
             raise InvalidManifest(
                 f"{{{{{reference}}}}} has no value: infra {infra!r} has no recorded {name}",
@@ -158,13 +160,13 @@ class Scope(Masked, frozen=True, kw_only=True, dict=True):
             ) from exc
 
 
-def settle(layers: Layers, scope: Scope) -> Layers:
+def resolve_settings(layers: Layers, scope: Scope) -> Layers:
     """Return *layers* with the interpolations in its settings, not in `values`, resolved.
 
     Raises:
         InvalidConfiguration: If one of them has no value, or one that does not fit.
     """
-    settled = {}
+    resolved = {}
     for setting in load_settings().values():
         found = layers.get(setting.key) if setting.type is not dict else None
         if found and has_interpolation(setting, found.value):
@@ -172,8 +174,8 @@ def settle(layers: Layers, scope: Scope) -> Layers:
             if isinstance(value, str):
                 value = read_text(setting.key, value, str(found.origin))
             check_value(setting.key, value, found.origin)
-            settled[setting.key] = SettingValue(value, found.origin)
-    return replace(layers, settled=settled)
+            resolved[setting.key] = SettingValue(value, found.origin)
+    return replace(layers, resolved=resolved)
 
 
 def _look_up(

@@ -79,7 +79,7 @@ def describe_expected(setting: Setting) -> str:
 
 
 def is_fitting(setting: Setting, value: Any) -> bool:
-    """Tell whether *value* may be a value of *setting*."""
+    """Return whether *value* may be a value of *setting*."""
     if value is None:
         return setting.optional
     if isinstance(value, bool):
@@ -101,7 +101,7 @@ def is_fitting(setting: Setting, value: Any) -> bool:
 
 
 def has_interpolation(setting: Setting, value: Tree) -> bool:
-    """Tell whether *value* is only known once its interpolations are resolved."""
+    """Return whether *value* is only known once its interpolations are resolved."""
     texts = value if isinstance(value, list) else [value]
     found = any(isinstance(text, str) and is_templated(text) for text in texts)
     return found and not setting.named

@@ -23,13 +23,14 @@ if TYPE_CHECKING:
     from provisioning.core.reviews.forge import Contents, Forge, Token
     from provisioning.forges.setup.facts import Facts
     from provisioning.forges.setup.findings import Change
+    from provisioning.forges.webhooks import HookFormat
 
 
 class RepositoryRules(Protocol):
     """The rules of a repository at its forge: protected branches, webhooks, labels."""
 
     def read_facts(self, branch: str) -> Facts:
-        """Return the facts of the repository, as far as the forge tells them."""
+        """Return the facts of the repository, as far as the forge shows them."""
 
     def apply(self, change: Change) -> None:
         """Make one change."""
@@ -67,10 +68,12 @@ class ForgeKind(msgspec.Struct, frozen=True, kw_only=True):
         name: The value of `forge.kind`.
         open: Opens a repository by the forge's address, `OWNER/NAME` and a reader of the token.
             It sends nothing yet, and raises `InvalidConfiguration` if one of them is malformed.
+        load_hooks: Returns the format of its webhooks; None if it sends none.
     """
 
     name: str
     open: Callable[[str, str, Token], ForgeRepository]
+    load_hooks: Callable[[], HookFormat] | None = None
 
 
 def list_forge_names() -> list[str]:
@@ -78,6 +81,16 @@ def list_forge_names() -> list[str]:
     with os.scandir(Path(__file__).parent) as entries:
         names = [entry.name for entry in entries if Path(entry.path, "forge.py").exists()]
     return sorted({*names, *(point.name for point in list_entry_points("forges"))})
+
+
+def list_hook_formats() -> list[HookFormat]:
+    """Return the format of the webhooks of every registered forge that sends any.
+
+    Raises:
+        InvalidConfiguration: If the package of a forge cannot be loaded.
+    """
+    kinds = map(find_forge, list_forge_names())
+    return [kind.load_hooks() for kind in kinds if kind.load_hooks]
 
 
 def find_forge(name: str) -> ForgeKind:

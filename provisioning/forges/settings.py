@@ -2,41 +2,26 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from provisioning.config.setting import IN_WORKSPACE, Setting
 from provisioning.forges.registry import list_forge_names
 
+_text = partial(Setting, type=str, default=None, optional=True, layers=IN_WORKSPACE)
+
 SETTINGS = (
-    Setting(
+    _text(
         key="forge.kind",
-        type=str,
-        default=None,
         choices=tuple(list_forge_names()),
-        optional=True,
-        layers=IN_WORKSPACE,
         doc="The kind of forge that hosts the repository.",
     ),
-    Setting(
-        key="forge.url",
-        type=str,
-        default=None,
-        optional=True,
-        layers=IN_WORKSPACE,
-        doc="The forge's address, as in `https://git.example.org`.",
-    ),
-    Setting(
+    _text(key="forge.url", doc="The forge's address, as in `https://git.example.org`."),
+    _text(
         key="forge.repository",
-        type=str,
-        default=None,
-        optional=True,
-        layers=IN_WORKSPACE,
         doc="The repository there: `OWNER/NAME`. Where `remote` is null, it is the remote.",
     ),
-    Setting(
+    _text(
         key="forge.token_file",
-        type=str,
-        default=None,
-        optional=True,
-        layers=IN_WORKSPACE,
         doc="The file that holds the token for the forge, and nothing else. A relative path is "
         "below `~/.provisioning`; the file must be outside of the repository and not readable by "
         "all.",

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 import stat
 from pathlib import Path
 
 import msgspec
 
+from provisioning.config.home import make_private
 from provisioning.core.model.errors import InvalidConfiguration
 from provisioning.core.model.redaction import Redactor
 from provisioning.transport.http import check_token
@@ -75,28 +75,13 @@ class TokenFile(msgspec.Struct, frozen=True):
         """
         if not self.path.exists():
             try:
-                self._make()
-            except FileExistsError:
-                pass  # another process was quicker, and its secret counts
+                make_private(self.path, f"{secrets.token_urlsafe(32)}\n".encode())
             except OSError as exc:
                 raise self._describe(
                     f"cannot be made: {exc.strerror}",
                     f"make room or rights there, or set {self.setting} to another place",
                 ) from exc
         return self.read()
-
-    def _make(self) -> None:
-        """Make the file whole or not at all, for its owner alone."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = self.path.with_name(f"{self.path.name}.{secrets.token_hex(8)}")
-        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        try:
-            os.write(handle, f"{secrets.token_urlsafe(32)}\n".encode())
-            os.fsync(handle)
-            os.link(temporary, self.path)
-        finally:
-            os.close(handle)
-            temporary.unlink()
 
     def read_time_made(self) -> float | None:
         """Return when the file was written, in seconds since the epoch; None if it was not."""

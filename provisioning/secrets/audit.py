@@ -19,7 +19,7 @@ from sops_python.errors import NotEncrypted, SopsError
 from sops_python.files import choose_format, load_encrypted, open_store
 from sops_python.rules import Rules
 
-TELLING = 8
+SHORTEST = 8
 """Secrets of fewer characters are not searched in other files, which hold them by chance."""
 
 
@@ -41,7 +41,7 @@ class Checker:
     Args:
         root: The workspace's folder.
         rules: Its `.sops.yaml`, if there is one.
-        keyring: The keys at hand.
+        keyring: The available keys.
     """
 
     def __init__(self, root: Path, rules: Rules | None, keyring: Keyring) -> None:
@@ -78,14 +78,14 @@ class Checker:
             yield SecretFinding(path, "", exc.message, exc.hint or "")
             return
         for text in list_secret_texts(values):
-            if len(text) >= TELLING:
+            if len(text) >= SHORTEST:
                 self._known[text.encode("utf-8", "surrogateescape")] = path
 
     def check_plain(self, path: str, data: bytes, commit: str = "") -> Iterator[SecretFinding]:
         """Check that *data* holds nothing that ought to be encrypted."""
         if self.must_be_encrypted(path) and not is_encrypted(path, data):
             hint = (
-                "take it out of the history (git filter-repo) and change what it tells"
+                "take it out of the history (git filter-repo) and change the secret"
                 if commit
                 else f"provisioning sops encrypt -i {path}"
             )

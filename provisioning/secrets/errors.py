@@ -16,7 +16,7 @@ class InvalidSecret(ProvisioningError):
 
 
 class SecretLocked(ProvisioningError):
-    """No key at hand opens a SOPS file; the message says why for each."""
+    """No available key opens a SOPS file; the message says why for each."""
 
     code = "no-key"
 

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import secrets
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from enum import StrEnum
 
 import msgspec
@@ -23,14 +24,36 @@ class Sort(StrEnum):
     TOKEN = "token"  # noqa: S105  a name
 
 
-class Listed(msgspec.Struct, frozen=True):
-    """The facts about a generated secret that need no key."""
+_FIELDS = {Sort.SSH_KEY: "private", Sort.TOKEN: "value"}
+
+
+class GeneratedSecret(msgspec.Struct, frozen=True, kw_only=True):
+    """The facts about a generated secret that need no key.
+
+    `path` is its file, `created` a time in RFC 3339; `has_previous` is true while the secret that
+    it replaced is still there.
+    """
 
     name: str
-    sort: str
+    path: str
+    sort: Sort
     fingerprint: str
     created: str
     has_previous: bool
+
+    @property
+    def field(self) -> str:
+        """The key of its value."""
+        return _FIELDS[self.sort]
+
+    @property
+    def age(self) -> str:
+        """Its age, in whole days."""
+        try:
+            days = (datetime.now(UTC) - datetime.fromisoformat(self.created)).days
+        except ValueError:
+            return "of unknown age"
+        return f"{days} days old"
 
 
 def generate(sort: Sort, name: str, now: str) -> dict[str, Value]:
@@ -69,14 +92,15 @@ def finish(values: Branch, name: str) -> Branch:
     return Branch(pair for pair in values if pair[0] != "previous")
 
 
-def describe(name: str, values: Branch) -> Listed | None:
+def describe(name: str, values: Branch, path: str = "") -> GeneratedSecret | None:
     """Return the facts in *values*, encrypted or not; None if they were not made here."""
     sort = values.get("sort_unencrypted")
     if sort not in set(Sort):
         return None
-    return Listed(
+    return GeneratedSecret(
         name=name,
-        sort=sort,
+        path=path,
+        sort=Sort(sort),
         fingerprint=str(values.get("fingerprint_unencrypted") or "?"),
         created=str(values.get("created_unencrypted") or "?"),
         has_previous=values.get("previous") is not None,

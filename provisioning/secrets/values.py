@@ -57,7 +57,7 @@ class SecretFiles:
     """The secrets of one infra at one commit; each file is decrypted once.
 
     Args:
-        folders: Where to look, the first first, relative to the workspace.
+        folders: The folders of secrets, relative to the workspace; the first has precedence.
         read: Reads a file of the commit.
         list_names: Lists the files of a folder of the commit.
         keyring: Holds the keys.

@@ -1,4 +1,4 @@
-"""What tests of providers, forges and of the engine are built from; public, for extensions too.
+"""The parts of tests of providers and forges; public, for extensions too.
 
 `ProviderSuite` is the contract every provider keeps. `MemoryProvider` is a fake cloud that
 keeps it; `FaultyProvider` makes any provider break it on purpose. `ForgeSuite` is that of every
@@ -32,37 +32,9 @@ from provisioning.testing.suites import Case, ForgeSuite, Hub, ProviderSuite
 from provisioning.testing.worlds import Live, World
 
 __all__ = [
-    "ALWAYS",
-    "Attempt",
-    "Case",
-    "Crash",
-    "CutOff",
-    "Fault",
-    "Faults",
-    "FaultyProvider",
-    "ForgeSuite",
-    "Hub",
-    "Latch",
-    "Live",
-    "MemoryForge",
-    "MemoryHub",
-    "MemoryProvider",
-    "PatchPoint",
-    "ProviderSuite",
-    "World",
-    "after",
-    "answering",
-    "before",
-    "crash",
-    "cut_at",
-    "half",
-    "lost",
-    "misbehave",
-    "permanent",
-    "slow",
-    "throttled",
-    "too_few_answers",
-    "trace_effects",
-    "transient",
-    "without",
-]
+    "ALWAYS", "Attempt", "Case", "Crash", "CutOff", "Fault", "Faults", "FaultyProvider",
+    "ForgeSuite", "Hub", "Latch", "Live", "MemoryForge", "MemoryHub", "MemoryProvider",
+    "PatchPoint", "ProviderSuite", "World", "after", "answering", "before", "crash", "cut_at",
+    "half", "lost", "misbehave", "permanent", "slow", "throttled", "too_few_answers",
+    "trace_effects", "transient", "without",
+]  # fmt: skip

@@ -48,7 +48,7 @@ class CutOff:
 
     Attributes:
         effects: The labels of the calls made so far, in order, the cut one included.
-        is_cut: Whether the cut was reached.
+        is_cut: True once the cut was reached.
     """
 
     def __init__(

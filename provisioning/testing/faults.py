@@ -36,7 +36,7 @@ class Attempt(msgspec.Struct, frozen=True):
 
     @property
     def ids(self) -> frozenset[ResourceId]:
-        """The resources that it is about; a probe does not tell."""
+        """The resources that it is about; none for a probe."""
         match self.arguments:
             case (Call() as call,):
                 return frozenset({call.id})
@@ -84,7 +84,7 @@ def throttled(retry_after: float | None = None) -> Fault:
 
 
 def permanent() -> Fault:
-    """Fail without effect in a way that no later try will mend."""
+    """Fail without effect, and at every later try."""
     return before(ProviderError("the request was refused", hint="ask for something else"))
 
 

@@ -15,6 +15,7 @@ import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from provisioning.core.model.ids import ResourceId
@@ -53,7 +54,7 @@ class _Rule:
 
 
 class Faults:
-    """What is to go wrong, and when. Thread-safe; several providers may share one."""
+    """The faults to inject, and when. Thread-safe; several providers may share one."""
 
     def __init__(self) -> None:
         self._rules: list[_Rule] = []
@@ -86,7 +87,7 @@ class Faults:
             return next((rule.fault for rule in rules if rule.is_due()), None)
 
     def has_struck(self) -> bool:
-        """Tell whether every fault struck at least once: else the test tested nothing."""
+        """Return whether every fault struck at least once: else the test tested nothing."""
         with self._lock:
             return all(rule.met >= rule.nth for rule in self._rules)
 
@@ -94,10 +95,16 @@ class Faults:
 class FaultyProvider:
     """Wraps *provider*, with *faults*; has the ability to probe if *provider* has.
 
-    After a `Crash` it is dead: every further call raises `Crash` too. What the wrapped
-    provider did stays done, so a second one can look at what is left.
+    After a `Crash` it is dead: every further call raises `Crash` too. The effects of the wrapped
+    provider stay, so a second provider can read what is left.
     """
 
+    describe: Callable[[], Sequence[Kind]]
+    observe: Callable[[str, Sequence[ObservationTarget]], Observed]
+    create: Callable[[Call], Mapping[str, Tree]]
+    update: Callable[[Call], Mapping[str, Tree]]
+    delete: Callable[[Call], None]
+    close: Callable[[], None]
     probe: Callable[[str, Mapping[str, Tree]], ProbeReady | ProbeWaiting]
     get_probe_timeout: Callable[[str, Mapping[str, Tree]], float]
 
@@ -106,37 +113,11 @@ class FaultyProvider:
         self._provider = provider
         self._faults = faults
         self._is_dead = False
+        for method in ("describe", "observe", "create", "update", "delete", "close"):
+            setattr(self, method, partial(self._make, method))
         if isinstance(provider, Probes):
-            self.probe = lambda *arguments: self._make("probe", *arguments)
+            self.probe = partial(self._make, "probe")
             self.get_probe_timeout = provider.get_probe_timeout
-
-    def describe(self) -> Sequence[Kind]:
-        """Describe as the wrapped provider does, or fail."""
-        kinds: Sequence[Kind] = self._make("describe")
-        return kinds
-
-    def observe(self, owner: str, targets: Sequence[ObservationTarget]) -> Observed:
-        """Observe as the wrapped provider does, or fail."""
-        observed: Observed = self._make("observe", owner, targets)
-        return observed
-
-    def create(self, call: Call) -> Mapping[str, Tree]:
-        """Create as the wrapped provider does, or fail."""
-        attributes: Mapping[str, Tree] = self._make("create", call)
-        return attributes
-
-    def update(self, call: Call) -> Mapping[str, Tree]:
-        """Update as the wrapped provider does, or fail."""
-        attributes: Mapping[str, Tree] = self._make("update", call)
-        return attributes
-
-    def delete(self, call: Call) -> None:
-        """Delete as the wrapped provider does, or fail."""
-        self._make("delete", call)
-
-    def close(self) -> None:
-        """Close the wrapped provider, or fail."""
-        self._make("close")
 
     def _make(self, method: str, *arguments: Any) -> Any:
         if self._is_dead:

@@ -29,7 +29,7 @@ class Tree(msgspec.Struct, frozen=True):
 
 
 class ForgeReview(msgspec.Struct, frozen=True):
-    """What *login* said of a commit by a review."""
+    """The review of a commit by *login*."""
 
     login: str
     head: CommitId
@@ -120,11 +120,11 @@ class MemoryHub:
         above = set(self._walk(base))
         root = next(item for item in self._walk(head) if item in above)
         before, ours, theirs = (dict(self._trees[item].files) for item in (root, base, head))
-        news = {path: text for path, text in theirs.items() if text != before.get(path)}
+        new = {path: text for path, text in theirs.items() if text != before.get(path)}
         moved = {path for path, text in ours.items() if text != before.get(path)}
-        if any(path in moved and ours[path] != text for path, text in news.items()):
+        if any(path in moved and ours[path] != text for path, text in new.items()):
             return None
-        return self._store(Tree({**ours, **news}, (base, head)))
+        return self._store(Tree({**ours, **new}, (base, head)))
 
     def _walk(self, commit: CommitId) -> Iterator[CommitId]:
         queue = [commit]
@@ -134,8 +134,8 @@ class MemoryHub:
             queue += self._trees[newest].parents
 
     def _store(self, tree: Tree) -> CommitId:
-        told = repr((sorted(tree.files.items()), tree.parents)).encode()
-        name = CommitId(hashlib.sha1(told, usedforsecurity=False).hexdigest())
+        content = repr((sorted(tree.files.items()), tree.parents)).encode()
+        name = CommitId(hashlib.sha1(content, usedforsecurity=False).hexdigest())
         self._trees[name] = tree
         return name
 
@@ -182,24 +182,20 @@ class MemoryForge:
         return thread
 
     def read_login(self) -> str:
-        """See `Forge.read_login`."""
         with self._enter() as login:
             return login
 
     # Pull requests
 
     def read_pull(self, number: int) -> PullRequest:
-        """See `Forge.read_pull`."""
         with self._enter():
             return self._find(number).pull
 
     def list_open_pulls(self) -> list[PullRequest]:
-        """See `Forge.list_open_pulls`."""
         with self._enter():
             return [thread.pull for thread in self._hub.threads.values() if thread.pull.is_open]
 
     def list_closed_pulls(self) -> list[PullRequest]:
-        """See `Forge.list_closed_pulls`."""
         with self._enter():
             pulls = (
                 thread.pull for thread in self._hub.threads.values() if not thread.pull.is_open
@@ -207,8 +203,7 @@ class MemoryForge:
             return sorted(pulls, key=lambda each: (each.merged_at, each.number))
 
     def create_pull(self, head: str, base: str, title: str, body: str) -> None:
-        """See `Forge.create_pull`."""
-        del title  # no method tells it
+        del title  # no method returns it
         with self._enter() as author:
             threads = self._hub.threads
             if any(thread.branch == head and thread.pull.is_open for thread in threads.values()):
@@ -229,21 +224,18 @@ class MemoryForge:
             threads[number] = Thread(pull, head, pushes=pushes)
 
     def update_pull(self, number: int, body: str) -> None:
-        """See `Forge.update_pull`."""
         self._change(number, body=body)
 
     def close_pull(self, number: int) -> None:
-        """See `Forge.close_pull`."""
         self._change(number, is_open=False)
 
-    def _change(self, number: int, **news: object) -> None:
+    def _change(self, number: int, **fields: object) -> None:
         author = self.read_pull(number).author
         with self._enter(Permission.WRITE, author):
             thread = self._find(number)
-            thread.pull = replace(thread.pull, **news)
+            thread.pull = replace(thread.pull, **fields)
 
     def count_approvals(self, number: int, head: CommitId) -> int:
-        """See `Forge.count_approvals`."""
         with self._enter():
             return self._count(self._find(number), head)
 
@@ -260,7 +252,6 @@ class MemoryForge:
         return self._hub.rights.get(login, Permission.READ) >= Permission.WRITE
 
     def merge_pull(self, number: int, head: CommitId) -> None:
-        """See `Forge.merge_pull`."""
         with self._enter(Permission.WRITE):
             hub, thread = self._hub, self._find(number)
             pull = thread.pull
@@ -278,17 +269,14 @@ class MemoryForge:
     # Comments
 
     def list_comments(self, number: int) -> list[PullComment]:
-        """See `Forge.list_comments`."""
         with self._enter():
             return list(self._find(number).comments)
 
     def list_pushes(self, number: int) -> list[Push]:
-        """See `Forge.list_pushes`."""
         with self._enter():
             return list(self._find(number).pushes)
 
     def create_comment(self, number: int, body: str) -> PullComment:
-        """See `Forge.create_comment`."""
         with self._enter() as author:
             thread, name = self._find(number), next(self._hub.ids)
             url = f"{thread.pull.url}#{name}"
@@ -297,12 +285,10 @@ class MemoryForge:
             return comment
 
     def update_comment(self, comment: int, body: str) -> None:
-        """See `Forge.update_comment`."""
         with self._own(comment) as (comments, place):
             comments[place] = replace(comments[place], body=body)
 
     def delete_comment(self, comment: int) -> None:
-        """See `Forge.delete_comment`."""
         if self._locate(comment) is not None:
             with self._own(comment) as (comments, place):
                 del comments[place]
@@ -326,17 +312,14 @@ class MemoryForge:
     # Statuses and labels
 
     def list_statuses(self, commit: CommitId) -> dict[str, CommitStatus]:
-        """See `Forge.list_statuses`."""
         with self._enter():
             return dict(self._hub.statuses.get(commit, {}))
 
     def set_status(self, commit: CommitId, status: CommitStatus) -> None:
-        """See `Forge.set_status`."""
         with self._enter(Permission.WRITE):
             self._hub.statuses.setdefault(commit, {})[status.context] = status
 
     def set_labels(self, number: int, labels: Mapping[str, bool]) -> None:
-        """See `Forge.set_labels`."""
         with self._enter(Permission.WRITE):
             thread = self._find(number)
             known = {name: is_on for name, is_on in labels.items() if name in self._hub.labels}
@@ -346,12 +329,10 @@ class MemoryForge:
     # People and places
 
     def read_permission(self, login: str) -> Permission:
-        """See `Forge.read_permission`."""
         with self._enter():
             return self._hub.rights.get(login, Permission.NONE)
 
     def get_file_url(self, branch: str, path: str) -> str:
-        """See `Forge.get_file_url`."""
         return f"{URL}/src/branch/{quote(branch)}/{quote(path)}"
 
 

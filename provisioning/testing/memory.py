@@ -45,9 +45,9 @@ class MemoryProvider:
         return tuple(KINDS.values())
 
     def observe(self, owner: str, targets: Sequence[ObservationTarget]) -> Observed:
-        """Look at *targets*; whatever else bears a mark of *owner* is a stray."""
+        """Return the state of *targets*, and everything else that *owner* has marked."""
         with self._world.serve("observe"):
-            answers = [self._look(owner, target) for target in targets]
+            answers = [self._observe(owner, target) for target in targets]
             return Observed(answers=answers, strays=self._find_strays(owner, targets))
 
     def create(self, call: Call) -> Mapping[str, Tree]:
@@ -89,7 +89,7 @@ class MemoryProvider:
             self._world.remove(there.id)
 
     def survey(self, owner: str) -> list[FoundResource]:
-        """Return everything that bears a mark of *owner*."""
+        """Return everything that *owner* has marked."""
         with self._world.serve("survey"):
             return [
                 FoundResource(
@@ -100,7 +100,7 @@ class MemoryProvider:
             ]
 
     def find(self, kind: str, name: str) -> Observation:
-        """Look at the resource with the live id *name*."""
+        """Return the state of the resource with the live id *name*."""
         with self._world.serve("find"):
             live = self._world.snapshot().get(name)
             return _observe_live(live) if live and live.kind == kind else Absent()
@@ -117,7 +117,7 @@ class MemoryProvider:
             if _get_kind(kind).name != "Service" or wanted == 0:
                 return ProbeReady()
             if wanted < 0:
-                raise ProviderError("the service has exited", hint="look at its command")
+                raise ProviderError("the service has exited", hint="check its command")
             done = self._world.probe(str(attributes.get("serial")))
             return (
                 ProbeReady()
@@ -131,7 +131,7 @@ class MemoryProvider:
             return 0.0
         return float(attributes.get("timeout", 60.0))
 
-    def _look(self, owner: str, target: ObservationTarget) -> Observation:
+    def _observe(self, owner: str, target: ObservationTarget) -> Observation:
         kind = _get_kind(target.kind)
         reason = self._world.unreadable.get(target.id)
         if kind.recorded_only:
@@ -174,8 +174,8 @@ class MemoryProvider:
 
     def _write(self, kind: Kind, live: Live, call: Call) -> Mapping[str, Tree]:
         kept = {field.name for field in kind.fields if field.defaulted} & live.attributes.keys()
-        standing = {name: live.attributes[name] for name in kept}
-        attributes = {**CHOICES.get(kind.name, {}), **standing, **call.spec}
+        chosen = {name: live.attributes[name] for name in kept}
+        attributes = {**CHOICES.get(kind.name, {}), **chosen, **call.spec}
         attributes |= _compute_computed(kind, live.id, attributes)
         written = self._world.put(replace(live, attributes=attributes, mark=call.mark))
         return deepcopy(dict(written.attributes))

@@ -71,4 +71,4 @@ SERVICE = Kind(
 KINDS = {kind.name: kind for kind in (THING, SLOT, NOTE, SERVICE)}
 
 CHOICES = {"Thing": {"color": "grey"}}
-"""What the cloud picks for a defaulted field that a spec leaves out."""
+"""The choice of the cloud for each defaulted field that a spec leaves out."""

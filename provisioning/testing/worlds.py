@@ -26,14 +26,14 @@ class Live(msgspec.Struct, frozen=True):
 
 
 class World:
-    """What exists, for every `MemoryProvider` that is given it: like one account of a cloud.
+    """The world of every `MemoryProvider` that is given it: like one account of a cloud.
 
     Tests use it as the hand that changes things behind the providers' back (`add`, `change`,
     `remove`) and as the oracle (`snapshot`). Thread-safe.
 
     Attributes:
         calls: How often each method of a provider was called.
-        unreadable: Ids of resources that cannot be looked at, and why. Tests write it.
+        unreadable: Ids of unreadable resources, and why. Tests write it.
     """
 
     def __init__(self) -> None:

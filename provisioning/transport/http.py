@@ -55,12 +55,12 @@ class HttpReply(msgspec.Struct, frozen=True):
 
     @property
     def is_throttled(self) -> bool:
-        """Whether the server asks for fewer calls, and did nothing."""
+        """True if the server asks for fewer calls, and did nothing."""
         return self.status == http.HTTPStatus.TOO_MANY_REQUESTS
 
     @property
     def is_failed(self) -> bool:
-        """Whether the server failed."""
+        """True if the server failed."""
         return self.status >= http.HTTPStatus.INTERNAL_SERVER_ERROR
 
     @property

@@ -7,7 +7,7 @@ import pytest
 from provisioning.core.model.providers import Call
 from provisioning.testing import Case, MemoryProvider, ProviderSuite, World
 from provisioning.testing.memory_kinds import NOTE, SERVICE, SLOT, THING
-from provisioning.testing.slow import Operations, SlowProvider
+from provisioning.testing.slow_provider import Operations, SlowProvider
 
 WHOLE_THING = {
     "size": 2,

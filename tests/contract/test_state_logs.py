@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from entries import begin, make_lock, make_record, record
+from memory_statelogs import MemoryStateLog, SharedBranch
 
 from provisioning.core.model.errors import HeadMoved
 from provisioning.core.model.ids import ResourceId
@@ -18,7 +19,6 @@ from provisioning.gitstore.repository.repository import Repository
 from provisioning.gitstore.statelog.git_statelog import GitStateLog
 from provisioning.gitstore.statelog.recorded import RecordChanges
 from provisioning.locks.gitea_lock import ContentsStateLog
-from provisioning.testing.statelogs import MemoryStateLog, SharedBranch
 
 
 def make_repository(folder: Path) -> Path:

@@ -1,6 +1,8 @@
 """Every scenario, cut before and after each of its effects, run again, judged by the world."""
 
 import pytest
+from memory_statelogs import MemoryStateLog
+from sandboxes import Sandbox, build_resource
 
 from provisioning.core.model.ids import ResourceId
 from provisioning.core.statelog.fsck import compute_findings
@@ -8,8 +10,6 @@ from provisioning.localstore.journal import Journal
 from provisioning.reconciler.planning.plan_result import Conclusion
 from provisioning.testing.effects import PatchPoint, cut_at, trace_effects
 from provisioning.testing.memory import MemoryProvider
-from provisioning.testing.sandboxes import Sandbox, build_resource
-from provisioning.testing.statelogs import MemoryStateLog
 
 POINTS = (
     PatchPoint(MemoryStateLog, "append", "append"),

@@ -5,16 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from reference_pages import render_modes, render_settings
 
 from provisioning.config.modes import MODES
-from provisioning.config.reference_pages import render_modes, render_settings
 from provisioning.config.registry import load_settings
 from provisioning.config.setting import is_fitting
 
 FOLDER = Path(__file__).parents[2] / "docs" / "reference"
 PAGE = FOLDER / "settings.md"
-WRITE = """python -c '
-from provisioning.config.reference_pages import render_{name}
+WRITE = """PYTHONPATH=tests/support python -c '
+from reference_pages import render_{name}
 print(render_{name}(), end="")' >docs/reference/{name}.md"""
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from properties import hold
 
-from provisioning.forges.gitea.webhooks import PullHint, PushHint, UnreadableHook, parse_hook
+from provisioning.forges.gitea.webhooks import parse_hook
+from provisioning.forges.webhooks import PullHint, PushHint, UnreadableHook
 
 
 def check_hook(data: bytes) -> None:

@@ -5,6 +5,8 @@
 
 import msgspec
 import pytest
+from memory_statelogs import MemoryStateLog
+from sandboxes import Sandbox, build_resource
 
 from provisioning.core.model.errors import InvalidArgument
 from provisioning.core.model.ids import ResourceId
@@ -15,8 +17,6 @@ from provisioning.testing.effects import PatchPoint, cut_at
 from provisioning.testing.faults import permanent
 from provisioning.testing.faulty import Faults, FaultyProvider
 from provisioning.testing.memory import MemoryProvider
-from provisioning.testing.sandboxes import Sandbox, build_resource
-from provisioning.testing.statelogs import MemoryStateLog
 from provisioning.testing.worlds import World
 
 

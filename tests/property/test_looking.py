@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from memory_statelogs import MemoryStateLog
 from msgspec.structs import replace
+from sandboxes import MemoryManifest, Sandbox, build_resource
 
 from provisioning.core.model.errors import ProvisioningError
 from provisioning.core.model.ids import ResourceId
@@ -14,8 +16,6 @@ from provisioning.localstore.plan_cache import load_plan_cache
 from provisioning.reconciler.planning.plan_result import RunRequest
 from provisioning.testing.effects import PatchPoint, cut_at
 from provisioning.testing.memory import MemoryProvider
-from provisioning.testing.sandboxes import MemoryManifest, Sandbox, build_resource
-from provisioning.testing.statelogs import MemoryStateLog
 
 NAMES = [f"n{number}" for number in range(8)]
 POINTS = (

@@ -6,10 +6,10 @@ from pathlib import Path
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sandboxes import Sandbox, build_resource
 
 from provisioning.core.model.ids import ResourceId
 from provisioning.testing.memory import MemoryProvider
-from provisioning.testing.sandboxes import Sandbox, build_resource
 from provisioning.testing.worlds import World
 
 NAMES = ("a", "b", "c", "d", "e")

@@ -7,14 +7,14 @@ from pathlib import Path
 import msgspec
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from memory_statelogs import MemoryStateLog
+from sandboxes import Sandbox, build_resource
 
 from provisioning.core.model.ids import ResourceId
 from provisioning.core.statelog.fsck import compute_findings
 from provisioning.reconciler.explain.replay import BegunRun, replay_run
 from provisioning.testing.effects import PatchPoint, cut_at
 from provisioning.testing.memory import MemoryProvider
-from provisioning.testing.sandboxes import Sandbox, build_resource
-from provisioning.testing.statelogs import MemoryStateLog
 
 NAMES = ("a", "b", "c", "d")
 FOREIGN = {"place": "theirs", "value": "by hand"}

@@ -58,7 +58,7 @@ class RunningService:
     def ask(self, route: str) -> Any:
         """Ask at the admin socket; an empty answer if nobody is there."""
         try:
-            return self.client.get(route)
+            return self.client.send("GET", route)
         except (ProvisioningError, OSError, ValueError):
             return {"ready": False, "workspaces": [], "queue": []}
 

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from itertools import count
 from typing import Any
+from urllib.parse import quote
 
 import msgspec
 
@@ -47,6 +48,12 @@ class Reply(msgspec.Struct, frozen=True):
     message: str = ""
     total: int | None = None
     date: str = ""
+
+
+def quote_repository(repository: str) -> str:
+    """Return the path of *repository*, `owner/name`, below that of the API."""
+    owner, _, name = repository.partition("/")
+    return f"/repos/{quote(owner)}/{quote(name)}"
 
 
 class GiteaApi:

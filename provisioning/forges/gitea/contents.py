@@ -10,7 +10,6 @@ import http
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from urllib.parse import quote
 
 from provisioning.core.model.errors import (
     HeadMoved,
@@ -19,7 +18,7 @@ from provisioning.core.model.errors import (
 )
 from provisioning.core.model.ids import CommitId
 from provisioning.core.reviews.forge import Author, FileOperation, FileWrite
-from provisioning.forges.gitea.api import GiteaApi
+from provisioning.forges.gitea.api import GiteaApi, quote_repository
 
 _RACES = frozenset({403, 404, 409, 422})
 """The statuses of a write that lost a race; they have other causes, too."""
@@ -37,8 +36,7 @@ class GiteaContents:
     def __init__(self, api: GiteaApi, repository: str) -> None:
         self._api = api
         self._repository = repository
-        owner, _, name = repository.partition("/")
-        self._path = f"/repos/{quote(owner)}/{quote(name)}"
+        self._path = quote_repository(repository)
 
     def change_files(
         self, branch: str, writes: Sequence[FileWrite], message: str, author: Author

@@ -12,6 +12,7 @@ from provisioning.forges.registry import ForgeKind, RepositoryRules
 if TYPE_CHECKING:
     from provisioning.core.reviews.forge import Contents, Forge, Token
     from provisioning.forges.gitea.api import GiteaApi
+    from provisioning.forges.webhooks import HookFormat
 
 _REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+")
 
@@ -33,27 +34,29 @@ class GiteaRepository:
 
     @cached_property
     def contents(self) -> Contents:
-        """See `ForgeRepository.contents`."""
         from provisioning.forges.gitea.contents import GiteaContents
 
         return GiteaContents(self._api, self.repository)
 
     @cached_property
     def pulls(self) -> Forge:
-        """See `ForgeRepository.pulls`."""
         from provisioning.forges.gitea.pulls import GiteaPulls
 
         return GiteaPulls(self._api, self.repository)
 
     def build_rules(self, secret: Token) -> RepositoryRules:
-        """See `ForgeRepository.build_rules`."""
         from provisioning.forges.gitea.rules import GiteaRules
 
         return GiteaRules(self._api, self.repository, secret)
 
     def close(self) -> None:
-        """See `ForgeRepository.close`."""
         self._api.close()
 
 
-FORGE = ForgeKind(name="gitea", open=GiteaRepository)
+def _load_hooks() -> HookFormat:
+    from provisioning.forges.gitea.webhooks import FORMAT
+
+    return FORMAT
+
+
+FORGE = ForgeKind(name="gitea", open=GiteaRepository, load_hooks=_load_hooks)

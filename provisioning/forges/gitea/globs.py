@@ -11,12 +11,12 @@ _SPECIAL = "*?[{\\"
 
 
 def is_pattern(rule: str) -> bool:
-    """Tell whether *rule* can match more than one name."""
+    """Return whether *rule* can match more than one name."""
     return any(letter in rule for letter in _SPECIAL)
 
 
 def matches(rule: str, name: str) -> bool:
-    """Tell whether *rule* matches the whole of *name*; a plain one in any case of letters.
+    """Return whether *rule* matches the whole of *name*; a plain one in any case of letters.
 
     What cannot be read as a pattern matches itself.
     """

@@ -21,7 +21,7 @@ from provisioning.core.reviews.forge import (
     Push,
     State,
 )
-from provisioning.forges.gitea.api import GiteaApi
+from provisioning.forges.gitea.api import GiteaApi, quote_repository
 
 RECENT = 50
 """The closed pull requests that are read, newest first."""
@@ -49,12 +49,10 @@ class GiteaPulls:
     def __init__(self, api: GiteaApi, repository: str) -> None:
         self._api = api
         self._repository = repository
-        owner, _, name = repository.partition("/")
-        self._path = f"/repos/{quote(owner)}/{quote(name)}"
+        self._path = quote_repository(repository)
         self._login = ""
 
     def read_login(self) -> str:
-        """See `Forge.read_login`."""
         if not self._login:
             self._login = str(self._api.read("/user").data["login"])
         return self._login
@@ -62,16 +60,13 @@ class GiteaPulls:
     # Pull requests
 
     def read_pull(self, number: int) -> PullRequest:
-        """See `Forge.read_pull`."""
         return parse_pull(self._api.read(f"{self._path}/pulls/{number}").data)
 
     def list_open_pulls(self) -> list[PullRequest]:
-        """See `Forge.list_open_pulls`."""
         found = self._api.read_all(f"{self._path}/pulls", state="open", sort="oldest")
         return [parse_pull(item) for item in found]
 
     def list_closed_pulls(self) -> list[PullRequest]:
-        """See `Forge.list_closed_pulls`."""
         path = f"{self._path}/pulls"
         query: dict[str, str | int] = {
             "state": "closed",
@@ -88,14 +83,12 @@ class GiteaPulls:
         return sorted(pulls, key=lambda each: (each.merged_at, each.number))
 
     def list_pushes(self, number: int) -> list[Push]:
-        """See `Forge.list_pushes`."""
         found = self._api.read_all(f"{self._path}/issues/{number}/timeline")
-        told = [(item["id"], item["body"]) for item in found if item["type"] == "pull_push"]
-        heads = [(name, json.loads(body).get("commit_ids") or [""]) for name, body in told]
+        pushes = [(item["id"], item["body"]) for item in found if item["type"] == "pull_push"]
+        heads = [(name, json.loads(body).get("commit_ids") or [""]) for name, body in pushes]
         return [Push(int(name), CommitId(ids[-1])) for name, ids in sorted(heads)]
 
     def count_approvals(self, number: int, head: CommitId) -> int:
-        """See `Forge.count_approvals`."""
         found = self._api.read_all(f"{self._path}/pulls/{number}/reviews")
         violations: dict[str, bool] = {}
         for item in sorted(found, key=lambda each: int(each["id"])):
@@ -108,7 +101,6 @@ class GiteaPulls:
         return sum(violations.values())
 
     def merge_pull(self, number: int, head: CommitId) -> None:
-        """See `Forge.merge_pull`."""
         body = {"Do": "merge", "head_commit_id": head}
         path = f"{self._path}/pulls/{number}/merge"
         for pause in (*_PAUSES, 0.0):
@@ -126,51 +118,42 @@ class GiteaPulls:
             )
 
     def create_pull(self, head: str, base: str, title: str, body: str) -> None:
-        """See `Forge.create_pull`."""
         asked = {"head": head, "base": base, "title": title, "body": body}
         reply = self._api.send("POST", f"{self._path}/pulls", asked, accepted=_EXISTS)
         if reply.status in _EXISTS:
             raise HeadMoved(f"{head} has a pull request already: {reply.message}")
 
     def update_pull(self, number: int, body: str) -> None:
-        """See `Forge.update_pull`."""
         self._api.send("PATCH", f"{self._path}/pulls/{number}", {"body": body})
 
     def close_pull(self, number: int) -> None:
-        """See `Forge.close_pull`."""
         self._api.send("PATCH", f"{self._path}/pulls/{number}", {"state": "closed"})
 
     # Comments
 
     def list_comments(self, number: int) -> list[PullComment]:
-        """See `Forge.list_comments`; this list comes whole, and knows no pages."""
-        found = self._api.read(f"{self._path}/issues/{number}/comments").data
+        found = self._api.read(f"{self._path}/issues/{number}/comments").data  # comes whole
         return sorted((_parse_comment(item) for item in found), key=lambda item: item.id)
 
     def create_comment(self, number: int, body: str) -> PullComment:
-        """See `Forge.create_comment`."""
         path = f"{self._path}/issues/{number}/comments"
         return _parse_comment(self._api.send("POST", path, {"body": body}).data)
 
     def update_comment(self, comment: int, body: str) -> None:
-        """See `Forge.update_comment`."""
         self._api.send("PATCH", f"{self._path}/issues/comments/{comment}", {"body": body})
 
     def delete_comment(self, comment: int) -> None:
-        """See `Forge.delete_comment`."""
         path = f"{self._path}/issues/comments/{comment}"
         self._api.send("DELETE", path, accepted=_MISSING)
 
     # Statuses and labels
 
     def list_statuses(self, commit: CommitId) -> dict[str, CommitStatus]:
-        """See `Forge.list_statuses`."""
         found = self._api.read_all(f"{self._path}/commits/{commit}/statuses")
         newest_last = sorted(found, key=lambda each: int(each["id"]))
         return {item["context"]: _parse_status(item) for item in newest_last}
 
     def set_status(self, commit: CommitId, status: CommitStatus) -> None:
-        """See `Forge.set_status`."""
         body = {
             "context": status.context,
             "state": str(status.state),
@@ -180,7 +163,6 @@ class GiteaPulls:
         self._api.send("POST", f"{self._path}/statuses/{commit}", body)
 
     def set_labels(self, number: int, labels: Mapping[str, bool]) -> None:
-        """See `Forge.set_labels`; a label that the repository does not have is left out."""
         known = {item["name"]: item["id"] for item in self._api.read_all(f"{self._path}/labels")}
         path = f"{self._path}/issues/{number}/labels"
         wanted = [known[name] for name, is_on in labels.items() if is_on and name in known]
@@ -193,7 +175,6 @@ class GiteaPulls:
     # People and places
 
     def read_permission(self, login: str) -> Permission:
-        """See `Forge.read_permission`."""
         path = f"{self._path}/collaborators/{quote(login, safe='')}/permission"
         reply = self._api.send("GET", path, accepted=_MISSING)
         if reply.status in _MISSING:
@@ -201,7 +182,6 @@ class GiteaPulls:
         return _PERMISSIONS.get(str(reply.data["permission"]), Permission.NONE)
 
     def get_file_url(self, branch: str, path: str) -> str:
-        """See `Forge.get_file_url`."""
         return f"{self._api.url}/{self._repository}/src/branch/{quote(branch)}/{quote(path)}"
 
 

@@ -17,7 +17,7 @@ from msgspec.structs import replace
 
 from provisioning.core.model.errors import InvalidConfiguration, ProvisioningError, RemoteRefused
 from provisioning.core.reviews.forge import Permission, Token
-from provisioning.forges.gitea.api import GiteaApi
+from provisioning.forges.gitea.api import GiteaApi, quote_repository
 from provisioning.forges.setup.facts import EVENTS, Facts, Hook, Hosting, Protection
 from provisioning.forges.setup.findings import AddLabel, Change, Protect, SetHook, SwitchOn
 
@@ -44,8 +44,7 @@ class GiteaRules:
         self._api = api
         self._secret = secret
         self._clock = clock
-        owner, _, name = repository.partition("/")
-        self._path = f"/repos/{quote(owner)}/{quote(name)}"
+        self._path = quote_repository(repository)
 
     # Reading
 

@@ -1,15 +1,16 @@
-"""The hint in a webhook, which is never trusted: it only names what to read. Pure."""
+"""Gitea's webhooks: their headers, their signature, and the hint in each. Pure."""
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import json
-from typing import TypeAlias
+import re
 
-import msgspec
+from provisioning.forges.webhooks import Hint, HookFormat, PullHint, PushHint, UnreadableHook
 
 REVIEWABLE = frozenset({"pull_request", "issue_comment", "pull_request_comment"})
 """The first words of the events that are about a pull request; Gitea puts others behind them."""
-
 
 MISSHAPEN = (
     ArithmeticError,
@@ -22,34 +23,17 @@ MISSHAPEN = (
 """The exceptions of a body of another shape."""
 
 
-class PushHint(msgspec.Struct, frozen=True):
-    """Somebody pushed to a branch."""
-
-    branch: str
-
-
-class PullHint(msgspec.Struct, frozen=True):
-    """Something happened to a pull request."""
-
-    number: int
-
-
-Hint: TypeAlias = PushHint | PullHint
-
-
-class UnreadableHook(ValueError):
-    """The body is not what the event should carry."""
+def is_signed(body: bytes, signature: str, secret: str) -> bool:
+    """Return whether *signature* is the hexadecimal HMAC-SHA256 of *body*; in constant time."""
+    expected = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+    return hmac.compare_digest(expected.encode(), signature.encode("utf-8", "replace"))
 
 
 def parse_hook(event: str, body: bytes) -> Hint | None:
-    """Return what a delivery of Gitea hints at; None if it is about nothing of ours.
-
-    Args:
-        event: The header `X-Gitea-Event`.
-        body: The body as it was sent, of which the signature was checked.
+    """Return the hint in a delivery; None if it is about nothing of ours.
 
     Raises:
-        UnreadableHook: If it is no JSON, or of another shape.
+        UnreadableHook: If *body* is no JSON, or of another shape.
     """
     is_review = any(event == item or event.startswith(f"{item}_") for item in REVIEWABLE)
     if event != "push" and not is_review:
@@ -64,3 +48,13 @@ def parse_hook(event: str, body: bytes) -> Hint | None:
         return PullHint(int(about["number"]))
     except MISSHAPEN as exc:
         raise UnreadableHook(f"the body is not that of a {event!r} event") from exc
+
+
+FORMAT = HookFormat(
+    signature="x-gitea-signature",
+    delivery="x-gitea-delivery",
+    event="x-gitea-event",
+    pattern=re.compile(r"[0-9a-f]{64}"),
+    is_signed=is_signed,
+    parse=parse_hook,
+)

@@ -64,22 +64,22 @@ def _list_findings(wanted: Wanted, facts: Facts) -> Iterator[SetupFinding]:
         yield from _judge_rest(wanted, facts, facts.login)
 
 
-def _ok(subject: str, told: str) -> SetupFinding:
-    return SetupFinding(subject=subject, standing=SetupState.OK, told=told)
+def _ok(subject: str, message: str) -> SetupFinding:
+    return SetupFinding(subject=subject, standing=SetupState.OK, told=message)
 
 
-def _wrong(subject: str, told: str, hint: str) -> SetupFinding:
-    return SetupFinding(subject=subject, standing=SetupState.WRONG, told=told, hint=hint)
+def _wrong(subject: str, message: str, hint: str) -> SetupFinding:
+    return SetupFinding(subject=subject, standing=SetupState.WRONG, told=message, hint=hint)
 
 
 def _judge_version(wanted: Wanted, version: str) -> SetupFinding:
     parts = version.partition("+")[0].split(".")[:2]
     known = tuple(int(part) for part in parts if part.isdecimal())
-    told = f"Gitea {version} at {wanted.url}"
+    shown = f"Gitea {version} at {wanted.url}"
     if known < OLDEST:
         oldest = ".".join(str(item) for item in OLDEST)
-        return _wrong("forge", told, f"upgrade it to {oldest} at least")
-    return _ok("forge", told)
+        return _wrong("forge", shown, f"upgrade it to {oldest} at least")
+    return _ok("forge", shown)
 
 
 def _judge_clock(skew: float) -> SetupFinding:
@@ -131,17 +131,17 @@ def _judge_repository(wanted: Wanted, facts: Facts) -> Iterator[SetupFinding]:
 
 
 def _judge_rights(wanted: Wanted, facts: Facts, permission: Permission) -> SetupFinding:
-    """Gitea tells what people may do with a repository to its administrators only."""
+    """Gitea shows the permissions of others to administrators only."""
     if permission >= Permission.ADMIN:
         return _ok("rights", f"{facts.login} is an administrator of the repository")
-    told = (
+    lack = (
         "may write, but not ask who else may, as reviews must"
         if permission is Permission.WRITE
         else "may not write"
     )
     return _wrong(
         "rights",
-        f"{facts.login} {told}",
+        f"{facts.login} {lack}",
         f"make {facts.login} an administrator of the repository at "
         f"{wanted.url}/{wanted.repository}/settings/collaboration",
     )
@@ -158,11 +158,11 @@ def _judge_switches(wanted: Wanted, facts: Facts) -> Iterator[SetupFinding]:
     yield _fixable("settings", SetupState.WRONG, f"off: {', '.join(off)}", step)
 
 
-def _fixable(subject: str, standing: SetupState, told: str, step: SetupStep) -> SetupFinding:
+def _fixable(subject: str, state: SetupState, message: str, step: SetupStep) -> SetupFinding:
     return SetupFinding(
         subject=subject,
-        standing=standing,
-        told=told,
+        standing=state,
+        told=message,
         hint="`provisioning forge setup` does it",
         step=step,
     )
@@ -193,13 +193,13 @@ def _judge_protections(wanted: Wanted, facts: Facts, login: str) -> Iterator[Set
             yield _ok(subject, "as it must be")
             continue
         details = describe_protection(target, old, new, facts.protections)
-        action, standing = (
+        action, state = (
             (SetupAction.UPDATE, SetupState.WRONG)
             if old
             else (SetupAction.CREATE, SetupState.MISSING)
         )
         step = SetupStep(action, subject, details, Protect(old, new))
-        yield _fixable(subject, standing, f"it must be so: {'; '.join(details)}", step)
+        yield _fixable(subject, state, f"it must be so: {'; '.join(details)}", step)
 
 
 def _judge_hook(wanted: Wanted, url: str, hooks: tuple[Hook, ...] | None) -> SetupFinding:
@@ -209,18 +209,18 @@ def _judge_hook(wanted: Wanted, url: str, hooks: tuple[Hook, ...] | None) -> Set
     same = [hook for hook in hooks if hook.url == url]
     faults = [fault for item in same for fault in _list_faults(wanted, item)]
     if len(same) == 1 and not faults:
-        return _ok(subject, "signed, and told of pushes and pull requests")
+        return _ok(subject, "signed, and sent for pushes and pull requests")
     details = (
-        "told of pushes, pull requests, reviews and comments",
+        "sent for pushes, pull requests, reviews and comments",
         f"signed with the secret in {wanted.secret_file}",
     )
     if not same:
         step = SetupStep(SetupAction.CREATE, subject, details, SetHook(url, ()))
         return _fixable(subject, SetupState.MISSING, "; ".join(details), step)
-    told = faults[0] if len(same) == 1 else f"there are {len(same)} for the same address"
+    fault = faults[0] if len(same) == 1 else f"there are {len(same)} for the same address"
     change = SetHook(url, tuple(item.id for item in same))
-    step = SetupStep(SetupAction.REPLACE, subject, (told, *details), change)
-    return _fixable(subject, SetupState.WRONG, told, step)
+    step = SetupStep(SetupAction.REPLACE, subject, (fault, *details), change)
+    return _fixable(subject, SetupState.WRONG, fault, step)
 
 
 def _list_faults(wanted: Wanted, hook: Hook) -> Iterator[str]:
@@ -229,8 +229,8 @@ def _list_faults(wanted: Wanted, hook: Hook) -> Iterator[str]:
     if not hook.sends_json:
         yield "it does not send JSON"
     if missing := EVENTS - hook.events:
-        yield f"it is not told of {', '.join(sorted(missing))}"
+        yield f"it is not sent for {', '.join(sorted(missing))}"
     if hook.branches not in {"", "*", "**"}:
-        yield f"it is told of the branches {hook.branches} alone"
+        yield f"it is sent for the branches {hook.branches} alone"
     if wanted.secret_made is None or int(wanted.secret_made) > hook.made:
         yield "its secret is not the one in the file, which is newer or not there"

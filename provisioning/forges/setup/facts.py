@@ -24,12 +24,12 @@ class Protection(msgspec.Struct, frozen=True, kw_only=True):
     Args:
         pattern: A branch, or a pattern of branches.
         pushers: Who may push; None is everybody who may write.
-        can_force: Whether they may force it.
+        can_force: True if they may force it.
         mergers: Who may merge; None is everybody who may write.
         checks: The statuses that a merge waits for, as patterns.
         approvals: How many reviews a merge waits for.
-        drops_stale: Whether a push takes approvals back.
-        needs_signatures: Whether commits must be signed.
+        drops_stale: True if a push takes approvals back.
+        needs_signatures: True if commits must be signed.
         guarded_files: Patterns of files that nobody may push.
         priority: Of the rules that match a branch, the one with the least number counts.
     """
@@ -104,9 +104,9 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
         repository: `OWNER/NAME`.
         branch: Where desired state is read from.
         infras: Whose state logs are kept there.
-        labels: What reviews mark pull requests with.
-        needs_approval: Whether every change must come by a pull request.
-        applies_first: Whether a pull request is applied before it is merged.
+        labels: The labels of reviewed pull requests.
+        needs_approval: True if every change must come by a pull request.
+        applies_first: True if a pull request is applied before it is merged.
         hook: The address that webhooks go to; None for no webhook.
         secret_file: The file that holds the webhook's secret, for people.
         secret_made: When it was written, in seconds since the epoch; None if it was not.

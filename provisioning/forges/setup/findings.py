@@ -66,7 +66,7 @@ class SetupStep(msgspec.Struct, frozen=True):
 
 
 class SetupFinding(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing that was looked at: how it is, what to do, and the step that does it."""
+    """The result of one check: the state, the remedy, and the step that applies it."""
 
     subject: str
     standing: SetupState

@@ -1,4 +1,4 @@
-"""Asks before something is done that was shown."""
+"""Asks before something is done that was shown, if there is a terminal to ask at."""
 
 from __future__ import annotations
 
@@ -8,6 +8,16 @@ from collections.abc import Callable
 import click
 
 from provisioning.core.model.errors import InvalidArgument
+
+
+def check_terminal(*, asks: bool, hint: str) -> None:
+    """Make sure, before anything is read, that there is a terminal if the command asks.
+
+    Raises:
+        InvalidArgument: If there is none.
+    """
+    if asks and not sys.stdin.isatty():
+        raise InvalidArgument("no terminal to ask at", hint=hint)
 
 
 def build_confirm(*, yes: bool, command: str) -> Callable[[str], None]:

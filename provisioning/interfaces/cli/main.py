@@ -143,7 +143,7 @@ def _find_unreadable(words: Sequence[str]) -> ProvisioningError | None:
 
 
 def _wants(words: Sequence[str], output: str) -> bool:
-    """Tell whether `-o` *output* was given; the error may come before it was parsed."""
+    """Return whether `-o` *output* was given; the error may come before it was parsed."""
     pairs = zip(words, [*words[1:], ""], strict=True)
     return any(
         (one in {"-o", "--output"} and other == output)
@@ -172,7 +172,7 @@ def _show(error: ProvisioningError, *, as_json: bool) -> None:
 
         from provisioning.interfaces.schema.plans import ErrorDocument
 
-        click.echo(json.dumps(msgspec.to_builtins(ErrorDocument.from_error(error))), err=True)
+        click.echo(json.dumps(msgspec.to_builtins(ErrorDocument.of(error))), err=True)
         return
     from provisioning.interfaces.cli.render.errors import render_error
 

@@ -40,7 +40,7 @@ def save_plan(path: Path, plan_result: PlanResult, request: RunRequest) -> None:
         targets=tuple(request.targets),
         excludes=tuple(request.excludes),
         allow=tuple(request.allow),
-        plan=msgspec.to_builtins(PlanDocument.from_plan(plan)),
+        plan=msgspec.to_builtins(PlanDocument.of(plan)),
     )
     try:
         path.write_bytes(msgspec.json.format(msgspec.json.encode(saved), indent=2) + b"\n")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
@@ -69,6 +69,27 @@ class Session:
         )
         return call(request, context)
 
+    def act(
+        self,
+        request: UseCaseRequest[Result],
+        output: str,
+        command: str,
+        *,
+        yes: bool = False,
+        stop: Cancellation | None = None,
+    ) -> Result:
+        """Call the operation, show its notices, and ask before it changes something.
+
+        Raises:
+            InvalidArgument: If there is no terminal to ask at, and *yes* is false.
+        """
+        from provisioning.interfaces.cli.confirmation import build_confirm
+        from provisioning.interfaces.cli.render.notices import NoticePrinter
+
+        notify = NoticePrinter(as_text=output == "text")
+        confirm = build_confirm(yes=yes, command=command)
+        return self.call(request, notify=notify, confirm=confirm, stop=stop)
+
 
 class _RedactedStream:
     """A text stream that writes no secret, and nothing that moves the cursor or hides text.
@@ -120,8 +141,8 @@ def output_option(function: Function) -> Function:
     )(function)
 
 
-def print_shape(shape: object, output: str) -> None:
-    """Print *shape*, or the documents in it, as JSON or YAML."""
+def print_shape(shape: object, output: str) -> int:
+    """Print *shape*, or the documents in it, as JSON or YAML; return 0."""
     import json
 
     import msgspec
@@ -132,10 +153,13 @@ def print_shape(shape: object, output: str) -> None:
 
         text = yaml.safe_dump(plain, sort_keys=False, allow_unicode=True, width=_NEVER_FOLD)
         click.echo(text, nl=False)
-        return
+        return 0
     click.echo(json.dumps(plain, indent=2, ensure_ascii=False))
+    return 0
 
 
-def print_shapes(shapes: Sequence[object], output: str, *, is_single: bool) -> None:
-    """Print *shapes* as a list; the only one by itself if one infra was asked for."""
-    print_shape(shapes[0] if is_single and shapes else list(shapes), output)
+def print_shapes(shapes: Iterable[object], output: str, asked: object = None) -> int:
+    """Print *shapes* as a list; the only one by itself if something was *asked* for. Return 0."""
+    listed = list(shapes)
+    print_shape(listed[0] if asked is not None and listed else listed, output)
+    return 0

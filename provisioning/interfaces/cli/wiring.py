@@ -16,10 +16,8 @@ if TYPE_CHECKING:
 class Wiring(NamedTuple):
     """The functions of `bootstrap`, which are imported when they are called.
 
-    Args:
-        open_workspace: Opens the workspace of a folder, with settings as `key=value`.
-        list_kinds: Lists the kinds of every provider, by name.
-        build_service: Joins a service of workspaces.
+    A workspace is opened by its folder, and a service by those of its workspaces; both take
+    settings as `key=value`.
     """
 
     open_workspace: Callable[[str, Sequence[str]], Workspace]

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
-from provisioning.core.model.values import as_json
-from provisioning.core.status.dependency_graph import DependencyGraph, Name
+from msgspec import to_builtins
+
+from provisioning.core.status.dependency_graph import Name, Node
 from provisioning.core.status.impact import Impact
-from provisioning.core.status.provenance import (
-    Application,
-    Authorship,
-    Compacted,
-    Link,
-    Provenance,
-)
-from provisioning.core.status.secret_usage import SecretFile, SecretUsage, Usage
-from provisioning.interfaces.schema.plans import JsonDocument, PlaceDocument, PlanDocument
+from provisioning.core.status.provenance import Authorship, Provenance
+from provisioning.core.status.secret_usage import Usage
+from provisioning.interfaces.schema.documents import Fields, JsonDocument, PlaceDocument
+from provisioning.interfaces.schema.plans import PlanDocument
 
 if TYPE_CHECKING:
     from provisioning.application.inspect.explain import Impacts
+    from provisioning.application.inspect.history import InfraReplay
     from provisioning.application.runs.undo import UndoResult
     from provisioning.config.provenance import Explained
-    from provisioning.reconciler.explain.replay import Replay
 
 
 class NameDocument(JsonDocument, frozen=True, kw_only=True):
@@ -31,9 +27,8 @@ class NameDocument(JsonDocument, frozen=True, kw_only=True):
     id: str
 
     @classmethod
-    def from_name(cls, name: Name) -> NameDocument:
-        """Return the document of *name*."""
-        return cls(infra=name[0], id=name[1])
+    def _derive(cls, value: Name) -> Fields:
+        return {"infra": value[0], "id": value[1]}
 
 
 class NodeDocument(JsonDocument, frozen=True, kw_only=True):
@@ -45,19 +40,9 @@ class NodeDocument(JsonDocument, frozen=True, kw_only=True):
     message: str
     needs: list[NameDocument]
 
-
-def list_nodes(graph: DependencyGraph) -> list[NodeDocument]:
-    """Return the documents of the nodes of *graph*."""
-    return [
-        NodeDocument(
-            infra=infra,
-            id=name,
-            condition=node.condition,
-            message=node.message,
-            needs=[*map(NameDocument.from_name, node.needs)],
-        )
-        for (infra, name), node in graph.items()
-    ]
+    @classmethod
+    def _derive(cls, value: Node) -> Fields:
+        return {"infra": value.name[0], "id": value.name[1]}
 
 
 class ImpactDocument(JsonDocument, frozen=True, kw_only=True):
@@ -69,10 +54,8 @@ class ImpactDocument(JsonDocument, frozen=True, kw_only=True):
     via: NameDocument | None
 
     @classmethod
-    def from_impact(cls, impact: Impact) -> ImpactDocument:
-        """Return the document of *impact*."""
-        via = NameDocument.from_name(impact.via) if impact.via else None
-        return cls(id=impact.name[1], why=impact.why, cause=impact.cause, via=via)
+    def _derive(cls, value: Impact) -> Fields:
+        return {"id": value.name[1]}
 
 
 class AffectedInfraDocument(JsonDocument, frozen=True, kw_only=True):
@@ -89,15 +72,9 @@ class ImpactsDocument(JsonDocument, frozen=True, kw_only=True):
     ignored: list[str]
 
     @classmethod
-    def from_impacts(cls, found: Impacts) -> ImpactsDocument:
-        """Return the document of *found*."""
-        infras = [
-            AffectedInfraDocument(
-                infra=infra, resources=[*map(ImpactDocument.from_impact, impacts)]
-            )
-            for infra, impacts in found.infras.items()
-        ]
-        return cls(infras=infras, ignored=list(found.ignored))
+    def _derive(cls, value: Impacts) -> Fields:
+        infras = value.infras.items()
+        return {"infras": [AffectedInfraDocument.of(None, infra=k, resources=v) for k, v in infras]}
 
 
 class LinkDocument(JsonDocument, frozen=True, kw_only=True):
@@ -108,11 +85,6 @@ class LinkDocument(JsonDocument, frozen=True, kw_only=True):
     written: Any
     source: PlaceDocument | None
     by: Authorship | None
-
-    @classmethod
-    def from_link(cls, link: Link) -> LinkDocument:
-        """Return the document of *link*."""
-        return cls(**_describe_link(link))
 
 
 class WhyDocument(JsonDocument, frozen=True, kw_only=True):
@@ -128,18 +100,8 @@ class WhyDocument(JsonDocument, frozen=True, kw_only=True):
     applied: dict[str, Any] | None
 
     @classmethod
-    def from_why(cls, why: Provenance) -> WhyDocument:
-        """Return the document of *why*."""
-        return cls(
-            infra=why.infra,
-            id=why.id,
-            field=why.field or None,
-            value=as_json(why.value),
-            desired=why.is_desired,
-            newer=why.is_newer,
-            links=[*map(LinkDocument.from_link, why.links)],
-            applied=_describe_applied(why.applied),
-        )
+    def _derive(cls, value: Provenance) -> Fields:
+        return {"applied": to_builtins(value.applied)}
 
 
 class SecretFileDocument(JsonDocument, frozen=True, kw_only=True):
@@ -151,18 +113,6 @@ class SecretFileDocument(JsonDocument, frozen=True, kw_only=True):
     fingerprint: str | None
     created: str | None
     by: Authorship | None
-
-    @classmethod
-    def from_file(cls, file: SecretFile) -> SecretFileDocument:
-        """Return the document of *file*."""
-        return cls(
-            file=file.file,
-            key=file.key or None,
-            there=file.is_there,
-            fingerprint=file.fingerprint or None,
-            created=file.created or None,
-            by=file.by,
-        )
 
 
 class SecretReadDocument(JsonDocument, frozen=True, kw_only=True):
@@ -188,20 +138,13 @@ class UsedSecretDocument(JsonDocument, frozen=True, kw_only=True):
     applied: dict[str, Any] | None
 
     @classmethod
-    def from_usage(cls, usage: Usage) -> UsedSecretDocument:
-        """Return the document of *usage*."""
-        return cls(
-            infra=usage.infra,
-            id=usage.id,
-            **_describe_link(usage.link),
-            file=usage.file or None,
-            reads=[
-                SecretReadDocument(secret=name, through=list(way))
-                for name, way in usage.reads.items()
-            ],
-            newer=usage.is_newer,
-            applied=_describe_applied(usage.applied),
-        )
+    def _derive(cls, value: Usage) -> Fields:
+        link = {name: getattr(value.link, name) for name in LinkDocument.__struct_fields__}
+        reads = [
+            SecretReadDocument.of(None, secret=name, through=way)
+            for name, way in value.reads.items()
+        ]
+        return {**link, "reads": reads, "applied": to_builtins(value.applied)}
 
 
 class SecretUsageDocument(JsonDocument, frozen=True, kw_only=True):
@@ -211,16 +154,6 @@ class SecretUsageDocument(JsonDocument, frozen=True, kw_only=True):
     files: list[SecretFileDocument]
     settings: list[LinkDocument]
     used: list[UsedSecretDocument]
-
-    @classmethod
-    def from_usage(cls, found: SecretUsage) -> SecretUsageDocument:
-        """Return the document of *found*."""
-        return cls(
-            secret=found.secret,
-            files=[*map(SecretFileDocument.from_file, found.files)],
-            settings=[*map(LinkDocument.from_link, found.settings)],
-            used=[*map(UsedSecretDocument.from_usage, found.used)],
-        )
 
 
 class ReplayDocument(JsonDocument, frozen=True, kw_only=True):
@@ -235,17 +168,16 @@ class ReplayDocument(JsonDocument, frozen=True, kw_only=True):
     plan: PlanDocument | None
 
     @classmethod
-    def from_replay(cls, infra: str, found: Replay) -> ReplayDocument:
-        """Return the document of *found*."""
-        return cls(
-            infra=infra,
-            run=found.begin.run,
-            same=found.is_same,
-            recorded=found.begin.digest,
-            digest=found.digest,
-            reasons=list(found.reasons),
-            plan=PlanDocument.from_plan(found.plan) if found.plan else None,
-        )
+    def _derive(cls, value: InfraReplay) -> Fields:
+        replay = value.replay
+        return {
+            "run": replay.begin.run,
+            "same": replay.is_same,
+            "recorded": replay.begin.digest,
+            "digest": replay.digest,
+            "reasons": replay.reasons,
+            "plan": replay.plan,
+        }
 
 
 class UndoDocument(JsonDocument, frozen=True, kw_only=True):
@@ -260,17 +192,8 @@ class UndoDocument(JsonDocument, frozen=True, kw_only=True):
     plan: PlanDocument
 
     @classmethod
-    def from_undo(cls, found: UndoResult) -> UndoDocument:
-        """Return the document of *found*."""
-        return cls(
-            infra=found.infra,
-            run=found.run,
-            commit=found.undo_plan.commit,
-            before=found.undo_plan.before,
-            paths=list(found.undo_plan.paths),
-            url=found.url,
-            plan=PlanDocument.from_plan(found.plan),
-        )
+    def _derive(cls, value: UndoResult) -> Fields:
+        return {name: getattr(value.undo_plan, name) for name in ("commit", "before", "paths")}
 
 
 class LayerDocument(JsonDocument, frozen=True, kw_only=True, rename={"origin": "from"}):
@@ -283,28 +206,8 @@ class LayerDocument(JsonDocument, frozen=True, kw_only=True, rename={"origin": "
     wins: bool
 
     @classmethod
-    def from_layer(cls, item: Explained) -> LayerDocument:
-        """Return the document of *item*."""
-        return cls(
-            layer=item.layer,
-            set=item.origin is not None,
-            value=item.value,
-            origin=str(item.origin) if item.origin else item.place or None,
-            wins=item.wins,
-        )
-
-
-def _describe_link(link: Link) -> dict[str, Any]:
-    return {
-        "what": link.what,
-        "layer": link.layer,
-        "written": as_json(link.written),
-        "source": PlaceDocument.from_source(link.source),
-        "by": link.by,
-    }
-
-
-def _describe_applied(applied: Application | Compacted | None) -> dict[str, Any] | None:
-    import msgspec
-
-    return msgspec.to_builtins(applied) if applied else None
+    def from_layer(cls, value: Explained) -> Self:
+        """Return the document of *value*, which stays as it was written."""
+        origin = str(value.origin) if value.origin else value.place or None
+        is_set = value.origin is not None
+        return cls(layer=value.layer, set=is_set, value=value.value, origin=origin, wins=value.wins)

@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from provisioning.core.reviews.findings import Exposure, InfraReview, PullReview
-from provisioning.forges.setup.findings import SetupFinding, SetupStep
-from provisioning.interfaces.schema.plans import (
-    ErrorDocument,
-    JsonDocument,
-    PlanDocument,
-    ViolationDocument,
-    list_violations,
-)
+from provisioning.forges.setup.findings import SetupStep
+from provisioning.interfaces.schema.documents import Fields, JsonDocument
+from provisioning.interfaces.schema.plans import ErrorDocument, PlanDocument, ViolationDocument
 
 
 class InfraReviewDocument(JsonDocument, frozen=True, kw_only=True):
@@ -22,24 +15,18 @@ class InfraReviewDocument(JsonDocument, frozen=True, kw_only=True):
     state: str
     message: str
     plan: PlanDocument | None
-    verdicts: list[ViolationDocument]
+    violations: list[ViolationDocument]
     error: ErrorDocument | None
     waiting: list[str]
     run: str | None
 
     @classmethod
-    def from_review(cls, review: InfraReview) -> InfraReviewDocument:
-        """Return the document of *review*."""
-        return cls(
-            infra=review.infra,
-            state=review.state,
-            message=review.headline,
-            plan=PlanDocument.from_plan(review.plan) if review.plan else None,
-            verdicts=list_violations(review.violations),
-            error=ErrorDocument.from_error(review.error) if review.error else None,
-            waiting=[change.id for change in review.unreviewed],
-            run=review.run.run if review.run else None,
-        )
+    def _derive(cls, value: InfraReview) -> Fields:
+        return {
+            "message": value.headline,
+            "waiting": [change.id for change in value.unreviewed],
+            "run": value.run.run if value.run else None,
+        }
 
 
 class ReviewDocument(JsonDocument, frozen=True, kw_only=True):
@@ -57,20 +44,15 @@ class ReviewDocument(JsonDocument, frozen=True, kw_only=True):
     overlaps: dict[str, list[str]]
 
     @classmethod
-    def from_review(cls, review: PullReview) -> ReviewDocument:
-        """Return the document of *review*."""
-        return cls(
-            pull=review.pull.number,
-            url=review.pull.url,
-            head=review.pull.head,
-            merged=review.pull.merged,
-            state=review.state,
-            message=review.headline,
-            trusted=review.is_trusted,
-            infras=[*map(InfraReviewDocument.from_review, review.infras)],
-            exposures=list(review.exposures),
-            overlaps={str(pull): list(places) for pull, places in review.overlaps.items()},
-        )
+    def _derive(cls, value: PullReview) -> Fields:
+        return {
+            "pull": value.pull.number,
+            "url": value.pull.url,
+            "head": value.pull.head,
+            "merged": value.pull.merged,
+            "message": value.headline,
+            "overlaps": {str(pull): places for pull, places in value.overlaps.items()},
+        }
 
 
 class FindingDocument(JsonDocument, frozen=True, kw_only=True):
@@ -81,16 +63,6 @@ class FindingDocument(JsonDocument, frozen=True, kw_only=True):
     told: str
     hint: str
 
-    @classmethod
-    def from_finding(cls, finding: SetupFinding) -> FindingDocument:
-        """Return the document of *finding*."""
-        return cls(
-            subject=finding.subject,
-            standing=finding.standing,
-            told=finding.told,
-            hint=finding.hint,
-        )
-
 
 class StepDocument(JsonDocument, frozen=True, kw_only=True):
     """One step that was done at the forge."""
@@ -100,26 +72,13 @@ class StepDocument(JsonDocument, frozen=True, kw_only=True):
     details: list[str]
     outcome: str
 
+    @classmethod
+    def _derive(cls, value: SetupStep) -> Fields:
+        return {"outcome": f"{value.action}d"}
+
 
 class SetupDocument(JsonDocument, frozen=True, kw_only=True):
     """The steps that were done, and what is left; None if a step failed."""
 
     steps: list[StepDocument]
     left: list[FindingDocument] | None
-
-    @classmethod
-    def from_steps(
-        cls, steps: Iterable[SetupStep], left: Iterable[SetupFinding] | None
-    ) -> SetupDocument:
-        """Return the document of *steps* and *left*."""
-        done = [
-            StepDocument(
-                action=step.action,
-                subject=step.subject,
-                details=list(step.details),
-                outcome=f"{step.action}d",
-            )
-            for step in steps
-        ]
-        findings = None if left is None else [*map(FindingDocument.from_finding, left)]
-        return cls(steps=done, left=findings)

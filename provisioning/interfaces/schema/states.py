@@ -6,27 +6,18 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import UNSET, UnsetType
 
-from provisioning.core.model.records import Lock, LogSnapshot, Record
-from provisioning.core.model.values import as_json
+from provisioning.core.model.records import Lock, LogSnapshot
 from provisioning.core.statelog.fsck import LogFinding
-from provisioning.core.status.conditions import ConditionStatus, InfraStatus, ResourceStatus
-from provisioning.interfaces.schema.plans import (
-    FieldDocument,
-    JsonDocument,
-    PlaceDocument,
-    list_fields,
-)
+from provisioning.core.status.conditions import ConditionStatus, ResourceStatus
+from provisioning.interfaces.schema.documents import Fields, JsonDocument, PlaceDocument
+from provisioning.interfaces.schema.plans import FieldDocument
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from provisioning.application.inspect.at import PastRecords
-    from provisioning.application.inspect.history import LogEntries, LogProof
-    from provisioning.application.inspect.manifests import ValidatedInfras
-    from provisioning.application.runs.gc import CompactedLog
+    from provisioning.application.inspect.history import LogProof
+    from provisioning.application.inspect.status import InfraRecords, LiveDrift
     from provisioning.application.runs.lock import InfraLock
-    from provisioning.gitstore.statelog.points_in_time import Moment
-    from provisioning.reconciler.explain.drift import DriftReport
+    from provisioning.gitstore.objects.commits import Commit
 
 
 class MomentDocument(JsonDocument, frozen=True, kw_only=True):
@@ -34,11 +25,6 @@ class MomentDocument(JsonDocument, frozen=True, kw_only=True):
 
     commit: str
     time: float | None
-
-    @classmethod
-    def from_moment(cls, moment: Moment | None) -> MomentDocument | UnsetType:
-        """Return the document of *moment*; UNSET without one."""
-        return cls(commit=moment.commit, time=moment.time) if moment else UNSET
 
 
 class StatusDocument(JsonDocument, frozen=True, kw_only=True):
@@ -54,21 +40,6 @@ class StatusDocument(JsonDocument, frozen=True, kw_only=True):
     resources: tuple[ResourceStatus, ...]
     at: MomentDocument | UnsetType = UNSET
 
-    @classmethod
-    def from_status(cls, status: InfraStatus, moment: Moment | None = None) -> StatusDocument:
-        """Return the document of *status*, as it was at *moment*."""
-        return cls(
-            infra=status.infra,
-            ready=status.is_ready,
-            conditions=status.conditions,
-            lock=status.lock,
-            head=status.head,
-            applied=status.applied,
-            commit=status.commit,
-            resources=status.resources,
-            at=MomentDocument.from_moment(moment),
-        )
-
 
 class RecordDocument(JsonDocument, frozen=True, kw_only=True):
     """One recorded resource."""
@@ -83,21 +54,6 @@ class RecordDocument(JsonDocument, frozen=True, kw_only=True):
     source: PlaceDocument | None
     error: str | None
 
-    @classmethod
-    def from_record(cls, record: Record) -> RecordDocument:
-        """Return the document of *record*."""
-        return cls(
-            id=record.id,
-            kind=record.kind,
-            provider=record.provider,
-            spec=as_json(record.spec),
-            attributes=as_json(record.attributes),
-            depends_on=list(record.depends_on),
-            run=record.run,
-            source=PlaceDocument.from_source(record.source),
-            error=record.error,
-        )
-
 
 class ResourcesDocument(JsonDocument, frozen=True, kw_only=True):
     """The recorded resources of one infra, now or `at` a moment, with the ids desired then."""
@@ -108,19 +64,8 @@ class ResourcesDocument(JsonDocument, frozen=True, kw_only=True):
     at: MomentDocument | UnsetType = UNSET
 
     @classmethod
-    def from_records(cls, infra: str, records: Iterable[Record]) -> ResourcesDocument:
-        """Return the document of *records*."""
-        return cls(infra=infra, resources=[*map(RecordDocument.from_record, records)])
-
-    @classmethod
-    def from_past(cls, past: PastRecords, moment: Moment) -> ResourcesDocument:
-        """Return the document of what was recorded and desired at *moment*."""
-        return cls(
-            infra=past.infra,
-            resources=[*map(RecordDocument.from_record, past.records)],
-            desired=sorted(past.desired),
-            at=MomentDocument.from_moment(moment),
-        )
+    def _derive(cls, value: InfraRecords | PastRecords) -> Fields:
+        return {"resources": value.records}
 
 
 class ChangedResourceDocument(JsonDocument, frozen=True, kw_only=True):
@@ -138,16 +83,12 @@ class DriftDocument(JsonDocument, frozen=True, kw_only=True):
     missing: list[str]
 
     @classmethod
-    def from_report(cls, infra: str, report: DriftReport) -> DriftDocument:
-        """Return the document of *report*."""
-        return cls(
-            infra=infra,
-            changed=[
-                ChangedResourceDocument(id=name, fields=list_fields(fields))
-                for name, fields in report.changed.items()
-            ],
-            missing=list(report.missing),
-        )
+    def _derive(cls, value: LiveDrift) -> Fields:
+        changed = [
+            ChangedResourceDocument.of(None, id=name, fields=fields)
+            for name, fields in value.report.changed.items()
+        ]
+        return {"changed": changed, "missing": value.report.missing}
 
 
 class EntryDocument(JsonDocument, frozen=True, kw_only=True):
@@ -157,6 +98,10 @@ class EntryDocument(JsonDocument, frozen=True, kw_only=True):
     subject: str
     trailers: dict[str, str]
 
+    @classmethod
+    def _derive(cls, value: Commit) -> Fields:
+        return {"commit": value.id}
+
 
 class LogDocument(JsonDocument, frozen=True, kw_only=True):
     """Entries of one state log, newest first; `more` if older ones were left out."""
@@ -164,18 +109,6 @@ class LogDocument(JsonDocument, frozen=True, kw_only=True):
     infra: str
     entries: list[EntryDocument]
     more: bool
-
-    @classmethod
-    def from_entries(cls, log: LogEntries) -> LogDocument:
-        """Return the document of *log*."""
-        return cls(
-            infra=log.infra,
-            entries=[
-                EntryDocument(commit=it.id, subject=it.subject, trailers=dict(it.trailers))
-                for it in log.entries
-            ],
-            more=log.has_more,
-        )
 
 
 class ProofDocument(JsonDocument, frozen=True, kw_only=True):
@@ -187,14 +120,8 @@ class ProofDocument(JsonDocument, frozen=True, kw_only=True):
     snapshot: LogSnapshot | None
 
     @classmethod
-    def from_proof(cls, log: LogProof) -> ProofDocument:
-        """Return the document of *log*."""
-        return cls(
-            infra=log.infra,
-            entries=log.proof.entries,
-            findings=log.proof.findings,
-            snapshot=log.snapshot,
-        )
+    def _derive(cls, value: LogProof) -> Fields:
+        return {"entries": value.proof.entries, "findings": value.proof.findings}
 
 
 class CompactionDocument(JsonDocument, frozen=True, kw_only=True):
@@ -203,11 +130,6 @@ class CompactionDocument(JsonDocument, frozen=True, kw_only=True):
     infra: str
     snapshot: LogSnapshot
     archive: str | None
-
-    @classmethod
-    def from_log(cls, log: CompactedLog) -> CompactionDocument:
-        """Return the document of *log*."""
-        return cls(infra=log.infra, snapshot=log.snapshot, archive=log.archive)
 
 
 class LockDocument(JsonDocument, frozen=True, kw_only=True):
@@ -219,14 +141,12 @@ class LockDocument(JsonDocument, frozen=True, kw_only=True):
     remaining: float | None
 
     @classmethod
-    def from_lock(cls, found: InfraLock) -> LockDocument:
-        """Return the document of *found*."""
-        return cls(
-            infra=found.infra,
-            lock=found.lock,
-            standing=found.status.standing if found.status else "free",
-            remaining=found.status.remaining if found.status else None,
-        )
+    def _derive(cls, value: InfraLock) -> Fields:
+        status = value.status
+        return {
+            "standing": status.standing if status else "free",
+            "remaining": status.remaining if status else None,
+        }
 
 
 class ValidDocument(JsonDocument, frozen=True, kw_only=True):
@@ -236,6 +156,10 @@ class ValidDocument(JsonDocument, frozen=True, kw_only=True):
     resources: int
 
 
-def describe_validated(found: ValidatedInfras) -> list[ValidDocument]:
-    """Return the document of each infra whose manifests are valid."""
-    return [ValidDocument(infra=name, resources=count) for name, count in found.counts.items()]
+class GeneratedSecretDocument(JsonDocument, frozen=True, kw_only=True):
+    """A generated secret; `previous` while the one that it replaced is still there."""
+
+    name: str
+    fingerprint: str
+    created: str
+    previous: bool

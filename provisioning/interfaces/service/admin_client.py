@@ -39,14 +39,9 @@ class AdminClient:
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def get(self, route: str) -> Any:
-        """Return the JSON of *route*."""
-        with self._open("GET", route, {}, TIMEOUT) as reply:
-            return json.loads(reply.read())
-
-    def post(self, route: str, **query: str) -> Any:
-        """Post to *route*; return the JSON of the answer."""
-        with self._open("POST", route, query, TIMEOUT) as reply:
+    def send(self, method: str, route: str, **query: str) -> Any:
+        """Make one call of *route*; return the JSON of the answer."""
+        with self._open(method, route, query, TIMEOUT) as reply:
             return json.loads(reply.read())
 
     def stream(self, method: str, route: str, **query: str) -> Iterator[dict[str, Any]]:

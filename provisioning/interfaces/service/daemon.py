@@ -38,15 +38,10 @@ _ENDING = (signal.SIGTERM, signal.SIGINT)
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
-    """How to serve.
+    """The workspaces to serve, where to listen, and how to log.
 
-    Args:
-        folders: The workspaces.
-        flags: Settings, `key=value`.
-        socket: The path of the admin socket.
-        listen: The address of the HTTP listener, `HOST:PORT`; None for none.
-        log_json: Log as JSON, else as `key=value`.
-        log_level: The least level that is logged.
+    `flags` are settings, `key=value`; `socket` is the path of the admin socket, and `listen` the
+    address of the HTTP listener, `HOST:PORT`, or None. The log is JSON or `key=value`.
     """
 
     folders: Sequence[str]
@@ -96,10 +91,10 @@ def serve(options: Options, build_service: BuildService) -> int:
     redact = redactor.redact
     webhooks = Webhooks(controller.workspace_controllers)
     listeners = Listeners(bus.attach)
-    listeners.add(build_admin(controller, bus, metrics.render, redact), admin)
+    listeners.add(build_admin(controller, bus, metrics.render, redact), admin, is_public=False)
     if public:
         app = build_public(controller, webhooks, metrics.render, notify_webhook, redact)
-        listeners.add_public(app, public)
+        listeners.add(app, public, is_public=True)
     try:
         process = _Process(controller, listeners, log, redact)
         return process.run(public.getsockname() if public else None)

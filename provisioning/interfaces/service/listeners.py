@@ -48,6 +48,9 @@ class _BoundedHttpProtocol(H11Protocol):
         super().connection_lost(exc)
 
 
+PUBLIC = _BoundedHttpProtocol, MAX_CONNECTIONS
+
+
 class Listeners:
     """The listeners of a service; *attach* is called with the event loop that serves them."""
 
@@ -57,13 +60,10 @@ class Listeners:
         self._thread = threading.Thread(target=self._run, name="listeners", daemon=True)
         self._opened = threading.Event()
 
-    def add(self, app: Any, sock: socket.socket) -> None:
-        """Serve *app* at *sock* to trusted clients."""
-        self._servers.append((_build_server(app, H11Protocol, None), sock))
-
-    def add_public(self, app: Any, sock: socket.socket) -> None:
-        """Serve *app* at *sock* to anybody."""
-        self._servers.append((_build_server(app, _BoundedHttpProtocol, MAX_CONNECTIONS), sock))
+    def add(self, app: Any, sock: socket.socket, *, is_public: bool) -> None:
+        """Serve *app* at *sock*, within limits if anybody may connect."""
+        protocol, limit = (H11Protocol, None) if not is_public else PUBLIC
+        self._servers.append((_build_server(app, protocol, limit), sock))
 
     def open(self) -> None:
         """Start to listen; return once each socket is served."""
@@ -72,7 +72,7 @@ class Listeners:
 
     @property
     def are_alive(self) -> bool:
-        """Whether the thread that serves is alive."""
+        """True while the thread that serves is alive."""
         return self._thread.is_alive()
 
     def close(self) -> None:

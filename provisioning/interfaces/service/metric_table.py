@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from enum import StrEnum
 
 import msgspec
@@ -90,24 +89,3 @@ WORKSPACE_READ = _gauge(
 )
 
 MEASURES = tuple(item for item in list(globals().values()) if isinstance(item, Measure))
-
-_HEAD = """\
-# Metrics
-
-`provisioning serve --listen HOST:PORT` exposes them at `/metrics`, in the format of Prometheus; so
-does the admin socket. A histogram has `_bucket`, `_sum` and `_count`; each counter and histogram
-has `_created`, the time at which it began to count. The `process_…` metrics of the process come
-with them. [`examples/observability/`](../../examples/observability/) has a dashboard and alerts.
-
-| Metric | Type | Labels | Meaning |
-| --- | --- | --- | --- |
-"""
-
-
-def render_reference(measures: Iterable[Measure] = MEASURES) -> str:
-    """Return `docs/reference/metrics.md`."""
-    rows = []
-    for measure in measures:
-        labels = ", ".join(f"`{name}`" for name in measure.labels) or "none"
-        rows.append(f"| `{measure.shown}` | {measure.form} | {labels} | {measure.help} |\n")
-    return _HEAD + "".join(sorted(rows))

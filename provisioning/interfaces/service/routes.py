@@ -108,19 +108,16 @@ class _AdminRoutes:
         self._bus = bus
         self._redact = redact
 
-    async def status(self, request: Request) -> Response:
-        del request
+    async def status(self, _: Request) -> Response:
         return self._answer(shape_service(self._controller))
 
-    async def queue(self, request: Request) -> Response:
-        del request
+    async def queue(self, _: Request) -> Response:
         with self._controller.worker_pool.open_queue() as queue:
             works = queue.list_work()
         now = self._controller.worker_pool.now()
         return self._answer({"queue": [shape_work(work, now) for work in works]})
 
-    async def events(self, request: Request) -> Response:
-        del request
+    async def events(self, _: Request) -> Response:
         return self._stream(self._bus.subscribe(lambda _: True))
 
     async def pause(self, request: Request) -> Response:
@@ -135,13 +132,11 @@ class _AdminRoutes:
             queue.resume(key)
         return self._answer({"resumed": str(key) if key else "all"})
 
-    async def drain(self, request: Request) -> Response:
-        del request
+    async def drain(self, _: Request) -> Response:
         self._controller.drain()
         return self._answer({"draining": True})
 
-    async def reload(self, request: Request) -> Response:
-        del request
+    async def reload(self, _: Request) -> Response:
         self._controller.reload()
         return self._answer({"reloading": True})
 
@@ -152,12 +147,9 @@ class _AdminRoutes:
         self._controller.check_begins(key)
         return self._stream(_follow(self._bus, self._controller, key))
 
-    async def refuse(self, request: Request, error: Exception) -> Response:
-        del request
+    async def refuse(self, _: Request, error: Exception) -> Response:
         assert isinstance(error, ProvisioningError)  # noqa: S101  as registered
-        return self._answer(
-            to_builtins(ErrorDocument.from_error(error)), HTTPStatus.UNPROCESSABLE_ENTITY
-        )
+        return self._answer(to_builtins(ErrorDocument.of(error)), HTTPStatus.UNPROCESSABLE_ENTITY)
 
     def _find(self, request: Request) -> Key | None:
         name = request.query_params.get("infra")

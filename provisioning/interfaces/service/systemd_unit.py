@@ -66,14 +66,9 @@ def render_unit(
     writable: Sequence[Path],
     user: str,
 ) -> str:
-    """Return the unit that runs *command* for the workspaces at *folders*.
+    """Return the unit that runs *command*, without a shell, for the workspaces at *folders*.
 
-    Args:
-        command: The command line, without a shell.
-        folders: The workspaces.
-        home: The home of the product.
-        writable: The folders that the service writes to.
-        user: The user that it runs as.
+    *home* is that of the product; the service runs as *user*, and writes to *writable* alone.
     """
     return _UNIT.format(
         names=_escape(", ".join(folder.name for folder in folders)),

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-import re
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 
@@ -15,10 +12,11 @@ import msgspec
 
 from provisioning.controller.workspace_controller import WorkspaceController
 from provisioning.core.model.errors import ProvisioningError
-from provisioning.forges.gitea.webhooks import PullHint, PushHint, UnreadableHook, parse_hook
+from provisioning.forges.registry import list_hook_formats
+from provisioning.forges.webhooks import HookFormat, PullHint, PushHint, UnreadableHook
 
 LIMIT = 1 << 20
-"""Bytes of the largest body that is read; Gitea's own are some 10 KiB."""
+"""Bytes of the largest body that is read; those of forges have some 10 KiB."""
 
 REMEMBERED = 10_000
 """Deliveries that are remembered, so that a replayed one is refused."""
@@ -31,7 +29,6 @@ class HookReply(msgspec.Struct, frozen=True):
     text: str
 
 
-_SIGNATURE = re.compile(r"[0-9a-f]{64}")
 _UNSIGNED = HookReply(HTTPStatus.FORBIDDEN, "the signature does not match the webhook's secret")
 
 
@@ -40,25 +37,27 @@ class Webhooks:
     """The webhooks of every workspace, by its name."""
 
     workspace_controllers: Mapping[str, WorkspaceController]
+    formats: Sequence[HookFormat] = field(default_factory=list_hook_formats)
     _seen: OrderedDict[str, None] = field(default_factory=OrderedDict)
     _mutex: threading.Lock = field(default_factory=threading.Lock)
 
     def take(self, name: str, headers: Mapping[str, str], body: bytes) -> HookReply:
         """Take one delivery to the workspace *name*."""
-        if refusal := self.check_head(name, headers):
-            return refusal
+        kind, refusal = self._find_format(headers), self.check_head(name, headers)
+        if kind is None or refusal:
+            return refusal or _UNSIGNED
         workspace_controller = self.workspace_controllers[name]
         try:
             secret = workspace_controller.read_hook_secret()
         except ProvisioningError as exc:
             return HookReply(HTTPStatus.SERVICE_UNAVAILABLE, f"{name}: {exc.code}")
-        if not is_signed(body, headers.get("x-gitea-signature", ""), secret):
+        if not kind.is_signed(body, headers[kind.signature], secret):
             return _UNSIGNED
-        delivery = headers.get("x-gitea-delivery", "")
+        delivery = headers.get(kind.delivery, "")
         if not delivery or not self._is_first(f"{name}/{delivery}"):
             return HookReply(HTTPStatus.CONFLICT, "this delivery has arrived before")
         try:
-            hint = parse_hook(headers.get("x-gitea-event", ""), body)
+            hint = kind.parse(headers.get(kind.event, ""), body)
         except UnreadableHook as exc:
             return HookReply(HTTPStatus.BAD_REQUEST, str(exc))
         match hint:
@@ -73,9 +72,12 @@ class Webhooks:
         """Return the refusal of a delivery by its head alone; None if its body must be read."""
         if name not in self.workspace_controllers:
             return HookReply(HTTPStatus.NOT_FOUND, f"the service has no workspace {name!r}")
-        if not _SIGNATURE.fullmatch(headers.get("x-gitea-signature", "")):
-            return _UNSIGNED
-        return None
+        return None if self._find_format(headers) else _UNSIGNED
+
+    def _find_format(self, headers: Mapping[str, str]) -> HookFormat | None:
+        """Return the format whose signature a delivery has, if that can be one."""
+        signed = (it for it in self.formats if it.pattern.fullmatch(headers.get(it.signature, "")))
+        return next(signed, None)
 
     def _is_first(self, delivery: str) -> bool:
         with self._mutex:
@@ -85,9 +87,3 @@ class Webhooks:
             while len(self._seen) > REMEMBERED:
                 self._seen.popitem(last=False)
             return True
-
-
-def is_signed(body: bytes, signature: str, secret: str) -> bool:
-    """Tell whether *signature* is the hexadecimal HMAC-SHA256 of *body*; in constant time."""
-    expected = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
-    return hmac.compare_digest(expected.encode(), signature.encode("utf-8", "replace"))

@@ -1,4 +1,4 @@
-"""What the provider suite tries: cases, and the calls an executor would make of them."""
+"""The cases of the provider suite, and the calls that an executor would make of them."""
 
 from __future__ import annotations
 
@@ -46,13 +46,13 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     Args:
         kind: One of the kinds that the provider describes.
         name: The resource's name; with `kind` unique among the cases, and so is its place.
-        spec: What a manifest would ask for.
+        spec: The spec of a manifest.
         changed_spec: Another spec that an update can reach.
         immutable_change: Another spec that only a replacement can reach.
         foreign: Puts an unmarked resource of this kind into the place that `spec` names.
-        unreadable: Makes what was created from `spec` impossible to look at.
+        unreadable: Makes the resource that was created from `spec` unreadable.
         half: Leaves what a create cut off half-way leaves, for the call it is given.
-        finds_strays: Whether the provider reports a resource of this kind that nobody asked for.
+        finds_strays: True if the provider reports a resource of this kind that was not asked for.
     """
 
     kind: Kind
@@ -158,7 +158,7 @@ class Trial:
         return call
 
     def observe(self, spec: Mapping[str, Tree] | None = None) -> Observation:
-        """Look where *spec*, or the case's, says."""
+        """Observe the resource at the place that *spec*, or that of the case, names."""
         return self._observe(self.build_target(spec).attributes)
 
     def look(self, handle: str = "") -> Present:
@@ -168,6 +168,12 @@ class Trial:
         if not isinstance(seen, Present):
             raise AssertionError(f"{self.case.id} is to be seen; got {seen}")  # noqa: TRY004 - the provider is wrong, not a type
         return seen
+
+    def expect_made(self, call: Call, spec: Mapping[str, Tree], rule: str) -> None:
+        """Blame the provider unless there is what *spec* asks for, with the mark of *call*."""
+        seen = self.look()
+        expect_spec(self.case, spec, seen.attributes, rule)
+        expect(seen.mark == call.mark, f"it bears {call.mark}", seen.mark)
 
     def build_target(self, spec: Mapping[str, Tree] | None = None) -> ObservationTarget:
         """Build what the engine asks for before the first apply."""

@@ -1,4 +1,4 @@
-"""What a provider changes."""
+"""The changes of a provider."""
 
 from __future__ import annotations
 
@@ -21,18 +21,14 @@ class ChangingTruths(Stage):
     """Truths about `update`, and about replacing what cannot be updated."""
 
     def test_updated_is_seen(self, tmp_path: Path, case: Case) -> None:
-        """14. What was updated is as the new spec says, and bears the update's mark."""
-        trial = self.start(tmp_path, case)
-        trial.create()
+        """14. An updated resource is as the new spec says, and has the mark of the update."""
+        trial, _ = self.start_made(tmp_path, case)
         call = trial.update(case.changed_spec)
-        seen = trial.look()
-        expect_spec(case, case.changed_spec, seen.attributes, "an update reaches its spec")
-        expect(seen.mark == call.mark, f"it bears {call.mark}", seen.mark)
+        trial.expect_made(call, case.changed_spec, "an update reaches its spec")
 
     def test_update_twice_is_one(self, tmp_path: Path, case: Case) -> None:
         """15. The same update made again changes nothing more and answers what is seen."""
-        trial = self.start(tmp_path, case)
-        trial.create()
+        trial, _ = self.start_made(tmp_path, case)
         call = trial.update(case.changed_spec)
         first = trial.look()
         answer = trial.provider.update(call)
@@ -41,8 +37,7 @@ class ChangingTruths(Stage):
 
     def test_update_keeps_what_does_not_follow(self, tmp_path: Path, case: Case) -> None:
         """16. A computed field changes only with the fields that it is derived from."""
-        trial = self.start(tmp_path, case)
-        trial.create()
+        trial, _ = self.start_made(tmp_path, case)
         before = trial.look().attributes
         trial.update(case.changed_spec)
         after = trial.look().attributes
@@ -55,14 +50,11 @@ class ChangingTruths(Stage):
         """17. An update of what bears no mark marks it: so something foreign is adopted."""
         trial = self.start_beside_foreign(tmp_path, foreign_case)
         call = trial.update(foreign_case.spec)
-        seen = trial.look()
-        expect_spec(foreign_case, foreign_case.spec, seen.attributes, "an adopted one is updated")
-        expect(seen.mark == call.mark, f"it bears {call.mark}", seen.mark)
+        trial.expect_made(call, foreign_case.spec, "an adopted one is updated")
 
     def test_update_takes_what_is_moved(self, tmp_path: Path, case: Case) -> None:
         """30. An update that moves it from another owner marks it anew; there is still but one."""
-        theirs = self.start(tmp_path, case, OTHER_OWNER)
-        theirs.create()
+        theirs, _ = self.start_made(tmp_path, case, OTHER_OWNER)
         trial = self.start(tmp_path, case)
         call = trial.take(theirs)
         expect(trial.look().mark == call.mark, f"it bears {call.mark}", trial.look())
@@ -71,13 +63,12 @@ class ChangingTruths(Stage):
         expect(not is_left, "nothing bears the old mark", left)
 
     def test_replacement(self, tmp_path: Path, replaced_case: Case) -> None:
-        """18. What only a replacement reaches is described so, and a replacement reaches it."""
+        """18. A change that needs a replacement is described so, and the replacement makes it."""
         case, wanted = replaced_case, replaced_case.immutable_change or {}
         changed = find_changed(case.kind, case.spec, wanted)
         immutable = [name for name in changed if case.kind.get_field(name).immutable]
         expect(immutable, "a field that only a replacement changes is immutable", changed)
-        trial = self.start(tmp_path, case)
-        trial.create()
+        trial, _ = self.start_made(tmp_path, case)
         old, call = trial.look(), trial.build_call(wanted)
         if case.kind.create_before_delete:
             trial.create(call)

@@ -1,4 +1,4 @@
-"""What a provider says of itself."""
+"""The description of a provider by itself."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class DescribingTruths(Stage):
         expect(any_case.kind.find_problems(slip, set()), "an unknown field is refused")
 
     def test_recorded_only_is_answered(self, tmp_path: Path, recorded_case: Case) -> None:
-        """5. What lives in the state log alone is answered, made as often as you like."""
+        """5. A resource that is only recorded is answered, made as often as you like."""
         trial = self.start(tmp_path, recorded_case)
         provider, world = trial.provider, self.read_world()
         call = trial.build_call()

@@ -1,4 +1,4 @@
-"""What a provider makes."""
+"""The creations of a provider."""
 
 from __future__ import annotations
 
@@ -16,12 +16,9 @@ class MakingTruths(Stage):
     """Truths about `create`."""
 
     def test_created_is_seen(self, tmp_path: Path, case: Case) -> None:
-        """7. What was created is `Present` as its spec says, and bears the call's whole mark."""
-        trial = self.start(tmp_path, case)
-        call = trial.create()
-        seen = trial.look()
-        expect_spec(case, case.spec, seen.attributes, "what was created is as its spec says")
-        expect(seen.mark == call.mark, f"it bears {call.mark}", seen.mark)
+        """7. A created resource is `Present` as its spec says, with the whole mark of the call."""
+        trial, call = self.start_made(tmp_path, case)
+        trial.expect_made(call, case.spec, "what was created is as its spec says")
 
     def test_create_answers_what_is_seen(self, tmp_path: Path, case: Case) -> None:
         """8. `create` answers every computed field, and what `observe` sees thereafter."""
@@ -39,8 +36,7 @@ class MakingTruths(Stage):
 
     def test_create_twice_makes_one(self, tmp_path: Path, case: Case) -> None:
         """9. The same create made again, for its answer was lost, makes no second one."""
-        trial = self.start(tmp_path, case)
-        call = trial.create()
+        trial, call = self.start_made(tmp_path, case)
         first = trial.look()
         trial.create(call)
         expect(trial.look() == first, f"the same create again leaves {first}", trial.look())
@@ -48,16 +44,14 @@ class MakingTruths(Stage):
         expect_absent(trial.observe(), "after one delete nothing is left of two equal creates")
 
     def test_half_made_is_completed(self, tmp_path: Path, half_case: Case) -> None:
-        """10. What a create that was cut off left behind is completed by the same create."""
+        """10. The remains of a create that was cut off are completed by the same create."""
         trial = self.start(tmp_path, half_case)
         call = trial.build_call()
         half = half_case.half
         if half:
             half(self, call)
         trial.create(call)
-        seen = trial.look()
-        expect_spec(half_case, half_case.spec, seen.attributes, "what was half made is completed")
-        expect(seen.mark == call.mark, f"it bears {call.mark}", seen.mark)
+        trial.expect_made(call, half_case.spec, "what was half made is completed")
 
     def test_create_spares_the_foreign(self, tmp_path: Path, foreign_case: Case) -> None:
         """11. Where something unmarked stands, `create` is a conflict, and it is untouched."""
@@ -67,8 +61,7 @@ class MakingTruths(Stage):
 
     def test_create_spares_another_owners(self, tmp_path: Path, placed_case: Case) -> None:
         """12. Where another owner's stands, `create` is a conflict, and it is untouched."""
-        theirs = self.start(tmp_path, placed_case, OTHER_OWNER)
-        theirs.create()
+        theirs, _ = self.start_made(tmp_path, placed_case, OTHER_OWNER)
         trial = self.start(tmp_path, placed_case)
         with self.untouched(theirs, "create over another owner's"), expect_conflict("create"):
             trial.create()
@@ -78,9 +71,7 @@ class MakingTruths(Stage):
         trial = self.start(tmp_path, placed_case)
         trial.create(trial.build_call(placed_case.changed_spec))
         call = trial.create()
-        seen = trial.look()
-        expect_spec(placed_case, placed_case.spec, seen.attributes, "an older one is completed")
-        expect(seen.mark == call.mark, f"it bears {call.mark}", seen.mark)
+        trial.expect_made(call, placed_case.spec, "an older one is completed")
 
     def test_another_process_ends_what_is_pending(self, tmp_path: Path, case: Case) -> None:
         """31. An operation that one process began is seen and ended by another with its handle."""
@@ -94,6 +85,5 @@ class MakingTruths(Stage):
             expect(under_way in {"", answer.handle}, "it is seen with its handle", under_way)
             call = replace(call, handle=answer.handle)
         trial.create(call)
-        seen = trial.look()
-        expect_spec(case, case.spec, seen.attributes, "an operation that was taken over is ended")
-        expect(not seen.handle, "nothing is pending any more", seen.handle)
+        trial.expect_made(call, case.spec, "an operation that was taken over is ended")
+        expect(not trial.look().handle, "nothing is pending any more")

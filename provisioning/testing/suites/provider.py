@@ -17,19 +17,21 @@ Subclass `ProviderSuite` in a test module; pytest finds the tests, and needs no 
                 )
             ]
 
-Every test is run for every case it applies to. What a test made it clears away.
+Every test is run for every case it applies to. A test clears away all that it made.
 """
 
 from __future__ import annotations
 
 from provisioning.testing.suites.changing import ChangingTruths
 from provisioning.testing.suites.describing import DescribingTruths
-from provisioning.testing.suites.looking import LookingTruths
 from provisioning.testing.suites.making import MakingTruths
+from provisioning.testing.suites.observing import ObservingTruths
 from provisioning.testing.suites.removing import RemovingTruths
 
 
-class ProviderSuite(DescribingTruths, MakingTruths, ChangingTruths, RemovingTruths, LookingTruths):
+class ProviderSuite(
+    DescribingTruths, MakingTruths, ChangingTruths, RemovingTruths, ObservingTruths
+):
     """Tests that a provider keeps its contract: one numbered truth a test.
 
     A subclass gives `build_provider` and `build_cases`, and may give `read_world`.

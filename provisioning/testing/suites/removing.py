@@ -1,4 +1,4 @@
-"""What a provider removes."""
+"""The deletions of a provider."""
 
 from __future__ import annotations
 
@@ -14,9 +14,8 @@ class RemovingTruths(Stage):
     """Truths about `delete`."""
 
     def test_deleted_is_absent(self, tmp_path: Path, case: Case) -> None:
-        """19. What was deleted is `Absent`, and deleting it again is no error."""
-        trial = self.start(tmp_path, case)
-        trial.create()
+        """19. A deleted resource is `Absent`, and deleting it again is no error."""
+        trial, _ = self.start_made(tmp_path, case)
         call = trial.build_call({}, trial.look())
         trial.provider.delete(call)
         expect_absent(trial.observe(), "what was deleted is absent")
@@ -31,16 +30,14 @@ class RemovingTruths(Stage):
 
     def test_delete_spares_another_owners(self, tmp_path: Path, placed_case: Case) -> None:
         """21. Deleting what bears another owner's mark is a conflict, and it is untouched."""
-        theirs = self.start(tmp_path, placed_case, OTHER_OWNER)
-        theirs.create()
+        theirs, _ = self.start_made(tmp_path, placed_case, OTHER_OWNER)
         trial = self.start(tmp_path, placed_case)
         with self.untouched(theirs, "delete of another owner's"), expect_conflict("delete"):
             trial.provider.delete(trial.build_call({}, theirs.look()))
 
     def test_owners_are_apart(self, tmp_path: Path, case: Case) -> None:
         """22. One owner's work is nothing that another owner sees as its own or can delete."""
-        theirs = self.start(tmp_path, case, OTHER_OWNER)
-        call = theirs.create()
+        theirs, call = self.start_made(tmp_path, case, OTHER_OWNER)
         trial = self.start(tmp_path, case)
         seen = trial.observe()
         if isinstance(seen, Present):

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from provisioning.core.model.errors import ProviderConflict
-from provisioning.core.model.providers import Provider
+from provisioning.core.model.providers import Call, Provider
 from provisioning.testing.suites.cases import OWNER, Case, CompletedProvider, Trial, expect
 
 _CHOICES: dict[str, Callable[[Case], object]] = {
@@ -64,6 +64,11 @@ class Stage:
         trial = Trial(CompletedProvider(self.build_provider(tmp_path)), case, owner)
         self._trials.append(trial)
         return trial
+
+    def start_made(self, tmp_path: Path, case: Case, owner: str = OWNER) -> tuple[Trial, Call]:
+        """Begin to try *case* where it was created, and return the call that did."""
+        trial = self.start(tmp_path, case, owner)
+        return trial, trial.create()
 
     @contextmanager
     def untouched(self, trial: Trial, rule: str) -> Iterator[None]:

@@ -4,6 +4,9 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
+
+SUPPORT = Path(__file__).parents[2] / "support"
 
 FILE = """apiVersion: provisioning/v1
 kind: File
@@ -230,6 +233,7 @@ def test_an_installed_provider_needs_no_change_of_ours(shop, tmp_path, monkeypat
     assert "Memo" in shop.run("schema")
     assert "memo" in shop.run("doctor")
     assert "memo.folder" in shop.run("config", "show")
-    code = "from provisioning.config.reference_pages import *; print(render_settings())"
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([path, str(SUPPORT)]))
+    code = "from reference_pages import *; print(render_settings())"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "memo.folder" in done.stdout

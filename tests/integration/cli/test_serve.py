@@ -243,7 +243,7 @@ def test_paused_resumed_asked_and_drained(shop, serve):
     assert ask("resume") == "resumed: all\n"
     service.wait(lambda: read(shop, "etc/motd") != "by hand", "the healing")
     told = ask("reconcile", "web")
-    assert told.splitlines()[0].startswith("web: looking at")
+    assert told.splitlines()[0].startswith("web: reconciling")
     assert "nothing done at" in told.splitlines()[-1]
     assert "the service has no infra 'nope'" in ask("reconcile", "nope", expected=1)
     status = json.loads(ask("status", "-o", "json"))

@@ -46,7 +46,7 @@ def test_trouble_upstream_keeps_only_those_waiting_that_refer_to_it(fleet):
     fleet.commit("kind: Nonsense\napiVersion: provisioning/v1\n", "infra/network/bad.yaml")
     told = fleet.run("reconcile", expected=1)
     assert "infra/network/bad.yaml:1" in told
-    assert "app: left alone, because network did not come out well" in told
+    assert "app: left alone, because network did not succeed" in told
     assert "Run 1 done: 3 created" in told
     assert set(fleet.live()) == {"etc/motd"}
 

@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from memory_statelogs import MemoryStateLog, SharedBranch
 from msgspec.structs import replace
 
 from provisioning.core.model.errors import HeadMoved
@@ -16,7 +17,6 @@ from provisioning.core.statelog.transitions import LogEntry, LogView
 from provisioning.gitstore.repository.git_program import run_git
 from provisioning.gitstore.repository.repository import Repository
 from provisioning.gitstore.statelog.git_statelog import GitStateLog
-from provisioning.testing.statelogs import MemoryStateLog, SharedBranch
 
 
 class Differs(AssertionError):

@@ -7,12 +7,12 @@ from contextlib import AbstractContextManager
 from unittest import mock
 
 import actors
+from memory_statelogs import MemoryStateLog
 
 from provisioning.core.model.records import Lock
 from provisioning.core.statelog.lock_expiry import LockStatus
 from provisioning.core.statelog.transitions import LogEntry, LogView
 from provisioning.reconciler.execution import lease
-from provisioning.testing.statelogs import MemoryStateLog
 
 
 def force_pushes() -> AbstractContextManager[object]:

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from unittest import mock
 
 from actors import CALL_SECONDS, TTL, Actor, Call, Person
+from memory_statelogs import MemoryStateLog, SharedBranch
 from scheduling import Machine, World, build_threading
 from server import Server
 
 from provisioning.core.model.errors import ProvisioningError
 from provisioning.core.statelog.fsck import LogCommit, compute_findings
 from provisioning.reconciler.execution import lease
-from provisioning.testing.statelogs import MemoryStateLog, SharedBranch
 
 DRIFT = 0.005
 """By which share of a second a second a monotonic clock may be wrong; real ones reach 0.0002."""

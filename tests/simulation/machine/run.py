@@ -17,12 +17,14 @@ import time
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import nullcontext
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "support"))
 
 from beside_git import LogBesideGit
 from breakages import BREAKAGES
 from histories import History, simulate
-
-from provisioning.testing.statelogs import SharedBranch
+from memory_statelogs import SharedBranch
 
 CHUNK = 250
 SHOWN = 5

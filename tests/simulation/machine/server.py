@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 
+from memory_statelogs import MemoryRecords, MemoryStateLog, SharedBranch
 from scheduling import Machine, World
 
 from provisioning.core.model.errors import HeadMoved, RemoteUnreachable
@@ -12,7 +13,6 @@ from provisioning.core.model.ids import ResourceId
 from provisioning.core.model.records import Record
 from provisioning.core.statelog.fsck import LogCommit
 from provisioning.core.statelog.transitions import LogEntry, LogView
-from provisioning.testing.statelogs import MemoryRecords, MemoryStateLog, SharedBranch
 
 TIMEOUT = 5.0
 """Seconds after which a client no longer waits for an answer."""

@@ -2,7 +2,7 @@
 
 import pytest
 
-from provisioning.bootstrap.gates import list_gates
+from provisioning.bootstrap.cycle_settings import list_gates
 from provisioning.config.entry_points import list_entry_points
 from provisioning.core.model.errors import InvalidConfiguration
 from provisioning.core.policy.builtin_gates import GATES

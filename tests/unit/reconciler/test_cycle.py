@@ -1,4 +1,5 @@
 import pytest
+from sandboxes import INFRA, WORKSPACE, Sandbox, build_resource
 
 from provisioning.core.model.errors import LockHeld, PlanChanged
 from provisioning.core.model.ids import Mark, ResourceId, RunId
@@ -7,7 +8,6 @@ from provisioning.core.model.resources import DeletePolicy, DriftPolicy, Lifecyc
 from provisioning.core.statelog.entries import compute_hold
 from provisioning.core.statelog.fsck import compute_findings
 from provisioning.reconciler.planning.plan_result import Conclusion, RunRequest
-from provisioning.testing.sandboxes import INFRA, WORKSPACE, Sandbox, build_resource
 
 
 @pytest.fixture

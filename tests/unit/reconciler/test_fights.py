@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 
 import pytest
+from sandboxes import Sandbox, build_resource
 
 from provisioning.core.model.errors import InvalidArgument
 from provisioning.core.model.resources import DeletePolicy, DriftPolicy, Lifecycle
@@ -13,7 +14,6 @@ from provisioning.reconciler.execution.lease import Clocks
 from provisioning.reconciler.explain.replay import BegunRun, replay_run
 from provisioning.reconciler.operations.suspend import resume
 from provisioning.reconciler.planning.plan_result import Conclusion, RunRequest
-from provisioning.testing.sandboxes import Sandbox, build_resource
 
 A, B = "Thing/a", "Thing/b"
 

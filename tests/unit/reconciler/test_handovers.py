@@ -1,6 +1,8 @@
 """Moves of resources between infras: both state logs agree in the end, and nothing is lost."""
 
 import pytest
+from memory_statelogs import MemoryStateLog
+from sandboxes import Sandbox, build_resource
 
 from provisioning.core.infras.dependencies import compute_links
 from provisioning.core.infras.order import compute_needs, order_infras
@@ -10,8 +12,6 @@ from provisioning.core.statelog.fsck import compute_findings
 from provisioning.reconciler.planning.plan_result import Conclusion, RunRequest
 from provisioning.testing.effects import PatchPoint, cut_at
 from provisioning.testing.memory import MemoryProvider
-from provisioning.testing.sandboxes import Sandbox, build_resource
-from provisioning.testing.statelogs import MemoryStateLog
 from provisioning.testing.worlds import World
 
 SPECS = {
@@ -189,7 +189,7 @@ def test_an_infra_that_cannot_be_read_may_ask_for_anything(pair, monkeypatch):
     def fail(self, commit, infra):
         raise InvalidManifest("it is broken")
 
-    monkeypatch.setattr("provisioning.testing.sandboxes.Neighbouring.list_claims", fail)
+    monkeypatch.setattr("sandboxes.Neighbouring.list_claims", fail)
     (blocked,) = pair.web.look(pair.left).plan.blocked
     assert blocked.reason == "shop cannot be read, and may ask for it"
     assert pair.world.calls["delete"] == 0

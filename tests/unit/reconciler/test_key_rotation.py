@@ -2,6 +2,7 @@
 
 import pytest
 from msgspec.structs import replace
+from sandboxes import Sandbox, build_resource
 
 from provisioning.core.model.providers import Present
 from provisioning.core.model.records import Action
@@ -9,7 +10,6 @@ from provisioning.core.model.values import FingerprintKey, compute_fingerprint
 from provisioning.core.plan.change_reasons import BEHIND
 from provisioning.reconciler.planning.plan_result import RunRequest
 from provisioning.testing.memory import MemoryProvider
-from provisioning.testing.sandboxes import Sandbox, build_resource
 from provisioning.testing.worlds import World
 
 OLD, NEW = b"o" * 32, b"n" * 32

@@ -1,12 +1,12 @@
 """What a resource's lifecycle says is kept by whole runs."""
 
 import pytest
+from sandboxes import Sandbox, build_resource
 
 from provisioning.core.manifests.compilation import compile_manifest
 from provisioning.core.model.errors import InvalidManifest, InvalidWorkspace
 from provisioning.core.model.resources import DeletePolicy, DriftPolicy, Lifecycle, Timeouts
 from provisioning.testing.memory_kinds import KINDS
-from provisioning.testing.sandboxes import Sandbox, build_resource
 
 THING = "Thing/a"
 

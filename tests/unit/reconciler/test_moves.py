@@ -1,5 +1,6 @@
+from sandboxes import Sandbox, build_resource
+
 from provisioning.core.model.ids import ResourceId
-from provisioning.testing.sandboxes import Sandbox, build_resource
 
 
 def test_an_old_move_does_not_shield_a_new_resource_of_the_old_name(tmp_path):

@@ -1,6 +1,8 @@
 """Taking over, forgetting and adopting, on a fake cloud that other owners use, too."""
 
 import pytest
+from memory_statelogs import SharedBranch
+from sandboxes import WORKSPACE, Sandbox, build_resource
 
 from provisioning.core.model.errors import Blocked, InvalidArgument, LockHeld, ProviderError
 from provisioning.core.model.ids import Mark, ResourceId, RunId
@@ -14,8 +16,6 @@ from provisioning.reconciler.operations.suspend import resume, suspend
 from provisioning.reconciler.planning.plan_result import Conclusion, RunRequest
 from provisioning.testing.effects import PatchPoint, cut_at
 from provisioning.testing.memory import MemoryProvider
-from provisioning.testing.sandboxes import WORKSPACE, Sandbox, build_resource
-from provisioning.testing.statelogs import SharedBranch
 
 A = ResourceId("Thing/a")
 

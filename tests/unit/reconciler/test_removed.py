@@ -1,6 +1,7 @@
 """`removed`: what Git says of the end of a resource that it no longer asks for."""
 
 import pytest
+from sandboxes import Sandbox, build_resource
 
 from provisioning.core.manifests.compilation import compile_manifest
 from provisioning.core.model.errors import InvalidManifest, InvalidWorkspace, Source
@@ -8,7 +9,6 @@ from provisioning.core.model.records import Action
 from provisioning.core.model.resources import DeletePolicy, Lifecycle, Resource
 from provisioning.reconciler.planning.plan_result import Conclusion
 from provisioning.testing.memory_kinds import KINDS
-from provisioning.testing.sandboxes import Sandbox, build_resource
 
 A, N = "Thing/a", "Note/n"
 

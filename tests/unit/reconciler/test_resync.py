@@ -6,13 +6,13 @@ from types import SimpleNamespace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sandboxes import build_resource
 
 from provisioning.core.infras.dependencies import compute_links
 from provisioning.core.infras.order import compute_needs, order_infras
 from provisioning.core.model.errors import DependencyCycle, ProviderError, Source
 from provisioning.reconciler.planning.plan_result import Conclusion
 from provisioning.reconciler.resync import resync
-from provisioning.testing.sandboxes import build_resource
 
 HERE = Source("infra/x/x.yaml", 1)
 

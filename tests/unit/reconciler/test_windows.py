@@ -5,13 +5,13 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from msgspec.structs import replace
+from sandboxes import Sandbox, build_resource
 
 from provisioning.core.model.durations import parse_span
 from provisioning.core.policy.cron import parse_cron
 from provisioning.core.policy.windows import Window, WindowEffect
 from provisioning.reconciler.execution.lease import Clocks
 from provisioning.reconciler.planning.plan_result import Conclusion, RunRequest
-from provisioning.testing.sandboxes import Sandbox, build_resource
 
 NIGHTLY = Window(
     name="nightly",

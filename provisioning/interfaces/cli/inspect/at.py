@@ -7,12 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from provisioning.interfaces.cli.arguments import split_names
-from provisioning.interfaces.cli.session import (
-    Session,
-    output_option,
-    pass_session,
-    print_shapes,
-)
+from provisioning.interfaces.cli.session import Session, output_option, pass_session, print_shapes
 
 if TYPE_CHECKING:
     from provisioning.application.inspect.at import PastRecords
@@ -41,16 +36,15 @@ def _show_status(session: Session, moment: str, infra: str | None, output: str) 
     from provisioning.application.inspect.at import StatusAtRequest
 
     found = session.call(StatusAtRequest(moment=moment, infra=infra))
-    if output == "text":
-        from provisioning.interfaces.cli.render.status import render_status
-
-        for status in found.infras:
-            click.echo(render_status(status))
-    else:
+    if output != "text":
         from provisioning.interfaces.schema.states import StatusDocument
 
-        shapes = [StatusDocument.from_status(status, found.moment) for status in found.infras]
-        print_shapes(shapes, output, is_single=infra is not None)
+        shapes = [StatusDocument.of(status, at=found.moment) for status in found.infras]
+        return print_shapes(shapes, output, infra)
+    from provisioning.interfaces.cli.render.status import render_status
+
+    for status in found.infras:
+        click.echo(render_status(status))
     return 0
 
 
@@ -60,14 +54,13 @@ def _get(
     from provisioning.application.inspect.at import GetAtRequest
 
     found = session.call(GetAtRequest(moment=moment, infra=infra, ids=ids))
-    if output == "text":
-        for item in found.infras:
-            _show_records(item, ids)
-    else:
+    if output != "text":
         from provisioning.interfaces.schema.states import ResourcesDocument
 
-        shapes = [ResourcesDocument.from_past(item, found.moment) for item in found.infras]
-        print_shapes(shapes, output, is_single=infra is not None)
+        shapes = [ResourcesDocument.of(item, at=found.moment) for item in found.infras]
+        return print_shapes(shapes, output, infra)
+    for item in found.infras:
+        _show_records(item, ids)
     return 0
 
 

@@ -19,7 +19,7 @@ def doctor(session: Session, output: str) -> int:
     from provisioning.core.status.health_checks import Health
     from provisioning.interfaces.cli.render.health_checks import (
         render_health_report,
-        render_verdict,
+        render_health_summary,
     )
 
     found, area = [], ""
@@ -29,7 +29,7 @@ def doctor(session: Session, output: str) -> int:
             click.echo(render_health_report(report, is_first=report.area != area))
             area = report.area
     if output == "text":
-        click.echo(render_verdict(found))
+        click.echo(render_health_summary(found))
     else:
         print_shape(found, output)
     return 1 if any(report.health is Health.ERROR for report in found) else 0

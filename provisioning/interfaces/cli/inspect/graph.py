@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from provisioning.interfaces.cli.arguments import infra_argument
-from provisioning.interfaces.cli.session import Session, output_option, pass_session, print_shape
+from provisioning.interfaces.cli.session import Session, output_option, pass_session, print_shapes
+
+if TYPE_CHECKING:
+    from provisioning.core.status.dependency_graph import DependencyGraph
 
 
 @click.command()
@@ -18,13 +23,10 @@ def tree(session: Session, infra: str | None, output: str) -> int:
     from provisioning.interfaces.cli.render.graph import render_tree
 
     found = session.call(GraphRequest(infra=infra))
-    if output == "text":
-        infras = {infra} if infra else {name for name, _ in found}
-        click.echo(render_tree(found, infras) or "no resources yet")
-    else:
-        from provisioning.interfaces.schema.explanations import list_nodes
-
-        print_shape(list_nodes(found), output)
+    if output != "text":
+        return _print_nodes(found, output)
+    infras = {infra} if infra else {name for name, _ in found}
+    click.echo(render_tree(found, infras) or "no resources yet")
     return 0
 
 
@@ -46,10 +48,13 @@ def graph(session: Session, infra: str | None, output: str) -> int:
 
     found = session.call(GraphRequest(infra=infra))
     render = {"text": render_lines, "dot": render_dot, "svg": render_svg}.get(output)
-    if render:
-        click.echo(render(found))
-    else:
-        from provisioning.interfaces.schema.explanations import list_nodes
-
-        print_shape(list_nodes(found), output)
+    if render is None:
+        return _print_nodes(found, output)
+    click.echo(render(found))
     return 0
+
+
+def _print_nodes(graph: DependencyGraph, output: str) -> int:
+    from provisioning.interfaces.schema.explanations import NodeDocument
+
+    return print_shapes(map(NodeDocument.of, graph.values()), output)

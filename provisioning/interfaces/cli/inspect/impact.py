@@ -21,12 +21,11 @@ def impact(session: Session, names: tuple[str, ...], output: str) -> int:
     from provisioning.application.inspect.explain import ImpactRequest
 
     found = session.call(ImpactRequest(names=names, folder=Path(session.folder)))
-    if output == "text":
-        from provisioning.interfaces.cli.render.impact import render_impacts
-
-        click.echo(render_impacts(found.infras, found.ignored))
-    else:
+    if output != "text":
         from provisioning.interfaces.schema.explanations import ImpactsDocument
 
-        print_shape(ImpactsDocument.from_impacts(found), output)
+        return print_shape(ImpactsDocument.of(found), output)
+    from provisioning.interfaces.cli.render.provenance import render_impact
+
+    click.echo(render_impact(found.infras, found.ignored))
     return 0

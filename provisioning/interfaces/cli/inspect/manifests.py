@@ -5,7 +5,13 @@ from __future__ import annotations
 import click
 
 from provisioning.interfaces.cli.arguments import infra_argument
-from provisioning.interfaces.cli.session import Session, output_option, pass_session, print_shape
+from provisioning.interfaces.cli.session import (
+    Session,
+    output_option,
+    pass_session,
+    print_shape,
+    print_shapes,
+)
 
 
 @click.command()
@@ -18,13 +24,14 @@ def validate(session: Session, infra: str | None, output: str, *, everything: bo
     from provisioning.application.inspect.manifests import ValidateRequest
 
     found = session.call(ValidateRequest(infra=None if everything else infra))
-    if output == "text":
-        for name, count in found.counts.items():
-            click.echo(f"{name}: {count} resources are valid at {found.commit[:10]}")
-    else:
-        from provisioning.interfaces.schema.states import describe_validated
+    counts = found.counts.items()
+    if output != "text":
+        from provisioning.interfaces.schema.states import ValidDocument
 
-        print_shape(describe_validated(found), output)
+        shapes = [ValidDocument(infra=name, resources=count) for name, count in counts]
+        return print_shapes(shapes, output)
+    for name, count in counts:
+        click.echo(f"{name}: {count} resources are valid at {found.commit[:10]}")
     return 0
 
 
@@ -35,5 +42,4 @@ def schema(session: Session, kind: str | None) -> int:
     """Print the JSON Schema of manifests of KIND, or of any kind, for editors."""
     from provisioning.application.inspect.manifests import SchemaRequest
 
-    print_shape(session.call(SchemaRequest(kind=kind)), "json")
-    return 0
+    return print_shape(session.call(SchemaRequest(kind=kind)), "json")

@@ -5,12 +5,7 @@ from __future__ import annotations
 import click
 
 from provisioning.interfaces.cli.arguments import infra_argument
-from provisioning.interfaces.cli.session import (
-    Session,
-    output_option,
-    pass_session,
-    print_shapes,
-)
+from provisioning.interfaces.cli.session import Session, output_option, pass_session, print_shapes
 
 PAGE = 50
 """Entries of a state log that are shown at once."""
@@ -25,14 +20,13 @@ def status(session: Session, infra: str | None, output: str) -> int:
     from provisioning.application.inspect.status import StatusRequest
 
     found = session.call(StatusRequest(infra=infra))
-    if output == "text":
-        from provisioning.interfaces.cli.render.status import render_status
-
-        click.echo("\n".join(map(render_status, found)) or "no infra yet; make infra/NAME")
-    else:
+    if output != "text":
         from provisioning.interfaces.schema.states import StatusDocument
 
-        print_shapes([*map(StatusDocument.from_status, found)], output, is_single=infra is not None)
+        return print_shapes(map(StatusDocument.of, found), output, infra)
+    from provisioning.interfaces.cli.render.status import render_status
+
+    click.echo("\n".join(map(render_status, found)) or "no infra yet; make infra/NAME")
     return 0
 
 
@@ -51,9 +45,7 @@ def get(session: Session, infra: str | None, ids: tuple[str, ...], output: str) 
     if output != "text":
         from provisioning.interfaces.schema.states import ResourcesDocument
 
-        shapes = [ResourcesDocument.from_records(item.infra, item.records) for item in found]
-        print_shapes(shapes, output, is_single=infra is not None)
-        return 0
+        return print_shapes(map(ResourcesDocument.of, found), output, infra)
     from provisioning.interfaces.cli.render.status import render_records
 
     for item in found:
@@ -72,16 +64,14 @@ def diff(session: Session, infra: str | None, output: str) -> int:
     from provisioning.application.inspect.status import DiffRequest
 
     found = session.call(DiffRequest(infra=infra))
-    if output == "text":
-        from provisioning.interfaces.cli.render.status import render_difference
-
-        for item in found:
-            click.echo(render_difference(item.infra, item.report.changed, item.report.missing))
-    else:
+    if output != "text":
         from provisioning.interfaces.schema.states import DriftDocument
 
-        shapes = [DriftDocument.from_report(item.infra, item.report) for item in found]
-        print_shapes(shapes, output, is_single=infra is not None)
+        return print_shapes(map(DriftDocument.of, found), output, infra)
+    from provisioning.interfaces.cli.render.status import render_difference
+
+    for item in found:
+        click.echo(render_difference(item.infra, item.report.changed, item.report.missing))
     return 0
 
 
@@ -101,8 +91,7 @@ def log(session: Session, infra: str | None, limit: int, *, everything: bool, ou
     if output != "text":
         from provisioning.interfaces.schema.states import LogDocument
 
-        print_shapes([*map(LogDocument.from_entries, found)], output, is_single=infra is not None)
-        return 0
+        return print_shapes(map(LogDocument.of, found), output, infra)
     from provisioning.interfaces.cli.render.status import render_log
 
     for item in found:
@@ -131,5 +120,5 @@ def fsck(session: Session, infra: str | None, output: str) -> int:
     else:
         from provisioning.interfaces.schema.states import ProofDocument
 
-        print_shapes([*map(ProofDocument.from_proof, found)], output, is_single=infra is not None)
+        print_shapes(map(ProofDocument.of, found), output, infra)
     return 1 if any(item.proof.findings for item in found) else 0

@@ -40,14 +40,13 @@ def _show_why(session: Session, infra: str | None, rest: tuple[str, ...], output
 
     field = rest[1] if rest[1:] else None
     found = session.call(WhyRequest(id=rest[0], infra=infra, field=field))
-    if output == "text":
-        from provisioning.interfaces.cli.render.provenance import render_why
-
-        click.echo(render_why(found))
-    else:
+    if output != "text":
         from provisioning.interfaces.schema.explanations import WhyDocument
 
-        print_shape(WhyDocument.from_why(found), output)
+        return print_shape(WhyDocument.of(found), output)
+    from provisioning.interfaces.cli.render.provenance import render_why
+
+    click.echo(render_why(found))
     return 0
 
 
@@ -55,12 +54,11 @@ def _show_usage(session: Session, infra: str | None, secret: str, output: str) -
     from provisioning.application.inspect.explain import SecretUsageRequest
 
     found = session.call(SecretUsageRequest(secret=secret, infra=infra))
-    if output == "text":
-        from provisioning.interfaces.cli.render.secret_usage import render_usages
-
-        click.echo(render_usages(found))
-    else:
+    if output != "text":
         from provisioning.interfaces.schema.explanations import SecretUsageDocument
 
-        print_shape(SecretUsageDocument.from_usage(found), output)
+        return print_shape(SecretUsageDocument.of(found), output)
+    from provisioning.interfaces.cli.render.provenance import render_secret_usage
+
+    click.echo(render_secret_usage(found))
     return 0

@@ -21,8 +21,8 @@ def render_health_report(health_report: HealthReport, *, is_first: bool) -> str:
     return "\n".join(lines)
 
 
-def render_verdict(checkups: Sequence[HealthReport]) -> str:
-    """Return how many are not well."""
+def render_health_summary(checkups: Sequence[HealthReport]) -> str:
+    """Return the number of checks, of warnings and of errors."""
     errors = sum(checkup.health is Health.ERROR for checkup in checkups)
     warnings = sum(checkup.health is Health.WARNING for checkup in checkups)
     if not errors and not warnings:

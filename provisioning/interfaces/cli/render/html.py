@@ -85,8 +85,8 @@ def _render_section(section: Section) -> Iterator[str]:
     yield f"<p>{escape(describe_work(plan) or 'Nothing to do')}; {rest}.</p>"
     yield f"<p class=where>commit <code>{plan.commit}</code>, digest <code>{plan.digest}</code></p>"
     for violation in section.violations:
-        told = f"{escape(violation.reason)}<br>{escape(violation.hint)}"
-        yield f"<p class=no><b>{violation.code}</b> {told}"
+        text = f"{escape(violation.reason)}<br>{escape(violation.hint)}"
+        yield f"<p class=no><b>{violation.code}</b> {text}"
     for blocked in plan.blocked:
         hint = f"<br>{escape(blocked.hint)}" if blocked.hint else ""
         yield f"<p class=no><b>{blocked.id}</b> blocked: {escape(blocked.reason)}{hint}"

@@ -40,8 +40,8 @@ class NoticePrinter:
             case Event():
                 self._progress(notice)
             case ForgeNotTold():
-                note = f"note: the forge was not told: {notice.message}"
-                note += "; `provisioning review` tells it later"
+                note = f"note: the forge was not updated: {notice.message}"
+                note += "; `provisioning review` updates it later"
                 click.echo(click.style(note, fg="yellow"), err=True)
             case StepsPlanned():
                 self._show_steps(notice)
@@ -91,5 +91,5 @@ class NoticePrinter:
             click.echo(click.style(result.infra, bold=True), err=True)
             click.echo(render_error(result.error) + "\n", err=True)
         else:
-            waits = f"{result.waits_for} did not come out well"
+            waits = f"{result.waits_for} did not succeed"
             click.echo(f"{result.infra}: left alone, because {waits}\n")

@@ -10,7 +10,7 @@ GOOD = frozenset({"applied", "unchanged"})
 
 
 def render_status(shape: dict[str, Any]) -> str:
-    """Return how a service and every infra of it stand."""
+    """Return the state of a service and of every infra."""
     lines = [
         click.style("ready", fg="green") if shape["ready"] else click.style("not ready", fg="red")
     ]
@@ -32,7 +32,7 @@ def render_status(shape: dict[str, Any]) -> str:
 def _render_infra(shape: dict[str, Any]) -> str:
     result = shape["result"]
     if "sentence" not in shape:
-        return f"  {shape['infra']}: not looked at yet"
+        return f"  {shape['infra']}: not reconciled yet"
     colour = "green" if result in GOOD else "red"
     again = shape["retryInSeconds"]
     rest = f"; again in {again:.0f} s" if again is not None else ""
@@ -64,7 +64,7 @@ def render_event(shape: dict[str, Any]) -> str | None:
     """Return an event of a cycle as a line; None for what goes without saying."""
     match shape["action"]:
         case "cycle-begun":
-            return f"{shape['infra']}: looking at {shape['commit'][:10]}"
+            return f"{shape['infra']}: reconciling {shape['commit'][:10]}"
         case "cycle-ended":
             hint = f"\n  hint: {shape['hint']}" if shape.get("hint") else ""
             return f"{shape['sentence']}{hint}"

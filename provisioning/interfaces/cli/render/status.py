@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 from click import style
 
 from provisioning.core.model.ids import ResourceId
-from provisioning.core.model.records import Lock, LogSnapshot, Record
+from provisioning.core.model.records import LogSnapshot, Record
 from provisioning.core.model.values import as_json, render_canonical
 from provisioning.core.plan.diff import FieldChange
-from provisioning.core.statelog.lock_expiry import LockStatus
 from provisioning.core.status.conditions import Condition, InfraStatus
 from provisioning.gitstore.objects.commits import Commit
 
 if TYPE_CHECKING:
+    from provisioning.application.runs.lock import InfraLock
     from provisioning.core.statelog.fsck import Proof
 
 COLOURS = {
@@ -90,20 +90,20 @@ def _describe(record: Record) -> str:
 
 
 def render_log(commits: Iterable[Commit]) -> str:
-    """Return the state log as a story, newest first, as `git log --oneline` tells it."""
+    """Return the state log as a story, newest first, as `git log --oneline` does."""
     return "\n".join(f"{style(commit.id[:10], fg='yellow')} {commit.subject}" for commit in commits)
 
 
 def render_proof(infra: str, proof: Proof, snapshot: LogSnapshot | None) -> str:
-    """Return what is wrong with a state log, a line each, and the verdict."""
+    """Return the findings of a state log, a line each, and the result last."""
     lines = [
         f"{style(finding.commit[:10], fg='red')} {finding.message}" for finding in proof.findings
     ]
-    violation = f"{len(lines)} findings" if lines else "linear, fenced, complete"
-    told = f"{proof.entries} entries"
+    result = f"{len(lines)} findings" if lines else "linear, fenced, complete"
+    summary = f"{proof.entries} entries"
     if snapshot:
-        told += f", the first a snapshot of {snapshot.story}, signed off by {snapshot.by}"
-    return "\n".join([*lines, f"{infra}: {told}; {violation}"])
+        summary += f", the first a snapshot of {snapshot.story}, signed off by {snapshot.by}"
+    return "\n".join([*lines, f"{infra}: {summary}; {result}"])
 
 
 def render_compaction(infra: str, snapshot: LogSnapshot | None, kept: int) -> str:
@@ -113,12 +113,13 @@ def render_compaction(infra: str, snapshot: LogSnapshot | None, kept: int) -> st
     return f"{infra}: {snapshot.story} become a snapshot; {kept:,} entries stay"
 
 
-def render_lock(infra: str, lock: Lock | None, lock_status: LockStatus | None) -> tuple[str, ...]:
+def render_lock(found: InfraLock) -> tuple[str, ...]:
     """Return a lock as the cells of a row: infra, state, holder, since, expiry, reason."""
-    if lock is None or lock_status is None:
+    infra, lock, status = found.infra, found.lock, found.status
+    if lock is None or status is None:
         return (infra, "free", "", "", "", "")
-    left = "never" if lock_status.remaining is None else f"{lock_status.remaining:.0f} s"
-    return (infra, lock_status.standing, str(lock.holder), lock.acquired_at, left, lock.reason)
+    left = "never" if status.remaining is None else f"{status.remaining:.0f} s"
+    return (infra, status.standing, str(lock.holder), lock.acquired_at, left, lock.reason)
 
 
 def render_difference(

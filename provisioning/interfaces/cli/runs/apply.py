@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,16 +14,16 @@ from provisioning.interfaces.cli.arguments import (
     yes_option,
 )
 from provisioning.interfaces.cli.runs.exit_codes import compute_exit_code
-from provisioning.interfaces.cli.session import (
-    Session,
-    output_option,
-    pass_session,
-    print_shapes,
-)
+from provisioning.interfaces.cli.session import Session, output_option, pass_session, print_shapes
 
 if TYPE_CHECKING:
     from provisioning.application.runs.apply import ApplyRequest, ReconcileRequest, RunResults
     from provisioning.interfaces.cli.saved_plan import SavedPlan
+
+REVIEW_HINT = (
+    "review with `provisioning plan INFRA --out FILE`, then `provisioning apply --plan FILE`; "
+    "or pass --yes"
+)
 
 
 @click.command()
@@ -60,12 +59,13 @@ def apply(
     With --pr, what was shown is what the pull request shows.
     """
     from provisioning.application.runs.apply import ApplyRequest
+    from provisioning.interfaces.cli.confirmation import check_terminal
 
     if pull is not None:
         _refuse_with_pull(plan_file, target, exclude, allow)
         return _apply_pull(session, pull, infra, output)
     asks = not yes and plan_file is None
-    _check_terminal(asks=asks)
+    check_terminal(asks=asks, hint=REVIEW_HINT)
     saved = _load_saved(plan_file, infra)
     request = ApplyRequest(
         infra=saved.infra if saved else infra,
@@ -78,7 +78,7 @@ def apply(
         digest=saved.digest if saved else None,
     )
     ended = _run(session, request, output)
-    return _conclude(ended, output, is_single=request.infra is not None)
+    return _conclude(ended, output, request.infra)
 
 
 @click.command()
@@ -108,21 +108,14 @@ def reconcile(
     infra = None if everything else infra
     ended = _run(session, ReconcileRequest(infra=infra, reason=reason, allow=allow), output)
     results = tuple(sorted(ended.results, key=lambda result: result.infra))
-    return _conclude(replace(ended, results=results), output, is_single=infra is not None)
+    return _conclude(replace(ended, results=results), output, infra)
 
 
 def _run(session: Session, request: ApplyRequest | ReconcileRequest, output: str) -> RunResults:
-    from provisioning.interfaces.cli.confirmation import build_confirm
-    from provisioning.interfaces.cli.render.notices import NoticePrinter
     from provisioning.reconciler.execution.cancellation import Cancellation, stopping_on_signals
 
     with stopping_on_signals(Cancellation()) as stop:
-        return session.call(
-            request,
-            notify=NoticePrinter(as_text=output == "text"),
-            confirm=build_confirm(yes=False, command="apply"),
-            stop=stop,
-        )
+        return session.act(request, output, "apply", stop=stop)
 
 
 def _apply_pull(session: Session, number: int, infra: str | None, output: str) -> int:
@@ -134,14 +127,14 @@ def _apply_pull(session: Session, number: int, infra: str | None, output: str) -
         click.echo(f"{report.plan_result.plan.infra}  {report.conclusion}")
         if report.run:
             click.echo("\n" + render_run(report.run))
-    return _conclude(ended, output, is_single=infra is not None)
+    return _conclude(ended, output, infra)
 
 
-def _conclude(ended: RunResults, output: str, *, is_single: bool) -> int:
+def _conclude(ended: RunResults, output: str, infra: str | None) -> int:
     if output != "text":
         from provisioning.interfaces.schema.plans import describe_resync
 
-        print_shapes([*map(describe_resync, ended.results)], output, is_single=is_single)
+        print_shapes(map(describe_resync, ended.results), output, infra)
     return compute_exit_code(ended)
 
 
@@ -152,17 +145,6 @@ def _refuse_with_pull(*options: object) -> None:
         raise InvalidArgument(
             "--pr applies what a pull request shows, and nothing else",
             hint="leave out --plan, --target, --exclude and --allow",
-        )
-
-
-def _check_terminal(*, asks: bool) -> None:
-    from provisioning.core.model.errors import InvalidArgument
-
-    if asks and not sys.stdin.isatty():
-        raise InvalidArgument(
-            "no terminal to ask at",
-            hint="review with `provisioning plan INFRA --out FILE`, then "
-            "`provisioning apply --plan FILE`; or pass --yes",
         )
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from provisioning.interfaces.cli.arguments import Duration, infra_argument, yes_option
-from provisioning.interfaces.cli.session import Session, output_option, pass_session, print_shape
+from provisioning.interfaces.cli.session import Session, output_option, pass_session, print_shapes
 
 
 @click.command()
@@ -55,5 +55,5 @@ def gc(
     if output != "text":
         from provisioning.interfaces.schema.states import CompactionDocument
 
-        print_shape([CompactionDocument.from_log(log) for log in found], output)
+        print_shapes(map(CompactionDocument.of, found), output)
     return 0

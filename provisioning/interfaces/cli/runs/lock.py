@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from provisioning.interfaces.cli.arguments import Duration
-from provisioning.interfaces.cli.session import Session, output_option, pass_session, print_shape
+from provisioning.interfaces.cli.session import Session, output_option, pass_session, print_shapes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,16 +37,14 @@ def list_locks(session: Session, output: str) -> int:
     from provisioning.application.runs.lock import ListLocksRequest
 
     found = session.call(ListLocksRequest())
-    if output == "text":
-        from provisioning.interfaces.cli.render.status import render_lock, render_table
-
-        head = ("INFRA", "STATE", "HOLDER", "SINCE", "EXPIRES IN", "REASON")
-        rows = [render_lock(item.infra, item.lock, item.status) for item in found]
-        click.echo(render_table(head, rows))
-    else:
+    if output != "text":
         from provisioning.interfaces.schema.states import LockDocument
 
-        print_shape([*map(LockDocument.from_lock, found)], output)
+        return print_shapes(map(LockDocument.of, found), output)
+    from provisioning.interfaces.cli.render.status import render_lock, render_table
+
+    head = ("INFRA", "STATE", "HOLDER", "SINCE", "EXPIRES IN", "REASON")
+    click.echo(render_table(head, map(render_lock, found)))
     return 0
 
 

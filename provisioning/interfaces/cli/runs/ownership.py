@@ -92,20 +92,13 @@ def adopt(
     It records marked resources that no record has, and changes nothing in the world.
     """
     from provisioning.application.runs.ownership import AdoptRequest
-    from provisioning.interfaces.cli.confirmation import build_confirm
-    from provisioning.interfaces.cli.render.notices import NoticePrinter
 
-    found = session.call(
-        AdoptRequest(infra=infra, everything=everything, reason=reason or "adopt"),
-        notify=NoticePrinter(as_text=output == "text"),
-        confirm=build_confirm(yes=yes, command="adopt"),
-    )
-    if output == "text":
-        for result in found:
-            _show_run(result)
-        return 0
-    shapes = [_describe(result) for result in found]
-    print_shapes(shapes, output, is_single=infra is not None)
+    request = AdoptRequest(infra=infra, everything=everything, reason=reason or "adopt")
+    found = session.act(request, output, "adopt", yes=yes)
+    if output != "text":
+        return print_shapes(map(_describe, found), output, infra)
+    for result in found:
+        _show_run(result)
     return 0
 
 
@@ -117,14 +110,7 @@ def _change(
     yes: bool,
     command: str,
 ) -> int:
-    from provisioning.interfaces.cli.confirmation import build_confirm
-    from provisioning.interfaces.cli.render.notices import NoticePrinter
-
-    result = session.call(
-        request,
-        notify=NoticePrinter(as_text=output == "text"),
-        confirm=build_confirm(yes=yes, command=command),
-    )
+    result = session.act(request, output, command, yes=yes)
     if output == "text":
         _show_run(result)
     else:

@@ -67,11 +67,9 @@ def plan(
     else:
         from provisioning.interfaces.schema.plans import GatedPlanDocument
 
-        shapes = [
-            GatedPlanDocument.from_gated(result.plan, result.violations)
-            for result in planned.results
-        ]
-        print_shapes(shapes, output, is_single=infra is not None)
+        gated = ((result.plan, result.violations) for result in planned.results)
+        shapes = (GatedPlanDocument.of(plan, violations=stops) for plan, stops in gated)
+        print_shapes(shapes, output, infra)
     if out:
         _save(planned, out)
     if any(result.is_blocked for result in planned.results):

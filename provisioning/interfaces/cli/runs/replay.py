@@ -23,15 +23,15 @@ def replay(session: Session, names: tuple[str, ...], output: str) -> int:
     infra, run = split_run(names)
     answer = session.call(ReplayRequest(run=run, infra=infra))
     found = answer.replay
-    if output == "text":
-        if found.plan:
-            click.echo(render_plan(found.plan) + "\n")
-        shown = "the same plan" if found.is_same else "another plan, or none"
-        click.echo(f"run {found.begin.run}: {shown}; {found.begin.digest}")
-        for reason in found.reasons:
-            click.echo(f"  {reason}")
-    else:
+    if output != "text":
         from provisioning.interfaces.schema.explanations import ReplayDocument
 
-        print_shape(ReplayDocument.from_replay(answer.infra, found), output)
+        print_shape(ReplayDocument.of(answer), output)
+        return 0 if found.is_same else 1
+    if found.plan:
+        click.echo(render_plan(found.plan) + "\n")
+    shown = "the same plan" if found.is_same else "another plan, or none"
+    click.echo(f"run {found.begin.run}: {shown}; {found.begin.digest}")
+    for reason in found.reasons:
+        click.echo(f"  {reason}")
     return 0 if found.is_same else 1

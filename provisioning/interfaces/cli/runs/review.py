@@ -7,12 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from provisioning.interfaces.cli.runs.exit_codes import BLOCKED, PENDING
-from provisioning.interfaces.cli.session import (
-    Session,
-    output_option,
-    pass_session,
-    print_shapes,
-)
+from provisioning.interfaces.cli.session import Session, output_option, pass_session, print_shapes
 
 if TYPE_CHECKING:
     from provisioning.core.reviews.findings import PullReview
@@ -43,9 +38,7 @@ def review(session: Session, number: int | None, *, exit_code: bool, output: str
     else:
         from provisioning.interfaces.schema.reviews import ReviewDocument
 
-        print_shapes(
-            [*map(ReviewDocument.from_review, found)], output, is_single=number is not None
-        )
+        print_shapes(map(ReviewDocument.of, found), output, number)
     if any(item.state is not State.SUCCESS for item in found):
         return BLOCKED
     has_changes = any(it.plan and it.plan.changes for item in found for it in item.infras)

@@ -12,7 +12,7 @@ names_argument = click.argument("names", nargs=-1, metavar="[INFRA] [ID]")
 
 @click.command()
 @names_argument
-@click.option("--reason", default="", help="Why; everybody who looks reads it.")
+@click.option("--reason", default="", help="Why, for `plan` and `status`.")
 @click.option("--expire", type=Duration(), default=None, help="Until when, as in 3h.")
 @pass_session
 def suspend(session: Session, names: tuple[str, ...], reason: str, expire: float | None) -> int:

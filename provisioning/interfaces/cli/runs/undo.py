@@ -20,20 +20,14 @@ def undo(session: Session, names: tuple[str, ...], output: str, *, yes: bool, pr
     Shows the plan that the commit leads to, and asks. It applies nothing: the next run does.
     """
     from provisioning.application.runs.undo import ProposeUndoRequest, UndoRequest
-    from provisioning.interfaces.cli.confirmation import build_confirm
-    from provisioning.interfaces.cli.render.notices import NoticePrinter
 
     infra, run = split_run(names)
-    found = session.call(
-        (ProposeUndoRequest if pr else UndoRequest)(run=run, infra=infra),
-        notify=NoticePrinter(as_text=output == "text"),
-        confirm=build_confirm(yes=yes, command="undo"),
-    )
-    if output == "text":
-        where = f"{found.branch} is at {found.undo_plan.commit[:10]}"
-        click.echo(found.url or f"{where}; `provisioning apply {found.infra}`")
-    else:
+    request = (ProposeUndoRequest if pr else UndoRequest)(run=run, infra=infra)
+    found = session.act(request, output, "undo", yes=yes)
+    if output != "text":
         from provisioning.interfaces.schema.explanations import UndoDocument
 
-        print_shape(UndoDocument.from_undo(found), output)
+        return print_shape(UndoDocument.of(found), output)
+    where = f"{found.branch} is at {found.undo_plan.commit[:10]}"
+    click.echo(found.url or f"{where}; `provisioning apply {found.infra}`")
     return 0

@@ -30,8 +30,7 @@ def show(session: Session, infra: str | None, output: str) -> int:
 
     found = session.call(ShowSettingsRequest(infra=infra))
     if output != "text":
-        print_shape(_mask(found.merged), output)
-        return 0
+        return print_shape(_mask(found.merged), output)
     from provisioning.interfaces.cli.render.status import render_table
 
     rows = [(key, _render(value.value), str(value.origin)) for key, value in found.values.items()]
@@ -52,8 +51,7 @@ def explain(session: Session, key: str, infra: str | None, output: str) -> int:
     if output != "text":
         from provisioning.interfaces.schema.explanations import LayerDocument
 
-        print_shape(_mask([*map(LayerDocument.from_layer, found.layers)]), output)
-        return 0
+        return print_shape(_mask([*map(LayerDocument.from_layer, found.layers)]), output)
     from provisioning.interfaces.cli.render.status import render_table
 
     if found.description:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-import sys
-
 import click
 
 from provisioning.interfaces.cli.arguments import yes_option
 from provisioning.interfaces.cli.runs.exit_codes import BLOCKED
-from provisioning.interfaces.cli.session import Session, output_option, pass_session, print_shape
+from provisioning.interfaces.cli.session import (
+    Session,
+    output_option,
+    pass_session,
+    print_shape,
+    print_shapes,
+)
+
+CHECK_HINT = "see what is missing with `provisioning forge check`; or pass --yes"
 
 webhook_option = click.option(
     "--webhook", "hook", metavar="URL", help="Where the forge sends pushes and pull requests."
@@ -36,7 +42,7 @@ def check(session: Session, hook: str | None, output: str) -> int:
     else:
         from provisioning.interfaces.schema.reviews import FindingDocument
 
-        print_shape([*map(FindingDocument.from_finding, findings)], output)
+        print_shapes(map(FindingDocument.of, findings), output)
     return BLOCKED if any(map(is_bad, findings)) else 0
 
 
@@ -49,11 +55,12 @@ def setup(session: Session, hook: str | None, *, yes: bool, output: str) -> int:
     """Show what is to be done at the forge, ask, and do it: each step only where it is needed."""
     from provisioning.application.context import Notice, StepDone
     from provisioning.application.setup.forge import SetupForgeRequest
+    from provisioning.interfaces.cli.confirmation import check_terminal
     from provisioning.interfaces.cli.render.forge import render_findings
     from provisioning.interfaces.cli.render.notices import NoticePrinter
     from provisioning.interfaces.schema.reviews import SetupDocument
 
-    _check_terminal(yes=yes)
+    check_terminal(asks=not yes, hint=CHECK_HINT)
     is_text, done = output == "text", []
     show = NoticePrinter(as_text=is_text)
 
@@ -69,22 +76,12 @@ def setup(session: Session, hook: str | None, *, yes: bool, output: str) -> int:
         found = session.call(SetupForgeRequest(hook=hook), notify=notify, confirm=confirm)
     except BaseException:
         if done and not is_text:
-            print_shape(SetupDocument.from_steps(done, None), output)
+            print_shape(SetupDocument.of(None, steps=done, left=None), output)
         raise
     if not is_text:
-        print_shape(SetupDocument.from_steps(found.steps, found.left), output)
+        print_shape(SetupDocument.of(found), output)
     elif found.left:
         click.echo(render_findings(found.left))
     elif not found.steps:
         click.echo("nothing to do")
     return BLOCKED if found.left else 0
-
-
-def _check_terminal(*, yes: bool) -> None:
-    from provisioning.core.model.errors import InvalidArgument
-
-    if not yes and not sys.stdin.isatty():
-        raise InvalidArgument(
-            "no terminal to ask at",
-            hint="see what is missing with `provisioning forge check`; or pass --yes",
-        )

@@ -7,15 +7,29 @@ import shlex
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from provisioning.core.model.errors import InvalidArgument
+from provisioning.interfaces.cli.arguments import yes_option
 from provisioning.interfaces.cli.session import Session, output_option, pass_session, print_shape
-from provisioning.secrets.audit import Checker, SecretFinding, check_all
+from provisioning.secrets.audit import Checker, SecretFinding, check_all, is_encrypted
 from provisioning.secrets.files import MARK, write_file
+from provisioning.secrets.recipients import (
+    add_recipient,
+    find_rules,
+    follow_rules,
+    list_keys,
+    make_rules,
+    read_rules,
+    remove_recipient,
+)
 from sops_python.keys.keyring import EnvironmentKeyring
-from sops_python.rules import FILE_NAME, Rules
+from sops_python.rules import FILE_NAME
+
+if TYPE_CHECKING:
+    from provisioning.secrets.store import SecretStore
 
 HOOK = """\
 #!/bin/sh
@@ -35,20 +49,16 @@ def _find_root(session: Session) -> Path:
     return find_workspace(Path(session.folder))
 
 
-def _need_rules(root: Path) -> Rules:
-    from provisioning.secrets.recipients import find_rules
-
+def _read_rules(root: Path) -> bytes:
     rules = find_rules(root)
     if rules is None:
         raise InvalidArgument(
             f"there is no {FILE_NAME} in {root}", hint="`provisioning secrets init` makes one"
         )
-    return rules
+    return rules.path.read_bytes()
 
 
 def _open_checker(root: Path) -> Checker:
-    from provisioning.secrets.recipients import find_rules
-
     return Checker(root, find_rules(root), EnvironmentKeyring(environ=os.environ))
 
 
@@ -59,8 +69,6 @@ def init(session: Session) -> int:
 
     An identity that exists already is used.
     """
-    from provisioning.secrets.recipients import make_rules
-
     made = make_rules(_find_root(session), os.environ)
     click.echo(f"{'using' if made.had_identity else 'made'} the age identity in {made.identity}")
     click.echo("  keep a copy of it where you keep your passwords: without it nothing opens")
@@ -78,8 +86,6 @@ def recipients() -> None:
 @pass_session
 def list_recipients(session: Session) -> int:
     """List the recipients of each file."""
-    from provisioning.secrets.recipients import list_keys
-
     root = _find_root(session)
     for name, data in _list_encrypted(root, _open_checker(root)):
         click.echo(name)
@@ -93,10 +99,8 @@ def list_recipients(session: Session) -> int:
 @pass_session
 def add(session: Session, key: str) -> int:
     """Let the owner of the age recipient KEY read every secret; in one commit."""
-    from provisioning.secrets.recipients import add_recipient
-
     root = _find_root(session)
-    data = add_recipient(_need_rules(root).path.read_bytes(), key)
+    data = add_recipient(_read_rules(root), key)
     _rewrap(root, data, f"Let {key} read the secrets", rotate=False)
     return 0
 
@@ -106,10 +110,8 @@ def add(session: Session, key: str) -> int:
 @pass_session
 def remove(session: Session, key: str) -> int:
     """Encrypt every secret anew, without the age recipient KEY; in one commit."""
-    from provisioning.secrets.recipients import remove_recipient
-
     root = _find_root(session)
-    data = remove_recipient(_need_rules(root).path.read_bytes(), key)
+    data = remove_recipient(_read_rules(root), key)
     _rewrap(root, data, f"{key} no longer reads the secrets", rotate=True)
     click.echo("what that key could read is still in Git's history: change those secrets")
     return 0
@@ -118,7 +120,6 @@ def remove(session: Session, key: str) -> int:
 def _rewrap(root: Path, data: bytes, message: str, *, rotate: bool) -> None:
     """Write the rules *data* and every file by them; write nothing if one cannot be read."""
     from provisioning.gitstore.repository.work_tree import commit_all
-    from provisioning.secrets.recipients import follow_rules, read_rules
 
     rules = read_rules(data, root / FILE_NAME)
     keyring = EnvironmentKeyring(environ=os.environ)
@@ -132,7 +133,6 @@ def _rewrap(root: Path, data: bytes, message: str, *, rotate: bool) -> None:
 
 def _list_encrypted(root: Path, checker: Checker) -> Iterator[tuple[str, bytes]]:
     from provisioning.gitstore.repository.work_tree import list_files
-    from provisioning.secrets.audit import is_encrypted
 
     for name in list_files(root):
         if checker.must_be_encrypted(name):
@@ -206,20 +206,10 @@ def _install_hook(root: Path) -> int:
 
 def _report(findings: list[SecretFinding], count: int, output: str) -> int:
     if output != "text":
-        shape = [
-            {
-                "path": finding.path,
-                "commit": finding.commit,
-                "what": finding.what,
-                "hint": finding.hint,
-            }
-            for finding in findings
-        ]
-        print_shape(shape, output)
+        print_shape(findings, output)
         return 1 if findings else 0
     for finding in findings:
-        click.echo(str(finding))
-        click.echo(f"  {finding.hint}")
+        click.echo(f"{finding}\n  {finding.hint}")
     if not findings:
         click.echo(f"nothing wrong in {count} files")
     return 1 if findings else 0
@@ -238,15 +228,19 @@ def token() -> None:
     """API tokens: new, rotate, ls, rm."""
 
 
+def _open_store(session: Session) -> SecretStore:
+    from provisioning.secrets.store import SecretStore
+
+    return SecretStore(_find_root(session))
+
+
 def _add_commands(group: click.Group, sort: str) -> None:
     @group.command()
     @click.argument("name")
     @pass_session
     def new(session: Session, name: str) -> int:
         """Make one, encrypted in secrets/NAME.enc.yaml."""
-        from provisioning.secrets.store import SecretStore
-
-        listed = SecretStore(_find_root(session)).make(sort, name)
+        listed = _open_store(session).make(sort, name)
         click.echo(f"made {listed.path}: {listed.fingerprint}")
         click.echo(f"  refer to it as {{{{secrets.{name}.{listed.field}}}}}; commit the file")
         return 0
@@ -257,9 +251,7 @@ def _add_commands(group: click.Group, sort: str) -> None:
     @pass_session
     def rotate(session: Session, name: str, finish: bool) -> int:  # noqa: FBT001
         """Make a new one; the old one stays as `previous` until --finish."""
-        from provisioning.secrets.store import SecretStore
-
-        store = SecretStore(_find_root(session))
+        store = _open_store(session)
         listed = store.finish(name) if finish else store.rotate(name)
         click.echo(f"{listed.path}: {listed.fingerprint}")
         if listed.has_previous:
@@ -272,21 +264,11 @@ def _add_commands(group: click.Group, sort: str) -> None:
     @pass_session
     def ls(session: Session, output: str) -> int:
         """List them with fingerprint and age; no key is needed."""
-        from provisioning.secrets.store import SecretStore
-
-        found = [item for item in SecretStore(_find_root(session)).list_all() if item.sort == sort]
+        found = [item for item in _open_store(session).list_all() if item.sort == sort]
         if output != "text":
-            shape = [
-                {
-                    "name": item.name,
-                    "fingerprint": item.fingerprint,
-                    "created": item.created,
-                    "previous": item.has_previous,
-                }
-                for item in found
-            ]
-            print_shape(shape, output)
-            return 0
+            from provisioning.interfaces.schema.states import GeneratedSecretDocument
+
+            return print_shape([*map(GeneratedSecretDocument.of, found)], output)
         for item in found:
             note = "  (rotation not finished)" if item.has_previous else ""
             click.echo(f"{item.name}  {item.fingerprint}  {item.age}{note}")
@@ -294,15 +276,13 @@ def _add_commands(group: click.Group, sort: str) -> None:
 
     @group.command()
     @click.argument("name")
-    @click.option("--yes", is_flag=True, help="Do not ask.")
+    @yes_option
     @pass_session
     def rm(session: Session, name: str, yes: bool) -> int:  # noqa: FBT001
         """Remove the file of one; Git's history still has it, encrypted."""
-        from provisioning.secrets.store import SecretStore
-
         if not yes and not (sys.stdin.isatty() and click.confirm(f"Remove {name}?")):
             raise InvalidArgument(f"{name} was not removed", hint="confirm it, or pass --yes")
-        click.echo(f"removed {SecretStore(_find_root(session)).remove(name)}")
+        click.echo(f"removed {_open_store(session).remove(name)}")
         return 0
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from provisioning.interfaces.cli.arguments import infra_argument
 from provisioning.interfaces.cli.session import Session, output_option, pass_session, print_shape
 
 if TYPE_CHECKING:
@@ -28,9 +29,9 @@ socket_option = click.option(
     type=click.Path(file_okay=False),
     help="A workspace to keep; repeatable. The one it is run in, if none is named.",
 )
-@click.option("--listen", metavar="HOST:PORT", help="Tell health and metrics, and take webhooks.")
+@click.option("--listen", metavar="HOST:PORT", help="Serve health and metrics; take webhooks.")
 @click.option(
-    "--log-format", type=click.Choice(["text", "json"]), help="JSON where nobody looks on."
+    "--log-format", type=click.Choice(["text", "json"]), help="JSON unless on a terminal."
 )
 @click.option(
     "--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="info"
@@ -47,7 +48,7 @@ def serve(
 ) -> int:
     """Keep every infra equal to Git, until stopped.
 
-    Looks for commits, applies them, and heals drift; `serve COMMAND` asks one that runs.
+    Fetches commits, applies them, and corrects drift; `serve COMMAND` controls a running one.
     """
     if context.invoked_subcommand is not None:
         return 0
@@ -108,15 +109,12 @@ def _open_client(socket: str | None) -> AdminClient:
     return AdminClient(find_socket(socket))
 
 
-infra_argument = click.argument("infra", required=False)
-
-
 @serve.command()
 @socket_option
 @output_option
 def status(socket: str | None, output: str) -> int:
-    """Tell how the service and every infra of it stand; exit with 1 if it is not ready."""
-    shape = _open_client(socket).get("status")
+    """Show the state of the service and of every infra; exit with 1 if it is not ready."""
+    shape = _open_client(socket).send("GET", "status")
     if output == "text":
         from provisioning.interfaces.cli.render.service import render_status
 
@@ -130,8 +128,8 @@ def status(socket: str | None, output: str) -> int:
 @socket_option
 @output_option
 def queue(socket: str | None, output: str) -> None:
-    """Tell what is being done, and what is next."""
-    shape = _open_client(socket).get("queue")["queue"]
+    """Show the work in progress and the queued work."""
+    shape = _open_client(socket).send("GET", "queue")["queue"]
     if output == "text":
         from provisioning.interfaces.cli.render.service import render_queue
 
@@ -148,8 +146,8 @@ def pause(infra: str | None, socket: str | None) -> None:
 
     `provisioning suspend` is what lasts, and what others see.
     """
-    told = _open_client(socket).post("pause", **_name(infra))
-    click.echo(f"paused: {told['paused']}")
+    answer = _open_client(socket).send("POST", "pause", **_name(infra))
+    click.echo(f"paused: {answer['paused']}")
 
 
 @serve.command()
@@ -157,23 +155,23 @@ def pause(infra: str | None, socket: str | None) -> None:
 @socket_option
 def resume(infra: str | None, socket: str | None) -> None:
     """End a pause."""
-    told = _open_client(socket).post("resume", **_name(infra))
-    click.echo(f"resumed: {told['resumed']}")
+    answer = _open_client(socket).send("POST", "resume", **_name(infra))
+    click.echo(f"resumed: {answer['resumed']}")
 
 
 @serve.command()
 @socket_option
 def drain(socket: str | None) -> None:
-    """Begin nothing new, let what runs come to its end, and end the service then."""
-    _open_client(socket).post("drain")
-    click.echo("draining: the service ends when the runs in hand have")
+    """Begin nothing new, finish what runs, and end the service."""
+    _open_client(socket).send("POST", "drain")
+    click.echo("draining: the service ends after the running operations")
 
 
 @serve.command()
 @socket_option
 def reload(socket: str | None) -> None:
     """Read the settings again, as on SIGHUP."""
-    _open_client(socket).post("reload")
+    _open_client(socket).send("POST", "reload")
     click.echo("reloading")
 
 
@@ -182,7 +180,7 @@ def reload(socket: str | None) -> None:
 @socket_option
 @output_option
 def reconcile(infra: str, socket: str | None, output: str) -> int:
-    """Look at INFRA now, and show what happens."""
+    """Reconcile INFRA now, and show what happens."""
     from provisioning.interfaces.cli.render.service import render_event
 
     last: dict[str, Any] = {}

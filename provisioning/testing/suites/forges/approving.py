@@ -1,4 +1,4 @@
-"""Who people are, and what they say yes to."""
+"""People: their permissions, and their approvals."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ class ApprovingTruths(HubStage):
     """Truths about `read_login`, `read_permission` and `count_approvals`."""
 
     def test_people_are_known(self) -> None:
-        """20. It tells whose token it uses, and what people may do; nobody may do nothing."""
+        """20. It returns the login of its token, and the permissions of people."""
         hub, forge = self.start()
         writer, _ = hub.writers
         expect(forge.read_login() == hub.owner, "the login", forge.read_login())
@@ -30,16 +30,15 @@ class ApprovingTruths(HubStage):
         hub, forge = self.start()
         number, (first, second) = open_pull(hub, forge), hub.writers
         head = forge.read_pull(number).head
-        told = [forge.count_approvals(number, head)]
+        counts = [forge.count_approvals(number, head)]
         for login, approves in ((first, True), (first, True), (second, True), (first, False)):
             hub.judge(number, login, approves=approves)
-            told.append(forge.count_approvals(number, head))
-        expect(told == [0, 1, 1, 2, 1], "people are counted, and may take it back", told)
+            counts.append(forge.count_approvals(number, head))
+        expect(counts == [0, 1, 1, 2, 1], "people are counted, and may take it back", counts)
 
     def test_a_stranger_does_not_count(self) -> None:
         """22. The approval of somebody who may not write is none."""
-        hub, forge = self.start()
-        number = open_pull(hub, forge)
+        hub, forge, number = self.start_with_pull()
         hub.judge(number, hub.stranger, approves=True)
         count = forge.count_approvals(number, forge.read_pull(number).head)
         expect(count == 0, "a stranger does not count", count)

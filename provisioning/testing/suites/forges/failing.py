@@ -1,4 +1,4 @@
-"""What is refused, and what gets no answer."""
+"""Calls that are refused, and calls without an answer."""
 
 from __future__ import annotations
 
@@ -8,16 +8,15 @@ from provisioning.core.model.errors import ProvisioningError, RemoteRefused, Rem
 from provisioning.core.model.ids import CommitId
 from provisioning.core.reviews.forge import CommitStatus, Forge, State
 from provisioning.testing.suites.cases import expect
-from provisioning.testing.suites.forges.hubs import LABEL, Hub, HubStage, expect_error, open_pull
+from provisioning.testing.suites.forges.hubs import LABEL, Hub, HubStage, expect_error
 
 
 class FailingTruths(HubStage):
-    """Truths about a "no", and about silence: they are told apart."""
+    """Truths about a refusal, and about silence, which is another error."""
 
     def test_who_may_not_write_is_refused(self) -> None:
         """30. Somebody who may not write can merge, close, label and mark nothing."""
-        hub, forge = self.start()
-        number = open_pull(hub, forge)
+        hub, forge, number = self.start_with_pull()
         said = forge.create_comment(number, "ours")
         pull, stranger = forge.read_pull(number), hub.build_forge(hub.stranger)
         expect(stranger.read_pull(number) == pull, "a stranger sees the same")
@@ -40,15 +39,13 @@ class FailingTruths(HubStage):
 
     def test_an_unknown_token_is_refused(self) -> None:
         """31. A token that the forge does not know is `RemoteRefused`, and not silence."""
-        hub, forge = self.start()
-        number = open_pull(hub, forge)
+        hub, forge, number = self.start_with_pull()
         _expect_all(RemoteRefused, hub.build_unknown(), hub, number)
         expect(forge.list_comments(number) == [], "nothing was written")
 
     def test_silence_is_no_answer(self) -> None:
-        """32. Without an answer it is `RemoteUnreachable`: never an empty list, never a yes."""
-        hub, forge = self.start()
-        number = open_pull(hub, forge)
+        """32. Without an answer it is `RemoteUnreachable`: never an empty list, never a success."""
+        hub, _, number = self.start_with_pull()
         _expect_all(RemoteUnreachable, hub.build_cut_off(), hub, number)
 
 

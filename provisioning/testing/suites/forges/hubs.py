@@ -76,6 +76,11 @@ class HubStage:
         self._hubs.append(hub)
         return hub, hub.build_forge(hub.owner)
 
+    def start_with_pull(self, path: str = "") -> tuple[Hub, Forge, int]:
+        """Return the same, and the number of a pull request that writes a file at *path*."""
+        hub, forge = self.start()
+        return hub, forge, open_pull(hub, forge, path=path)
+
 
 def open_pull(hub: Hub, forge: Forge, branch: str = "topic", path: str = "") -> int:
     """Open a pull request that writes a file at *path*; return its number."""

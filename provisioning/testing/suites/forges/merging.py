@@ -15,15 +15,14 @@ class MergingTruths(HubStage):
     """Truths about `merge_pull` and `list_closed_pulls`."""
 
     def test_a_merged_one_is_on_the_branch(self) -> None:
-        """24. A merge moves the base branch to the commit that the pull request tells."""
-        hub, forge = self.start()
-        number = open_pull(hub, forge)
+        """24. A merge moves the base branch to the commit that the pull request names."""
+        hub, forge, number = self.start_with_pull()
         head, before = hub.read_head("topic"), hub.read_head(hub.base)
         forge.merge_pull(number, head)
         pull = forge.read_pull(number)
         expect(pull.merged == hub.read_head(hub.base) != before, "the branch has it", pull)
         expect(not pull.is_open and pull.head == head, "it is closed, at its head", pull)
-        expect(bool(pull.merged_at), "it tells when", pull)
+        expect(bool(pull.merged_at), "it has the time", pull)
         expect(forge.list_open_pulls() == [], "it is not open")
         expect(forge.list_closed_pulls() == [pull], "it is listed as closed")
 
@@ -41,17 +40,15 @@ class MergingTruths(HubStage):
 
     def test_another_head_is_not_merged(self) -> None:
         """26. A branch that moved is `HeadMoved`, and stays unmerged."""
-        hub, forge = self.start()
-        number = open_pull(hub, forge)
+        hub, forge, number = self.start_with_pull()
         old = forge.read_pull(number).head
         hub.push("topic", "more.txt", "more\n")
         with _expect_unmerged(hub, forge, number), expect_error(HeadMoved, "another head"):
             forge.merge_pull(number, old)
 
     def test_a_conflict_is_not_merged(self) -> None:
-        """27. What conflicts with its base is `RemoteRefused`, and stays unmerged."""
-        hub, forge = self.start()
-        number = open_pull(hub, forge, path="same.txt")
+        """27. A conflict with the base is `RemoteRefused`, and stays unmerged."""
+        hub, forge, number = self.start_with_pull(path="same.txt")
         hub.push(hub.base, "same.txt", "another\n")
         with _expect_unmerged(hub, forge, number), expect_error(RemoteRefused, "a conflict"):
             forge.merge_pull(number, forge.read_pull(number).head)
@@ -69,9 +66,8 @@ class MergingTruths(HubStage):
         expect(forge.read_pull(number).merged is not None, "with an approval it is merged")
 
     def test_a_closed_one_is_not_merged(self) -> None:
-        """29. What was closed is `RemoteRefused`, and stays unmerged."""
-        hub, forge = self.start()
-        number = open_pull(hub, forge)
+        """29. A closed pull request is `RemoteRefused`, and stays unmerged."""
+        hub, forge, number = self.start_with_pull()
         forge.close_pull(number)
         with _expect_unmerged(hub, forge, number), expect_error(RemoteRefused, "a closed one"):
             forge.merge_pull(number, forge.read_pull(number).head)

@@ -17,7 +17,7 @@ class OpeningTruths(HubStage):
         expect(forge.list_closed_pulls() == [], "none was closed")
 
     def test_an_opened_one_tells_what_it_is(self) -> None:
-        """2. What was opened is open, and tells author, branches, head and text."""
+        """2. An opened pull request is open, and has author, branches, head and text."""
         hub, forge = self.start()
         pull = forge.read_pull(open_pull(hub, forge))
         expect(pull.author == hub.owner, "its author is whose token opened it", pull)
@@ -27,7 +27,7 @@ class OpeningTruths(HubStage):
         expect(pull.merged is None and not pull.merged_at, "it was not merged", pull)
         expect(pull.body.strip() == "Why." and not pull.labels, "text, and no labels", pull)
         expect(pull.url.startswith("http"), "it has an address for people", pull)
-        expect(forge.list_open_pulls() == [pull], "a list tells the same as a look")
+        expect(forge.list_open_pulls() == [pull], "a list has the same")
 
     def test_a_branch_has_one(self) -> None:
         """3. A second pull request from a branch is `HeadMoved`, and opens nothing."""
@@ -40,8 +40,7 @@ class OpeningTruths(HubStage):
 
     def test_a_push_moves_its_head(self) -> None:
         """4. A push to its branch is its new head, and nothing else of it changes."""
-        hub, forge = self.start()
-        number = open_pull(hub, forge)
+        hub, forge, number = self.start_with_pull()
         before = forge.read_pull(number)
         head = hub.push("topic", "more.txt", "more\n")
         after = forge.read_pull(number)
@@ -61,8 +60,7 @@ class OpeningTruths(HubStage):
 
     def test_its_text_is_written_anew(self) -> None:
         """6. `update_pull` writes the text whole; any letter comes back as it was."""
-        hub, forge = self.start()
-        number = open_pull(hub, forge)
+        _, forge, number = self.start_with_pull()
         text = "é 漢 🙂 <b>`&amp;`</b> @nobody\n\n| a | b |\n"
         forge.update_pull(number, text)
         got = forge.read_pull(number).body
@@ -70,8 +68,7 @@ class OpeningTruths(HubStage):
 
     def test_a_closed_one_was_not_merged(self) -> None:
         """7. A closed one is neither open nor merged; its branch can have another one."""
-        hub, forge = self.start()
-        number = open_pull(hub, forge)
+        hub, forge, number = self.start_with_pull()
         forge.close_pull(number)
         pull = forge.read_pull(number)
         expect(not pull.is_open and pull.merged is None, "it is closed and not merged", pull)
@@ -80,7 +77,7 @@ class OpeningTruths(HubStage):
         expect(find_pull(forge, "topic") != number, "it has another number")
 
     def test_one_of_a_fork_says_so(self) -> None:
-        """8. One from a fork tells that it is, and its author."""
+        """8. One from a fork is marked as such, and has its author."""
         hub, forge = self.start()
         head = hub.fork("topic", "theirs.txt", "theirs\n")
         hub.build_forge(hub.stranger).create_pull(head, hub.base, "Theirs", "")

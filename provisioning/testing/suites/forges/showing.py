@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from provisioning.core.reviews.forge import CommitStatus, State
 from provisioning.testing.suites.cases import expect
-from provisioning.testing.suites.forges.hubs import LABEL, HubStage, open_pull
+from provisioning.testing.suites.forges.hubs import LABEL, HubStage
 from provisioning.testing.suites.forges.talking import MANY
 
 
@@ -20,8 +20,8 @@ class ShowingTruths(HubStage):
             one, other = _make_status("one", state), _make_status("two/deep", State.SUCCESS)
             forge.set_status(commit, one)
             forge.set_status(commit, other)
-            told = forge.list_statuses(commit)
-            expect(told == {"one": one, "two/deep": other}, "the newest counts", told)
+            found = forge.list_statuses(commit)
+            expect(found == {"one": one, "two/deep": other}, "the newest counts", found)
 
     def test_every_context_is_listed(self) -> None:
         """17. However many contexts there are, all come; another commit has none of them."""
@@ -39,8 +39,7 @@ class ShowingTruths(HubStage):
 
     def test_labels_are_given_and_taken(self) -> None:
         """18. Labels are given and taken, twice too; one that is not there is left out."""
-        hub, forge = self.start()
-        number = open_pull(hub, forge)
+        _, forge, number = self.start_with_pull()
         for _ in range(2):
             forge.set_labels(number, {LABEL: True, "no such label": True})
             expect(forge.read_pull(number).labels == {LABEL}, "it has the label")

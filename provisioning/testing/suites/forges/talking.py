@@ -1,4 +1,4 @@
-"""What is said in pull requests, and what is pushed meanwhile."""
+"""Comments of pull requests, and pushes meanwhile."""
 
 from __future__ import annotations
 
@@ -22,15 +22,14 @@ class TalkingTruths(HubStage):
     """Truths about comments and pushes."""
 
     def test_what_is_said_comes_back(self) -> None:
-        """10. A comment tells who said what, and is what creating it answered."""
-        hub, forge = self.start()
-        number = open_pull(hub, forge)
+        """10. A comment has its author and text, and is the answer to its creation."""
+        hub, forge, number = self.start_with_pull()
         text = "é 漢 🙂 <script>`x`</script>\n\n/provisioning plan\n"
         said = hub.build_forge(hub.stranger).create_comment(number, text)
         expect(said.author == hub.stranger, "it is whose token said it", said)
         expect(said.body.strip() == text.strip(), "the text is what was said", said)
         expect(said.url.startswith("http"), "it has an address for people", said)
-        expect(forge.list_comments(number) == [said], "a list tells the same")
+        expect(forge.list_comments(number) == [said], "a list has the same")
 
     def test_all_are_listed_oldest_first(self) -> None:
         """11. However many there are, all come, oldest first, and their ids rise."""
@@ -44,26 +43,23 @@ class TalkingTruths(HubStage):
 
     def test_one_is_written_anew(self) -> None:
         """12. A comment that is written anew keeps its id and place; no other changes."""
-        hub, forge = self.start()
-        number = open_pull(hub, forge)
+        _, forge, number = self.start_with_pull()
         first, second = (forge.create_comment(number, text) for text in ("one", "two"))
         forge.update_comment(first.id, "new")
-        told = [(comment.id, comment.body) for comment in forge.list_comments(number)]
-        expect(told == [(first.id, "new"), (second.id, "two")], "only its text changed", told)
+        found = [(comment.id, comment.body) for comment in forge.list_comments(number)]
+        expect(found == [(first.id, "new"), (second.id, "two")], "only its text changed", found)
 
     def test_deleting_twice_is_no_error(self) -> None:
         """13. A deleted comment is gone, and to delete it again is no error."""
-        hub, forge = self.start()
-        number = open_pull(hub, forge)
+        _, forge, number = self.start_with_pull()
         first, second = (forge.create_comment(number, text) for text in ("one", "two"))
         forge.delete_comment(first.id)
         forge.delete_comment(first.id)
         expect(forge.list_comments(number) == [second], "the other one stays")
 
     def test_a_push_is_not_older_than_what_was_said_before(self) -> None:
-        """14. Ids tell which commit people can have meant; that of the opening comes first."""
-        hub, forge = self.start()
-        number = open_pull(hub, forge)
+        """14. Ids show which commit people can have meant; that of the opening comes first."""
+        hub, forge, number = self.start_with_pull()
         first = hub.read_head("topic")
         said = forge.create_comment(number, "said")
         second = hub.push("topic", "more.txt", "more\n")
@@ -73,9 +69,8 @@ class TalkingTruths(HubStage):
         expect(early.id < said.id < late.id, "it was said between the two", pushes)
 
     def test_any_thread_may_speak(self) -> None:
-        """15. What several threads say at once is all there."""
-        hub, forge = self.start()
-        number = open_pull(hub, forge)
+        """15. The comments of several threads at once are all there."""
+        _, forge, number = self.start_with_pull()
         texts = [f"comment {count}" for count in range(8)]
         with ThreadPoolExecutor(4) as threads:
             said = list(threads.map(lambda text: forge.create_comment(number, text), texts))

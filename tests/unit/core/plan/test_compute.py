@@ -3,6 +3,7 @@
 import msgspec
 import pytest
 from msgspec.structs import replace
+from sandboxes import build_resource
 
 from provisioning.core.manifests.desired_state import compute_desired
 from provisioning.core.model.errors import Source
@@ -17,7 +18,6 @@ from provisioning.core.plan.compute import compute_plan
 from provisioning.core.plan.diff import Cause
 from provisioning.core.plan.plan import Risk
 from provisioning.testing.memory_kinds import KINDS
-from provisioning.testing.sandboxes import build_resource
 
 RUN = RunId("1-000000")
 SIZE = {"size": 1, "zone": "x"}

@@ -2,13 +2,13 @@
 
 import pytest
 from msgspec.structs import replace
+from sandboxes import Sandbox, build_resource
 
 from provisioning.core.model.ids import ResourceId
 from provisioning.core.model.records import Action
 from provisioning.core.plan.operations import compute_operations
 from provisioning.testing.effects import PatchPoint, cut_at
 from provisioning.testing.memory import MemoryProvider
-from provisioning.testing.sandboxes import Sandbox, build_resource
 
 
 def order(tmp_path, old, new):

@@ -1,6 +1,7 @@
 """What a look found settled, and what is looked at again."""
 
 import pytest
+from sandboxes import build_resource
 
 from provisioning.core.model.errors import Source
 from provisioning.core.model.ids import BlobId, ResourceId
@@ -17,7 +18,6 @@ from provisioning.core.plan.plan_cache import (
     settle_file,
 )
 from provisioning.testing.memory_kinds import KINDS
-from provisioning.testing.sandboxes import build_resource
 
 A, B, C = (ResourceId(f"Note/{name}") for name in "abc")
 

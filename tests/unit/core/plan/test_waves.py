@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sandboxes import Sandbox, build_resource
 
 from provisioning.core.model.errors import ProviderError
 from provisioning.core.model.graph import compute_order, compute_reach
@@ -11,7 +12,6 @@ from provisioning.core.plan.operations import Operation, Step, compute_operation
 from provisioning.core.plan.waves import arrange_waves
 from provisioning.reconciler.planning.plan_result import Conclusion, RunRequest
 from provisioning.testing.memory import MemoryProvider
-from provisioning.testing.sandboxes import Sandbox, build_resource
 
 KEEP = build_resource("Note/keep", {"input": 0})
 

@@ -2,6 +2,7 @@
 
 import pytest
 from msgspec.structs import replace
+from sandboxes import Sandbox, build_resource
 
 from provisioning.core.model.records import Action
 from provisioning.core.policy import gates
@@ -10,7 +11,6 @@ from provisioning.core.policy.builtin_gates import GATES
 from provisioning.core.policy.gates import Gate, GateContext, is_allowed
 from provisioning.reconciler.planning.plan_result import Conclusion, RunRequest
 from provisioning.testing.memory_kinds import KINDS
-from provisioning.testing.sandboxes import Sandbox, build_resource
 
 
 def compute_violations(plan, now, allowed=()):

@@ -1,6 +1,7 @@
 """What is suspended, from when until when, and what waits for it."""
 
 import pytest
+from sandboxes import Sandbox, build_resource
 
 from provisioning.core.model.ids import ResourceId
 from provisioning.core.model.records import Suspension, Suspensions
@@ -12,7 +13,6 @@ from provisioning.core.policy.suspensions import (
     with_resumption,
     with_suspension,
 )
-from provisioning.testing.sandboxes import Sandbox, build_resource
 
 A, B = ResourceId("Thing/a"), ResourceId("Thing/b")
 SINCE, BEFORE, END = "2026-11-24T10:00:00Z", "2026-11-24T11:59:59Z", "2026-11-24T12:00:00Z"

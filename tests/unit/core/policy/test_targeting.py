@@ -1,10 +1,10 @@
 import pytest
+from sandboxes import Sandbox, build_resource
 
 from provisioning.core.model.errors import InvalidArgument
 from provisioning.core.model.ids import ResourceId
 from provisioning.core.model.resources import DriftPolicy, Lifecycle
 from provisioning.core.policy.targeting import target_plan
-from provisioning.testing.sandboxes import Sandbox, build_resource
 
 
 @pytest.fixture

@@ -1,13 +1,13 @@
 import msgspec
 import pytest
 from msgspec.structs import replace
+from sandboxes import Sandbox, build_resource
 
 from provisioning.core.model.ids import CommitId, RunId
 from provisioning.core.model.records import Begin, Holder, Lock, LogSnapshot, Result, Run
 from provisioning.core.statelog.entries import compute_hold, compute_release
 from provisioning.core.statelog.fsck import LogCommit, _check, classify, compute_findings
 from provisioning.core.statelog.transitions import EntryKind, LogView
-from provisioning.testing.sandboxes import Sandbox, build_resource
 
 HOLD = Lock(
     token=0, holder=Holder("ana", "here"), reason="audit", acquired_at="", renewed_at="", ttl=0

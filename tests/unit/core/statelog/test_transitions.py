@@ -2,6 +2,7 @@ import json
 
 import msgspec
 import pytest
+from memory_statelogs import MemoryStateLog, SharedBranch
 
 from provisioning.core.model.errors import StateLogDamaged, TransitionRefused
 from provisioning.core.model.ids import CommitId, ResourceId, RunId
@@ -40,7 +41,6 @@ from provisioning.core.statelog.transitions import (
     parse_view,
     render_record,
 )
-from provisioning.testing.statelogs import MemoryStateLog, SharedBranch
 
 HEAD = CommitId("a" * 40)
 MINE, OTHER = RunId("7-aaaaaa"), RunId("8-bbbbbb")

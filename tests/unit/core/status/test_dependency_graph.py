@@ -1,9 +1,10 @@
 """What `tree` and `graph` draw."""
 
+from sandboxes import build_resource
+
 from provisioning.core.model.errors import Source
 from provisioning.core.model.records import Record
 from provisioning.core.status.dependency_graph import View, compute_dependency_graph
-from provisioning.testing.sandboxes import build_resource
 
 
 def record(name, run, *needs):

@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from provisioning.forges.gitea.webhooks import PullHint, PushHint, UnreadableHook, parse_hook
+from provisioning.forges.gitea.webhooks import parse_hook
+from provisioning.forges.webhooks import PullHint, PushHint, UnreadableHook
 
 
 @pytest.mark.parametrize(

@@ -128,8 +128,8 @@ def test_what_is_stricter_is_left():
     ("more", "told"),
     [
         ({"is_active": False}, "it is switched off"),
-        ({"events": frozenset({"push"})}, "it is not told of pull_request"),
-        ({"branches": "dev"}, "it is told of the branches dev alone"),
+        ({"events": frozenset({"push"})}, "it is not sent for pull_request"),
+        ({"branches": "dev"}, "it is sent for the branches dev alone"),
         ({"sends_json": False}, "it does not send JSON"),
         ({"made": 99.0}, "its secret is not the one in the file"),
     ],

@@ -1,6 +1,7 @@
 import threading
 
 import pytest
+from sandboxes import Sandbox, build_resource
 
 from provisioning.core.model.errors import Fenced, StorageFailed
 from provisioning.core.model.ids import ResourceId
@@ -20,7 +21,6 @@ from provisioning.testing.faults import (
 )
 from provisioning.testing.faulty import ALWAYS, Faults, FaultyProvider
 from provisioning.testing.memory import MemoryProvider
-from provisioning.testing.sandboxes import Sandbox, build_resource
 from provisioning.testing.worlds import World
 
 A = ResourceId("Thing/a")

@@ -2,6 +2,7 @@ import time
 
 import msgspec
 import pytest
+from memory_statelogs import MemoryStateLog, SharedBranch
 
 from provisioning.core.model.errors import Fenced, HeadMoved
 from provisioning.core.model.ids import CommitId, ResourceId, RunId
@@ -11,7 +12,6 @@ from provisioning.core.statelog.entries import compute_hold, compute_release
 from provisioning.core.statelog.fsck import compute_findings
 from provisioning.core.statelog.lock_expiry import LockState, compute_lock_status
 from provisioning.reconciler.execution.lease import Clocks, Lease, render_time
-from provisioning.testing.statelogs import MemoryStateLog, SharedBranch
 
 RUN = RunId("1-abcdef")
 HOLDER = Holder("ana", "here")

@@ -1,6 +1,7 @@
 """Operations that go on by themselves: waited for, and taken over by the next run."""
 
 import pytest
+from sandboxes import Sandbox, build_resource
 
 from provisioning.core.model.errors import HalfMade
 from provisioning.core.model.kinds import HANDLE, PRIVATE
@@ -9,8 +10,7 @@ from provisioning.core.model.records import Outcome
 from provisioning.reconciler.events import EventKind
 from provisioning.testing.effects import Crash
 from provisioning.testing.memory import MemoryProvider
-from provisioning.testing.sandboxes import Sandbox, build_resource
-from provisioning.testing.slow import Operations, SlowProvider
+from provisioning.testing.slow_provider import Operations, SlowProvider
 from provisioning.testing.worlds import World
 
 A = build_resource("Thing/a", {"size": 1})

@@ -2,10 +2,10 @@
 
 import msgspec
 import pytest
+from sandboxes import Sandbox, build_resource
 
 from provisioning.reconciler.explain.replay import BegunRun, replay_run
 from provisioning.reconciler.planning.plan_result import RunRequest
-from provisioning.testing.sandboxes import Sandbox, build_resource
 
 
 @pytest.fixture

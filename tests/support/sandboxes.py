@@ -8,6 +8,7 @@ from itertools import count
 from pathlib import Path
 
 import msgspec
+from memory_statelogs import MemoryStateLog, SharedBranch
 
 from provisioning.core.expressions.interpolation import Reference
 from provisioning.core.model.errors import InvalidManifest, Source
@@ -32,7 +33,6 @@ from provisioning.reconciler.planning.cross_infra import CrossInfra
 from provisioning.reconciler.planning.plan_result import PlanResult, Report, RunRequest, Settings
 from provisioning.reconciler.planning.planner import Planner
 from provisioning.testing.memory import MemoryProvider
-from provisioning.testing.statelogs import MemoryStateLog, SharedBranch
 from provisioning.testing.worlds import World
 
 INFRA, WORKSPACE = "web", "0198f3c2"

@@ -1,4 +1,4 @@
-"""Renders the reference pages of the settings and of the modes."""
+"""Renders the reference pages of the settings, of the modes and of the metrics."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from provisioning.config.modes import MODES
 from provisioning.config.registry import load_settings
 from provisioning.config.setting import ANYWHERE, Layer, Setting, describe_expected
 from provisioning.core.reviews.permissions import DESCRIPTIONS
+from provisioning.interfaces.service.metric_table import MEASURES
 
 _SETTINGS_HEAD = """\
 # Settings
@@ -95,3 +96,25 @@ def render_modes() -> str:
             *who,
         ]
     )
+
+
+_METRICS_HEAD = """\
+# Metrics
+
+`provisioning serve --listen HOST:PORT` exposes them at `/metrics`, in the format of Prometheus; so
+does the admin socket. A histogram has `_bucket`, `_sum` and `_count`; each counter and histogram
+has `_created`, the time at which it began to count. The `process_…` metrics of the process come
+with them. [`examples/observability/`](../../examples/observability/) has a dashboard and alerts.
+
+| Metric | Type | Labels | Meaning |
+| --- | --- | --- | --- |
+"""
+
+
+def render_metrics() -> str:
+    """Return `docs/reference/metrics.md`."""
+    rows = []
+    for measure in MEASURES:
+        labels = ", ".join(f"`{name}`" for name in measure.labels) or "none"
+        rows.append(f"| `{measure.shown}` | {measure.form} | {labels} | {measure.help} |\n")
+    return _METRICS_HEAD + "".join(sorted(rows))

@@ -99,7 +99,7 @@ class MemoryStateLog:
         before = self._find(view)
         files = {**(before.files if before else {}), **entry.files}
         kept = {**(before.records if before else {}), **records}
-        head = CommitId(hashlib.sha1(f"{view.head}{entry.message}".encode()).hexdigest())  # noqa: S324
+        head = CommitId(hashlib.sha1(f"{view.head}{entry.message}".encode()).hexdigest())
         changed = {name for name in FILES if name in entry.files}
         commit = LogCommit(
             id=head,

@@ -1,4 +1,4 @@
-"""What a provider sees."""
+"""The observations of a provider."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from provisioning.testing.suites.stage import Stage
 POLL_SECONDS = 0.01
 
 
-class LookingTruths(Stage):
+class ObservingTruths(Stage):
     """Truths about `observe` and `probe`."""
 
     def test_nothing_is_absent(self, tmp_path: Path, case: Case) -> None:
-        """23. What was never made is `Absent`, and is no stray."""
+        """23. A resource that was never made is `Absent`, and not reported."""
         trial = self.start(tmp_path, case)
         observed = trial.provider.observe(trial.owner, [trial.build_target()])
         expect(list(observed.answers) == [Absent()], "what was never made is absent", observed)
@@ -33,8 +33,7 @@ class LookingTruths(Stage):
 
     def test_many_are_answered_in_order(self, tmp_path: Path, case: Case) -> None:
         """24. Each target gets its own answer, in the order of the targets."""
-        there = self.start(tmp_path, case)
-        there.create()
+        there, _ = self.start_made(tmp_path, case)
         others = [item for item in self.build_cases() if item.id != case.id]
         trials = [self.start(tmp_path, other) for other in others if not other.kind.recorded_only]
         targets = [there.build_target(), *(trial.build_target() for trial in trials)]
@@ -45,16 +44,15 @@ class LookingTruths(Stage):
             expect(got == expected, "answers come in the order of the targets", answers)
 
     def test_unreadable_is_not_absent(self, tmp_path: Path, unreadable_case: Case) -> None:
-        """25. What cannot be looked at is `Unreadable` with a reason, and never `Absent`."""
-        trial = self.start(tmp_path, unreadable_case)
-        trial.create()
+        """25. An unreadable resource is `Unreadable` with a reason, and never `Absent`."""
+        trial, _ = self.start_made(tmp_path, unreadable_case)
         if unreadable_case.unreadable:
             unreadable_case.unreadable(self)
         seen = trial.observe()
         expect(isinstance(seen, Unreadable) and seen.reason, "it is unreadable, and why", seen)
 
     def test_instances_see_one_world(self, tmp_path: Path, case: Case) -> None:
-        """26. What one instance made, another sees, changes and deletes: the world is the state."""
+        """26. An instance sees, changes and deletes the work of another: the world is the state."""
         first, second = self.start(tmp_path, case), self.start(tmp_path, case)
         first.create()
         expect(second.look() == first.look(), "two instances see the same", second.look())
@@ -64,17 +62,15 @@ class LookingTruths(Stage):
         expect_absent(first.observe(), "what another instance deleted is absent")
 
     def test_observe_changes_nothing(self, tmp_path: Path, case: Case) -> None:
-        """27. Looking changes nothing, whoever looks."""
-        trial = self.start(tmp_path, case)
-        trial.create()
+        """27. An observation changes nothing, whoever makes it."""
+        trial, _ = self.start_made(tmp_path, case)
         with self.untouched(trial, "observe"):
             trial.observe()
             trial.provider.observe(OTHER_OWNER, [trial.build_target()])
 
     def test_strays_are_reported(self, tmp_path: Path, stray_case: Case) -> None:
-        """28. What bears the owner's mark and was not asked for is a stray; another's is not."""
-        trial = self.start(tmp_path, stray_case)
-        trial.create()
+        """28. A marked resource that was not asked for is reported to its owner alone."""
+        trial, _ = self.start_made(tmp_path, stray_case)
         strays = trial.provider.observe(OWNER, []).strays
         expect(dict(strays) == {stray_case.id: trial.look()}, "a stray is as it is seen", strays)
         expect(not trial.provider.observe(OTHER_OWNER, []).strays, "another's is no stray")
@@ -84,7 +80,7 @@ class LookingTruths(Stage):
         expect(not asked.strays, "what was asked for is no stray", asked.strays)
 
     def test_probe_tells_when_it_serves(self, tmp_path: Path, case: Case) -> None:
-        """29. A probe looks once, says what it waits for, and becomes `ProbeReady` in time."""
+        """29. A probe checks once, says what it waits for, and becomes `ProbeReady` in time."""
         trial = self.start(tmp_path, case)
         provider = trial.provider.inner
         trial.create()
