@@ -28,6 +28,12 @@ class UseCaseRequest(msgspec.Struct, Generic[Result_co], frozen=True, kw_only=Tr
     """The request of a use case; its parameter is the type of the result."""
 
 
+class InfraRequest(UseCaseRequest[Result_co], Generic[Result_co], frozen=True, kw_only=True):
+    """The request of a use case that works on *infra*, or on all."""
+
+    infra: str | None = None
+
+
 class Caller(msgspec.Struct, frozen=True, kw_only=True):
     """The principal of a call: a user, and the interface it came through."""
 

@@ -21,7 +21,7 @@ class DoctorRequest(UseCaseRequest[Iterator[HealthReport]], frozen=True, kw_only
     """Check everything that a run needs."""
 
 
-def check_health(request: DoctorRequest, context: Context) -> Iterator[HealthReport]:
+def doctor(request: DoctorRequest, context: Context) -> Iterator[HealthReport]:
     """Yield the report of each check as it ends; a failed one keeps no other from being made."""
     del request
     return run_checks(_list_checks(context))

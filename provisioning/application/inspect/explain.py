@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from provisioning.application.context import Context, UseCaseRequest
+from provisioning.application.context import Context, InfraRequest, UseCaseRequest
 from provisioning.application.selection import find_resource, select_infras
 from provisioning.core.model.errors import InvalidArgument
 from provisioning.core.model.ids import CommitId, ResourceId
@@ -22,25 +22,21 @@ if TYPE_CHECKING:
     from provisioning.reconciler.explain.checkout import Checkout
 
 
-class WhyRequest(UseCaseRequest["Provenance"], frozen=True, kw_only=True):
+class WhyRequest(InfraRequest["Provenance"], frozen=True, kw_only=True):
     """Explain the resource *id*, or its *field*, as in `.spec.path`."""
 
     id: str
-    infra: str | None = None
     field: str | None = None
 
 
-class SecretUsageRequest(UseCaseRequest["SecretUsage"], frozen=True, kw_only=True):
+class SecretUsageRequest(InfraRequest["SecretUsage"], frozen=True, kw_only=True):
     """Find where *secret*, as in `secrets.FILE.KEY`, is kept and used."""
 
     secret: str
-    infra: str | None = None
 
 
-class GraphRequest(UseCaseRequest["DependencyGraph"], frozen=True, kw_only=True):
+class GraphRequest(InfraRequest["DependencyGraph"], frozen=True, kw_only=True):
     """Compute the dependency graph of *infra* and what it is linked with, or of all."""
-
-    infra: str | None = None
 
 
 class Impacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,7 +76,7 @@ def why(request: WhyRequest, context: Context) -> Provenance:
     return trace_provenance(checkout, infra, views[infra], resource, request.field)
 
 
-def find_secret_usage(request: SecretUsageRequest, context: Context) -> SecretUsage:
+def secret_usage(request: SecretUsageRequest, context: Context) -> SecretUsage:
     """Find the places of a secret by names alone; no key is needed."""
     from provisioning.reconciler.explain.secret_usage import read_secret_usage
 

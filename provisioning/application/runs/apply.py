@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec.structs import replace
 
-from provisioning.application.context import Context, InfraEnded, Planned, UseCaseRequest
+from provisioning.application.context import Context, InfraEnded, InfraRequest, Planned
 from provisioning.application.runs.forge_updates import update_forge
 from provisioning.application.selection import InfraSelection, select_infras
 from provisioning.core.model.ids import CommitId
@@ -32,7 +32,7 @@ class RunResults(msgspec.Struct, frozen=True, kw_only=True):
         return tuple(result.report for result in self.results if result.report)
 
 
-class ApplyRequest(UseCaseRequest[RunResults], frozen=True, kw_only=True):
+class ApplyRequest(InfraRequest[RunResults], frozen=True, kw_only=True):
     """Apply the plan of *infra*, or of all.
 
     Args:
@@ -46,7 +46,6 @@ class ApplyRequest(UseCaseRequest[RunResults], frozen=True, kw_only=True):
         digest: The digest of the plan that was approved; another plan is not applied.
     """
 
-    infra: str | None = None
     reason: str = "apply"
     targets: tuple[str, ...] = ()
     excludes: tuple[str, ...] = ()
@@ -56,17 +55,15 @@ class ApplyRequest(UseCaseRequest[RunResults], frozen=True, kw_only=True):
     digest: Digest | None = None
 
 
-class ApplyPullRequest(UseCaseRequest[RunResults], frozen=True, kw_only=True):
+class ApplyPullRequest(InfraRequest[RunResults], frozen=True, kw_only=True):
     """Apply what pull request *number* shows, of *infra* or of all that it touches."""
 
     number: int
-    infra: str | None = None
 
 
-class ReconcileRequest(UseCaseRequest[RunResults], frozen=True, kw_only=True):
+class ReconcileRequest(InfraRequest[RunResults], frozen=True, kw_only=True):
     """Reconcile *infra*, or all; *allow* are the codes of gates that may be passed."""
 
-    infra: str | None = None
     reason: str = "reconcile"
     allow: tuple[str, ...] = ()
 

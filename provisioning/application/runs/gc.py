@@ -11,12 +11,13 @@ import msgspec
 from provisioning.application.context import (
     CompactionPlanned,
     Context,
+    InfraRequest,
     LogCompacted,
-    UseCaseRequest,
 )
 from provisioning.application.selection import select_infras
 from provisioning.core.model.durations import DAY
-from provisioning.reconciler.operations.compact import compact, plan_compaction
+from provisioning.reconciler.operations.compact import compact as compact_log
+from provisioning.reconciler.operations.compact import plan_compaction
 
 if TYPE_CHECKING:
     from provisioning.core.model.records import LogSnapshot
@@ -30,7 +31,7 @@ class CompactedLog(msgspec.Struct, frozen=True, kw_only=True):
     archive: str | None
 
 
-class CompactRequest(UseCaseRequest[tuple[CompactedLog, ...]], frozen=True, kw_only=True):
+class CompactRequest(InfraRequest[tuple[CompactedLog, ...]], frozen=True, kw_only=True):
     """Compact the state log of *infra*, or of all.
 
     Args:
@@ -39,12 +40,11 @@ class CompactRequest(UseCaseRequest[tuple[CompactedLog, ...]], frozen=True, kw_o
         archive: The folder that gets a Git bundle of each whole log.
     """
 
-    infra: str | None = None
     seconds: float | None = None
     archive: Path | None = None
 
 
-def compact_logs(request: CompactRequest, context: Context) -> tuple[CompactedLog, ...]:
+def compact(request: CompactRequest, context: Context) -> tuple[CompactedLog, ...]:
     """Show what becomes a snapshot, ask, and compact."""
     workspace = context.open_workspace()
     now, todo = time.time(), []
@@ -65,7 +65,7 @@ def compact_logs(request: CompactRequest, context: Context) -> tuple[CompactedLo
     if todo:
         context.confirm("Compact this?")
     for planned in todo:
-        compact(planned, request.archive)
+        compact_log(planned, request.archive)
         context.notify(LogCompacted(planned.log.infra))
     return tuple(
         CompactedLog(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from provisioning.application.context import Context, UseCaseRequest
+from provisioning.application.context import Context, InfraRequest, UseCaseRequest
 from provisioning.application.selection import select_infras
 
 if TYPE_CHECKING:
@@ -28,10 +28,8 @@ class InfraLock(msgspec.Struct, frozen=True, kw_only=True):
         return self.view.lock
 
 
-class ListLocksRequest(UseCaseRequest[tuple[InfraLock, ...]], frozen=True, kw_only=True):
+class ListLocksRequest(InfraRequest[tuple[InfraLock, ...]], frozen=True, kw_only=True):
     """List the lock of *infra*, or of all."""
-
-    infra: str | None = None
 
 
 class HoldRequest(UseCaseRequest[InfraLock], frozen=True, kw_only=True):
@@ -42,12 +40,8 @@ class HoldRequest(UseCaseRequest[InfraLock], frozen=True, kw_only=True):
     seconds: float | None = None
 
 
-class StealRequest(UseCaseRequest[InfraLock], frozen=True, kw_only=True):
+class StealRequest(HoldRequest, frozen=True, kw_only=True):
     """Hold *infra*, and take its lock from whoever has it."""
-
-    infra: str
-    reason: str
-    seconds: float | None = None
 
 
 class ReleaseRequest(UseCaseRequest[None], frozen=True, kw_only=True):
@@ -90,7 +84,7 @@ def release(request: ReleaseRequest, context: Context) -> None:
     release_lock(workspace.logs.build(request.infra, layers), context.caller.user)
 
 
-def _take(request: HoldRequest | StealRequest, context: Context, *, steals: bool) -> InfraLock:
+def _take(request: HoldRequest, context: Context, *, steals: bool) -> InfraLock:
     from provisioning.reconciler.operations.lock import hold_lock
 
     workspace, infra = context.open_workspace(), request.infra

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from provisioning.application.context import Context, Planned, UseCaseRequest
+from provisioning.application.context import Context, InfraRequest, Planned
 from provisioning.application.selection import find_resource, select_infras
 from provisioning.core.model.errors import InvalidArgument
 from provisioning.core.model.ids import ResourceId
@@ -28,30 +28,27 @@ class OwnershipResult(msgspec.Struct, frozen=True, kw_only=True):
         return self.run is None or self.run.result == "done"
 
 
-class ForgetRequest(UseCaseRequest[OwnershipResult], frozen=True, kw_only=True):
+class ForgetRequest(InfraRequest[OwnershipResult], frozen=True, kw_only=True):
     """Stop managing the resource *id* without deleting it."""
 
     id: str
-    infra: str | None = None
     reason: str = "forget"
 
 
-class ImportRequest(UseCaseRequest[OwnershipResult], frozen=True, kw_only=True):
+class ImportResourceRequest(InfraRequest[OwnershipResult], frozen=True, kw_only=True):
     """Take over what exists at *place* as the resource *id*, which a manifest describes."""
 
     id: str
     place: str
-    infra: str | None = None
     reason: str = "import"
 
 
-class AdoptRequest(UseCaseRequest[tuple[OwnershipResult, ...]], frozen=True, kw_only=True):
+class AdoptRequest(InfraRequest[tuple[OwnershipResult, ...]], frozen=True, kw_only=True):
     """Rebuild lost state logs from the ownership marks.
 
     With *everything*, also what Git does not ask for.
     """
 
-    infra: str | None = None
     everything: bool = False
     reason: str = "adopt"
 
@@ -79,7 +76,7 @@ def forget(request: ForgetRequest, context: Context) -> OwnershipResult:
     return OwnershipResult(plan=planned.plan, run=run)
 
 
-def import_resource(request: ImportRequest, context: Context) -> OwnershipResult:
+def import_resource(request: ImportResourceRequest, context: Context) -> OwnershipResult:
     """Show the plan, ask, and take over what nobody else owns."""
     from provisioning.reconciler.operations.import_resource import plan_import
     from provisioning.reconciler.planning.plan_result import RunRequest

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from provisioning.application.context import Context, UseCaseRequest
+from provisioning.application.context import Context, InfraRequest
 from provisioning.application.selection import InfraSelection, find_resource, select_infras
 from provisioning.core.model.errors import InvalidArgument
 from provisioning.core.model.ids import ResourceId
@@ -28,19 +28,17 @@ class Suspended(msgspec.Struct, frozen=True, kw_only=True):
     until: str | None = None
 
 
-class SuspendRequest(UseCaseRequest[Suspended], frozen=True, kw_only=True):
+class SuspendRequest(InfraRequest[Suspended], frozen=True, kw_only=True):
     """Suspend *infra*, or all, or the resource *id*, for so many *seconds*, or without end."""
 
-    infra: str | None = None
     id: str | None = None
     reason: str = ""
     seconds: float | None = None
 
 
-class ResumeRequest(UseCaseRequest[Suspended], frozen=True, kw_only=True):
+class ResumeRequest(InfraRequest[Suspended], frozen=True, kw_only=True):
     """End the suspension of *infra*, of the resource *id*, or of every infra that is suspended."""
 
-    infra: str | None = None
     id: str | None = None
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from provisioning.application.context import Context, UseCaseRequest
+from provisioning.application.context import Context, InfraRequest
 from provisioning.core.model.errors import InvalidArgument
 from provisioning.core.model.values import Tree, find_nearest
 
@@ -29,17 +29,14 @@ class ExplainedSetting(msgspec.Struct, frozen=True, kw_only=True):
     description: str | None
 
 
-class ShowSettingsRequest(UseCaseRequest[ShownSettings], frozen=True, kw_only=True):
+class ShowSettingsRequest(InfraRequest[ShownSettings], frozen=True, kw_only=True):
     """Read every setting, with the layer of *infra*, if one is given."""
 
-    infra: str | None = None
 
-
-class ExplainSettingRequest(UseCaseRequest[ExplainedSetting], frozen=True, kw_only=True):
+class ExplainSettingRequest(InfraRequest[ExplainedSetting], frozen=True, kw_only=True):
     """Explain the setting *key*, with the layer of *infra*, if one is given."""
 
     key: str
-    infra: str | None = None
 
 
 def show_settings(request: ShowSettingsRequest, context: Context) -> ShownSettings:

@@ -49,7 +49,7 @@ def check_forge(request: CheckForgeRequest, context: Context) -> tuple[SetupFind
     return workspace.builders.forge_setup(workspace, request.hook).check()
 
 
-def set_up_forge(request: SetupForgeRequest, context: Context) -> SetupResult:
+def setup_forge(request: SetupForgeRequest, context: Context) -> SetupResult:
     """Show the steps that are needed, ask, and do them."""
     workspace = context.open_workspace()
     setup = workspace.builders.forge_setup(workspace, request.hook)

@@ -34,7 +34,7 @@ class InitRequest(UseCaseRequest[NewWorkspace], frozen=True, kw_only=True):
     name: str | None = None
 
 
-def init_workspace(request: InitRequest, context: Context) -> NewWorkspace:
+def init(request: InitRequest, context: Context) -> NewWorkspace:
     """Write settings and one infra with an example, into a new repository if there is none."""
     from provisioning.config.workspace import check_free, render_workspace, write_workspace
     from provisioning.gitstore.repository.work_tree import create_repository, is_repository
