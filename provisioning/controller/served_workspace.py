@@ -72,11 +72,6 @@ class ServedWorkspace(msgspec.Struct, frozen=True):
         return self.workspace.commits
 
     @property
-    def worker_timeout(self) -> float:
-        """Seconds without a heartbeat after which a worker counts as hung."""
-        return float(self.workspace.settings.layers.get("serve.timeout").value)
-
-    @property
     def branch(self) -> str:
         """The branch that desired state is read from."""
         return self.workspace.settings.branch
@@ -143,7 +138,7 @@ class ServedWorkspace(msgspec.Struct, frozen=True):
         """Tell whether a shared setting refers to an infra, so that any that names it may, too."""
         try:
             found = self.commits.load_layers(commit, None).list_references().values()
-        except ProvisioningError:  # told where they are needed
+        except ProvisioningError:  # reported where they are needed
             return False
         return any(name.startswith(f"{FOREIGN}.") for names in found for name in names)
 
@@ -172,7 +167,7 @@ class ServedWorkspace(msgspec.Struct, frozen=True):
             is_perhaps = self._has_words(folder, words)
             try:
                 found = self.workspace.compute_links(commit, infra) if is_perhaps else NO_LINKS
-            except ProvisioningError:  # its own cycle tells what is wrong with it
+            except ProvisioningError:  # its own cycle reports what is wrong with it
                 self.memory.links.pop(infra, None)
                 return NO_LINKS
             known = self.memory.links[infra] = stamp, found
@@ -210,15 +205,14 @@ class ServedWorkspace(msgspec.Struct, frozen=True):
     ) -> DriftSchedule:
         try:
             return _build_drift_schedule(self.commits.load_layers(commit, infra))
-        except InvalidConfiguration:  # its own cycle tells what is wrong with it
+        except InvalidConfiguration:  # its own cycle reports what is wrong with it
             return general
 
     def find_reviews(self) -> list[int]:
-        """Return the open pull requests that are not as they were when this was asked last."""
-        if not self.is_at_forge:
-            return []
+        """Return the open pull requests that changed since the last call; there must be a forge."""
         base = self.commits.repository.read_ref(f"refs/heads/{self.branch}")
-        pulls = {pull.number: (pull, base) for pull in self.build_pulls().list_open_pulls()}
+        found = self.build_pulls().list_open_pulls()
+        pulls = {pull.number: (pull, base) for pull in found}
         before = dict(self.memory.pulls)
         self.memory.pulls.clear()
         self.memory.pulls.update(pulls)
@@ -228,26 +222,18 @@ class ServedWorkspace(msgspec.Struct, frozen=True):
         """Join the reviewer of pull requests; there must be a forge."""
         return self.workspace.builders.reviewer(self.workspace)
 
+    def build_pulls(self) -> Forge:
+        """Join the forge's pull requests; there must be a forge."""
+        return self.workspace.forge.require("there are no pull requests").pulls
+
     @property
     def is_at_forge(self) -> bool:
         """True if a forge hosts it."""
         return self.workspace.forge.repository is not None
 
-    def build_pulls(self) -> Forge:
-        """Join the forge's pull requests; there must be a forge."""
-        return self.workspace.forge.require("there are no pull requests").pulls
-
     def redact(self, text: str) -> str:
         """Return *text* without any secret that was read."""
         return self.workspace.redactor.redact(text)
-
-    def read_hook_secret(self) -> str:
-        """Return the secret by which webhooks are signed.
-
-        Raises:
-            InvalidConfiguration: If there is none.
-        """
-        return self.workspace.forge.build_token_file("webhook_secret_file").read()
 
     def publish_drift(self, report: Report) -> None:
         """Open or close the pull requests about drift that *report* asks for, at a forge."""

@@ -134,7 +134,7 @@ class WorkspaceController:
         Raises:
             InvalidConfiguration: If there is none yet.
         """
-        return self._get_workspace().read_hook_secret()
+        return self._get_workspace().workspace.forge.build_token_file("webhook_secret_file").read()
 
     def _get_workspace(self) -> ServedWorkspace:
         if self.state.revision is None:

@@ -47,12 +47,7 @@ class Impacts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ImpactRequest(UseCaseRequest[Impacts], frozen=True, kw_only=True):
-    """Find what a change of files can affect.
-
-    Args:
-        names: Files below *folder*, or one commit, or two as in `OLD..NEW`.
-        folder: The folder that the names of files are relative to.
-    """
+    """Find what a change can affect: of files below *folder*, of a commit, or of `OLD..NEW`."""
 
     names: tuple[str, ...]
     folder: Path

@@ -36,7 +36,6 @@ class ApplyRequest(InfraRequest[RunResults], frozen=True, kw_only=True):
     """Apply the plan of *infra*, or of all.
 
     Args:
-        infra: Its name.
         reason: Why, for the state log.
         targets: Patterns of the only resources to change.
         excludes: Patterns of resources to leave alone.

@@ -34,10 +34,8 @@ class CompactedLog(msgspec.Struct, frozen=True, kw_only=True):
 class CompactRequest(InfraRequest[tuple[CompactedLog, ...]], frozen=True, kw_only=True):
     """Compact the state log of *infra*, or of all.
 
-    Args:
-        infra: Its name.
-        seconds: The age of entries that become a snapshot; `log.retention` by default.
-        archive: The folder that gets a Git bundle of each whole log.
+    Entries older than *seconds* (`log.retention` by default) become a snapshot; the folder
+    *archive* gets a Git bundle of each whole log.
     """
 
     seconds: float | None = None

@@ -54,13 +54,8 @@ class ReconcilerBuilder(Protocol):
 class Builders(msgspec.Struct, frozen=True, kw_only=True):
     """The functions with which `bootstrap` joins what a workspace needs, each when it is needed.
 
-    Args:
-        providers: Builds the providers that the settings configure.
-        lookup: Builds the value resolver for the interpolations of an infra at a commit.
-        reconciler: Joins a reconciler.
-        reviewer: Joins the reviewer of pull requests.
-        proposer: Joins the proposer of pull requests.
-        forge_setup: Joins the setup of the repository at its forge; takes the webhook's address.
+    `lookup` builds the value resolver for the interpolations of an infra at a commit; `forge_setup`
+    takes the webhook's address.
     """
 
     providers: Callable[[Workspace, Layers], Sequence[Provider]]

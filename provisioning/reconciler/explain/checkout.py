@@ -26,13 +26,8 @@ if TYPE_CHECKING:
 class Checkout(msgspec.Struct, frozen=True, kw_only=True):
     """The workspace at *commit*; everything is read on demand.
 
-    Args:
-        repository: The repository of the commit.
-        prefix: The workspace's folder in it, "" or ending with a slash.
-        commit: The commit.
-        compiler: Compiles its manifests.
-        kinds: The kinds of all providers.
-        load_layers: Loads its settings, with the layer of an infra.
+    *prefix* is the workspace's folder in the repository, "" or ending with a slash; *load_layers*
+    loads the settings at the commit, with the layer of an infra.
     """
 
     repository: Repository

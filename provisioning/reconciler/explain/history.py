@@ -101,12 +101,7 @@ class Follower:
     _known: dict[Path, int] = field(default_factory=dict)
 
     def read(self, head: CommitId | None, now: str) -> list[HistoryEvent]:
-        """Return the new events, oldest first.
-
-        Args:
-            head: The current head of the state log.
-            now: The time given to events of journals, which have none.
-        """
+        """Return the new events up to *head*, oldest first; those of journals happen *now*."""
         events = list_history(self.repository, self.infra, head, self._head, self.limit)
         self._head, self.limit = head, NO_LIMIT
         return [*events, *self._read_journals(now)]

@@ -31,14 +31,7 @@ from provisioning.secrets.files import find_file, list_folders
 def trace_provenance(
     checkout: Checkout, infra: str, view: LogView, name: ResourceId, text: str | None
 ) -> Provenance:
-    """Trace the resource *name* of *infra*, or its field at the path *text*.
-
-    Args:
-        checkout: The newest desired state.
-        infra: The infra.
-        view: Its state log.
-        name: The resource.
-        text: The field, as in `.spec.mode`; None for the resource as a whole.
+    """Trace the resource *name* of *infra*, or its field at the path *text*, as in `.spec.mode`.
 
     Raises:
         InvalidArgument: If it was never desired, or has no such field.

@@ -92,13 +92,7 @@ def find_run(repository: Repository, log: StateLog, text: str) -> BegunRun:
 
 
 def replay_run(reconciler: Reconciler, log: StateLog, begun: BegunRun) -> Replay:
-    """Compute the plan of *begun* again, from Git alone.
-
-    Args:
-        reconciler: The reconciler at the commit that the run applied.
-        log: The state log.
-        begun: The begin of the run.
-    """
+    """Compute the plan of *begun* again, from Git alone, with the reconciler at its commit."""
     begin = begun.begin
     if begin.inputs is None:
         reason = "its inputs are not recorded: an older release made it, or it changed only the log"

@@ -28,10 +28,7 @@ from sops_python.files import choose_format, load_encrypted, open_store
 def read_secret_usage(checkout: Checkout, views: Mapping[str, LogView], name: str) -> SecretUsage:
     """Return the file of the secret *name* and its users in the infras of *views*.
 
-    Args:
-        checkout: The newest desired state.
-        views: The state log of each infra.
-        name: The secret or a map of secrets, as in references: `secrets.FILE.KEY`.
+    *name* is a secret or a map of secrets, as in references: `secrets.FILE.KEY`.
 
     Raises:
         InvalidArgument: If there is no such secret, and no reference to it.

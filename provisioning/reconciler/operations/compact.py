@@ -50,14 +50,9 @@ def plan_compaction(
     by: str,
     judge: Callable[[Lock], LockStatus],
 ) -> Compaction | None:
-    """Plan the compaction of *log*; None if nothing is old enough.
+    """Plan the compaction of the entries of *log* of the time *before* and older.
 
-    Args:
-        log: The state log.
-        before: Entries of that time and older go, in seconds since the epoch.
-        now: The time.
-        by: Who signs the snapshot off.
-        judge: Tells whether a lock is held.
+    None means that nothing is old enough. *by* signs the snapshot off.
 
     Raises:
         LockHeld: If somebody holds the lock.

@@ -35,11 +35,7 @@ def plan_import(
 ) -> PlanResult:
     """Plan to import the live resource at *place* as *name*; `Reconciler.apply` does it.
 
-    Args:
-        reconciler: The reconciler of the infra.
-        request: The commit whose manifests have *name*.
-        name: The resource, which a manifest describes.
-        place: Its path, for a kind with an identity; else the provider's own id.
+    *place* is its path, for a kind with an identity; else the provider's own id.
 
     Raises:
         InvalidArgument: If *name* is not desired, or recorded already, or desired elsewhere.

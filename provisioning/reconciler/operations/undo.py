@@ -56,13 +56,7 @@ def prepare_undo(
 ) -> UndoPlan:
     """Write the commit that restores the desired state of *infra* before *begun*.
 
-    Args:
-        infra: The infra.
-        begun: The run.
-        previous: The run before it.
-        then: The desired state of the run.
-        old: The desired state of *previous*.
-        now: The newest desired state.
+    *then* is the desired state of the run, *old* that of the run before it, *now* the newest one.
 
     Raises:
         InvalidArgument: If there is nothing to restore.

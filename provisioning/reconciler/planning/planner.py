@@ -74,11 +74,7 @@ class Planner(Masked, frozen=True, kw_only=True):
     cross_infra: CrossInfra
 
     def plan(self, request: RunRequest, view: LogView | None = None) -> PlanResult:
-        """Plan the commit of *request*, without a lock and without changing anything.
-
-        Args:
-            request: The commit, and the resources whose drift is corrected in any case.
-            view: The state log as it was just fetched, which spares reading it.
+        """Plan the commit of *request*; no gate and no target counts yet.
 
         Raises:
             InvalidManifest: If the desired state makes no sense.

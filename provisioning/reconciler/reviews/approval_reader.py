@@ -23,12 +23,8 @@ MAX_ENTRIES = 100
 class ApprovalReader(msgspec.Struct, frozen=True, kw_only=True):
     """Reads what the merged pull requests of a commit have shown.
 
-    Args:
-        forge: The pull requests.
-        reviews: The plans that were shown, fetched with the commit or after it.
-        history: The commits of the workspace.
-        branch: The branch that desired state is read from.
-        is_required: Whether every change must come by a pull request.
+    *reviews* were fetched with the commit or after it. With *is_required*, every change must come
+    by a pull request to *branch*.
     """
 
     forge: Forge

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -24,12 +24,12 @@ from provisioning.core.reviews.drift_pulls import (
     render_drift,
     render_title,
 )
-from provisioning.core.reviews.findings import Exposure
-from provisioning.core.reviews.forge import Forge, PullRequest
+from provisioning.core.reviews.forge import PullRequest
 from provisioning.gitstore.branches.drift_branches import DriftBranch, DriftBranches
-from provisioning.gitstore.repository.repository import Repository
 from provisioning.reconciler.execution.lease import render_time
 from provisioning.reconciler.planning.plan_result import PlanResult
+from provisioning.reconciler.retries import retry_moved
+from provisioning.reconciler.reviews.context import ReviewContext
 
 MAX_ATTEMPTS = 5
 """How often the sync is tried while somebody else writes the same branches."""
@@ -51,29 +51,10 @@ class InfraDrift(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DriftPublisher(msgspec.Struct, frozen=True, kw_only=True):
-    """Opens, updates and closes pull requests about drift; writes only what differs.
+    """Opens, updates and closes pull requests about drift; writes only what differs."""
 
-    Args:
-        forge: The pull requests.
-        branches: Their branches.
-        repository: The commits.
-        branch: The branch that desired state is read from.
-        list_infras: Returns the infras of a commit.
-        compile: Reads the manifests of an infra at a commit, and nothing else.
-        plan: Plans an infra at a commit; no review counts.
-        expose: Returns the credentials in a file, and redacts them from now on.
-        redact: Removes secrets from texts.
-    """
-
-    forge: Forge
+    context: ReviewContext
     branches: DriftBranches
-    repository: Repository
-    branch: str
-    list_infras: Callable[[CommitId], list[str]]
-    compile: Callable[[CommitId, str], Sequence[Resource]]
-    plan: Callable[[str, CommitId], PlanResult]
-    expose: Callable[[str, bytes], Iterable[Exposure]]
-    redact: Callable[[str], str]
 
     def sync_all(self) -> list[ProvisioningError]:
         """Plan every infra that can have such a drift, and sync its pull requests.
@@ -82,13 +63,13 @@ class DriftPublisher(msgspec.Struct, frozen=True, kw_only=True):
             The errors of infras that cannot be planned; their pull requests stay as they are.
         """
         commit, problems = self._fetch(), []
-        known = self.list_infras(commit)
+        known = self.context.list_infras(commit)
         gone = {place.infra for place in self.branches.list_places()} - {*known}
         found = [InfraDrift(infra=item, commit=commit, resources={}) for item in sorted(gone)]
         for infra in known:
             try:
                 if self._can_drift(infra, commit):
-                    found.append(build_infra_drift(self.plan(infra, commit)))
+                    found.append(build_infra_drift(self.context.plan(infra, commit)))
             except ProvisioningError as exc:
                 problems.append(exc)
         self.sync(found)
@@ -96,7 +77,7 @@ class DriftPublisher(msgspec.Struct, frozen=True, kw_only=True):
 
     def sync_infra(self, infra: str) -> None:
         """Plan *infra*, and sync its pull requests."""
-        self.sync([build_infra_drift(self.plan(infra, self._fetch()))])
+        self.sync([build_infra_drift(self.context.plan(infra, self._fetch()))])
 
     def sync(self, found: Sequence[InfraDrift]) -> None:
         """Open, update and close pull requests until they are those of *found*.
@@ -104,25 +85,22 @@ class DriftPublisher(msgspec.Struct, frozen=True, kw_only=True):
         Raises:
             HeadMoved: If somebody else wrote a branch during each attempt.
         """
-        for attempt in range(1, MAX_ATTEMPTS + 1):
-            try:
-                return self._sync(found)
-            except HeadMoved:
-                if attempt == MAX_ATTEMPTS:
-                    raise
-                self._fetch()
-        raise AssertionError  # the last attempt returns or raises
+        try:
+            self._sync(found)
+        except HeadMoved:
+            retry_moved(lambda: self._sync_again(found), MAX_ATTEMPTS - 1)
+
+    def _sync_again(self, found: Sequence[InfraDrift]) -> None:
+        self._fetch()
+        self._sync(found)
 
     def _fetch(self) -> CommitId:
-        self.branches.fetch(self.branch)
-        commit = self.repository.read_ref(f"refs/heads/{self.branch}")
-        if commit is None:
-            raise AssertionError  # a workspace at a forge has its branch there
-        return commit
+        self.branches.fetch(self.context.branch)
+        return self.context.read_base()
 
     def _can_drift(self, infra: str, commit: CommitId) -> bool:
         has_branch = any(place.infra == infra for place in self.branches.list_places())
-        resources = () if has_branch else self.compile(commit, infra)
+        resources = () if has_branch else self.context.compile(commit, infra)
         return has_branch or any(
             resource.lifecycle.drift is DriftPolicy.PR for resource in resources
         )
@@ -131,7 +109,7 @@ class DriftPublisher(msgspec.Struct, frozen=True, kw_only=True):
         there = self.branches.list_places()
         if not there and not any(item.drifted for item in found):
             return
-        pulls = self._list_pulls()
+        pulls = {find_drift_place(pull): pull for pull in self.context.list_open_pulls()}
         for item in found:
             for drifted in item.drifted:
                 place = DriftPlace(item.infra, drifted.id)
@@ -142,21 +120,19 @@ class DriftPublisher(msgspec.Struct, frozen=True, kw_only=True):
                     is_watched = item.is_watched(place.id)
                     self._close(place, pulls.get(place), is_watched=is_watched)
 
-    def _list_pulls(self) -> dict[DriftPlace, PullRequest]:
-        pulls = [pull for pull in self.forge.list_open_pulls() if pull.base_branch == self.branch]
-        return {place: pull for pull in pulls if (place := find_drift_place(pull))}
-
     # An open one
 
     def _sync_open(
         self, place: DriftPlace, found: InfraDrift, drifted: Drifted, pull: PullRequest | None
     ) -> None:
         since, acceptance = self._sync_branch(place, found, drifted)
-        body = self.redact(render_body(place, drifted, since, acceptance))
+        body = self.context.redact(render_body(place, drifted, since, acceptance))
         if pull is None:
-            self.forge.create_pull(place.branch, self.branch, render_title(place), body)
+            self.context.forge.create_pull(
+                place.branch, self.context.branch, render_title(place), body
+            )
         elif pull.body.strip() != body.strip():
-            self.forge.update_pull(pull.number, body)
+            self.context.forge.update_pull(pull.number, body)
 
     def _sync_branch(
         self, place: DriftPlace, found: InfraDrift, drifted: Drifted
@@ -164,11 +140,11 @@ class DriftPublisher(msgspec.Struct, frozen=True, kw_only=True):
         """Write the branch that accepts the drift; return since when it is seen, and how."""
         old = self.branches.read(place)
         since = _read_since(old) or render_time(self.branches.now())
-        is_merged = old is not None and self.repository.is_ancestor(old.head, found.commit)
+        is_merged = old is not None and self.context.repository.is_ancestor(old.head, found.commit)
         if old and not old.is_ours and not is_merged:
             return since, Acceptance.TAKEN_OVER
         files = self._edit(found, drifted)
-        digest = compute_digest(self.redact(render_drift(drifted)))
+        digest = compute_digest(self.context.redact(render_drift(drifted)))
         note = DriftNote(digest=digest, since=since)
         new = self.branches.build_commit(place, found.commit, files, note)
         if not self._is_there(old, note, found.commit, new):
@@ -184,10 +160,10 @@ class DriftPublisher(msgspec.Struct, frozen=True, kw_only=True):
         resource = found.resources[drifted.id]
         path = resource.source.file
         live = "\n".join(str(field.before) for field in drifted.fields)
-        exposures = list(self.expose(path, live.encode()))
-        data = self.repository.read_file(found.commit, path)
+        exposures = list(self.context.expose(path, live.encode()))
+        data = self.context.repository.read_file(found.commit, path)
         edited = accept_drift(data, resource, drifted.fields) if data else None
-        if edited is None or exposures or self.redact(live) != live:
+        if edited is None or exposures or self.context.redact(live) != live:
             return {}
         return {path: edited}
 
@@ -195,18 +171,18 @@ class DriftPublisher(msgspec.Struct, frozen=True, kw_only=True):
         self, old: DriftBranch | None, note: DriftNote, base: CommitId, new: CommitId
     ) -> bool:
         """Tell whether the branch has the same note, and its merge the same tree as *new*."""
-        if old is None or old.note != note or self.repository.is_ancestor(old.head, base):
+        if old is None or old.note != note or self.context.repository.is_ancestor(old.head, base):
             return False
-        merge = self.repository.merge(base, old.head)
+        merge = self.context.repository.merge(base, old.head)
         if merge.commit is None:
             return False
-        trees = {self.repository.find_id(item, "") for item in (merge.commit, new)}
+        trees = {self.context.repository.find_id(item, "") for item in (merge.commit, new)}
         return len(trees) == 1
 
     def _is_accepted(self, infra: str, commit: CommitId, name: ResourceId) -> bool:
         """Tell whether, at *commit*, the resource has no drift and needs at most a record."""
         try:
-            plan = self.plan(infra, commit).plan
+            plan = self.context.plan(infra, commit).plan
         except ProvisioningError:
             return False  # the live values are not valid in a manifest
         recorded = {
@@ -222,11 +198,11 @@ class DriftPublisher(msgspec.Struct, frozen=True, kw_only=True):
         """Comment, close it, and delete its branch; repeat what an interrupted call left."""
         old = self.branches.read(place)
         if pull is not None:
-            bodies = [comment.body for comment in self.forge.list_comments(pull.number)]
+            bodies = [comment.body for comment in self.context.forge.list_comments(pull.number)]
             if not any(body.startswith(CLOSING) for body in bodies):
                 text = render_closing(place, is_watched=is_watched)
-                self.forge.create_comment(pull.number, text)
-            self.forge.close_pull(pull.number)
+                self.context.forge.create_comment(pull.number, text)
+            self.context.forge.close_pull(pull.number)
         if old is not None:
             self.branches.delete(place, old.head)
 
