@@ -27,7 +27,6 @@ from provisioning.reconciler.cycle import Reconciler
 from provisioning.reconciler.events import Listener
 from provisioning.reconciler.execution.cancellation import Cancellation
 from provisioning.reconciler.planning.plan_result import Report
-from provisioning.reconciler.reviews.drift_pulls import build_infra_drift
 
 if TYPE_CHECKING:
     from provisioning.core.reviews.forge import Forge, PullRequest
@@ -238,7 +237,7 @@ class ServedWorkspace(msgspec.Struct, frozen=True):
     def publish_drift(self, report: Report) -> None:
         """Open or close the pull requests about drift that *report* asks for, at a forge."""
         if needs_drift_pull(self.workspace, report.plan_result.plan):
-            self.build_reviewer().drift_publisher.sync([build_infra_drift(report.plan_result)])
+            self.build_reviewer().drift_publisher.sync([report.plan_result])
 
 
 def _build_drift_schedule(layers: Layers) -> DriftSchedule:

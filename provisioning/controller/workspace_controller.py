@@ -149,7 +149,9 @@ class WorkspaceController:
         while not self._stop.is_requested:
             reopens = self._reopens.is_set()
             pause = self._try_fetch(reopens=reopens)
-            self._queue_requested()
+            while self._requested:
+                key = self.state.get_key(self._requested.pop())
+                self._worker_pool.add(key, Urgency.PUSH, "requested")
             if reopens or not self._reopens.is_set():
                 self._fetched.set()
             self._wake.wait(pause)
@@ -270,12 +272,6 @@ class WorkspaceController:
             self._schedule.plan(self.state.name, workspace.read_drift_schedules(commit, infras))
         except ProvisioningError as exc:
             self._reject_settings(exc)
-
-    def _queue_requested(self) -> None:
-        """Queue the infras that somebody requested before the last fetch."""
-        while self._requested:
-            key = self.state.get_key(self._requested.pop())
-            self._worker_pool.add(key, Urgency.PUSH, "requested")
 
     def _queue_reviews(self, workspace: ServedWorkspace) -> None:
         if not workspace.is_at_forge:

@@ -55,7 +55,6 @@ class ImpactRequest(UseCaseRequest[Impacts], frozen=True, kw_only=True):
 
 def why(request: WhyRequest, context: Context) -> Provenance:
     """Find who asked for it, where, and which run applied it."""
-    from provisioning.gitstore.statelog.applications import read_record
     from provisioning.reconciler.explain.provenance import trace_provenance
 
     workspace = context.open_workspace()
@@ -63,9 +62,8 @@ def why(request: WhyRequest, context: Context) -> Provenance:
     checkout, views = workspace.build_checkout(selection.commit), selection.read_views()
 
     def has(name: str, wanted: ResourceId) -> bool:
-        head = views[name].head
-        is_recorded = head and read_record(workspace.commits.repository, head, wanted)
-        return bool(is_recorded) or wanted in checkout.read_resources(name)
+        is_recorded = workspace.logs.has_record(name, wanted)
+        return is_recorded or wanted in checkout.read_resources(name)
 
     infra, resource = find_resource([*views], request.infra, request.id, has)
     return trace_provenance(checkout, infra, views[infra], resource, request.field)
@@ -133,7 +131,12 @@ def _read_touched(
     if len(names) > 1 or paths[0] is not None:
         checkout = workspace.build_checkout(newest)
         read = workspace.settings.read_work_tree
-        return checkout, read_touched_files(checkout, _check(names, paths), read)
+        for name, path in zip(names, paths, strict=True):
+            if path is None:
+                raise InvalidArgument(
+                    f"{name} is no file of the workspace", hint="give files, or one commit"
+                )
+        return checkout, read_touched_files(checkout, filter(None, paths), read)
     old, dots, new = names[0].partition("..")
     after = find_commit(repository, new if dots else old)
     parents = repository.read_commit(after).parents
@@ -152,12 +155,3 @@ def _locate(workspace: Workspace, folder: Path, newest: CommitId, name: str) -> 
     shown = path.relative_to(root).as_posix()
     committed = workspace.build_checkout(newest).read_file(shown)
     return shown if path.is_file() or committed is not None else None
-
-
-def _check(names: tuple[str, ...], paths: list[str | None]) -> list[str]:
-    for name, path in zip(names, paths, strict=True):
-        if path is None:
-            raise InvalidArgument(
-                f"{name} is no file of the workspace", hint="give files, or one commit"
-            )
-    return [path for path in paths if path is not None]

@@ -17,7 +17,7 @@ from provisioning.reconciler.planning.plan_result import Report, RunRequest
 from provisioning.reconciler.resync import ResyncResult, resync
 
 if TYPE_CHECKING:
-    from provisioning.reconciler.events import Event, Listener
+    from provisioning.reconciler.events import Event
 
 
 class RunResults(msgspec.Struct, frozen=True, kw_only=True):
@@ -111,8 +111,8 @@ def _run_in_turn(
     results: list[ResyncResult] = []
     is_interrupted = False
     for infra in selection.infras:
-        if context.stop and context.stop.is_requested:
-            is_interrupted = True
+        is_interrupted = context.stop is not None and context.stop.is_requested
+        if is_interrupted:
             break
         results.append(_wrap(_run_one(selection, infra, run_request, context, asks=asks)))
         context.notify(InfraEnded(results[-1]))
@@ -140,9 +140,14 @@ def _run_side_by_side(
 ) -> RunResults:
     workspace, stop = selection.workspace, context.stop
 
+    def notify(event: Event) -> None:
+        """Let *event* name its infra, since several are under way."""
+        name = f"{event.infra} {event.id}" if event.id else None
+        context.notify(replace(event, id=name, total=0))
+
     def run(infra: str) -> Report:
         reconciler = workspace.build_reconciler(
-            infra, run_request.commit, stop=stop, listener=_name_infra(context, infra)
+            infra, run_request.commit, stop=stop, listener=notify
         )
         return reconciler.reconcile(run_request)
 
@@ -150,25 +155,12 @@ def _run_side_by_side(
         return stop is not None and stop.is_requested
 
     results: list[ResyncResult] = []
-    for result in resync(
-        workspace.read_needs(run_request.commit, selection.infras),
-        run,
-        parallelism=workspace.settings.parallel_infras,
-        is_stopped=is_stopped,
-    ):
+    needs = workspace.read_needs(run_request.commit, selection.infras)
+    parallelism = workspace.settings.parallel_infras
+    for result in resync(needs, run, parallelism=parallelism, is_stopped=is_stopped):
         results.append(result)
         context.notify(InfraEnded(result))
     return _end(selection, run_request, context, results, is_interrupted=is_stopped())
-
-
-def _name_infra(context: Context, infra: str) -> Listener:
-    """Let events name their infra, since several are under way."""
-
-    def listen(event: Event) -> None:
-        name = f"{infra} {event.id}" if event.id else None
-        context.notify(replace(event, id=name, total=0))
-
-    return listen
 
 
 def _end(

@@ -10,7 +10,7 @@ from provisioning.application.context import Context, ForgeNotTold
 if TYPE_CHECKING:
     from provisioning.application.workspace.workspace import Workspace
     from provisioning.core.plan.plan import Plan
-    from provisioning.reconciler.planning.plan_result import PlanResult, Report
+    from provisioning.reconciler.planning.plan_result import Report
 
 
 def update_forge(
@@ -30,7 +30,11 @@ def update_forge(
     from provisioning.core.model.errors import ProvisioningError
 
     try:
-        _update(workspace, drifted, has_ended=has_ended)
+        reviewer = workspace.builders.reviewer(workspace)
+        if drifted:
+            reviewer.drift_publisher.sync(drifted)
+        if has_ended:
+            reviewer.review_closed()
     except ProvisioningError as exc:
         context.notify(ForgeNotTold(exc.message))
 
@@ -43,13 +47,3 @@ def needs_drift_pull(workspace: Workspace, plan: Plan) -> bool:
         return False
     is_wanted = any(item.policy is DriftPolicy.PR for item in plan.drifted)
     return is_wanted or workspace.commits.has_drift_branches(plan.infra)
-
-
-def _update(workspace: Workspace, drifted: Sequence[PlanResult], *, has_ended: bool) -> None:
-    from provisioning.reconciler.reviews.drift_pulls import build_infra_drift
-
-    reviewer = workspace.builders.reviewer(workspace)
-    if drifted:
-        reviewer.drift_publisher.sync([build_infra_drift(result) for result in drifted])
-    if has_ended:
-        reviewer.review_closed()

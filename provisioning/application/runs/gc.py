@@ -50,12 +50,9 @@ def compact(request: CompactRequest, context: Context) -> tuple[CompactedLog, ..
     if age is None:
         age = float(workspace.settings.layers.get("log.retention").value) * DAY
     for log in select_infras(workspace, request.infra).build_logs():
+        judge = workspace.logs.build_judge(log.infra)
         planned = plan_compaction(
-            log,
-            before=now - age,
-            now=now,
-            by=context.caller.user,
-            judge=workspace.logs.build_judge(log.infra),
+            log, before=now - age, now=now, by=context.caller.user, judge=judge
         )
         snapshot, kept = (planned.snapshot, planned.kept) if planned else (None, 0)
         context.notify(CompactionPlanned(log.infra, snapshot, kept))

@@ -9,7 +9,6 @@ import msgspec
 from provisioning.application.context import Context, InfraRequest, Planned
 from provisioning.application.selection import find_resource, select_infras
 from provisioning.core.model.errors import InvalidArgument
-from provisioning.core.model.ids import ResourceId
 
 if TYPE_CHECKING:
     from provisioning.core.model.records import Run
@@ -55,18 +54,14 @@ class AdoptRequest(InfraRequest[tuple[OwnershipResult, ...]], frozen=True, kw_on
 
 def forget(request: ForgetRequest, context: Context) -> OwnershipResult:
     """Show the plan, ask, and record that the resource is no longer managed."""
-    from provisioning.gitstore.statelog.applications import read_record
     from provisioning.reconciler.operations.forget import plan_forget
     from provisioning.reconciler.operations.state_only_run import record_state_only
 
     workspace = context.open_workspace()
     selection = select_infras(workspace, request.infra)
-
-    def has(name: str, wanted: ResourceId) -> bool:
-        head = workspace.logs.build(name).read_local().head
-        return bool(head and read_record(workspace.commits.repository, head, wanted))
-
-    infra, resource = find_resource(selection.infras, request.infra, request.id, has)
+    infra, resource = find_resource(
+        selection.infras, request.infra, request.id, workspace.logs.has_record
+    )
     desired = workspace.build_checkout(selection.commit).read_resources(infra).get(resource)
     reconciler = workspace.build_reconciler(infra, selection.commit)
     planned = plan_forget(reconciler, selection.commit, resource, desired)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from provisioning.application.context import Context, InfraRequest
-from provisioning.application.selection import InfraSelection, find_resource, select_infras
+from provisioning.application.selection import find_resource, select_infras
 from provisioning.core.model.errors import InvalidArgument
 from provisioning.core.model.ids import ResourceId
 from provisioning.core.model.records import Suspension
@@ -79,26 +79,17 @@ def _choose(
     selection = select_infras(workspace, infra)
     if name is None:
         return selection.infras, None
-    found, resource = _find(selection, infra, name)
-    return (found,), resource
-
-
-def _find(selection: InfraSelection, given: str | None, name: str) -> tuple[str, ResourceId]:
-    from provisioning.gitstore.statelog.applications import read_record
-
-    workspace = selection.workspace
     checkout = workspace.build_checkout(selection.commit)
 
     def has(infra: str, wanted: ResourceId) -> bool:
-        view = workspace.logs.build(infra).read_local()
-        if wanted in view.suspended.resources:
-            return True
-        record = view.head and read_record(workspace.commits.repository, view.head, wanted)
-        return bool(record) or wanted in checkout.read_resources(infra)
+        logs = workspace.logs
+        is_suspended = wanted in logs.build(infra).read_local().suspended.resources
+        is_recorded = is_suspended or logs.has_record(infra, wanted)
+        return is_recorded or wanted in checkout.read_resources(infra)
 
-    infra, resource = find_resource(selection.infras, given, name, has)
-    if not has(infra, resource):
+    found, resource = find_resource(selection.infras, infra, name, has)
+    if not has(found, resource):
         raise InvalidArgument(
-            f"{infra} has no resource {resource}", hint=f"`provisioning tree {infra}` shows them"
+            f"{found} has no resource {resource}", hint=f"`provisioning tree {found}` shows them"
         )
-    return infra, resource
+    return (found,), resource

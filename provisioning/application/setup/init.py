@@ -41,40 +41,28 @@ def init(request: InitRequest, context: Context) -> NewWorkspace:
 
     del context
     folder = request.folder
-    name = _check_name(request.name or folder.name.lower())
-    files = render_workspace(name, str(_build_id()))
-    check_free(folder, files)
-    had_repository = is_repository(folder)
-    if not had_repository:
-        _make_folder(folder)
-        create_repository(folder)
-    written = tuple(write_workspace(folder, files))
-    problem = None if had_repository else _commit(folder, written)
-    return NewWorkspace(
-        name=name,
-        folder=folder,
-        files=written,
-        is_committed=not had_repository and problem is None,
-        problem=problem,
-    )
-
-
-def _check_name(name: str) -> str:
+    name = request.name or folder.name.lower()
     if not NAME.match(name):
         raise InvalidArgument(
             f"{name!r} cannot be a workspace's name",
             hint="pass --name with small letters, digits, - and _",
         )
-    return name
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as exc:
-        raise StorageFailed(
-            f"{folder} cannot be made: {exc.strerror}", hint="choose another folder"
-        ) from exc
+    files = render_workspace(name, str(_build_id()))
+    check_free(folder, files)
+    had_repository = is_repository(folder)
+    if not had_repository:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as exc:
+            message = f"{folder} cannot be made: {exc.strerror}"
+            raise StorageFailed(message, hint="choose another folder") from exc
+        create_repository(folder)
+    written = tuple(write_workspace(folder, files))
+    problem = None if had_repository else _commit(folder, written)
+    is_committed = not had_repository and problem is None
+    return NewWorkspace(
+        name=name, folder=folder, files=written, is_committed=is_committed, problem=problem
+    )
 
 
 def _commit(folder: Path, files: tuple[str, ...]) -> str | None:

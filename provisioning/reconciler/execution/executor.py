@@ -135,9 +135,10 @@ class Executor:
         for _, _, task in self._delayed:
             self._end_waiting(task, why)
         self._delayed.clear()
-        for number in self._operations:
-            if number not in self._ended and not self._is_active(number):
-                self._end(self._operations[number], OperationOutcome(Outcome.SKIPPED, reason=why))
+        active = {number for number, _ in self._active}
+        for number, operation in self._operations.items():
+            if number not in self._ended and number not in active:
+                self._end(operation, OperationOutcome(Outcome.SKIPPED, reason=why))
         self._ready.clear()
 
     def _end_waiting(self, task: _Task, why: str) -> None:
@@ -145,9 +146,6 @@ class Executor:
             self._end(task.operation, OperationOutcome(Outcome.SKIPPED, reason=why))
         else:
             self._end_unready(task, f"not seen ready, because {why}")
-
-    def _is_active(self, number: int) -> bool:
-        return any(key[0] == number for key in self._active)
 
     def _dispatch(self) -> None:
         now = self._now()
@@ -176,10 +174,12 @@ class Executor:
         return self._paces.setdefault(provider, Pace(maximum, float(maximum)))
 
     def _start(self, task: _Task) -> None:
-        if task.made is None:
+        change, made = task.operation.change, task.made
+        if made is None:
             self._submit(task, lambda: self._runner.attempt(task.operation))
         else:
-            self._submit(task, lambda: self._probe(task))
+            probes = self._probes[change.provider]
+            self._submit(task, lambda: probes.probe(change.kind, _merge(made)))
 
     def _submit(self, task: _Task, call: Callable[[], object]) -> None:
         self._tickets += 1
@@ -228,8 +228,7 @@ class Executor:
 
     def _take_made(self, task: _Task, made: Made) -> None:
         change = task.operation.change
-        pace = self._get_pace(change.provider)
-        self._paces[change.provider] = pace.with_success()
+        self._paces[change.provider] = self._get_pace(change.provider).with_success()
         if made.record is not None and task.operation.step is not Step.DELETE:
             self._runner.known[change.id] = _merge(made)
         task.made = made
@@ -247,11 +246,6 @@ class Executor:
             return 0.0
         return provider.get_probe_timeout(operation.change.kind, _merge(made))
 
-    def _probe(self, task: _Task) -> ProbeReady | ProbeWaiting:
-        provider = self._probes[task.operation.change.provider]
-        assert task.made is not None  # noqa: S101  only a made resource is probed
-        return provider.probe(task.operation.change.kind, _merge(task.made))
-
     def _wait_on(self, task: _Task, reason: str) -> None:
         now = self._now()
         if self._halted:
@@ -265,12 +259,14 @@ class Executor:
             heapq.heappush(self._delayed, (now + task.pause, task.operation.number, task))
 
     def _take_failure(self, task: _Task, error: ProviderError) -> None:
-        provider = task.operation.change.provider
-        if isinstance(error, ProviderThrottled):
+        provider, is_throttled = (
+            task.operation.change.provider,
+            isinstance(error, ProviderThrottled),
+        )
+        if is_throttled:
             self._paces[provider] = self._get_pace(provider).with_throttle()
         delay = self._limits.retries.compute_delay(error, task.attempt)
         if delay is not None and not self._halted:
-            is_throttled = isinstance(error, ProviderThrottled)
             event = self._build_event(EventKind.OPERATION_RETRIED, task.operation, error.message)
             self._listener(replace(event, seconds=delay, is_throttled=is_throttled))
             task.attempt += 1

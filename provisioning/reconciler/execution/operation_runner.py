@@ -111,11 +111,12 @@ class OperationRunner:
     def _keep_ignored(self, operation: Operation, spec: dict[str, Tree]) -> dict[str, Tree]:
         """Return *spec* with its ignored fields as they are now."""
         resource, live = operation.change.resource, operation.change.live
-        if resource is None or live is None or operation.step is Step.CREATE:
+        if not resource or not live or operation.step is Step.CREATE:
             return spec
-        if not resource.lifecycle.ignore_fields:
+        lifecycle = resource.lifecycle
+        if not lifecycle.ignore_fields:
             return spec
-        return keep_ignored(resource.lifecycle, spec, self._mark(operation, live.attributes, spec))
+        return keep_ignored(lifecycle, spec, self._mark(operation, live.attributes, spec))
 
     def get_timeout(self, operation: Operation) -> float:
         """Return the seconds that the call of *operation* may take."""

@@ -92,8 +92,7 @@ def compute_execution(
 def _compute_change(change: PlannedChange, parts: Mapping[Step, OperationOutcome]) -> Change:
     worst = next((part for part in parts.values() if part.error), None)
     worst = worst or next((part for part in parts.values() if not part.is_good), None)
-    last = parts.get(Step.CREATE) or next(iter(parts.values()))
-    end = worst or last
+    end = worst or parts.get(Step.CREATE) or next(iter(parts.values()))
     return Change(
         id=change.id,
         action=change.action,

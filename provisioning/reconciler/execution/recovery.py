@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-import msgspec
+from msgspec.structs import replace
 
 from provisioning.core.model.ids import ResourceId
 from provisioning.core.model.providers import Absent, Observation, Present
@@ -30,7 +30,7 @@ def compute_unfinished(
         build_unfinished(creation) for creation in find_creations(begin.intents if begin else ())
     ]
     left = [
-        msgspec.structs.replace(record, spec={}, attributes=attributes, leftovers=())
+        replace(record, spec={}, attributes=attributes, leftovers=())
         for record in records.values()
         for attributes in record.leftovers
     ]
@@ -67,7 +67,7 @@ def keep_unfinished(
     still be in the world must stand in a record.
     """
     kept = {
-        name: msgspec.structs.replace(record, leftovers=())
+        name: replace(record, leftovers=())
         for name, record in recorded.records.items()
         if record.leftovers and name not in execution.records
     }
@@ -77,19 +77,15 @@ def keep_unfinished(
         if position in live.leftovers:
             is_left = _may_be_ours(live.leftovers[position], owner, name)
             if is_left and position not in execution.cleaned:
-                kept[name] = _keep_leftover(record, unfinished)
+                kept[name] = unfinished
+                if record is not None:
+                    left = (*record.leftovers, unfinished.attributes)
+                    kept[name] = replace(record, leftovers=left)
         elif record is not None or name in execution.records:
             continue
         elif _may_be_ours(live.current.get(name), owner, name):
             kept[name] = unfinished
     return kept
-
-
-def _keep_leftover(record: Record | None, unfinished: Record) -> Record:
-    if record is None:
-        return unfinished
-    left = (*record.leftovers, unfinished.attributes)
-    return msgspec.structs.replace(record, leftovers=left)
 
 
 def _may_be_ours(seen: Observation | None, owner: str, name: ResourceId) -> bool:

@@ -108,7 +108,11 @@ class Follower:
 
     def _read_journals(self, now: str) -> Iterator[HistoryEvent]:
         for path in list_journals(self.journals):
-            begun = [operation.intent for operation in _read_begun(path)]
+            try:
+                entries = list(read_entries(path))
+            except FileNotFoundError:  # the run was recorded just now
+                entries = []
+            begun = [entry.intent for entry in entries if isinstance(entry, BegunOperation)]
             for intent in islice(begun, self._known.get(path, 0), None):
                 yield HistoryEvent(
                     time=now,
@@ -119,10 +123,3 @@ class Follower:
                     text=str(intent.action),
                 )
             self._known[path] = len(begun)
-
-
-def _read_begun(path: Path) -> list[BegunOperation]:
-    try:
-        return [entry for entry in read_entries(path) if isinstance(entry, BegunOperation)]
-    except FileNotFoundError:  # the run was recorded just now
-        return []

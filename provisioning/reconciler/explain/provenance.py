@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from provisioning.config.provenance import Origin
@@ -40,7 +40,11 @@ def trace_provenance(
     resource = checkout.read_resources(infra).get(name)
     applied, record = find_application(checkout.repository, view.head, name, path or None)
     if resource is None and applied is None and record is None:
-        raise _build_unknown_error(name, [*checkout.read_resources(infra)])
+        nearest = find_nearest(name, {*checkout.read_resources(infra)})
+        raise InvalidArgument(
+            f"no resource is called {name!r}, and none ever was",
+            hint=f"did you mean {nearest}?" if nearest else "`provisioning get` lists them",
+        )
     links: tuple[Link, ...] = ()
     if resource is not None:
         links = trace_field(checkout, infra, resource, path) if path else ()
@@ -61,14 +65,6 @@ def is_newer(checkout: Checkout, view: LogView, authors: Iterable[Authorship | N
     """Tell whether one of *authors* committed after the last run of *view*."""
     run, is_ancestor = view.run, checkout.repository.is_ancestor
     return run is not None and any(by and not is_ancestor(by.commit, run.commit) for by in authors)
-
-
-def _build_unknown_error(name: str, known: Collection[str]) -> InvalidArgument:
-    nearest = find_nearest(name, set(known))
-    return InvalidArgument(
-        f"no resource is called {name!r}, and none ever was",
-        hint=f"did you mean {nearest}?" if nearest else "`provisioning get` lists them",
-    )
 
 
 def _read_recorded(record: Record, path: Path) -> Tree:
@@ -128,7 +124,8 @@ class _Tracer:
         yield from self.trace_given(infra, resource, depth)
         kind = get_kind(self.checkout.kinds, resource)
         if kind.get_field(str(path[0])).file and isinstance(written, str):
-            yield self._link_file(written)
+            source, by = Source(written, 1), self.checkout.find_last_author(written)
+            yield Link(what=written, layer="file", source=source, by=by)
         for _, text in find_templated(written):
             for part in parse_text(text):
                 if isinstance(part, Reference):
@@ -192,10 +189,6 @@ class _Tracer:
             return Link(what=str(reference), layer=SECRETS)
         source, by = Source(found[0], 1), self.checkout.find_last_author(found[0])
         return Link(what=str(reference), layer=SECRETS, source=source, by=by)
-
-    def _link_file(self, file: str) -> Link:
-        by = self.checkout.find_last_author(file)
-        return Link(what=file, layer="file", source=Source(file, 1), by=by)
 
 
 def _find_stated(resource: Resource, path: Path) -> tuple[Path, Tree]:

@@ -54,7 +54,14 @@ def plan_adopt(reconciler: Reconciler, commit: CommitId, *, everything: bool) ->
         infra=context.infra,
         commit=commit,
         changes=tuple(_plan_change(record, desired) for _, record in sorted(made.items())),
-        blocked=tuple(_block(record, found[name]) for name, record in sorted(left.items())),
+        blocked=tuple(
+            BlockedResource(
+                id=name,
+                reason=f"{found[name].place} has the mark of run {record.run}, and is not desired",
+                hint="`provisioning adopt --all` records it, too, and then the next run deletes it",
+            )
+            for name, record in sorted(left.items())
+        ),
     )
     return StateOnlyPlan(plan, made, view)
 
@@ -133,14 +140,6 @@ def _build_record(
         source=resource.source if resource else NO_SOURCE,
         depends_on=resource.dependencies if resource else (),
         lifecycle=resource.lifecycle if resource else Lifecycle(),
-    )
-
-
-def _block(record: Record, found: FoundResource) -> BlockedResource:
-    return BlockedResource(
-        id=record.id,
-        reason=f"{found.place} has the mark of run {record.run}, and is not desired",
-        hint="`provisioning adopt --all` records it, too, and then the next run deletes it",
     )
 
 

@@ -6,7 +6,7 @@ review repairs what a lost webhook, a restart or a deleted comment left wrong.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import msgspec
@@ -75,19 +75,18 @@ class Publisher(msgspec.Struct, frozen=True, kw_only=True):
 
     def _write_comment(self, review: PullReview, own: Sequence[PullComment]) -> str:
         """Write the one comment, and delete others that a race left."""
-        body = self.context.redact(render_comment(review, self._build_finder(review)))
+        forge, branch = self.context.forge, get_review_ref(review.pull.number)
+        branch = branch.removeprefix("refs/heads/")
+        text = render_comment(review, lambda it: forge.get_file_url(branch, f"{PLANS}/{it}.md"))
+        body = self.context.redact(text)
         if not own:
-            return self.context.forge.create_comment(review.pull.number, body).url
+            return forge.create_comment(review.pull.number, body).url
         first, *others = own
         if first.body.strip() != body.strip():
-            self.context.forge.update_comment(first.id, body)
+            forge.update_comment(first.id, body)
         for other in others:
-            self.context.forge.delete_comment(other.id)
+            forge.delete_comment(other.id)
         return first.url
-
-    def _build_finder(self, review: PullReview) -> Callable[[str], str]:
-        branch = get_review_ref(review.pull.number).removeprefix("refs/heads/")
-        return lambda infra: self.context.forge.get_file_url(branch, f"{PLANS}/{infra}.md")
 
     def _write_statuses(self, review: PullReview, url: str) -> None:
         commit = review.pull.merged or review.pull.head
