@@ -96,7 +96,7 @@ Notice: TypeAlias = (
     "Event | Planned | InfraEnded | UndoPlanned | CompactionPlanned | LogCompacted | StepsPlanned"
     " | StepDone | ForgeNotTold"
 )
-"""One thing that a use case tells its caller before it returns."""
+"""One event of a use case, before it returns."""
 
 
 def ignore(notice: Notice) -> None:
@@ -116,7 +116,7 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
         caller: Who calls.
         open_workspace: Opens the workspace, once; raises `WorkspaceNotFound` if there is none.
         list_kinds: Lists the kinds of every provider, by name.
-        notify: Is told what happens on the way.
+        notify: Takes the events on the way.
         confirm: Asks before something is done that was shown; raises if the answer is no.
         stop: Asks a run to stop.
     """

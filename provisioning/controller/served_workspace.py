@@ -1,4 +1,4 @@
-"""One workspace as a service keeps it: what changed, and what links its infras."""
+"""One workspace of a service: what changed, and what links its infras."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ LINKS = (b"infra.", b"moved")
 
 
 class Memory(msgspec.Struct, frozen=True):
-    """The facts kept from one opening to the next, so that less is read again.
+    """The facts that outlive one opening, so that less is read again.
 
     `links` is, for each infra, the ids of its folder and of the shared settings, and what links
     it to others;
@@ -57,7 +57,7 @@ class Memory(msgspec.Struct, frozen=True):
 
 
 class ServedWorkspace(msgspec.Struct, frozen=True):
-    """A workspace that a service keeps; its settings are those of when it was opened.
+    """A workspace of a service; its settings are those of when it was opened.
 
     Any thread may call.
     """

@@ -1,4 +1,4 @@
-"""`log`, `fsck`, `events` and `replay`: what the state logs tell of the past."""
+"""`log`, `fsck`, `events` and `replay`: the past, from the state logs."""
 
 from __future__ import annotations
 

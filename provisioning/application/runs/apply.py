@@ -172,6 +172,6 @@ def _end(
     is_interrupted: bool,
 ) -> RunResults:
     ended = RunResults(results=tuple(results), is_interrupted=is_interrupted)
-    is_narrowed = bool(run_request.targets or run_request.excludes)
-    update_forge(selection.workspace, context, ended.reports, is_narrowed=is_narrowed)
+    is_targeted = bool(run_request.targets or run_request.excludes)
+    update_forge(selection.workspace, context, ended.reports, is_targeted=is_targeted)
     return ended

@@ -14,15 +14,15 @@ if TYPE_CHECKING:
 
 
 def update_forge(
-    workspace: Workspace, context: Context, reports: Sequence[Report], *, is_narrowed: bool
+    workspace: Workspace, context: Context, reports: Sequence[Report], *, is_targeted: bool
 ) -> None:
     """Show *reports* at the forge, if there is one; the next review makes up for a failure.
 
-    A *narrowed* run does not know every drift, and shows none.
+    A targeted run does not know every drift, and shows none.
     """
     if workspace.forge.repository is None:
         return
-    drifted = [report.plan_result for report in reports if not is_narrowed]
+    drifted = [report.plan_result for report in reports if not is_targeted]
     drifted = [result for result in drifted if needs_drift_pull(workspace, result.plan)]
     has_ended = any(report.run or report.plan_result.violations for report in reports)
     if not drifted and not has_ended:

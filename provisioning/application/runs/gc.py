@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class CompactedLog(msgspec.Struct, frozen=True, kw_only=True):
-    """The snapshot that a state log now begins with, and the file that keeps all of it."""
+    """The snapshot that a state log now begins with, and the file that has all of it."""
 
     infra: str
     snapshot: LogSnapshot

@@ -54,8 +54,7 @@ class AdoptRequest(InfraRequest[tuple[OwnershipResult, ...]], frozen=True, kw_on
 
 def forget(request: ForgetRequest, context: Context) -> OwnershipResult:
     """Show the plan, ask, and record that the resource is no longer managed."""
-    from provisioning.reconciler.operations.forget import plan_forget
-    from provisioning.reconciler.operations.state_only_run import record_state_only
+    from provisioning.reconciler.operations.state_only_run import plan_forget, record_state_only
 
     workspace = context.open_workspace()
     selection = select_infras(workspace, request.infra)

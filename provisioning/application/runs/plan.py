@@ -26,7 +26,7 @@ class PlanResults(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PlanRequest(InfraRequest[PlanResults], frozen=True, kw_only=True):
-    """Plan *infra*, or all; `with_notes` looks for changes that are not committed."""
+    """Plan *infra*, or all; `with_notes` adds notes about changes that are not committed."""
 
     targets: tuple[str, ...] = ()
     excludes: tuple[str, ...] = ()

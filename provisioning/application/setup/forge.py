@@ -101,7 +101,7 @@ class ForgeSetup(msgspec.Struct, frozen=True, kw_only=True):
             branch=workspace.settings.branch,
             infras=tuple(names),
             labels=tuple(
-                Label(name, told, COLOURS.get(name, BLUE)) for name, told in LABELS.items()
+                Label(name, text, COLOURS.get(name, BLUE)) for name, text in LABELS.items()
             ),
             needs_approval=layers.get("review.policy").value == "pull-request",
             applies_first=layers.get("review.apply").value == "before-merge",

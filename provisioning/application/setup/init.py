@@ -17,7 +17,7 @@ from provisioning.core.model.ids import NAME
 class NewWorkspace(msgspec.Struct, frozen=True, kw_only=True):
     """A workspace that was made.
 
-    `is_committed` tells whether its files are; `problem` says why they could not be.
+    `is_committed`: its files are committed; else `problem` says why they could not be.
     """
 
     name: str

@@ -120,7 +120,7 @@ class Workspace(msgspec.Struct, frozen=True, kw_only=True):
         return build_kinds(kind for provider in providers for kind in provider.describe())
 
     def build_compiler(self, kinds: Mapping[str, Kind], folder: str = "") -> Compiler:
-        """Join what reads manifests; *folder* keeps what it compiles apart from that of runs."""
+        """Join the compiler of manifests; *folder* separates its cache from that of runs."""
         cache: Path = self.settings.home.compiled / self.settings.identifier
         return Compiler(
             self.commits.repository,
@@ -139,7 +139,7 @@ class Workspace(msgspec.Struct, frozen=True, kw_only=True):
             repository=self.commits.repository,
             prefix=self.commits.prefix,
             commit=commit,
-            compiler=self.build_compiler(kinds, "looks"),
+            compiler=self.build_compiler(kinds, "checkout"),
             kinds=kinds,
             load_layers=lambda infra: self.commits.load_layers(commit, infra),
         )

@@ -281,8 +281,8 @@ class OperationRunner:
             case Present(attributes, mark) if mark and mark.owner == f"{owner}/{change.id}":
                 spec = self._resolve(operation)
                 marked = mark_secrets(get_kind(self.context.kinds, change), attributes, spec)
-                kept = self._compute_recorded(change, marked)
-                return msgspec.structs.replace(record, attributes=kept)
+                attributes = self._compute_recorded(change, marked)
+                return msgspec.structs.replace(record, attributes=attributes)
         return None
 
     def build_provisional(self, operation: Operation, error: str) -> Record:
@@ -309,7 +309,7 @@ def foresee_intent(operation: Operation, run: RunId, kinds: Mapping[str, Kind]) 
 
 
 def build_intent(operation: Operation, run: RunId, place: Mapping[str, Tree]) -> Intent:
-    """Describe *operation* as the state log and the journal keep it."""
+    """Describe *operation* for the state log and the journal."""
     change = operation.change
     return Intent(
         operation=operation.number,

@@ -1,4 +1,4 @@
-"""What runs that were cut off may have left: where to look, and what to keep in mind. Pure."""
+"""The resources that interrupted runs may have left, and the records of them. Pure."""
 
 from __future__ import annotations
 
@@ -66,26 +66,26 @@ def keep_unfinished(
     Recording a run removes its intention, and with it those it carried on; so whatever may
     still be in the world must stand in a record.
     """
-    kept = {
+    left = {
         name: replace(record, leftovers=())
         for name, record in recorded.records.items()
         if record.leftovers and name not in execution.records
     }
     for position, unfinished in enumerate(recorded.unfinished):
         name = unfinished.id
-        record = kept.get(name) or execution.records.get(name) or recorded.records.get(name)
+        record = left.get(name) or execution.records.get(name) or recorded.records.get(name)
         if position in live.leftovers:
             is_left = _may_be_ours(live.leftovers[position], owner, name)
             if is_left and position not in execution.cleaned:
-                kept[name] = unfinished
+                left[name] = unfinished
                 if record is not None:
-                    left = (*record.leftovers, unfinished.attributes)
-                    kept[name] = replace(record, leftovers=left)
+                    leftovers = (*record.leftovers, unfinished.attributes)
+                    left[name] = replace(record, leftovers=leftovers)
         elif record is not None or name in execution.records:
             continue
         elif _may_be_ours(live.current.get(name), owner, name):
-            kept[name] = unfinished
-    return kept
+            left[name] = unfinished
+    return left
 
 
 def _may_be_ours(seen: Observation | None, owner: str, name: ResourceId) -> bool:

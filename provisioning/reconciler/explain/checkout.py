@@ -65,6 +65,12 @@ class Checkout(msgspec.Struct, frozen=True, kw_only=True):
         """Return the file at *path*, relative to the workspace; None if there is none."""
         return self.repository.read_file(self.commit, self.prefix + path)
 
+    def find_secret_file(self, infra: str, name: str) -> tuple[str, bytes] | None:
+        """Return the path and the content of the file of secrets *name* that *infra* reads."""
+        from provisioning.secrets.files import find_file, list_folders
+
+        return find_file(name, list_folders(infra), self.read_file)
+
     def list_names(self, folder: str) -> list[str]:
         """Return the names in *folder*, relative to the workspace."""
         entries = self.repository.read_folder(self.commit, self.prefix + folder)

@@ -25,7 +25,6 @@ from provisioning.core.statelog.transitions import LogView
 from provisioning.core.status.provenance import COMPUTED, MANIFEST, Authorship, Link, Provenance
 from provisioning.gitstore.statelog.applications import find_application
 from provisioning.reconciler.explain.checkout import Checkout
-from provisioning.secrets.files import find_file, list_folders
 
 
 def trace_provenance(
@@ -184,7 +183,7 @@ class _Tracer:
                         yield from self._follow(infra, part, depth + 1)
 
     def _link_secret(self, infra: str, reference: Reference) -> Link:
-        found = find_file(reference.steps[0], list_folders(infra), self.checkout.read_file)
+        found = self.checkout.find_secret_file(infra, reference.steps[0])
         if found is None:
             return Link(what=str(reference), layer=SECRETS)
         source, by = Source(found[0], 1), self.checkout.find_last_author(found[0])

@@ -127,13 +127,13 @@ def _build_record(
     mark = found.seen.mark
     if mark is None:
         raise ProviderError(f"provider {kind.provider!r} lists {found.place}, which has no mark")
-    kept = {name: value for name, value in spec.items() if not has_unknown(value)}
+    known = {name: value for name, value in spec.items() if not has_unknown(value)}
     live = mark_secrets(kind, found.seen.attributes, spec)
     return Record(
         id=found.id,
         kind=kind.name,
         provider=kind.provider,
-        spec=compute_recorded(kind, kept, context.key),
+        spec=compute_recorded(kind, known, context.key),
         attributes=compute_recorded(kind, live, context.key),
         run=mark.run,
         operation=mark.operation,

@@ -60,10 +60,10 @@ class CompiledManifest(msgspec.Struct, frozen=True):
         return self.file.identity
 
     def read(self) -> tuple[Resource, ...]:
-        """Return its resources; what was kept of them and is damaged is compiled anew."""
-        kept = self.file.unpack()
-        if kept is not None:
-            return kept
+        """Return its resources; a damaged cache entry is compiled anew."""
+        cached = self.file.unpack()
+        if cached is not None:
+            return cached
         return self.compiler.compile_file(self.path, self.file.blob, self.infra, self.lookup)
 
 
@@ -251,10 +251,10 @@ def _is_stale(file: CompiledFile, lookup: Lookup) -> bool:
     """Tell whether a setting that decided what is in *file* is another one now."""
     for name, digest in file.reads.items():
         (reference,) = parse_text(f"{{{{{name}}}}}")
-        assert isinstance(reference, Reference)  # noqa: S101  only references are kept
+        assert isinstance(reference, Reference)  # noqa: S101  only references are saved
         try:
             value = lookup(reference, NOWHERE)
-        except ProvisioningError:  # compiling it again tells where
+        except ProvisioningError:  # compiling it again reports where
             return True
         if has_secret(value) or compute_digest(value) != digest:
             return True

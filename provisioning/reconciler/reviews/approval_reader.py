@@ -40,17 +40,14 @@ class ApprovalReader(msgspec.Struct, frozen=True, kw_only=True):
 
         None means that no pull request is there, and none is required.
         """
-        since = self._choose_commit(find_converged(log, view))
+        run = find_converged(log, view)
+        since = run.commit if run else None
+        if run and not self.history.has_object(run.commit):  # only its base was fetched
+            since = run.base
         records = list(self._list_records(since, commit))
         if not records and not self.is_required:
             return None
         return compute_reviewed(log.infra, records)
-
-    def _choose_commit(self, run: Run | None) -> CommitId | None:
-        """Return the commit of *run*; its base on the branch, if only that was fetched."""
-        if run is None or self.history.has_object(run.commit):
-            return run.commit if run else None
-        return run.base
 
     def _list_records(self, since: CommitId | None, commit: CommitId) -> Iterator[ReviewRecord]:
         for pull in self.forge.list_closed_pulls():
