@@ -11,7 +11,6 @@ from provisioning.core.model.values import Omitted, Sensitive
 from provisioning.core.plan.diff import FieldChange, compute_diff
 from provisioning.core.plan.observation_targets import Places, build_target
 from provisioning.reconciler.context import InfraContext
-from provisioning.reconciler.planning.observation import observe_live
 
 
 class DriftReport(msgspec.Struct, frozen=True):
@@ -28,9 +27,7 @@ def read_drift(context: InfraContext) -> DriftReport:
     places = Places(
         current={name: build_target(record, record.attributes) for name, record in records.items()}
     )
-    live = observe_live(
-        places, kinds=context.kinds, providers=context.providers, owner=context.owner
-    ).current
+    live = context.observe(places).current
     changed, missing, unreadable = {}, [], {}
     for name, record in sorted(records.items()):
         match live.get(name):

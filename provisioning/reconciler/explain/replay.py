@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from itertools import dropwhile, islice
 from typing import TYPE_CHECKING
 
@@ -17,14 +18,13 @@ from provisioning.core.model.ids import CommitId, ResourceId
 from provisioning.core.model.records import Begin, Inputs
 from provisioning.core.model.states import RecordedState
 from provisioning.core.model.values import Digest, Tree, compute_fingerprint, from_json
-from provisioning.core.plan.compute import compute_plan
-from provisioning.core.plan.observation_targets import compute_places
 from provisioning.core.plan.plan import Plan
 from provisioning.core.plan.replay import find_changed_reads, restore_live
 from provisioning.core.policy.conflicts import REACH
 from provisioning.gitstore.statelog.entries import EntryHead, walk_entries
 from provisioning.reconciler.execution.recovery import compute_unfinished
 from provisioning.reconciler.gatekeeper import restrict_plan
+from provisioning.reconciler.planning.plan_result import RunRequest
 
 if TYPE_CHECKING:
     from provisioning.gitstore.repository.repository import Repository
@@ -107,22 +107,9 @@ def replay_run(reconciler: Reconciler, log: StateLog, begun: BegunRun) -> Replay
         records = log.read_records(view)
         unfinished = compute_unfinished(records, view.begin, ())
         recorded = RecordedState(head=view.head, records=records, unfinished=unfinished)
-        recorded = planner.add_moves(desired, recorded)
-        live = restore_live(
-            inputs,
-            compute_places(desired, recorded, context.kinds),
-            recorded,
-            kinds=context.kinds,
-            owner=context.owner,
-        )
-        plan = compute_plan(
-            desired,
-            recorded,
-            live,
-            kinds=context.kinds,
-            workspace=context.workspace,
-            key=context.key,
-        )
+        restore = partial(restore_live, inputs, kinds=context.kinds, owner=context.owner)
+        request = RunRequest(commit=begin.commit, reason=begin.reason)
+        plan = planner.plan_states(request, view, desired, recorded, restore).plan
         history = dropwhile(lambda item: item.id != begun.before, log.read_history())
         plan = restrict_plan(
             plan,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -18,10 +18,9 @@ from provisioning.core.model.ids import BlobId, CommitId, ResourceId
 from provisioning.core.model.masked import Masked
 from provisioning.core.model.records import Record
 from provisioning.core.model.resources import Resource
-from provisioning.core.model.states import DesiredState, RecordedState
+from provisioning.core.model.states import DesiredState, LiveState, RecordedState
 from provisioning.core.model.values import compute_digest, compute_fingerprint
-from provisioning.core.plan.compute import compute_plan
-from provisioning.core.plan.observation_targets import compute_places
+from provisioning.core.plan.observation_targets import Places, compute_places
 from provisioning.core.plan.plan_cache import CachedFile, PlanCache, count_desired, settle_file
 from provisioning.core.statelog.transitions import LogView
 from provisioning.gitstore.statelog.recorded import Records
@@ -30,7 +29,6 @@ from provisioning.localstore.plan_cache import load_plan_cache
 from provisioning.reconciler.context import InfraContext
 from provisioning.reconciler.execution.recovery import compute_unfinished
 from provisioning.reconciler.planning.cross_infra import CrossInfra
-from provisioning.reconciler.planning.observation import observe_live
 from provisioning.reconciler.planning.plan_cache import CacheUpdate, is_worthwhile
 from provisioning.reconciler.planning.plan_result import PlanResult, RunRequest
 
@@ -136,7 +134,30 @@ class Planner(Masked, frozen=True, kw_only=True):
         desired = compute_desired(context.infra, commit, resources, context.kinds, self.lookup)
         return replace(desired, files=self.compiler.read_files(commit, desired))
 
-    def add_moves(self, desired: DesiredState, recorded: RecordedState) -> RecordedState:
+    def plan_states(
+        self,
+        request: RunRequest,
+        view: LogView,
+        desired: DesiredState,
+        recorded: RecordedState,
+        observe: Callable[[Places, RecordedState], LiveState] | None = None,
+    ) -> PlanResult:
+        """Plan from *desired*, *recorded*, and what *observe* returns or the providers do."""
+        context = self.context
+        recorded = self._add_moves(desired, recorded)
+        places = compute_places(desired, recorded, context.kinds)
+        live = observe(places, recorded) if observe else context.observe(places)
+        return PlanResult(
+            plan=context.compute_plan(desired, recorded, live, request.corrects),
+            desired=desired,
+            recorded=recorded,
+            live=live,
+            view=view,
+            desired_count=len(desired.resources),
+            recorded_count=len(recorded.records),
+        )
+
+    def _add_moves(self, desired: DesiredState, recorded: RecordedState) -> RecordedState:
         """Return *recorded* with what other infras record of the resources that move."""
         wanted, records = desired.resources, recorded.records
         coming = [it for name, it in wanted.items() if it.moved_infra and name not in records]
@@ -152,34 +173,8 @@ class Planner(Masked, frozen=True, kw_only=True):
     def _plan(
         self, source: _Source, resources: Iterable[Resource], recorded: RecordedState
     ) -> PlanResult:
-        """Observe *resources* and what is *recorded*, and plan."""
-        context, request = self.context, source.request
-        desired = self._compute_desired(request.commit, resources)
-        recorded = self.add_moves(desired, recorded)
-        live = observe_live(
-            compute_places(desired, recorded, context.kinds),
-            kinds=context.kinds,
-            providers=context.providers,
-            owner=context.owner,
-        )
-        plan = compute_plan(
-            desired,
-            recorded,
-            live,
-            kinds=context.kinds,
-            workspace=context.workspace,
-            key=context.key,
-            corrects=request.corrects,
-        )
-        return PlanResult(
-            plan=plan,
-            desired=desired,
-            recorded=recorded,
-            live=live,
-            view=source.view,
-            desired_count=len(desired.resources),
-            recorded_count=len(recorded.records),
-        )
+        desired = self._compute_desired(source.request.commit, resources)
+        return self.plan_states(source.request, source.view, desired, recorded)
 
     def _plan_all(self, source: _Source, cut_off: Iterable[Record]) -> PlanResult:
         manifests, every = source.manifests, source.records.read_all()
