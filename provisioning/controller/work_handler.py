@@ -21,11 +21,7 @@ from provisioning.controller.events import (
 from provisioning.controller.served_workspace import ServedWorkspace
 from provisioning.controller.watches import WatchRegistry
 from provisioning.controller.worker_pool import WorkerPool
-from provisioning.controller.workspace_state import (
-    LastCycle,
-    Revision,
-    WorkspaceState,
-)
+from provisioning.controller.workspace_state import LastCycle, Revision, WorkspaceState
 from provisioning.core.model.errors import LockHeld, ProvisioningError
 from provisioning.core.policy.builtin_gates import REWOUND
 from provisioning.core.scheduling.backoff import compute_backoff, compute_retry

@@ -246,11 +246,7 @@ class WorkspaceController:
         )
 
     def _set_up(
-        self,
-        workspace: ServedWorkspace,
-        commit: CommitId,
-        infras: list[str],
-        before: Iterable[str],
+        self, workspace: ServedWorkspace, commit: CommitId, infras: list[str], before: Iterable[str]
     ) -> None:
         gone = set(before).difference(infras)
         try:

@@ -78,8 +78,7 @@ def get(request: GetRequest, context: Context) -> tuple[InfraRecords, ...]:
         found.append(InfraRecords(infra=log.infra, records=listed))
     if ids and not any(item.records for item in found):
         raise InvalidArgument(
-            f"no recorded resource is called {', '.join(ids)}",
-            hint="`provisioning get` lists them",
+            f"no recorded resource is called {', '.join(ids)}", hint="`provisioning get` lists them"
         )
     return tuple(found)
 

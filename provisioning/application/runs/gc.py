@@ -8,12 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from provisioning.application.context import (
-    CompactionPlanned,
-    Context,
-    InfraRequest,
-    LogCompacted,
-)
+from provisioning.application.context import CompactionPlanned, Context, InfraRequest, LogCompacted
 from provisioning.application.selection import select_infras
 from provisioning.core.model.durations import DAY
 from provisioning.reconciler.operations.compact import compact as compact_log

@@ -118,10 +118,7 @@ def _resolve(
 
 
 def _build_record(
-    context: InfraContext,
-    found: FoundResource,
-    resource: Resource | None,
-    spec: Mapping[str, Tree],
+    context: InfraContext, found: FoundResource, resource: Resource | None, spec: Mapping[str, Tree]
 ) -> Record:
     kind = context.kinds[found.kind]
     mark = found.seen.mark

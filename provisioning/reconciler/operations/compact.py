@@ -43,12 +43,7 @@ class Compaction(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def plan_compaction(
-    log: GitStateLog,
-    *,
-    before: float,
-    now: float,
-    by: str,
-    judge: Callable[[Lock], LockStatus],
+    log: GitStateLog, *, before: float, now: float, by: str, judge: Callable[[Lock], LockStatus]
 ) -> Compaction | None:
     """Plan the compaction of the entries of *log* of the time *before* and older.
 

@@ -217,10 +217,7 @@ class Planner(Masked, frozen=True, kw_only=True):
         seen = touched | scope.keys()
         rest = (name for name in cache.settled if name not in seen)
         base = replace(
-            cache,
-            records=records.id,
-            recorded=cache.recorded + moved.growth,
-            files=changes.files,
+            cache, records=records.id, recorded=cache.recorded + moved.growth, files=changes.files
         )
         planned = replace(
             planned,

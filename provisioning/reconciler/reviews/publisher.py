@@ -95,10 +95,7 @@ class Publisher(msgspec.Struct, frozen=True, kw_only=True):
         for context in there.keys() - wanted.keys():
             if context.startswith(f"{CONTEXT}/"):
                 wanted[context] = CommitStatus(
-                    context=context,
-                    state=State.SUCCESS,
-                    description="no longer touched",
-                    url=url,
+                    context=context, state=State.SUCCESS, description="no longer touched", url=url
                 )
         changed = [item for context, item in wanted.items() if item != there.get(context)]
         with ThreadPoolExecutor(PARALLELISM) as threads:
