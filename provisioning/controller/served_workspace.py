@@ -23,9 +23,6 @@ from provisioning.core.model.errors import (
 from provisioning.core.model.ids import CommitId
 from provisioning.core.statelog.transitions import LogView
 from provisioning.gitstore.repository.revert import list_changed_paths
-from provisioning.reconciler.cycle import Reconciler
-from provisioning.reconciler.events import Listener
-from provisioning.reconciler.execution.cancellation import Cancellation
 from provisioning.reconciler.planning.plan_result import Report
 
 if TYPE_CHECKING:
@@ -62,44 +59,20 @@ class ServedWorkspace(msgspec.Struct, frozen=True):
     Any thread may call.
     """
 
-    workspace: Workspace
+    opened: Workspace
     memory: Memory = msgspec.field(default_factory=Memory)
 
     @property
     def commits(self) -> WorkspaceCommits:
         """The commits of the workspace."""
-        return self.workspace.commits
-
-    @property
-    def branch(self) -> str:
-        """The branch that desired state is read from."""
-        return self.workspace.settings.branch
-
-    @property
-    def poll_interval(self) -> float:
-        """Seconds between two reads of the branch."""
-        return self.commits.poll_interval
-
-    def read_commit(self) -> CommitId:
-        """Fetch, and return the newest desired state."""
-        return self.commits.fetch()
-
-    def choose_infras(self, commit: CommitId, infra: str | None) -> list[str]:
-        """Return the infras to work on: *infra*, or all."""
-        return self.workspace.choose_infras(commit, infra)
-
-    def build_reconciler(
-        self, infra: str, commit: CommitId, *, stop: Cancellation | None, listener: Listener | None
-    ) -> Reconciler:
-        """Join the reconciler of *infra* with the settings of *commit*."""
-        return self.workspace.build_reconciler(infra, commit, stop=stop, listener=listener)
+        return self.opened.commits
 
     def find_touched(self, old: CommitId | None, new: CommitId) -> ChangedInfras:
         """Return what differs between two commits; without *old*, from the first parent."""
         if old is None:
             parents = self.commits.repository.read_commit(new).parents
             if not parents:
-                return ChangedInfras(frozenset(self.workspace.list_infras(new)), is_shared=True)
+                return ChangedInfras(frozenset(self.opened.list_infras(new)), is_shared=True)
             old = parents[0]
         infras: set[str] = set()
         is_shared = False
@@ -148,7 +121,7 @@ class ServedWorkspace(msgspec.Struct, frozen=True):
         """
         links = {name: found for name, (_, found) in list(self.memory.links.items())}
         try:
-            log = self.workspace.logs.build(infra)
+            log = self.opened.logs.build(infra)
             old, new = log.open_records(before), log.open_records(log.read_local())
             return list_readers(infra, links, old.get, new.get)
         except ProvisioningError:
@@ -165,7 +138,7 @@ class ServedWorkspace(msgspec.Struct, frozen=True):
         if known is None or known[0] != stamp:
             is_perhaps = self._has_words(folder, words)
             try:
-                found = self.workspace.compute_links(commit, infra) if is_perhaps else NO_LINKS
+                found = self.opened.compute_links(commit, infra) if is_perhaps else NO_LINKS
             except ProvisioningError:  # its own cycle reports what is wrong with it
                 self.memory.links.pop(infra, None)
                 return NO_LINKS
@@ -209,7 +182,7 @@ class ServedWorkspace(msgspec.Struct, frozen=True):
 
     def find_reviews(self) -> list[int]:
         """Return the open pull requests that changed since the last call; there must be a forge."""
-        base = self.commits.repository.read_ref(f"refs/heads/{self.branch}")
+        base = self.commits.repository.read_ref(f"refs/heads/{self.opened.settings.branch}")
         found = self.build_pulls().list_open_pulls()
         pulls = {pull.number: (pull, base) for pull in found}
         before = dict(self.memory.pulls)
@@ -219,24 +192,20 @@ class ServedWorkspace(msgspec.Struct, frozen=True):
 
     def build_reviewer(self) -> Reviewer:
         """Join the reviewer of pull requests; there must be a forge."""
-        return self.workspace.builders.reviewer(self.workspace)
+        return self.opened.builders.reviewer(self.opened)
 
     def build_pulls(self) -> Forge:
         """Join the forge's pull requests; there must be a forge."""
-        return self.workspace.forge.require("there are no pull requests").pulls
+        return self.opened.forge.require("there are no pull requests").pulls
 
     @property
     def is_at_forge(self) -> bool:
         """True if a forge hosts it."""
-        return self.workspace.forge.repository is not None
-
-    def redact(self, text: str) -> str:
-        """Return *text* without any secret that was read."""
-        return self.workspace.redactor.redact(text)
+        return self.opened.forge.repository is not None
 
     def publish_drift(self, report: Report) -> None:
         """Open or close the pull requests about drift that *report* asks for, at a forge."""
-        if needs_drift_pull(self.workspace, report.plan_result.plan):
+        if needs_drift_pull(self.opened, report.plan_result.plan):
             self.build_reviewer().drift_publisher.sync([report.plan_result])
 
 

@@ -74,7 +74,7 @@ class WorkHandler(msgspec.Struct, frozen=True, kw_only=True):
         report, error, plan_seconds = None, None, 0.0
         is_known, is_locked = self.state.is_known(infra), self.state.is_locked(infra)
         try:
-            reconciler = revision.workspace.build_reconciler(
+            reconciler = revision.workspace.opened.build_reconciler(
                 infra, commit, stop=self.stop, listener=partial(self._report, key)
             )
             request = RunRequest(commit=commit, reason=work.reason)

@@ -55,7 +55,7 @@ class WorkspaceController:
         self._statuses = CommitStatuses(
             name,
             lambda: self._get_workspace().build_pulls(),
-            lambda text: self._get_workspace().redact(text),
+            self._redact,
             notify,
         )
         self._handler = WorkHandler(
@@ -92,7 +92,7 @@ class WorkspaceController:
     def handle_push(self, branch: str) -> bool:
         """Fetch after a push to *branch*, if it concerns the workspace; tell whether it does."""
         revision = self.state.revision
-        if revision is not None and branch == revision.workspace.branch:
+        if revision is not None and branch == revision.workspace.opened.settings.branch:
             self.request_fetch()
             return True
         infra = f"refs/heads/{branch}".removeprefix(OURS)
@@ -134,7 +134,10 @@ class WorkspaceController:
         Raises:
             InvalidConfiguration: If there is none yet.
         """
-        return self._get_workspace().workspace.forge.build_token_file("webhook_secret_file").read()
+        return self._get_workspace().opened.forge.build_token_file("webhook_secret_file").read()
+
+    def _redact(self, text: str) -> str:
+        return self._get_workspace().opened.redactor.redact(text)
 
     def _get_workspace(self) -> ServedWorkspace:
         if self.state.revision is None:
@@ -179,13 +182,13 @@ class WorkspaceController:
         began = self._worker_pool.now()
         revision = self.state.revision
         workspace = self._reopen() if revision is None or reopens else revision.workspace
-        commit = workspace.read_commit()
+        commit = workspace.commits.fetch()
         if revision is None or revision.workspace is not workspace:
             self._switch(workspace, commit, began)
         elif revision.commit != commit:  # opened again, so that nothing grows with the commits
             self._switch(self._reopen(), commit, began)
         self._queue_reviews(workspace)
-        return workspace.poll_interval
+        return workspace.commits.poll_interval
 
     def _report_failure(self, exc: Exception, pause: float) -> None:
         if isinstance(exc, ProvisioningError):
@@ -217,7 +220,7 @@ class WorkspaceController:
         """Switch to a new revision entirely or, if that fails, not at all."""
         before = self.state.revision
         is_new = before is None or before.commit != commit
-        infras = workspace.choose_infras(commit, None)
+        infras = workspace.opened.choose_infras(commit, None)
         touched = workspace.find_touched(before.commit if before else None, commit)
         direct = [infra for infra in infras if infra in touched.infras]
         queues_all = touched.is_shared or before is None or not is_new

@@ -10,7 +10,7 @@ from provisioning.application.context import Context, StepDone, StepsPlanned, Us
 from provisioning.core.model.ids import NAME
 from provisioning.forges.setup.checks import compute_findings, list_obstacles
 from provisioning.forges.setup.facts import Label, Wanted
-from provisioning.forges.setup.findings import Change, SetupFinding, SetupState, SetupStep
+from provisioning.forges.setup.findings import SetupFinding, SetupState, SetupStep
 from provisioning.forges.tokens import TokenFile
 from provisioning.reconciler.reviews.publisher import DESTRUCTIVE, LABELS, WAITING
 
@@ -60,7 +60,7 @@ def setup_forge(request: SetupForgeRequest, context: Context) -> SetupResult:
         context.notify(StepsPlanned(steps))
         context.confirm("Do it?")
     for step in steps:
-        setup.apply(step.change)
+        setup.rules.apply(step.change)
         context.notify(StepDone(step))
     left = tuple(filter(is_bad, setup.check() if steps else findings))
     return SetupResult(steps=steps, left=left)
@@ -84,10 +84,6 @@ class ForgeSetup(msgspec.Struct, frozen=True, kw_only=True):
         """Return the findings about the repository as it is now."""
         wanted = self._read_wanted()
         return compute_findings(wanted, self.rules.read_facts(wanted.branch))
-
-    def apply(self, change: Change) -> None:
-        """Make one change."""
-        self.rules.apply(change)
 
     def _read_wanted(self) -> Wanted:
         """Read the work tree's settings: a repository is set up before it is pushed to."""
