@@ -319,7 +319,7 @@ class Executor:
         assert made is not None  # noqa: S101  only a made resource is ready
         is_unchanged = made.unchanged and task.operation.change.action is Action.UPDATE
         outcome = Outcome.UNCHANGED if is_unchanged else DONE[task.operation.change.action]
-        self._end(task.operation, OperationOutcome(outcome, made, record=made.record), task)
+        self._end(task.operation, OperationOutcome(outcome, record=made.record), task)
 
     def _end_unready(self, task: _Task, why: str) -> None:
         made = task.made
@@ -328,7 +328,7 @@ class Executor:
             record = replace(record, error=why)
         hint = "`provisioning log` and the resource's own output tell more"
         error = ProviderError(why, hint=hint)
-        ended = OperationOutcome(Outcome.FAILED, made, error=error, record=record)
+        ended = OperationOutcome(Outcome.FAILED, error=error, record=record)
         self._end(task.operation, ended, task)
 
     def _end(

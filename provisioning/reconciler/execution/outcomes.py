@@ -12,7 +12,6 @@ from provisioning.core.model.records import Action, Change, Outcome, Record
 from provisioning.core.plan.operations import Operation, Step
 from provisioning.core.plan.plan import PlannedChange
 from provisioning.core.policy.conflicts import list_healed
-from provisioning.reconciler.execution.operation_runner import Made
 
 BAD = frozenset({Outcome.FAILED, Outcome.UNCERTAIN, Outcome.SKIPPED})
 """The outcomes after which nothing that depends on it may go on."""
@@ -25,7 +24,6 @@ class OperationOutcome(msgspec.Struct, frozen=True):
     """
 
     outcome: Outcome
-    made: Made | None = None
     error: ProvisioningError | None = None
     record: Record | None = None
     reason: str = ""
