@@ -75,15 +75,12 @@ class ServedWorkspace(msgspec.Struct, frozen=True):
                 return ChangedInfras(frozenset(self.opened.list_infras(new)), is_shared=True)
             old = parents[0]
         infras: set[str] = set()
-        is_shared = False
+        is_shared, prefix = False, self.commits.prefix
         for path in self._list_changed(old, new):
-            if not path.startswith(self.commits.prefix):
-                continue
-            below = path.removeprefix(self.commits.prefix)
-            parts = below.split("/")
-            if parts[0] == "infra" and len(parts) > 2:  # noqa: PLR2004
+            parts = path.removeprefix(prefix).split("/")
+            if path.startswith(prefix) and parts[0] == "infra" and len(parts) > 2:  # noqa: PLR2004
                 infras.add(parts[1])
-            else:
+            elif path.startswith(prefix):
                 is_shared = True
         return ChangedInfras(frozenset(infras), is_shared)
 

@@ -60,11 +60,9 @@ def _load(context: Context, infra: str | None) -> Layers:
     settings = context.open_workspace().settings
     known = [path.name for path in settings.root.glob("infra/*/")]
     if infra is not None and infra not in known:
-        nearest = find_nearest(infra, known)
+        nearest, others = find_nearest(infra, known), ", ".join(sorted(known))
         raise InvalidArgument(
             f"there is no infra {infra!r}",
-            hint=f"did you mean {nearest!r}?"
-            if nearest
-            else f"there are: {', '.join(sorted(known))}",
+            hint=f"did you mean {nearest!r}?" if nearest else f"there are: {others}",
         )
     return settings.load(settings.read_work_tree, infra)

@@ -220,7 +220,10 @@ class Executor:
             case ProviderError():
                 self._end_unready(task, error.message)
             case Fenced() | StorageFailed():
-                self._take_obstacle(task, error)
+                self._end(task.operation, OperationOutcome(Outcome.FAILED, error=error))
+                self._fenced = error if isinstance(error, Fenced) else self._fenced
+                if not self._halted:
+                    self._halt(error.message)
             case ProvisioningError():
                 self._end(task.operation, OperationOutcome(Outcome.FAILED, error=error))
             case _:
@@ -286,13 +289,6 @@ class Executor:
             return replace(ended, record=self._runner.salvage(task.operation, str(ended.error)))
 
         self._submit(task, salvage)
-
-    def _take_obstacle(self, task: _Task, error: Fenced | StorageFailed) -> None:
-        self._end(task.operation, OperationOutcome(Outcome.FAILED, error=error))
-        if isinstance(error, Fenced):
-            self._fenced = error
-        if not self._halted:
-            self._halt(error.message)
 
     def _give_up_overdue(self) -> None:
         now = self._now()

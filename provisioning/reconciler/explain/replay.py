@@ -66,10 +66,9 @@ def find_run(repository: Repository, log: StateLog, text: str) -> BegunRun:
     Raises:
         InvalidArgument: If the state log has no such run.
     """
-    head = log.read().head
     found: EntryHead | None = None
     entry: EntryHead | None = None
-    for entry in walk_entries(repository, head):
+    for entry in walk_entries(repository, log.read().head):
         name = entry.trailers.get("Run-Id", "") if text in entry.message else ""
         if text in {name, name.partition("-")[0]} and name:
             if "Plan-Digest" in entry.trailers and not entry.is_record:

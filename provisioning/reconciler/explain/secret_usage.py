@@ -119,18 +119,16 @@ class _Finder:
         for file, values in self._values.items():
             known = list(values) if isinstance(values, Mapping) else []
             nearest = find_nearest(steps[0], known)
+            hint = f"it has: {', '.join(known) or 'no keys'}"
             return InvalidArgument(
                 f"{file} has no {'.'.join(steps)!r}, and nothing refers to that",
-                hint=f"did you mean {SECRETS}.{name}.{nearest}?"
-                if nearest
-                else f"it has: {', '.join(known) or 'no keys'}",
+                hint=f"did you mean {SECRETS}.{name}.{nearest}?" if nearest else hint,
             )
         nearest = find_nearest(name, self._list_names(infras))
+        hint = f"make it: `provisioning sops {FOLDER}/{name}{MARK}.yaml`, and commit"
         return InvalidArgument(
             f"there is no committed file of secrets called {name!r}, and nothing refers to one",
-            hint=f"did you mean {SECRETS}.{nearest}?"
-            if nearest
-            else f"make it: `provisioning sops {FOLDER}/{name}{MARK}.yaml`, and commit",
+            hint=f"did you mean {SECRETS}.{nearest}?" if nearest else hint,
         )
 
     def _list_names(self, infras: Iterable[str]) -> list[str]:

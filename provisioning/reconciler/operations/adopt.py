@@ -17,12 +17,16 @@ from provisioning.core.model.sensitive import has_secret, mark_secrets
 from provisioning.core.model.states import DesiredState
 from provisioning.core.model.values import Tree, Unknown, has_unknown
 from provisioning.core.plan.diff import compute_recorded
-from provisioning.core.plan.plan import BlockedResource, Plan, PlannedChange, Risk
+from provisioning.core.plan.plan import BlockedResource, Plan
 from provisioning.providers.instance import find_ability
 from provisioning.reconciler.context import InfraContext
 from provisioning.reconciler.cycle import Reconciler
 from provisioning.reconciler.execution.provider_calls import call_provider
-from provisioning.reconciler.operations.state_only_run import StateOnlyPlan, check_idle
+from provisioning.reconciler.operations.state_only_run import (
+    StateOnlyPlan,
+    build_change,
+    check_idle,
+)
 
 NO_SOURCE = Source("", 0)
 
@@ -53,7 +57,15 @@ def plan_adopt(reconciler: Reconciler, commit: CommitId, *, everything: bool) ->
     plan = Plan(
         infra=context.infra,
         commit=commit,
-        changes=tuple(_plan_change(record, desired) for _, record in sorted(made.items())),
+        changes=tuple(
+            build_change(
+                record,
+                Action.ADOPT,
+                f"it has the mark of run {record.run}",
+                None if name in desired.resources else "it is not desired: the next run deletes it",
+            )
+            for name, record in sorted(made.items())
+        ),
         blocked=tuple(
             BlockedResource(
                 id=name,
@@ -137,19 +149,4 @@ def _build_record(
         source=resource.source if resource else NO_SOURCE,
         depends_on=resource.dependencies if resource else (),
         lifecycle=resource.lifecycle if resource else Lifecycle(),
-    )
-
-
-def _plan_change(record: Record, desired: DesiredState) -> PlannedChange:
-    warning = "it is not desired: the next run deletes it"
-    return PlannedChange(
-        id=record.id,
-        action=Action.ADOPT,
-        reason=f"it has the mark of run {record.run}",
-        kind=record.kind,
-        provider=record.provider,
-        risk=Risk.SAFE,
-        source=record.source,
-        record=record,
-        warning=None if record.id in desired.resources else warning,
     )

@@ -26,6 +26,21 @@ class StateOnlyPlan(msgspec.Struct, frozen=True):
     view: LogView
 
 
+def build_change(record: Record, action: Action, reason: str, warning: str | None) -> PlannedChange:
+    """Plan *action* for the resource of *record*: it changes nothing in the world."""
+    return PlannedChange(
+        id=record.id,
+        action=action,
+        reason=reason,
+        kind=record.kind,
+        provider=record.provider,
+        risk=Risk.SAFE,
+        source=record.source,
+        record=record,
+        warning=warning,
+    )
+
+
 def check_idle(reconciler: Reconciler, view: LogView) -> None:
     """Make sure that no run is in progress, and none was cut off that changes the world.
 
@@ -71,18 +86,8 @@ def plan_forget(
             source=desired.source,
         )
     check_idle(reconciler, view)
-    record = records[name]
-    change = PlannedChange(
-        id=name,
-        action=Action.FORGET,
-        reason="forget was requested",
-        kind=record.kind,
-        provider=record.provider,
-        risk=Risk.SAFE,
-        source=record.source,
-        record=record,
-        warning="it is not deleted, and nothing manages it",
-    )
+    warning = "it is not deleted, and nothing manages it"
+    change = build_change(records[name], Action.FORGET, "forget was requested", warning)
     applied = view.run.commit if view.run else commit
     plan = Plan(infra=infra, commit=applied, changes=(change,))
     return StateOnlyPlan(plan, {name: None}, view)

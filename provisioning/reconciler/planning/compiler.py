@@ -109,23 +109,13 @@ class Compiler:
         return [it for manifest in manifests for it in manifest.read() if it.removed is None]
 
     def list_claims(self, commit: CommitId, infra: str) -> list[Resource]:
-        """Return what *infra* asks for at *commit* that comes from another one.
-
-        Raises:
-            InvalidManifest: If one thing is wrong with the manifests.
-            InvalidWorkspace: If several things are.
-        """
+        """Return what *infra* asks for at *commit* that comes from another one; see `compile`."""
         manifests = self.read_manifests(commit, infra).values()
         claiming = (manifest.read() for manifest in manifests if manifest.file.claims)
         return [resource for found in claiming for resource in found if resource.moved_infra]
 
     def read_manifests(self, commit: CommitId, infra: str) -> dict[str, CompiledManifest]:
-        """Compile the manifests of *infra* at *commit* that are new; return all, by path.
-
-        Raises:
-            InvalidManifest: If one thing is wrong with the manifests.
-            InvalidWorkspace: If several things are.
-        """
+        """Compile the new manifests of *infra* at *commit*; return all by path. See `compile`."""
         tree = self._repository.find_id(commit, f"{self._prefix}infra/{infra}")
         path = self._cache / f"{infra}.msgpack"
         old = load_snapshot(path, self._version)
@@ -149,11 +139,10 @@ class Compiler:
         if infra in known:
             return
         nearest = find_nearest(infra, known)
+        hint = f"there are: {', '.join(known) or 'none'}; is infra/{infra} committed?"
         raise InvalidArgument(
             f"there is no infra {infra!r} at commit {commit[:10]}",
-            hint=f"did you mean {nearest!r}?"
-            if nearest
-            else f"there are: {', '.join(known) or 'none'}; is infra/{infra} committed?",
+            hint=f"did you mean {nearest!r}?" if nearest else hint,
         )
 
     def _compile_changes(
