@@ -28,6 +28,12 @@ class UseCaseRequest(msgspec.Struct, Generic[Result_co], frozen=True, kw_only=Tr
     """The request of a use case; its parameter is the type of the result."""
 
 
+class InfraRequest(UseCaseRequest[Result_co], Generic[Result_co], frozen=True, kw_only=True):
+    """The request of a use case that works on *infra*, or on all."""
+
+    infra: str | None = None
+
+
 class Caller(msgspec.Struct, frozen=True, kw_only=True):
     """The principal of a call: a user, and the interface it came through."""
 
@@ -90,7 +96,7 @@ Notice: TypeAlias = (
     "Event | Planned | InfraEnded | UndoPlanned | CompactionPlanned | LogCompacted | StepsPlanned"
     " | StepDone | ForgeNotTold"
 )
-"""One thing that a use case tells its caller before it returns."""
+"""One event of a use case, before it returns."""
 
 
 def ignore(notice: Notice) -> None:
@@ -110,7 +116,7 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
         caller: Who calls.
         open_workspace: Opens the workspace, once; raises `WorkspaceNotFound` if there is none.
         list_kinds: Lists the kinds of every provider, by name.
-        notify: Is told what happens on the way.
+        notify: Takes the events on the way.
         confirm: Asks before something is done that was shown; raises if the answer is no.
         stop: Asks a run to stop.
     """

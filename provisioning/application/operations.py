@@ -30,197 +30,105 @@ class UseCase(NamedTuple):
 
     Args:
         name: Its name, as `lock-hold`; a command of that name calls it.
-        module: The module that has it, below this package.
-        function: The function; takes the request and a `Context`.
-        request: The request's type; it names the result's type.
+        path: Its function below this package; the type `ListLocksRequest` belongs to `list_locks`.
         effect: Its effect.
         summary: One line of help.
         is_long: True if it may take longer than a caller waits for an answer.
     """
 
     name: str
-    module: str
-    function: str
-    request: str
+    path: str
     effect: Effect
     summary: str
     is_long: bool = False
 
+    @property
+    def request(self) -> str:
+        """The name of the request's type; it names the result's type."""
+        return f"{self.path.rpartition('.')[2].title().replace('_', '')}Request"
+
     def load(self) -> Callable[[Any, Context], Any]:
-        """Import the function."""
-        function: Callable[[Any, Context], Any] = getattr(self._import(), self.function)
+        """Import the function; it takes the request and a `Context`."""
+        function: Callable[[Any, Context], Any] = self._load(self.path.rpartition(".")[2])
         return function
 
     def load_request(self) -> type[UseCaseRequest[Any]]:
         """Import the request's type."""
-        request: type[UseCaseRequest[Any]] = getattr(self._import(), self.request)
+        request: type[UseCaseRequest[Any]] = self._load(self.request)
         return request
 
-    def _import(self) -> Any:
-        return importlib.import_module(f"{__package__}.{self.module}")
+    def _load(self, name: str) -> Any:
+        module = self.path.rpartition(".")[0]
+        return getattr(importlib.import_module(f"{__package__}.{module}"), name)
 
 
 READ, PROPOSE, ACT = Effect
 
 OPERATIONS = (
-    UseCase(
-        "plan", "runs.plan", "plan", "PlanRequest", READ,
-        "Show what would change and why, field by field.", is_long=True,
-    ),
-    UseCase(
-        "apply", "runs.apply", "apply", "ApplyRequest", ACT,
-        "Show the plan, ask, and apply exactly that.", is_long=True,
-    ),
-    UseCase(
-        "apply-pull", "runs.apply", "apply_pull", "ApplyPullRequest", ACT,
-        "Apply what a pull request shows.", is_long=True,
-    ),
-    UseCase(
-        "reconcile", "runs.apply", "reconcile", "ReconcileRequest", ACT,
-        "Fetch, plan, gate, apply and record.", is_long=True,
-    ),
-    UseCase(
-        "review", "runs.review", "review", "ReviewRequest", ACT,
-        "Show pull requests what they would do.", is_long=True,
-    ),
-    UseCase(
-        "forge-setup", "setup.forge", "set_up_forge", "SetupForgeRequest", ACT,
-        "Set the repository up at its forge, step by step.", is_long=True,
-    ),
-    UseCase(
-        "forge-check", "setup.forge", "check_forge", "CheckForgeRequest", READ,
-        "Show what is missing or wrong at the forge.",
-    ),
-    UseCase(
-        "status", "inspect.status", "status", "StatusRequest", READ,
-        "Show whether each infra is as Git wants it.",
-    ),
-    UseCase(
-        "get", "inspect.status", "get", "GetRequest", READ,
-        "List recorded resources.",
-    ),
-    UseCase(
-        "graph", "inspect.explain", "graph", "GraphRequest", READ,
-        "Draw what depends on what: SVG, DOT, text.",
-    ),
-    UseCase(
-        "impact", "inspect.explain", "impact", "ImpactRequest", READ,
-        "Show what a change can affect, and why.",
-    ),
-    UseCase(
-        "diff", "inspect.status", "diff", "DiffRequest", READ,
-        "Compare what is live with what was recorded.", is_long=True,
-    ),
-    UseCase(
-        "why", "inspect.explain", "why", "WhyRequest", READ,
-        "Show who asked for it, where, and which run did it.",
-    ),
-    UseCase(
-        "secret-usage", "inspect.explain", "find_secret_usage", "SecretUsageRequest", READ,
-        "Show where a secret is kept and who uses it.",
-    ),
-    UseCase(
-        "status-at", "inspect.at", "status_at", "StatusAtRequest", READ,
-        "Show the status of each infra as it was then.",
-    ),
-    UseCase(
-        "get-at", "inspect.at", "get_at", "GetAtRequest", READ,
-        "List the resources of each infra as they were then.",
-    ),
-    UseCase(
-        "replay", "inspect.history", "replay", "ReplayRequest", READ,
-        "Compute a past run's plan again.",
-    ),
-    UseCase(
-        "undo", "runs.undo", "undo", "UndoRequest", ACT,
-        "Commit the desired state before a run again.",
-    ),
-    UseCase(
-        "undo-pull", "runs.undo", "propose_undo", "ProposeUndoRequest", PROPOSE,
-        "Propose the desired state before a run in a pull request.",
-    ),
-    UseCase(
-        "events", "inspect.history", "events", "EventsRequest", READ,
-        "Show what happened, a line each.", is_long=True,
-    ),
-    UseCase(
-        "log", "inspect.history", "log", "LogRequest", READ,
-        "Show the history of the state log.",
-    ),
-    UseCase(
-        "fsck", "inspect.history", "fsck", "FsckRequest", READ,
-        "Prove the state log: linear, fenced, complete.",
-    ),
-    UseCase(
-        "gc", "runs.gc", "compact_logs", "CompactRequest", ACT,
-        "Compact the old part of state logs.", is_long=True,
-    ),
-    UseCase(
-        "lock-list", "runs.lock", "list_locks", "ListLocksRequest", READ,
-        "List the lock of every infra.",
-    ),
-    UseCase(
-        "lock-hold", "runs.lock", "hold", "HoldRequest", ACT,
-        "Hold an infra, so that nothing is applied.",
-    ),
-    UseCase(
-        "lock-steal", "runs.lock", "steal", "StealRequest", ACT,
-        "Take an infra's lock from whoever holds it.",
-    ),
-    UseCase(
-        "lock-release", "runs.lock", "release", "ReleaseRequest", ACT,
-        "Release a hold.",
-    ),
-    UseCase(
-        "import", "runs.ownership", "import_resource", "ImportRequest", ACT,
-        "Take over one thing that exists.",
-    ),
-    UseCase(
-        "forget", "runs.ownership", "forget", "ForgetRequest", ACT,
-        "Stop managing a resource without deleting it.",
-    ),
-    UseCase(
-        "adopt", "runs.ownership", "adopt", "AdoptRequest", ACT,
-        "Rebuild a lost state log from the marks.", is_long=True,
-    ),
-    UseCase(
-        "suspend", "runs.suspend", "suspend", "SuspendRequest", ACT,
-        "Let runs leave something alone.",
-    ),
-    UseCase(
-        "resume", "runs.suspend", "resume", "ResumeRequest", ACT,
-        "End a suspension.",
-    ),
-    UseCase(
-        "validate", "inspect.manifests", "validate", "ValidateRequest", READ,
-        "Check the manifests of a commit.",
-    ),
-    UseCase(
-        "doctor", "inspect.doctor", "check_health", "DoctorRequest", READ,
-        "Check machine, Git, remotes, keys, providers.", is_long=True,
-    ),
-    UseCase(
-        "schema", "inspect.manifests", "schema", "SchemaRequest", READ,
-        "Print a kind's JSON Schema.",
-    ),
-    UseCase(
-        "config-show", "setup.config", "show_settings", "ShowSettingsRequest", READ,
-        "Show every setting, and where each comes from.",
-    ),
-    UseCase(
-        "config-explain", "setup.config", "explain_setting", "ExplainSettingRequest", READ,
-        "Show the value that every layer gives a setting.",
-    ),
-    UseCase(
-        "workspace-init", "setup.init", "init_workspace", "InitRequest", ACT,
-        "Make a workspace.",
-    ),
+    UseCase("plan", "runs.plan.plan", READ,
+            "Show what would change and why, field by field.", is_long=True),
+    UseCase("apply", "runs.apply.apply", ACT,
+            "Show the plan, ask, and apply exactly that.", is_long=True),
+    UseCase("apply-pull", "runs.apply.apply_pull", ACT,
+            "Apply what a pull request shows.", is_long=True),
+    UseCase("reconcile", "runs.apply.reconcile", ACT,
+            "Fetch, plan, gate, apply and record.", is_long=True),
+    UseCase("review", "runs.review.review", ACT,
+            "Show pull requests what they would do.", is_long=True),
+    UseCase("forge-setup", "setup.forge.setup_forge", ACT,
+            "Set the repository up at its forge, step by step.", is_long=True),
+    UseCase("forge-check", "setup.forge.check_forge", READ,
+            "Show what is missing or wrong at the forge."),
+    UseCase("status", "inspect.status.status", READ, "Show whether each infra is as Git wants it."),
+    UseCase("get", "inspect.status.get", READ, "List recorded resources."),
+    UseCase("graph", "inspect.explain.graph", READ, "Draw what depends on what: SVG, DOT, text."),
+    UseCase("impact", "inspect.explain.impact", READ, "Show what a change can affect, and why."),
+    UseCase("diff", "inspect.status.diff", READ,
+            "Compare what is live with what was recorded.", is_long=True),
+    UseCase("why", "inspect.explain.why", READ,
+            "Show who asked for it, where, and which run did it."),
+    UseCase("secret-usage", "inspect.explain.secret_usage", READ,
+            "Show where a secret is kept and who uses it."),
+    UseCase("status-at", "inspect.at.status_at", READ,
+            "Show the status of each infra as it was then."),
+    UseCase("get-at", "inspect.at.get_at", READ,
+            "List the resources of each infra as they were then."),
+    UseCase("replay", "inspect.history.replay", READ, "Compute a past run's plan again."),
+    UseCase("undo", "runs.undo.undo", ACT, "Commit the desired state before a run again."),
+    UseCase("undo-pull", "runs.undo.propose_undo", PROPOSE,
+            "Propose the desired state before a run in a pull request."),
+    UseCase("events", "inspect.history.events", READ,
+            "Show what happened, a line each.", is_long=True),
+    UseCase("log", "inspect.history.log", READ, "Show the history of the state log."),
+    UseCase("fsck", "inspect.history.fsck", READ, "Prove the state log: linear, fenced, complete."),
+    UseCase("gc", "runs.gc.compact", ACT, "Compact the old part of state logs.", is_long=True),
+    UseCase("lock-list", "runs.lock.list_locks", READ, "List the lock of every infra."),
+    UseCase("lock-hold", "runs.lock.hold", ACT, "Hold an infra, so that nothing is applied."),
+    UseCase("lock-steal", "runs.lock.steal", ACT, "Take an infra's lock from whoever holds it."),
+    UseCase("lock-release", "runs.lock.release", ACT, "Release a hold."),
+    UseCase("import", "runs.ownership.import_resource", ACT, "Take over one thing that exists."),
+    UseCase("forget", "runs.ownership.forget", ACT,
+            "Stop managing a resource without deleting it."),
+    UseCase("adopt", "runs.ownership.adopt", ACT,
+            "Rebuild a lost state log from the marks.", is_long=True),
+    UseCase("suspend", "runs.suspend.suspend", ACT, "Let runs leave something alone."),
+    UseCase("resume", "runs.suspend.resume", ACT, "End a suspension."),
+    UseCase("validate", "inspect.manifests.validate", READ, "Check the manifests of a commit."),
+    UseCase("doctor", "inspect.doctor.doctor", READ,
+            "Check machine, Git, remotes, keys, providers.", is_long=True),
+    UseCase("schema", "inspect.manifests.schema", READ, "Print a kind's JSON Schema."),
+    UseCase("config-show", "setup.config.show_settings", READ,
+            "Show every setting, and where each comes from."),
+    UseCase("config-explain", "setup.config.explain_setting", READ,
+            "Show the value that every layer gives a setting."),
+    UseCase("workspace-init", "setup.init.init", ACT, "Make a workspace."),
 )  # fmt: skip
 """Every operation, in the order of `provisioning --help`."""
 
 BY_NAME = {operation.name: operation for operation in OPERATIONS}
 _BY_REQUEST = {
-    (f"{__package__}.{operation.module}", operation.request): operation for operation in OPERATIONS
+    (f"{__package__}.{operation.path.rpartition('.')[0]}", operation.request): operation
+    for operation in OPERATIONS
 }
 
 

@@ -57,13 +57,9 @@ def select_infras(
     recorded: bool = True,
     commit: CommitId | None = None,
 ) -> InfraSelection:
-    """Fetch, and choose *infra*, or all.
+    """Fetch, and choose *infra*, or all; with *commit*, fetch nothing and work on that.
 
-    Args:
-        workspace: The workspace.
-        infra: The name of one; None for all.
-        recorded: True if an infra counts that is gone from Git and has only a state log.
-        commit: The commit to work on, instead of the newest one; nothing is fetched then.
+    With *recorded*, an infra counts, too, that is gone from Git and has only a state log.
 
     Raises:
         InvalidArgument: If there is no such infra.
@@ -76,13 +72,7 @@ def select_infras(
 def find_resource(
     infras: Sequence[str], given: str | None, name: str, has: Callable[[str, ResourceId], bool]
 ) -> tuple[str, ResourceId]:
-    """Return the infra that *name* is in, and its id.
-
-    Args:
-        infras: All infras.
-        given: The one that was named, if any.
-        name: The id, `Kind/name`.
-        has: Tells whether an infra has it.
+    """Return the infra of *infras* that has *name*, the *given* one if any, and its id.
 
     Raises:
         InvalidArgument: If it is no id, or several infras have such a resource, or none.

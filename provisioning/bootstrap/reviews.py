@@ -9,7 +9,6 @@ import msgspec
 
 from provisioning.application.setup.forge import ForgeSetup
 from provisioning.core.model.ids import CommitId
-from provisioning.core.model.resources import Resource
 from provisioning.core.reviews.codeowners import PATHS, OwnerRule, parse_codeowners
 from provisioning.core.reviews.commands import Verb
 from provisioning.core.reviews.findings import Exposure
@@ -22,6 +21,7 @@ from provisioning.reconciler.operations.lock import hold_lock, release_lock
 from provisioning.reconciler.operations.propose import Proposer
 from provisioning.reconciler.planning.plan_result import PlanResult, RunRequest
 from provisioning.reconciler.reviews.applier import Applier
+from provisioning.reconciler.reviews.context import ReviewContext
 from provisioning.reconciler.reviews.drift_pulls import DriftPublisher
 from provisioning.reconciler.reviews.inspector import Inspector
 from provisioning.reconciler.reviews.publisher import Publisher
@@ -43,56 +43,47 @@ def build_reviewer(workspace: Workspace) -> Reviewer:
         InvalidConfiguration: If the workspace is at no forge.
     """
     forge, remote = _join_pulls(workspace)
-    reviews = ReviewLog(remote, workspace.logs.holder.user)
-    desk = _Desk(workspace)
-    settings = workspace.commits.load_layers(workspace.commits.fetch(), None)
+    commits, desk = workspace.commits, _Desk(workspace)
+    settings = commits.load_layers(commits.fetch(), None)
     requires_reviews = settings.get("review.policy").value == "pull-request"
-    applier = Applier(
+    context = ReviewContext(
         forge=forge,
+        reviews=ReviewLog(remote, workspace.logs.holder.user),
+        repository=commits.repository,
+        branch=workspace.settings.branch,
+        list_infras=workspace.list_infras,
+        compile=workspace.compile,
+        plan=desk.plan,
+        expose=desk.expose,
+        redact=workspace.redactor.redact,
+    )
+    applier = Applier(
+        context=context,
         build_reconciler=workspace.build_reconciler,
         build_early=desk.build_early,
-        read_base=workspace.commits.fetch,
-        merge=workspace.commits.repository.merge,
+        fetch=commits.fetch,
         approvals=1 if requires_reviews else 0,
     )
     return Reviewer(
-        forge=forge,
-        reviews=reviews,
+        context=context,
         applier=applier,
         inspector=Inspector(
-            forge=forge,
-            reviews=reviews,
-            repository=workspace.commits.repository,
-            branch=workspace.settings.branch,
-            list_infras=workspace.list_infras,
-            compile=desk.compile,
-            plan=desk.plan,
+            context=context,
             plan_merged=desk.plan_merged,
             read_view=desk.read_view,
-            expose=desk.expose,
             applies_first=settings.get("review.apply").value == "before-merge",
         ),
         responder=Responder(
-            forge=forge,
-            reviews=reviews,
+            context=context,
             rules=desk.read_rules,
             apply=applier.apply,
             hold=desk.hold,
             release=desk.release,
             permissions=_read_permissions(settings, requires_reviews=requires_reviews),
-            redact=workspace.redactor.redact,
         ),
-        publisher=Publisher(forge=forge, reviews=reviews, redact=workspace.redactor.redact),
+        publisher=Publisher(context=context),
         drift_publisher=DriftPublisher(
-            forge=forge,
-            branches=DriftBranches(remote, workspace.logs.holder.user),
-            repository=workspace.commits.repository,
-            branch=workspace.settings.branch,
-            list_infras=workspace.list_infras,
-            compile=desk.compile,
-            plan=desk.plan,
-            expose=desk.expose,
-            redact=workspace.redactor.redact,
+            context=context, branches=DriftBranches(remote, workspace.logs.holder.user)
         ),
     )
 
@@ -144,21 +135,15 @@ class _Desk:
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
 
-    def compile(self, commit: CommitId, infra: str) -> list[Resource]:
-        return self._workspace.compile(commit, infra)
-
     def plan(self, infra: str, commit: CommitId) -> PlanResult:
-        return self._plan(infra, commit, asks_for_reviews=False)
+        return self._plan(self.build_early(infra, commit), commit)
 
     def plan_merged(self, infra: str, commit: CommitId) -> PlanResult:
-        return self._plan(infra, commit, asks_for_reviews=True)
+        return self._plan(self._workspace.build_reconciler(infra, commit), commit)
 
-    def _plan(self, infra: str, commit: CommitId, *, asks_for_reviews: bool) -> PlanResult:
-        reconciler = self._workspace.build_reconciler(
-            infra, commit, asks_for_reviews=asks_for_reviews
-        )
-        request = RunRequest(commit=commit, reason="review")
-        return reconciler.plan(request, self.read_view(infra))
+    def _plan(self, reconciler: Reconciler, commit: CommitId) -> PlanResult:
+        view = self.read_view(reconciler.context.infra)
+        return reconciler.plan(RunRequest(commit=commit, reason="review"), view)
 
     def read_view(self, infra: str) -> LogView:
         return self._workspace.logs.build(infra).read_local()

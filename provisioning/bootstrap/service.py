@@ -37,9 +37,9 @@ def build_service(
     states = [_build_shared_state(notify, redactor) for _ in roots]
     openers = [_build_opener(root, flags, state) for root, state in zip(roots, states, strict=True)]
     first = openers[0]()
-    worker_pool = WorkerPool(
-        size=first.workspace.settings.parallel_infras, timeout=first.worker_timeout, notify=notify
-    )
+    settings = first.opened.settings
+    timeout = float(settings.layers.get("serve.timeout").value)
+    worker_pool = WorkerPool(size=settings.parallel_infras, timeout=timeout, notify=notify)
     schedule = Schedule(lambda key: worker_pool.add(key, Urgency.RESYNC, "resync"))
     names = _name_all(roots)
     workspace_controllers = {

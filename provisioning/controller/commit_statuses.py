@@ -89,20 +89,15 @@ class CommitStatuses:
         """Queue the status of a cycle, at its commit and at those before it that still wait."""
         infra, state = ended.key.name, _STATES.get(ended.result, State.FAILURE)
         with self._change:
-            for commit in self._list_waiting(infra, ended.commit):
+            commits = list(self._touched)
+            last = commits.index(ended.commit) + 1 if ended.commit in self._touched else 0
+            waiting = [commit for commit in commits[:last] if infra in self._touched[commit]]
+            for commit in waiting:
                 known = self._pending.get((commit, infra))
                 if known is None or known.state is not State.SUCCESS or state is not known.state:
                     description = self._redact(ended.sentence)[:MAX_DESCRIPTION]
                     self._pending[commit, infra] = _Wanted(state, description)
             self._change.notify()
-
-    def _list_waiting(self, infra: str, last: CommitId) -> list[CommitId]:
-        """Return the commits up to *last* that touched *infra* and have no final status yet."""
-        commits = list(self._touched)
-        if last not in self._touched:
-            return []
-        known = commits[: commits.index(last) + 1]
-        return [commit for commit in known if infra in self._touched[commit]]
 
     def close(self) -> None:
         """Flush pending commit statuses once and stop."""
@@ -156,7 +151,7 @@ class CommitStatuses:
         forge = self._open_forge()
         sent = self._sent.setdefault(commit, {})
         if not sent:
-            sent.update(forge.list_statuses(commit))
+            sent |= forge.list_statuses(commit)
         status = CommitStatus(
             context=f"{CONTEXT}/{infra}",
             state=wanted.state,

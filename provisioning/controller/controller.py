@@ -10,12 +10,11 @@ from provisioning.controller.schedule import Schedule
 from provisioning.controller.worker_pool import WorkerPool
 from provisioning.controller.workspace_controller import WorkspaceController
 from provisioning.core.model.errors import InvalidArgument
-from provisioning.core.scheduling.workqueue import Ending, Key, Work
+from provisioning.core.scheduling.workqueue import Key
 from provisioning.reconciler.execution.cancellation import Cancellation
 
 HEARTBEAT_TIMEOUT = 30.0
 """Seconds without a heartbeat of the supervisor after which the service counts as dead."""
-
 
 MAX_DELAY = 60.0
 """Seconds by which a fetch may be late before the service is not ready."""
@@ -40,13 +39,11 @@ class Controller:
 
     def start(self) -> None:
         """Start every thread; return at once."""
-        self.worker_pool.start(self._work)
+        controllers = self.workspace_controllers
+        self.worker_pool.start(lambda work: controllers[work.key.workspace].work(work))
         self.schedule.start()
-        for controller in self.workspace_controllers.values():
+        for controller in controllers.values():
             controller.start()
-
-    def _work(self, work: Work) -> Ending:
-        return self.workspace_controllers[work.key.workspace].work(work)
 
     def close(self, seconds: float) -> bool:
         """Stop; tell whether all work in progress ended within *seconds*."""

@@ -156,19 +156,9 @@ class RunProgress(ServiceEvent, frozen=True, kw_only=True):
 class CycleEnded(ServiceEvent, frozen=True, kw_only=True, tag="cycle-ended"):
     """A cycle ended with a report, or an error.
 
-    Args:
-        key: The infra.
-        urgency: Why it was queued.
-        commit: The desired state.
-        run: The run, if there was one.
-        result: The conclusion, or the code of the error.
-        sentence: What the cycle did.
-        plan_seconds: Seconds of compile, observe, plan and gate.
-        seconds: Seconds of the whole cycle.
-        since_requested: Seconds from the first request to the end.
-        retry: In how many seconds it is retried, if it is.
-        error: Why it failed.
-        is_repeated: The lock is held by somebody else, as in the cycle before.
+    `result` is the conclusion, or the code of the error. `plan_seconds` are those of compile,
+    observe, plan and gate, `since_requested` those from the first request to the end, and `retry`
+    those until the next try. `is_repeated`: somebody else holds the lock, as in the cycle before.
     """
 
     key: Key

@@ -1,4 +1,4 @@
-"""One workspace as a service keeps it: what changed, and what links its infras."""
+"""One workspace of a service: what changed, and what links its infras."""
 
 from __future__ import annotations
 
@@ -23,11 +23,7 @@ from provisioning.core.model.errors import (
 from provisioning.core.model.ids import CommitId
 from provisioning.core.statelog.transitions import LogView
 from provisioning.gitstore.repository.revert import list_changed_paths
-from provisioning.reconciler.cycle import Reconciler
-from provisioning.reconciler.events import Listener
-from provisioning.reconciler.execution.cancellation import Cancellation
 from provisioning.reconciler.planning.plan_result import Report
-from provisioning.reconciler.reviews.drift_pulls import build_infra_drift
 
 if TYPE_CHECKING:
     from provisioning.core.reviews.forge import Forge, PullRequest
@@ -46,7 +42,7 @@ LINKS = (b"infra.", b"moved")
 
 
 class Memory(msgspec.Struct, frozen=True):
-    """The facts kept from one opening to the next, so that less is read again.
+    """The facts that outlive one opening, so that less is read again.
 
     `links` is, for each infra, the ids of its folder and of the shared settings, and what links
     it to others;
@@ -58,65 +54,33 @@ class Memory(msgspec.Struct, frozen=True):
 
 
 class ServedWorkspace(msgspec.Struct, frozen=True):
-    """A workspace that a service keeps; its settings are those of when it was opened.
+    """A workspace of a service; its settings are those of when it was opened.
 
     Any thread may call.
     """
 
-    workspace: Workspace
+    opened: Workspace
     memory: Memory = msgspec.field(default_factory=Memory)
 
     @property
     def commits(self) -> WorkspaceCommits:
         """The commits of the workspace."""
-        return self.workspace.commits
-
-    @property
-    def worker_timeout(self) -> float:
-        """Seconds without a heartbeat after which a worker counts as hung."""
-        return float(self.workspace.settings.layers.get("serve.timeout").value)
-
-    @property
-    def branch(self) -> str:
-        """The branch that desired state is read from."""
-        return self.workspace.settings.branch
-
-    @property
-    def poll_interval(self) -> float:
-        """Seconds between two reads of the branch."""
-        return self.commits.poll_interval
-
-    def read_commit(self) -> CommitId:
-        """Fetch, and return the newest desired state."""
-        return self.commits.fetch()
-
-    def choose_infras(self, commit: CommitId, infra: str | None) -> list[str]:
-        """Return the infras to work on: *infra*, or all."""
-        return self.workspace.choose_infras(commit, infra)
-
-    def build_reconciler(
-        self, infra: str, commit: CommitId, *, stop: Cancellation | None, listener: Listener | None
-    ) -> Reconciler:
-        """Join the reconciler of *infra* with the settings of *commit*."""
-        return self.workspace.build_reconciler(infra, commit, stop=stop, listener=listener)
+        return self.opened.commits
 
     def find_touched(self, old: CommitId | None, new: CommitId) -> ChangedInfras:
         """Return what differs between two commits; without *old*, from the first parent."""
         if old is None:
             parents = self.commits.repository.read_commit(new).parents
             if not parents:
-                return ChangedInfras(frozenset(self.workspace.list_infras(new)), is_shared=True)
+                return ChangedInfras(frozenset(self.opened.list_infras(new)), is_shared=True)
             old = parents[0]
         infras: set[str] = set()
-        is_shared = False
+        is_shared, prefix = False, self.commits.prefix
         for path in self._list_changed(old, new):
-            if not path.startswith(self.commits.prefix):
-                continue
-            below = path.removeprefix(self.commits.prefix)
-            parts = below.split("/")
-            if parts[0] == "infra" and len(parts) > 2:  # noqa: PLR2004
+            parts = path.removeprefix(prefix).split("/")
+            if path.startswith(prefix) and parts[0] == "infra" and len(parts) > 2:  # noqa: PLR2004
                 infras.add(parts[1])
-            else:
+            elif path.startswith(prefix):
                 is_shared = True
         return ChangedInfras(frozenset(infras), is_shared)
 
@@ -143,7 +107,7 @@ class ServedWorkspace(msgspec.Struct, frozen=True):
         """Tell whether a shared setting refers to an infra, so that any that names it may, too."""
         try:
             found = self.commits.load_layers(commit, None).list_references().values()
-        except ProvisioningError:  # told where they are needed
+        except ProvisioningError:  # reported where they are needed
             return False
         return any(name.startswith(f"{FOREIGN}.") for names in found for name in names)
 
@@ -154,7 +118,7 @@ class ServedWorkspace(msgspec.Struct, frozen=True):
         """
         links = {name: found for name, (_, found) in list(self.memory.links.items())}
         try:
-            log = self.workspace.logs.build(infra)
+            log = self.opened.logs.build(infra)
             old, new = log.open_records(before), log.open_records(log.read_local())
             return list_readers(infra, links, old.get, new.get)
         except ProvisioningError:
@@ -171,8 +135,8 @@ class ServedWorkspace(msgspec.Struct, frozen=True):
         if known is None or known[0] != stamp:
             is_perhaps = self._has_words(folder, words)
             try:
-                found = self.workspace.compute_links(commit, infra) if is_perhaps else NO_LINKS
-            except ProvisioningError:  # its own cycle tells what is wrong with it
+                found = self.opened.compute_links(commit, infra) if is_perhaps else NO_LINKS
+            except ProvisioningError:  # its own cycle reports what is wrong with it
                 self.memory.links.pop(infra, None)
                 return NO_LINKS
             known = self.memory.links[infra] = stamp, found
@@ -210,15 +174,14 @@ class ServedWorkspace(msgspec.Struct, frozen=True):
     ) -> DriftSchedule:
         try:
             return _build_drift_schedule(self.commits.load_layers(commit, infra))
-        except InvalidConfiguration:  # its own cycle tells what is wrong with it
+        except InvalidConfiguration:  # its own cycle reports what is wrong with it
             return general
 
     def find_reviews(self) -> list[int]:
-        """Return the open pull requests that are not as they were when this was asked last."""
-        if not self.is_at_forge:
-            return []
-        base = self.commits.repository.read_ref(f"refs/heads/{self.branch}")
-        pulls = {pull.number: (pull, base) for pull in self.build_pulls().list_open_pulls()}
+        """Return the open pull requests that changed since the last call; there must be a forge."""
+        base = self.commits.repository.read_ref(f"refs/heads/{self.opened.settings.branch}")
+        found = self.build_pulls().list_open_pulls()
+        pulls = {pull.number: (pull, base) for pull in found}
         before = dict(self.memory.pulls)
         self.memory.pulls.clear()
         self.memory.pulls.update(pulls)
@@ -226,33 +189,21 @@ class ServedWorkspace(msgspec.Struct, frozen=True):
 
     def build_reviewer(self) -> Reviewer:
         """Join the reviewer of pull requests; there must be a forge."""
-        return self.workspace.builders.reviewer(self.workspace)
+        return self.opened.builders.reviewer(self.opened)
+
+    def build_pulls(self) -> Forge:
+        """Join the forge's pull requests; there must be a forge."""
+        return self.opened.forge.require("there are no pull requests").pulls
 
     @property
     def is_at_forge(self) -> bool:
         """True if a forge hosts it."""
-        return self.workspace.forge.repository is not None
-
-    def build_pulls(self) -> Forge:
-        """Join the forge's pull requests; there must be a forge."""
-        return self.workspace.forge.require("there are no pull requests").pulls
-
-    def redact(self, text: str) -> str:
-        """Return *text* without any secret that was read."""
-        return self.workspace.redactor.redact(text)
-
-    def read_hook_secret(self) -> str:
-        """Return the secret by which webhooks are signed.
-
-        Raises:
-            InvalidConfiguration: If there is none.
-        """
-        return self.workspace.forge.build_token_file("webhook_secret_file").read()
+        return self.opened.forge.repository is not None
 
     def publish_drift(self, report: Report) -> None:
         """Open or close the pull requests about drift that *report* asks for, at a forge."""
-        if needs_drift_pull(self.workspace, report.plan_result.plan):
-            self.build_reviewer().drift_publisher.sync([build_infra_drift(report.plan_result)])
+        if needs_drift_pull(self.opened, report.plan_result.plan):
+            self.build_reviewer().drift_publisher.sync([report.plan_result])
 
 
 def _build_drift_schedule(layers: Layers) -> DriftSchedule:

@@ -73,11 +73,8 @@ class WatchRegistry:
         owner = context.owner
         for name, provider in context.providers.items():
             if watches := find_ability(provider, Watches):
-                targets = [
-                    build_target(record, record.attributes)
-                    for record in records
-                    if record.provider == name
-                ]
+                own = [record for record in records if record.provider == name]
+                targets = [build_target(record, record.attributes) for record in own]
                 self._open(watches).follow(owner, targets)
 
     def _open(self, provider: Watches) -> Watch:
@@ -94,9 +91,8 @@ class WatchRegistry:
 
     def _add(self, infra: str, reason: str) -> None:
         """Queue *infra* at once, or later if it was checked often of late."""
-        now = self.worker_pool.now()
         buckets = self._healings.get(infra, HEALINGS), self._checks.get(infra, LOOKS)
-        due = max(bucket.get_due(now) for bucket in buckets)
+        due = max(bucket.get_due(self.worker_pool.now()) for bucket in buckets)
         self.worker_pool.add(self.state.get_key(infra), Urgency.DRIFT, reason, due)
 
     def _report_once(self, exc: Exception) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from functools import partial
 
 import msgspec
 
@@ -20,11 +21,7 @@ from provisioning.controller.events import (
 from provisioning.controller.served_workspace import ServedWorkspace
 from provisioning.controller.watches import WatchRegistry
 from provisioning.controller.worker_pool import WorkerPool
-from provisioning.controller.workspace_state import (
-    LastCycle,
-    Revision,
-    WorkspaceState,
-)
+from provisioning.controller.workspace_state import LastCycle, Revision, WorkspaceState
 from provisioning.core.model.errors import LockHeld, ProvisioningError
 from provisioning.core.policy.builtin_gates import REWOUND
 from provisioning.core.scheduling.backoff import compute_backoff, compute_retry
@@ -70,20 +67,15 @@ class WorkHandler(msgspec.Struct, frozen=True, kw_only=True):
 
     def _run(self, work: Work, revision: Revision) -> tuple[CycleEnded, Report | None]:
         began, infra, commit = self.worker_pool.now(), work.key.name, revision.commit
+        key, urgency, waited = work.key, work.urgency, began - work.ready_since
         self.notify(
-            CycleBegun(
-                key=work.key,
-                urgency=work.urgency,
-                reason=work.reason,
-                commit=commit,
-                waited=began - work.ready_since,
-            )
+            CycleBegun(key=key, urgency=urgency, reason=work.reason, commit=commit, waited=waited)
         )
         report, error, plan_seconds = None, None, 0.0
         is_known, is_locked = self.state.is_known(infra), self.state.is_locked(infra)
         try:
-            reconciler = revision.workspace.build_reconciler(
-                infra, commit, stop=self.stop, listener=self._build_listener(work.key)
+            reconciler = revision.workspace.opened.build_reconciler(
+                infra, commit, stop=self.stop, listener=partial(self._report, key)
             )
             request = RunRequest(commit=commit, reason=work.reason)
             context = reconciler.context
@@ -91,7 +83,7 @@ class WorkHandler(msgspec.Struct, frozen=True, kw_only=True):
             self.watches.follow(context, view)
             planned = reconciler.plan(request, view)
             plan_seconds = self.worker_pool.now() - began
-            self.worker_pool.beat(work.key)
+            self.worker_pool.beat(key)
             report = reconciler.reconcile(request, planned)
             if report.run is not None:
                 self.watches.follow_run(context)
@@ -99,8 +91,8 @@ class WorkHandler(msgspec.Struct, frozen=True, kw_only=True):
             error = exc
         now = self.worker_pool.now()
         ended = CycleEnded(
-            key=work.key,
-            urgency=work.urgency,
+            key=key,
+            urgency=urgency,
             commit=commit,
             run=report.run.run if report and report.run else None,
             result=report.conclusion if report else error.code if error else "failed",
@@ -114,12 +106,9 @@ class WorkHandler(msgspec.Struct, frozen=True, kw_only=True):
         )
         return ended, report
 
-    def _build_listener(self, key: Key) -> Callable[[Event], None]:
-        def listen(event: Event) -> None:
-            self.worker_pool.beat(key)
-            self.notify(RunProgress(key=key, event=event))
-
-        return listen
+    def _report(self, key: Key, event: Event) -> None:
+        self.worker_pool.beat(key)
+        self.notify(RunProgress(key=key, event=event))
 
     def _compute_retry(
         self, work: Work, report: Report | None, error: ProvisioningError | None
@@ -162,9 +151,8 @@ class WorkHandler(msgspec.Struct, frozen=True, kw_only=True):
         if report is None:
             return
         violations = report.plan_result.violations
-        if report.conclusion is Conclusion.INTERRUPTED or any(
-            violation.code == REWOUND for violation in violations
-        ):
+        is_rewound = any(violation.code == REWOUND for violation in violations)
+        if report.conclusion is Conclusion.INTERRUPTED or is_rewound:
             self.request_fetch()  # there may be a newer commit
         reason = f"{work.key.name} was applied"
         if workspace.is_at_forge:

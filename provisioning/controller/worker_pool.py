@@ -103,15 +103,14 @@ class WorkerPool:
     def join(self, seconds: float) -> bool:
         """Wait until all work ends but what hangs; tell whether it did within *seconds*."""
         with self._change:
-            return self._change.wait_for(self._is_done, seconds)
+            return self._change.wait_for(
+                lambda: all(map(self._is_hung, self._jobs.values())), seconds
+            )
 
     def join_all(self, seconds: float) -> bool:
         """Wait until all work ends, what hangs too; tell whether it did within *seconds*."""
         with self._change:
             return self._change.wait_for(lambda: not self._jobs, seconds)
-
-    def _is_done(self) -> bool:
-        return all(map(self._is_hung, self._jobs.values()))
 
     def _is_hung(self, job: _Job) -> bool:
         return self.now() - job.beat_at > self._timeout

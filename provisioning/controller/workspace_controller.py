@@ -55,7 +55,7 @@ class WorkspaceController:
         self._statuses = CommitStatuses(
             name,
             lambda: self._get_workspace().build_pulls(),
-            lambda text: self._get_workspace().redact(text),
+            self._redact,
             notify,
         )
         self._handler = WorkHandler(
@@ -92,7 +92,7 @@ class WorkspaceController:
     def handle_push(self, branch: str) -> bool:
         """Fetch after a push to *branch*, if it concerns the workspace; tell whether it does."""
         revision = self.state.revision
-        if revision is not None and branch == revision.workspace.branch:
+        if revision is not None and branch == revision.workspace.opened.settings.branch:
             self.request_fetch()
             return True
         infra = f"refs/heads/{branch}".removeprefix(OURS)
@@ -134,7 +134,10 @@ class WorkspaceController:
         Raises:
             InvalidConfiguration: If there is none yet.
         """
-        return self._get_workspace().read_hook_secret()
+        return self._get_workspace().opened.forge.build_token_file("webhook_secret_file").read()
+
+    def _redact(self, text: str) -> str:
+        return self._get_workspace().opened.redactor.redact(text)
 
     def _get_workspace(self) -> ServedWorkspace:
         if self.state.revision is None:
@@ -149,7 +152,9 @@ class WorkspaceController:
         while not self._stop.is_requested:
             reopens = self._reopens.is_set()
             pause = self._try_fetch(reopens=reopens)
-            self._queue_requested()
+            while self._requested:
+                key = self.state.get_key(self._requested.pop())
+                self._worker_pool.add(key, Urgency.PUSH, "requested")
             if reopens or not self._reopens.is_set():
                 self._fetched.set()
             self._wake.wait(pause)
@@ -177,13 +182,13 @@ class WorkspaceController:
         began = self._worker_pool.now()
         revision = self.state.revision
         workspace = self._reopen() if revision is None or reopens else revision.workspace
-        commit = workspace.read_commit()
+        commit = workspace.commits.fetch()
         if revision is None or revision.workspace is not workspace:
             self._switch(workspace, commit, began)
         elif revision.commit != commit:  # opened again, so that nothing grows with the commits
             self._switch(self._reopen(), commit, began)
         self._queue_reviews(workspace)
-        return workspace.poll_interval
+        return workspace.commits.poll_interval
 
     def _report_failure(self, exc: Exception, pause: float) -> None:
         if isinstance(exc, ProvisioningError):
@@ -215,7 +220,7 @@ class WorkspaceController:
         """Switch to a new revision entirely or, if that fails, not at all."""
         before = self.state.revision
         is_new = before is None or before.commit != commit
-        infras = workspace.choose_infras(commit, None)
+        infras = workspace.opened.choose_infras(commit, None)
         touched = workspace.find_touched(before.commit if before else None, commit)
         direct = [infra for infra in infras if infra in touched.infras]
         queues_all = touched.is_shared or before is None or not is_new
@@ -244,11 +249,7 @@ class WorkspaceController:
         )
 
     def _set_up(
-        self,
-        workspace: ServedWorkspace,
-        commit: CommitId,
-        infras: list[str],
-        before: Iterable[str],
+        self, workspace: ServedWorkspace, commit: CommitId, infras: list[str], before: Iterable[str]
     ) -> None:
         gone = set(before).difference(infras)
         try:
@@ -270,12 +271,6 @@ class WorkspaceController:
             self._schedule.plan(self.state.name, workspace.read_drift_schedules(commit, infras))
         except ProvisioningError as exc:
             self._reject_settings(exc)
-
-    def _queue_requested(self) -> None:
-        """Queue the infras that somebody requested before the last fetch."""
-        while self._requested:
-            key = self.state.get_key(self._requested.pop())
-            self._worker_pool.add(key, Urgency.PUSH, "requested")
 
     def _queue_reviews(self, workspace: ServedWorkspace) -> None:
         if not workspace.is_at_forge:

@@ -28,18 +28,12 @@ class Reconciler(Masked, frozen=True, kw_only=True):
     def plan(self, request: RunRequest, view: LogView | None = None) -> PlanResult:
         """Compile, observe, plan and gate, without a lock and without changing anything.
 
-        Args:
-            request: The request.
-            view: The state log as it was just fetched, which spares reading it.
+        *view* is the state log if it was just fetched, which spares reading it.
         """
         return self.gatekeeper.check(self.planner.plan(request, view), request)
 
     def reconcile(self, request: RunRequest, planned: PlanResult | None = None) -> Report:
-        """Make the world what *request* asks for.
-
-        Args:
-            request: The request.
-            planned: Its plan, if it was just computed.
+        """Make the world what *request* asks for; *planned* is its plan, if just computed.
 
         Raises:
             LockHeld: If somebody else holds the lock, and there is something to do.

@@ -1,4 +1,4 @@
-"""What a run tells whoever watches it, as it happens."""
+"""The events of a run, as they happen."""
 
 from __future__ import annotations
 
@@ -27,8 +27,7 @@ class EventKind(StrEnum):
 class Event(msgspec.Struct, frozen=True, kw_only=True):
     """One event: which run, which resource if it is about one, and a sentence's worth of text.
 
-    Of an operation it tells the `provider`, whether the provider `is_throttled`, and at the end
-    the `outcome`.
+    An event of an operation has its `provider`, and at the end its `outcome`.
     """
 
     kind: EventKind

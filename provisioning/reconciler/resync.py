@@ -55,7 +55,9 @@ def resync(
             yield from _skip(waiting, needs, ended)
             if is_stopped():
                 waiting.clear()
-            for infra in _list_ready(waiting, needs, ended):
+            succeeded = {infra for infra, result in ended.items() if result.is_success}
+            ready = [infra for infra in waiting if succeeded.issuperset(needs[infra])]
+            for infra in ready:
                 if len(running) < parallelism:
                     waiting.remove(infra)
                     running[pool.submit(run, infra)] = infra
@@ -77,11 +79,6 @@ def _skip(
             waiting.remove(infra)
             ended[infra] = ResyncResult(infra=infra, waits_for=failed.infra)
             yield ended[infra]
-
-
-def _list_ready(waiting: list[str], needs: Needs, ended: dict[str, ResyncResult]) -> list[str]:
-    succeeded = {infra for infra, result in ended.items() if result.is_success}
-    return [infra for infra in waiting if succeeded.issuperset(needs[infra])]
 
 
 def _conclude(infra: str, future: Future[Report]) -> ResyncResult:

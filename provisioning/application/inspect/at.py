@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from provisioning.application.context import Context, UseCaseRequest
+from provisioning.application.context import Context, InfraRequest
 from provisioning.application.selection import select_infras
 from provisioning.core.model.errors import InvalidArgument
 from provisioning.core.model.ids import CommitId, ResourceId
@@ -45,18 +45,16 @@ class PastResources(msgspec.Struct, frozen=True, kw_only=True):
     infras: tuple[PastRecords, ...]
 
 
-class StatusAtRequest(UseCaseRequest[PastStatus], frozen=True, kw_only=True):
+class StatusAtRequest(InfraRequest[PastStatus], frozen=True, kw_only=True):
     """Read the status of *infra*, or of all, at *moment*: a commit, a time, or '3h ago'."""
 
     moment: str
-    infra: str | None = None
 
 
-class GetAtRequest(UseCaseRequest[PastResources], frozen=True, kw_only=True):
+class GetAtRequest(InfraRequest[PastResources], frozen=True, kw_only=True):
     """List the resources of *infra*, or of all, at *moment*; only those called *ids*, if any."""
 
     moment: str
-    infra: str | None = None
     ids: tuple[str, ...] = ()
 
 

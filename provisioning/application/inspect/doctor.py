@@ -21,8 +21,8 @@ class DoctorRequest(UseCaseRequest[Iterator[HealthReport]], frozen=True, kw_only
     """Check everything that a run needs."""
 
 
-def check_health(request: DoctorRequest, context: Context) -> Iterator[HealthReport]:
-    """Yield the report of each check as it ends; a failed one keeps no other from being made."""
+def doctor(request: DoctorRequest, context: Context) -> Iterator[HealthReport]:
+    """Yield the report of each check as it ends; the others are made even if one fails."""
     del request
     return run_checks(_list_checks(context))
 
@@ -43,9 +43,9 @@ def _list_checks(context: Context) -> Iterator[Check]:
     def open_workspace() -> CheckResult:
         workspace = context.open_workspace()
         settings = workspace.settings
-        told = f"{settings.layers.get('workspace.name').value} ({settings.identifier})"
+        text = f"{settings.layers.get('workspace.name').value} ({settings.identifier})"
         opened.append(workspace)
-        return CheckResult(told)
+        return CheckResult(text)
 
     yield Check("workspace", "settings", open_workspace)
     if opened:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from provisioning.application.context import Context, UseCaseRequest
+from provisioning.application.context import Context, InfraRequest, UseCaseRequest
 from provisioning.application.selection import find_resource, select_infras
 from provisioning.core.model.errors import InvalidArgument
 from provisioning.core.model.ids import CommitId, ResourceId
@@ -22,25 +22,21 @@ if TYPE_CHECKING:
     from provisioning.reconciler.explain.checkout import Checkout
 
 
-class WhyRequest(UseCaseRequest["Provenance"], frozen=True, kw_only=True):
+class WhyRequest(InfraRequest["Provenance"], frozen=True, kw_only=True):
     """Explain the resource *id*, or its *field*, as in `.spec.path`."""
 
     id: str
-    infra: str | None = None
     field: str | None = None
 
 
-class SecretUsageRequest(UseCaseRequest["SecretUsage"], frozen=True, kw_only=True):
+class SecretUsageRequest(InfraRequest["SecretUsage"], frozen=True, kw_only=True):
     """Find where *secret*, as in `secrets.FILE.KEY`, is kept and used."""
 
     secret: str
-    infra: str | None = None
 
 
-class GraphRequest(UseCaseRequest["DependencyGraph"], frozen=True, kw_only=True):
+class GraphRequest(InfraRequest["DependencyGraph"], frozen=True, kw_only=True):
     """Compute the dependency graph of *infra* and what it is linked with, or of all."""
-
-    infra: str | None = None
 
 
 class Impacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,12 +47,7 @@ class Impacts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ImpactRequest(UseCaseRequest[Impacts], frozen=True, kw_only=True):
-    """Find what a change of files can affect.
-
-    Args:
-        names: Files below *folder*, or one commit, or two as in `OLD..NEW`.
-        folder: The folder that the names of files are relative to.
-    """
+    """Find what a change can affect: of files below *folder*, of a commit, or of `OLD..NEW`."""
 
     names: tuple[str, ...]
     folder: Path
@@ -64,7 +55,6 @@ class ImpactRequest(UseCaseRequest[Impacts], frozen=True, kw_only=True):
 
 def why(request: WhyRequest, context: Context) -> Provenance:
     """Find who asked for it, where, and which run applied it."""
-    from provisioning.gitstore.statelog.applications import read_record
     from provisioning.reconciler.explain.provenance import trace_provenance
 
     workspace = context.open_workspace()
@@ -72,15 +62,14 @@ def why(request: WhyRequest, context: Context) -> Provenance:
     checkout, views = workspace.build_checkout(selection.commit), selection.read_views()
 
     def has(name: str, wanted: ResourceId) -> bool:
-        head = views[name].head
-        is_recorded = head and read_record(workspace.commits.repository, head, wanted)
-        return bool(is_recorded) or wanted in checkout.read_resources(name)
+        is_recorded = workspace.logs.has_record(name, wanted)
+        return is_recorded or wanted in checkout.read_resources(name)
 
     infra, resource = find_resource([*views], request.infra, request.id, has)
     return trace_provenance(checkout, infra, views[infra], resource, request.field)
 
 
-def find_secret_usage(request: SecretUsageRequest, context: Context) -> SecretUsage:
+def secret_usage(request: SecretUsageRequest, context: Context) -> SecretUsage:
     """Find the places of a secret by names alone; no key is needed."""
     from provisioning.reconciler.explain.secret_usage import read_secret_usage
 
@@ -142,7 +131,12 @@ def _read_touched(
     if len(names) > 1 or paths[0] is not None:
         checkout = workspace.build_checkout(newest)
         read = workspace.settings.read_work_tree
-        return checkout, read_touched_files(checkout, _check(names, paths), read)
+        for name, path in zip(names, paths, strict=True):
+            if path is None:
+                raise InvalidArgument(
+                    f"{name} is no file of the workspace", hint="give files, or one commit"
+                )
+        return checkout, read_touched_files(checkout, filter(None, paths), read)
     old, dots, new = names[0].partition("..")
     after = find_commit(repository, new if dots else old)
     parents = repository.read_commit(after).parents
@@ -161,12 +155,3 @@ def _locate(workspace: Workspace, folder: Path, newest: CommitId, name: str) -> 
     shown = path.relative_to(root).as_posix()
     committed = workspace.build_checkout(newest).read_file(shown)
     return shown if path.is_file() or committed is not None else None
-
-
-def _check(names: tuple[str, ...], paths: list[str | None]) -> list[str]:
-    for name, path in zip(names, paths, strict=True):
-        if path is None:
-            raise InvalidArgument(
-                f"{name} is no file of the workspace", hint="give files, or one commit"
-            )
-    return [path for path in paths if path is not None]

@@ -1,4 +1,4 @@
-"""`log`, `fsck`, `events` and `replay`: what the state logs tell of the past."""
+"""`log`, `fsck`, `events` and `replay`: the past, from the state logs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from provisioning.application.context import Context, UseCaseRequest
+from provisioning.application.context import Context, InfraRequest
 from provisioning.application.selection import find_only, select_infras
 
 if TYPE_CHECKING:
@@ -46,32 +46,27 @@ class InfraReplay(msgspec.Struct, frozen=True, kw_only=True):
     replay: Replay
 
 
-class LogRequest(UseCaseRequest[tuple[LogEntries, ...]], frozen=True, kw_only=True):
+class LogRequest(InfraRequest[tuple[LogEntries, ...]], frozen=True, kw_only=True):
     """Read *limit* entries of the state log of *infra*, or of all; None for every entry."""
 
-    infra: str | None = None
     limit: int | None = None
 
 
-class FsckRequest(UseCaseRequest[tuple[LogProof, ...]], frozen=True, kw_only=True):
+class FsckRequest(InfraRequest[tuple[LogProof, ...]], frozen=True, kw_only=True):
     """Prove the state log of *infra*, or of all."""
 
-    infra: str | None = None
 
-
-class EventsRequest(UseCaseRequest[Iterator[list["HistoryEvent"]]], frozen=True, kw_only=True):
+class EventsRequest(InfraRequest[Iterator[list["HistoryEvent"]]], frozen=True, kw_only=True):
     """Read the newest *limit* events of *infra*, or of each; with *follow*, go on."""
 
-    infra: str | None = None
     limit: int = 50
     follow: bool = False
 
 
-class ReplayRequest(UseCaseRequest[InfraReplay], frozen=True, kw_only=True):
+class ReplayRequest(InfraRequest[InfraReplay], frozen=True, kw_only=True):
     """Compute the plan of *run*, which may be its number, again from its inputs."""
 
     run: str
-    infra: str | None = None
 
 
 def log(request: LogRequest, context: Context) -> tuple[LogEntries, ...]:

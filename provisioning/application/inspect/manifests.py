@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from provisioning.application.context import Context, UseCaseRequest
+from provisioning.application.context import Context, InfraRequest, UseCaseRequest
 from provisioning.application.selection import select_infras
 from provisioning.core.model.errors import InvalidArgument, InvalidWorkspace, ProvisioningError
 from provisioning.core.model.ids import CommitId
@@ -19,10 +19,8 @@ class ValidatedInfras(msgspec.Struct, frozen=True, kw_only=True):
     counts: dict[str, int]
 
 
-class ValidateRequest(UseCaseRequest[ValidatedInfras], frozen=True, kw_only=True):
+class ValidateRequest(InfraRequest[ValidatedInfras], frozen=True, kw_only=True):
     """Check the manifests of *infra*, or of all."""
-
-    infra: str | None = None
 
 
 class SchemaRequest(UseCaseRequest[dict[str, Any]], frozen=True, kw_only=True):

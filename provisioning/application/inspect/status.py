@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from provisioning.application.context import Context, UseCaseRequest
+from provisioning.application.context import Context, InfraRequest
 from provisioning.application.selection import select_infras
 from provisioning.core.model.errors import InvalidArgument
 
@@ -31,23 +31,18 @@ class LiveDrift(msgspec.Struct, frozen=True, kw_only=True):
     report: DriftReport
 
 
-class StatusRequest(UseCaseRequest[tuple["InfraStatus", ...]], frozen=True, kw_only=True):
+class StatusRequest(InfraRequest[tuple["InfraStatus", ...]], frozen=True, kw_only=True):
     """Read the status of *infra*, or of all."""
 
-    infra: str | None = None
 
-
-class GetRequest(UseCaseRequest[tuple[InfraRecords, ...]], frozen=True, kw_only=True):
+class GetRequest(InfraRequest[tuple[InfraRecords, ...]], frozen=True, kw_only=True):
     """List the recorded resources of *infra*, or of all; only those called *ids*, if any are."""
 
-    infra: str | None = None
     ids: tuple[str, ...] = ()
 
 
-class DiffRequest(UseCaseRequest[tuple[LiveDrift, ...]], frozen=True, kw_only=True):
+class DiffRequest(InfraRequest[tuple[LiveDrift, ...]], frozen=True, kw_only=True):
     """Compare what is live in *infra*, or in all, with what was recorded."""
-
-    infra: str | None = None
 
 
 def status(request: StatusRequest, context: Context) -> tuple[InfraStatus, ...]:
@@ -83,8 +78,7 @@ def get(request: GetRequest, context: Context) -> tuple[InfraRecords, ...]:
         found.append(InfraRecords(infra=log.infra, records=listed))
     if ids and not any(item.records for item in found):
         raise InvalidArgument(
-            f"no recorded resource is called {', '.join(ids)}",
-            hint="`provisioning get` lists them",
+            f"no recorded resource is called {', '.join(ids)}", hint="`provisioning get` lists them"
         )
     return tuple(found)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec.structs import replace
 
-from provisioning.application.context import Context, InfraEnded, Planned, UseCaseRequest
+from provisioning.application.context import Context, InfraEnded, InfraRequest, Planned
 from provisioning.application.runs.forge_updates import update_forge
 from provisioning.application.selection import InfraSelection, select_infras
 from provisioning.core.model.ids import CommitId
@@ -17,7 +17,7 @@ from provisioning.reconciler.planning.plan_result import Report, RunRequest
 from provisioning.reconciler.resync import ResyncResult, resync
 
 if TYPE_CHECKING:
-    from provisioning.reconciler.events import Event, Listener
+    from provisioning.reconciler.events import Event
 
 
 class RunResults(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,11 +32,10 @@ class RunResults(msgspec.Struct, frozen=True, kw_only=True):
         return tuple(result.report for result in self.results if result.report)
 
 
-class ApplyRequest(UseCaseRequest[RunResults], frozen=True, kw_only=True):
+class ApplyRequest(InfraRequest[RunResults], frozen=True, kw_only=True):
     """Apply the plan of *infra*, or of all.
 
     Args:
-        infra: Its name.
         reason: Why, for the state log.
         targets: Patterns of the only resources to change.
         excludes: Patterns of resources to leave alone.
@@ -46,7 +45,6 @@ class ApplyRequest(UseCaseRequest[RunResults], frozen=True, kw_only=True):
         digest: The digest of the plan that was approved; another plan is not applied.
     """
 
-    infra: str | None = None
     reason: str = "apply"
     targets: tuple[str, ...] = ()
     excludes: tuple[str, ...] = ()
@@ -56,17 +54,15 @@ class ApplyRequest(UseCaseRequest[RunResults], frozen=True, kw_only=True):
     digest: Digest | None = None
 
 
-class ApplyPullRequest(UseCaseRequest[RunResults], frozen=True, kw_only=True):
+class ApplyPullRequest(InfraRequest[RunResults], frozen=True, kw_only=True):
     """Apply what pull request *number* shows, of *infra* or of all that it touches."""
 
     number: int
-    infra: str | None = None
 
 
-class ReconcileRequest(UseCaseRequest[RunResults], frozen=True, kw_only=True):
+class ReconcileRequest(InfraRequest[RunResults], frozen=True, kw_only=True):
     """Reconcile *infra*, or all; *allow* are the codes of gates that may be passed."""
 
-    infra: str | None = None
     reason: str = "reconcile"
     allow: tuple[str, ...] = ()
 
@@ -115,8 +111,8 @@ def _run_in_turn(
     results: list[ResyncResult] = []
     is_interrupted = False
     for infra in selection.infras:
-        if context.stop and context.stop.is_requested:
-            is_interrupted = True
+        is_interrupted = context.stop is not None and context.stop.is_requested
+        if is_interrupted:
             break
         results.append(_wrap(_run_one(selection, infra, run_request, context, asks=asks)))
         context.notify(InfraEnded(results[-1]))
@@ -144,9 +140,14 @@ def _run_side_by_side(
 ) -> RunResults:
     workspace, stop = selection.workspace, context.stop
 
+    def notify(event: Event) -> None:
+        """Let *event* name its infra, since several are under way."""
+        name = f"{event.infra} {event.id}" if event.id else None
+        context.notify(replace(event, id=name, total=0))
+
     def run(infra: str) -> Report:
         reconciler = workspace.build_reconciler(
-            infra, run_request.commit, stop=stop, listener=_name_infra(context, infra)
+            infra, run_request.commit, stop=stop, listener=notify
         )
         return reconciler.reconcile(run_request)
 
@@ -154,25 +155,12 @@ def _run_side_by_side(
         return stop is not None and stop.is_requested
 
     results: list[ResyncResult] = []
-    for result in resync(
-        workspace.read_needs(run_request.commit, selection.infras),
-        run,
-        parallelism=workspace.settings.parallel_infras,
-        is_stopped=is_stopped,
-    ):
+    needs = workspace.read_needs(run_request.commit, selection.infras)
+    parallelism = workspace.settings.parallel_infras
+    for result in resync(needs, run, parallelism=parallelism, is_stopped=is_stopped):
         results.append(result)
         context.notify(InfraEnded(result))
     return _end(selection, run_request, context, results, is_interrupted=is_stopped())
-
-
-def _name_infra(context: Context, infra: str) -> Listener:
-    """Let events name their infra, since several are under way."""
-
-    def listen(event: Event) -> None:
-        name = f"{infra} {event.id}" if event.id else None
-        context.notify(replace(event, id=name, total=0))
-
-    return listen
 
 
 def _end(
@@ -184,6 +172,6 @@ def _end(
     is_interrupted: bool,
 ) -> RunResults:
     ended = RunResults(results=tuple(results), is_interrupted=is_interrupted)
-    is_narrowed = bool(run_request.targets or run_request.excludes)
-    update_forge(selection.workspace, context, ended.reports, is_narrowed=is_narrowed)
+    is_targeted = bool(run_request.targets or run_request.excludes)
+    update_forge(selection.workspace, context, ended.reports, is_targeted=is_targeted)
     return ended

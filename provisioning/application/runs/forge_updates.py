@@ -10,19 +10,19 @@ from provisioning.application.context import Context, ForgeNotTold
 if TYPE_CHECKING:
     from provisioning.application.workspace.workspace import Workspace
     from provisioning.core.plan.plan import Plan
-    from provisioning.reconciler.planning.plan_result import PlanResult, Report
+    from provisioning.reconciler.planning.plan_result import Report
 
 
 def update_forge(
-    workspace: Workspace, context: Context, reports: Sequence[Report], *, is_narrowed: bool
+    workspace: Workspace, context: Context, reports: Sequence[Report], *, is_targeted: bool
 ) -> None:
     """Show *reports* at the forge, if there is one; the next review makes up for a failure.
 
-    A *narrowed* run does not know every drift, and shows none.
+    A targeted run does not know every drift, and shows none.
     """
     if workspace.forge.repository is None:
         return
-    drifted = [report.plan_result for report in reports if not is_narrowed]
+    drifted = [report.plan_result for report in reports if not is_targeted]
     drifted = [result for result in drifted if needs_drift_pull(workspace, result.plan)]
     has_ended = any(report.run or report.plan_result.violations for report in reports)
     if not drifted and not has_ended:
@@ -30,7 +30,11 @@ def update_forge(
     from provisioning.core.model.errors import ProvisioningError
 
     try:
-        _update(workspace, drifted, has_ended=has_ended)
+        reviewer = workspace.builders.reviewer(workspace)
+        if drifted:
+            reviewer.drift_publisher.sync(drifted)
+        if has_ended:
+            reviewer.review_closed()
     except ProvisioningError as exc:
         context.notify(ForgeNotTold(exc.message))
 
@@ -43,13 +47,3 @@ def needs_drift_pull(workspace: Workspace, plan: Plan) -> bool:
         return False
     is_wanted = any(item.policy is DriftPolicy.PR for item in plan.drifted)
     return is_wanted or workspace.commits.has_drift_branches(plan.infra)
-
-
-def _update(workspace: Workspace, drifted: Sequence[PlanResult], *, has_ended: bool) -> None:
-    from provisioning.reconciler.reviews.drift_pulls import build_infra_drift
-
-    reviewer = workspace.builders.reviewer(workspace)
-    if drifted:
-        reviewer.drift_publisher.sync([build_infra_drift(result) for result in drifted])
-    if has_ended:
-        reviewer.review_closed()

@@ -8,43 +8,36 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from provisioning.application.context import (
-    CompactionPlanned,
-    Context,
-    LogCompacted,
-    UseCaseRequest,
-)
+from provisioning.application.context import CompactionPlanned, Context, InfraRequest, LogCompacted
 from provisioning.application.selection import select_infras
 from provisioning.core.model.durations import DAY
-from provisioning.reconciler.operations.compact import compact, plan_compaction
+from provisioning.reconciler.operations.compact import compact as compact_log
+from provisioning.reconciler.operations.compact import plan_compaction
 
 if TYPE_CHECKING:
     from provisioning.core.model.records import LogSnapshot
 
 
 class CompactedLog(msgspec.Struct, frozen=True, kw_only=True):
-    """The snapshot that a state log now begins with, and the file that keeps all of it."""
+    """The snapshot that a state log now begins with, and the file that has all of it."""
 
     infra: str
     snapshot: LogSnapshot
     archive: str | None
 
 
-class CompactRequest(UseCaseRequest[tuple[CompactedLog, ...]], frozen=True, kw_only=True):
+class CompactRequest(InfraRequest[tuple[CompactedLog, ...]], frozen=True, kw_only=True):
     """Compact the state log of *infra*, or of all.
 
-    Args:
-        infra: Its name.
-        seconds: The age of entries that become a snapshot; `log.retention` by default.
-        archive: The folder that gets a Git bundle of each whole log.
+    Entries older than *seconds* (`log.retention` by default) become a snapshot; the folder
+    *archive* gets a Git bundle of each whole log.
     """
 
-    infra: str | None = None
     seconds: float | None = None
     archive: Path | None = None
 
 
-def compact_logs(request: CompactRequest, context: Context) -> tuple[CompactedLog, ...]:
+def compact(request: CompactRequest, context: Context) -> tuple[CompactedLog, ...]:
     """Show what becomes a snapshot, ask, and compact."""
     workspace = context.open_workspace()
     now, todo = time.time(), []
@@ -52,12 +45,9 @@ def compact_logs(request: CompactRequest, context: Context) -> tuple[CompactedLo
     if age is None:
         age = float(workspace.settings.layers.get("log.retention").value) * DAY
     for log in select_infras(workspace, request.infra).build_logs():
+        judge = workspace.logs.build_judge(log.infra)
         planned = plan_compaction(
-            log,
-            before=now - age,
-            now=now,
-            by=context.caller.user,
-            judge=workspace.logs.build_judge(log.infra),
+            log, before=now - age, now=now, by=context.caller.user, judge=judge
         )
         snapshot, kept = (planned.snapshot, planned.kept) if planned else (None, 0)
         context.notify(CompactionPlanned(log.infra, snapshot, kept))
@@ -65,7 +55,7 @@ def compact_logs(request: CompactRequest, context: Context) -> tuple[CompactedLo
     if todo:
         context.confirm("Compact this?")
     for planned in todo:
-        compact(planned, request.archive)
+        compact_log(planned, request.archive)
         context.notify(LogCompacted(planned.log.infra))
     return tuple(
         CompactedLog(

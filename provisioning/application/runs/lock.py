@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from provisioning.application.context import Context, UseCaseRequest
+from provisioning.application.context import Context, InfraRequest, UseCaseRequest
 from provisioning.application.selection import select_infras
 
 if TYPE_CHECKING:
+    from provisioning.application.workspace.workspace import Workspace
     from provisioning.core.model.records import Lock
     from provisioning.core.statelog.lock_expiry import LockStatus
     from provisioning.core.statelog.transitions import LogView
+    from provisioning.gitstore.statelog.git_statelog import GitStateLog
 
 
 class InfraLock(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,10 +30,8 @@ class InfraLock(msgspec.Struct, frozen=True, kw_only=True):
         return self.view.lock
 
 
-class ListLocksRequest(UseCaseRequest[tuple[InfraLock, ...]], frozen=True, kw_only=True):
+class ListLocksRequest(InfraRequest[tuple[InfraLock, ...]], frozen=True, kw_only=True):
     """List the lock of *infra*, or of all."""
-
-    infra: str | None = None
 
 
 class HoldRequest(UseCaseRequest[InfraLock], frozen=True, kw_only=True):
@@ -42,12 +42,8 @@ class HoldRequest(UseCaseRequest[InfraLock], frozen=True, kw_only=True):
     seconds: float | None = None
 
 
-class StealRequest(UseCaseRequest[InfraLock], frozen=True, kw_only=True):
+class StealRequest(HoldRequest, frozen=True, kw_only=True):
     """Hold *infra*, and take its lock from whoever has it."""
-
-    infra: str
-    reason: str
-    seconds: float | None = None
 
 
 class ReleaseRequest(UseCaseRequest[None], frozen=True, kw_only=True):
@@ -84,21 +80,23 @@ def release(request: ReleaseRequest, context: Context) -> None:
     """Write the release."""
     from provisioning.reconciler.operations.lock import release_lock
 
-    workspace = context.open_workspace()
-    commit = select_infras(workspace, request.infra).commit
-    layers = workspace.commits.load_layers(commit, request.infra)
-    release_lock(workspace.logs.build(request.infra, layers), context.caller.user)
+    release_lock(_build_log(request.infra, context.open_workspace()), context.caller.user)
 
 
-def _take(request: HoldRequest | StealRequest, context: Context, *, steals: bool) -> InfraLock:
+def _take(request: HoldRequest, context: Context, *, steals: bool) -> InfraLock:
     from provisioning.reconciler.operations.lock import hold_lock
 
     workspace, infra = context.open_workspace(), request.infra
-    commit = select_infras(workspace, infra).commit
     view = hold_lock(
-        workspace.logs.build(infra, workspace.commits.load_layers(commit, infra)),
+        _build_log(infra, workspace),
         workspace.logs.build_hold(request.reason, request.seconds),
         judge=workspace.logs.build_judge(infra),
         steals=steals,
     )
     return InfraLock(infra=infra, view=view)
+
+
+def _build_log(infra: str, workspace: Workspace) -> GitStateLog:
+    """Join the state log of *infra*, whose lock is written as the newest commit says."""
+    commit = select_infras(workspace, infra).commit
+    return workspace.logs.build(infra, workspace.commits.load_layers(commit, infra))

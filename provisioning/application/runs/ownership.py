@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from provisioning.application.context import Context, Planned, UseCaseRequest
+from provisioning.application.context import Context, InfraRequest, Planned
 from provisioning.application.selection import find_resource, select_infras
 from provisioning.core.model.errors import InvalidArgument
-from provisioning.core.model.ids import ResourceId
 
 if TYPE_CHECKING:
     from provisioning.core.model.records import Run
@@ -28,48 +27,40 @@ class OwnershipResult(msgspec.Struct, frozen=True, kw_only=True):
         return self.run is None or self.run.result == "done"
 
 
-class ForgetRequest(UseCaseRequest[OwnershipResult], frozen=True, kw_only=True):
+class ForgetRequest(InfraRequest[OwnershipResult], frozen=True, kw_only=True):
     """Stop managing the resource *id* without deleting it."""
 
     id: str
-    infra: str | None = None
     reason: str = "forget"
 
 
-class ImportRequest(UseCaseRequest[OwnershipResult], frozen=True, kw_only=True):
+class ImportResourceRequest(InfraRequest[OwnershipResult], frozen=True, kw_only=True):
     """Take over what exists at *place* as the resource *id*, which a manifest describes."""
 
     id: str
     place: str
-    infra: str | None = None
     reason: str = "import"
 
 
-class AdoptRequest(UseCaseRequest[tuple[OwnershipResult, ...]], frozen=True, kw_only=True):
+class AdoptRequest(InfraRequest[tuple[OwnershipResult, ...]], frozen=True, kw_only=True):
     """Rebuild lost state logs from the ownership marks.
 
     With *everything*, also what Git does not ask for.
     """
 
-    infra: str | None = None
     everything: bool = False
     reason: str = "adopt"
 
 
 def forget(request: ForgetRequest, context: Context) -> OwnershipResult:
     """Show the plan, ask, and record that the resource is no longer managed."""
-    from provisioning.gitstore.statelog.applications import read_record
-    from provisioning.reconciler.operations.forget import plan_forget
-    from provisioning.reconciler.operations.state_only_run import record_state_only
+    from provisioning.reconciler.operations.state_only_run import plan_forget, record_state_only
 
     workspace = context.open_workspace()
     selection = select_infras(workspace, request.infra)
-
-    def has(name: str, wanted: ResourceId) -> bool:
-        head = workspace.logs.build(name).read_local().head
-        return bool(head and read_record(workspace.commits.repository, head, wanted))
-
-    infra, resource = find_resource(selection.infras, request.infra, request.id, has)
+    infra, resource = find_resource(
+        selection.infras, request.infra, request.id, workspace.logs.has_record
+    )
     desired = workspace.build_checkout(selection.commit).read_resources(infra).get(resource)
     reconciler = workspace.build_reconciler(infra, selection.commit)
     planned = plan_forget(reconciler, selection.commit, resource, desired)
@@ -79,7 +70,7 @@ def forget(request: ForgetRequest, context: Context) -> OwnershipResult:
     return OwnershipResult(plan=planned.plan, run=run)
 
 
-def import_resource(request: ImportRequest, context: Context) -> OwnershipResult:
+def import_resource(request: ImportResourceRequest, context: Context) -> OwnershipResult:
     """Show the plan, ask, and take over what nobody else owns."""
     from provisioning.reconciler.operations.import_resource import plan_import
     from provisioning.reconciler.planning.plan_result import RunRequest

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from provisioning.application.context import Context, UseCaseRequest
+from provisioning.application.context import Context, InfraRequest
 from provisioning.application.selection import select_infras
 from provisioning.reconciler.planning.plan_result import RunRequest
 
@@ -25,10 +25,9 @@ class PlanResults(msgspec.Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...] = ()
 
 
-class PlanRequest(UseCaseRequest[PlanResults], frozen=True, kw_only=True):
-    """Plan *infra*, or all; `with_notes` looks for changes that are not committed."""
+class PlanRequest(InfraRequest[PlanResults], frozen=True, kw_only=True):
+    """Plan *infra*, or all; `with_notes` adds notes about changes that are not committed."""
 
-    infra: str | None = None
     targets: tuple[str, ...] = ()
     excludes: tuple[str, ...] = ()
     allow: tuple[str, ...] = ()

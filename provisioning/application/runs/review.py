@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class ReviewResults(msgspec.Struct, frozen=True, kw_only=True):
-    """The findings of each pull request; `problems` kept drift from being shown."""
+    """The findings of each pull request; drift is not shown because of `problems`."""
 
     reviews: tuple[PullReview, ...]
     problems: tuple[ProvisioningError, ...] = ()

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from provisioning.application.context import Context, UseCaseRequest
-from provisioning.application.selection import InfraSelection, find_resource, select_infras
+from provisioning.application.context import Context, InfraRequest
+from provisioning.application.selection import find_resource, select_infras
 from provisioning.core.model.errors import InvalidArgument
 from provisioning.core.model.ids import ResourceId
 from provisioning.core.model.records import Suspension
@@ -28,19 +28,17 @@ class Suspended(msgspec.Struct, frozen=True, kw_only=True):
     until: str | None = None
 
 
-class SuspendRequest(UseCaseRequest[Suspended], frozen=True, kw_only=True):
+class SuspendRequest(InfraRequest[Suspended], frozen=True, kw_only=True):
     """Suspend *infra*, or all, or the resource *id*, for so many *seconds*, or without end."""
 
-    infra: str | None = None
     id: str | None = None
     reason: str = ""
     seconds: float | None = None
 
 
-class ResumeRequest(UseCaseRequest[Suspended], frozen=True, kw_only=True):
+class ResumeRequest(InfraRequest[Suspended], frozen=True, kw_only=True):
     """End the suspension of *infra*, of the resource *id*, or of every infra that is suspended."""
 
-    infra: str | None = None
     id: str | None = None
 
 
@@ -81,26 +79,17 @@ def _choose(
     selection = select_infras(workspace, infra)
     if name is None:
         return selection.infras, None
-    found, resource = _find(selection, infra, name)
-    return (found,), resource
-
-
-def _find(selection: InfraSelection, given: str | None, name: str) -> tuple[str, ResourceId]:
-    from provisioning.gitstore.statelog.applications import read_record
-
-    workspace = selection.workspace
     checkout = workspace.build_checkout(selection.commit)
 
     def has(infra: str, wanted: ResourceId) -> bool:
-        view = workspace.logs.build(infra).read_local()
-        if wanted in view.suspended.resources:
-            return True
-        record = view.head and read_record(workspace.commits.repository, view.head, wanted)
-        return bool(record) or wanted in checkout.read_resources(infra)
+        logs = workspace.logs
+        is_suspended = wanted in logs.build(infra).read_local().suspended.resources
+        is_recorded = is_suspended or logs.has_record(infra, wanted)
+        return is_recorded or wanted in checkout.read_resources(infra)
 
-    infra, resource = find_resource(selection.infras, given, name, has)
-    if not has(infra, resource):
+    found, resource = find_resource(selection.infras, infra, name, has)
+    if not has(found, resource):
         raise InvalidArgument(
-            f"{infra} has no resource {resource}", hint=f"`provisioning tree {infra}` shows them"
+            f"{found} has no resource {resource}", hint=f"`provisioning tree {found}` shows them"
         )
-    return infra, resource
+    return (found,), resource

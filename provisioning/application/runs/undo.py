@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec.structs import replace
 
-from provisioning.application.context import Context, Planned, UndoPlanned, UseCaseRequest
+from provisioning.application.context import Context, InfraRequest, Planned, UndoPlanned
 from provisioning.application.selection import find_only, select_infras
 from provisioning.core.model.ids import RunId
 from provisioning.reconciler.explain.replay import find_run
@@ -30,18 +30,14 @@ class UndoResult(msgspec.Struct, frozen=True, kw_only=True):
     url: str | None = None
 
 
-class UndoRequest(UseCaseRequest[UndoResult], frozen=True, kw_only=True):
+class UndoRequest(InfraRequest[UndoResult], frozen=True, kw_only=True):
     """Undo *run*, which may be its number, by a commit on the branch."""
 
     run: str
-    infra: str | None = None
 
 
-class ProposeUndoRequest(UseCaseRequest[UndoResult], frozen=True, kw_only=True):
+class ProposeUndoRequest(UndoRequest, frozen=True, kw_only=True):
     """Undo *run*, which may be its number, by a pull request."""
-
-    run: str
-    infra: str | None = None
 
 
 def undo(request: UndoRequest, context: Context) -> UndoResult:
@@ -66,9 +62,7 @@ def propose_undo(request: ProposeUndoRequest, context: Context) -> UndoResult:
     return replace(found, url=pull.url)
 
 
-def _prepare(
-    workspace: Workspace, request: UndoRequest | ProposeUndoRequest, context: Context
-) -> UndoResult:
+def _prepare(workspace: Workspace, request: UndoRequest, context: Context) -> UndoResult:
     selection = select_infras(workspace, None)
     infra = find_only(selection.infras, request.infra)
     log = workspace.logs.build(infra)

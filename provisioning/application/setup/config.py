@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from provisioning.application.context import Context, UseCaseRequest
+from provisioning.application.context import Context, InfraRequest
 from provisioning.core.model.errors import InvalidArgument
 from provisioning.core.model.values import Tree, find_nearest
 
@@ -29,17 +29,14 @@ class ExplainedSetting(msgspec.Struct, frozen=True, kw_only=True):
     description: str | None
 
 
-class ShowSettingsRequest(UseCaseRequest[ShownSettings], frozen=True, kw_only=True):
+class ShowSettingsRequest(InfraRequest[ShownSettings], frozen=True, kw_only=True):
     """Read every setting, with the layer of *infra*, if one is given."""
 
-    infra: str | None = None
 
-
-class ExplainSettingRequest(UseCaseRequest[ExplainedSetting], frozen=True, kw_only=True):
+class ExplainSettingRequest(InfraRequest[ExplainedSetting], frozen=True, kw_only=True):
     """Explain the setting *key*, with the layer of *infra*, if one is given."""
 
     key: str
-    infra: str | None = None
 
 
 def show_settings(request: ShowSettingsRequest, context: Context) -> ShownSettings:
@@ -63,11 +60,9 @@ def _load(context: Context, infra: str | None) -> Layers:
     settings = context.open_workspace().settings
     known = [path.name for path in settings.root.glob("infra/*/")]
     if infra is not None and infra not in known:
-        nearest = find_nearest(infra, known)
+        nearest, others = find_nearest(infra, known), ", ".join(sorted(known))
         raise InvalidArgument(
             f"there is no infra {infra!r}",
-            hint=f"did you mean {nearest!r}?"
-            if nearest
-            else f"there are: {', '.join(sorted(known))}",
+            hint=f"did you mean {nearest!r}?" if nearest else f"there are: {others}",
         )
     return settings.load(settings.read_work_tree, infra)

@@ -10,7 +10,7 @@ from provisioning.application.context import Context, StepDone, StepsPlanned, Us
 from provisioning.core.model.ids import NAME
 from provisioning.forges.setup.checks import compute_findings, list_obstacles
 from provisioning.forges.setup.facts import Label, Wanted
-from provisioning.forges.setup.findings import Change, SetupFinding, SetupState, SetupStep
+from provisioning.forges.setup.findings import SetupFinding, SetupState, SetupStep
 from provisioning.forges.tokens import TokenFile
 from provisioning.reconciler.reviews.publisher import DESTRUCTIVE, LABELS, WAITING
 
@@ -49,7 +49,7 @@ def check_forge(request: CheckForgeRequest, context: Context) -> tuple[SetupFind
     return workspace.builders.forge_setup(workspace, request.hook).check()
 
 
-def set_up_forge(request: SetupForgeRequest, context: Context) -> SetupResult:
+def setup_forge(request: SetupForgeRequest, context: Context) -> SetupResult:
     """Show the steps that are needed, ask, and do them."""
     workspace = context.open_workspace()
     setup = workspace.builders.forge_setup(workspace, request.hook)
@@ -60,7 +60,7 @@ def set_up_forge(request: SetupForgeRequest, context: Context) -> SetupResult:
         context.notify(StepsPlanned(steps))
         context.confirm("Do it?")
     for step in steps:
-        setup.apply(step.change)
+        setup.rules.apply(step.change)
         context.notify(StepDone(step))
     left = tuple(filter(is_bad, setup.check() if steps else findings))
     return SetupResult(steps=steps, left=left)
@@ -85,10 +85,6 @@ class ForgeSetup(msgspec.Struct, frozen=True, kw_only=True):
         wanted = self._read_wanted()
         return compute_findings(wanted, self.rules.read_facts(wanted.branch))
 
-    def apply(self, change: Change) -> None:
-        """Make one change."""
-        self.rules.apply(change)
-
     def _read_wanted(self) -> Wanted:
         """Read the work tree's settings: a repository is set up before it is pushed to."""
         workspace, layers = self.workspace, self.workspace.settings.layers
@@ -101,7 +97,7 @@ class ForgeSetup(msgspec.Struct, frozen=True, kw_only=True):
             branch=workspace.settings.branch,
             infras=tuple(names),
             labels=tuple(
-                Label(name, told, COLOURS.get(name, BLUE)) for name, told in LABELS.items()
+                Label(name, text, COLOURS.get(name, BLUE)) for name, text in LABELS.items()
             ),
             needs_approval=layers.get("review.policy").value == "pull-request",
             applies_first=layers.get("review.apply").value == "before-merge",

@@ -17,7 +17,7 @@ from provisioning.core.model.ids import NAME
 class NewWorkspace(msgspec.Struct, frozen=True, kw_only=True):
     """A workspace that was made.
 
-    `is_committed` tells whether its files are; `problem` says why they could not be.
+    `is_committed`: its files are committed; else `problem` says why they could not be.
     """
 
     name: str
@@ -34,47 +34,35 @@ class InitRequest(UseCaseRequest[NewWorkspace], frozen=True, kw_only=True):
     name: str | None = None
 
 
-def init_workspace(request: InitRequest, context: Context) -> NewWorkspace:
+def init(request: InitRequest, context: Context) -> NewWorkspace:
     """Write settings and one infra with an example, into a new repository if there is none."""
     from provisioning.config.workspace import check_free, render_workspace, write_workspace
     from provisioning.gitstore.repository.work_tree import create_repository, is_repository
 
     del context
     folder = request.folder
-    name = _check_name(request.name or folder.name.lower())
-    files = render_workspace(name, str(_build_id()))
-    check_free(folder, files)
-    had_repository = is_repository(folder)
-    if not had_repository:
-        _make_folder(folder)
-        create_repository(folder)
-    written = tuple(write_workspace(folder, files))
-    problem = None if had_repository else _commit(folder, written)
-    return NewWorkspace(
-        name=name,
-        folder=folder,
-        files=written,
-        is_committed=not had_repository and problem is None,
-        problem=problem,
-    )
-
-
-def _check_name(name: str) -> str:
+    name = request.name or folder.name.lower()
     if not NAME.match(name):
         raise InvalidArgument(
             f"{name!r} cannot be a workspace's name",
             hint="pass --name with small letters, digits, - and _",
         )
-    return name
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as exc:
-        raise StorageFailed(
-            f"{folder} cannot be made: {exc.strerror}", hint="choose another folder"
-        ) from exc
+    files = render_workspace(name, str(_build_id()))
+    check_free(folder, files)
+    had_repository = is_repository(folder)
+    if not had_repository:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as exc:
+            message = f"{folder} cannot be made: {exc.strerror}"
+            raise StorageFailed(message, hint="choose another folder") from exc
+        create_repository(folder)
+    written = tuple(write_workspace(folder, files))
+    problem = None if had_repository else _commit(folder, written)
+    is_committed = not had_repository and problem is None
+    return NewWorkspace(
+        name=name, folder=folder, files=written, is_committed=is_committed, problem=problem
+    )
 
 
 def _commit(folder: Path, files: tuple[str, ...]) -> str | None:

@@ -55,10 +55,7 @@ class ForgeAccess:
         return TokenFile(path, top, self.shared.redactor, f"forge.{key}")
 
     def require(self, absent: str) -> ForgeRepository:
-        """Return the repository at its forge.
-
-        Args:
-            absent: The part of the error's message that says what is therefore absent.
+        """Return the repository at its forge; the error's message says what is *absent* without.
 
         Raises:
             InvalidConfiguration: If the settings name none.

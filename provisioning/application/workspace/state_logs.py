@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from provisioning.application.workspace.commits import WorkspaceCommits
 from provisioning.config.layers import WORKSPACE_FILE, Layers
 from provisioning.core.model.errors import InvalidConfiguration
+from provisioning.core.model.ids import ResourceId
 from provisioning.core.model.records import Holder, Lock
 from provisioning.core.statelog.lock_expiry import LockStatus, compute_lock_status
 from provisioning.core.statelog.transitions import OURS
@@ -37,6 +38,13 @@ class StateLogs:
         refs = self.commits.repository.list_refs(OURS)
         names = [ref.removeprefix(OURS) for ref in refs]
         return [name for name in names if not with_records or self.build(name).has_records()]
+
+    def has_record(self, infra: str, name: ResourceId) -> bool:
+        """Tell whether *infra* records the resource *name*, as it was fetched."""
+        from provisioning.gitstore.statelog.applications import read_record
+
+        head = self.build(infra).read_local().head
+        return head is not None and read_record(self.commits.repository, head, name) is not None
 
     def build(self, infra: str, layers: Layers | None = None) -> GitStateLog:
         """Join the state log of *infra*; *layers* say how its lock is written."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -35,37 +35,16 @@ if TYPE_CHECKING:
     from provisioning.reconciler.reviews.reviewer import Reviewer
 
 
-class ReconcilerBuilder(Protocol):
-    """Joins reconcilers; `bootstrap` is the implementation."""
-
-    def __call__(
-        self,
-        workspace: Workspace,
-        infra: str,
-        commit: CommitId,
-        *,
-        stop: Cancellation | None,
-        listener: Listener | None,
-        asks_for_reviews: bool,
-    ) -> Reconciler:
-        """Join the reconciler of *infra* with the settings of *commit*."""
-
-
 class Builders(msgspec.Struct, frozen=True, kw_only=True):
     """The functions with which `bootstrap` joins what a workspace needs, each when it is needed.
 
-    Args:
-        providers: Builds the providers that the settings configure.
-        lookup: Builds the value resolver for the interpolations of an infra at a commit.
-        reconciler: Joins a reconciler.
-        reviewer: Joins the reviewer of pull requests.
-        proposer: Joins the proposer of pull requests.
-        forge_setup: Joins the setup of the repository at its forge; takes the webhook's address.
+    `reconciler` takes what `Workspace.build_reconciler` does. `lookup` builds the value resolver
+    for the interpolations of an infra at a commit. `forge_setup` takes the webhook's address.
     """
 
     providers: Callable[[Workspace, Layers], Sequence[Provider]]
     lookup: Callable[[Workspace, CommitId, str], Lookup]
-    reconciler: ReconcilerBuilder
+    reconciler: Callable[..., Reconciler]
     reviewer: Callable[[Workspace], Reviewer]
     proposer: Callable[[Workspace], Proposer]
     forge_setup: Callable[[Workspace, str | None], ForgeSetup]
@@ -137,14 +116,11 @@ class Workspace(msgspec.Struct, frozen=True, kw_only=True):
         return compute_needs(links)
 
     def _list_kinds(self, layers: Layers) -> dict[str, Kind]:
-        return build_kinds(
-            kind
-            for provider in self.builders.providers(self, layers)
-            for kind in provider.describe()
-        )
+        providers = self.builders.providers(self, layers)
+        return build_kinds(kind for provider in providers for kind in provider.describe())
 
     def build_compiler(self, kinds: Mapping[str, Kind], folder: str = "") -> Compiler:
-        """Join what reads manifests; *folder* keeps what it compiles apart from that of runs."""
+        """Join the compiler of manifests; *folder* separates its cache from that of runs."""
         cache: Path = self.settings.home.compiled / self.settings.identifier
         return Compiler(
             self.commits.repository,
@@ -163,7 +139,7 @@ class Workspace(msgspec.Struct, frozen=True, kw_only=True):
             repository=self.commits.repository,
             prefix=self.commits.prefix,
             commit=commit,
-            compiler=self.build_compiler(kinds, "looks"),
+            compiler=self.build_compiler(kinds, "checkout"),
             kinds=kinds,
             load_layers=lambda infra: self.commits.load_layers(commit, infra),
         )
@@ -182,10 +158,5 @@ class Workspace(msgspec.Struct, frozen=True, kw_only=True):
         *asks_for_reviews* is false for the plan of a review itself: it waits for no window.
         """
         return self.builders.reconciler(
-            self,
-            infra,
-            commit,
-            stop=stop,
-            listener=listener,
-            asks_for_reviews=asks_for_reviews,
+            self, infra, commit, stop=stop, listener=listener, asks_for_reviews=asks_for_reviews
         )

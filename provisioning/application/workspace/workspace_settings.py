@@ -17,7 +17,7 @@ class WorkspaceSettings:
     """The folder, home, environment and flags of a workspace, and its settings.
 
     Desired state and settings of a run come from a commit, never from the work tree; the work
-    tree's `config/provisioning.yaml` only says where to look.
+    tree's `config/provisioning.yaml` only says where these are.
     """
 
     root: Path

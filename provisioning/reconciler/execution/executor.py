@@ -139,9 +139,10 @@ class Executor:
         for _, _, task in self._delayed:
             self._end_waiting(task, why)
         self._delayed.clear()
-        for number in self._operations:
-            if number not in self._ended and not self._is_active(number):
-                self._end(self._operations[number], OperationOutcome(Outcome.SKIPPED, reason=why))
+        active = {number for number, _ in self._active}
+        for number, operation in self._operations.items():
+            if number not in self._ended and number not in active:
+                self._end(operation, OperationOutcome(Outcome.SKIPPED, reason=why))
         self._ready.clear()
 
     def _end_waiting(self, task: _Task, why: str) -> None:
@@ -151,9 +152,6 @@ class Executor:
             self._end_pending(task, task.pending, why)
         else:
             self._end(task.operation, OperationOutcome(Outcome.SKIPPED, reason=why))
-
-    def _is_active(self, number: int) -> bool:
-        return any(key[0] == number for key in self._active)
 
     def _dispatch(self) -> None:
         now = self._now()
@@ -182,11 +180,13 @@ class Executor:
         return self._paces.setdefault(provider, Pace(maximum, float(maximum)))
 
     def _start(self, task: _Task) -> None:
-        if task.made is None:
+        change, made = task.operation.change, task.made
+        if made is None:
             handle = task.pending.handle if task.pending else ""
             self._submit(task, lambda: self._runner.attempt(task.operation, handle))
         else:
-            self._submit(task, lambda: self._probe(task))
+            probes = self._probes[change.provider]
+            self._submit(task, lambda: probes.probe(change.kind, _merge(made)))
 
     def _submit(self, task: _Task, call: Callable[[], object]) -> None:
         self._tickets += 1
@@ -229,7 +229,10 @@ class Executor:
             case ProviderError():
                 self._end_unready(task, error.message)
             case Fenced() | StorageFailed():
-                self._take_obstacle(task, error)
+                self._end(task.operation, OperationOutcome(Outcome.FAILED, error=error))
+                self._fenced = error if isinstance(error, Fenced) else self._fenced
+                if not self._halted:
+                    self._halt(error.message)
             case ProvisioningError():
                 self._end(task.operation, OperationOutcome(Outcome.FAILED, error=error))
             case _:
@@ -237,8 +240,7 @@ class Executor:
 
     def _take_made(self, task: _Task, made: Made) -> None:
         change = task.operation.change
-        pace = self._get_pace(change.provider)
-        self._paces[change.provider] = pace.with_success()
+        self._paces[change.provider] = self._get_pace(change.provider).with_success()
         if made.record is not None and task.operation.step is not Step.DELETE:
             self._runner.known[change.id] = _merge(made)
         task.made = made
@@ -271,11 +273,6 @@ class Executor:
             return 0.0
         return provider.get_probe_timeout(operation.change.kind, _merge(made))
 
-    def _probe(self, task: _Task) -> ProbeReady | ProbeWaiting:
-        provider = self._probes[task.operation.change.provider]
-        assert task.made is not None  # noqa: S101  only a made resource is probed
-        return provider.probe(task.operation.change.kind, _merge(task.made))
-
     def _wait_on(self, task: _Task, reason: str) -> None:
         now = self._now()
         if self._halted:
@@ -289,12 +286,14 @@ class Executor:
             heapq.heappush(self._delayed, (now + task.pause, task.operation.number, task))
 
     def _take_failure(self, task: _Task, error: ProviderError) -> None:
-        provider = task.operation.change.provider
-        if isinstance(error, ProviderThrottled):
+        provider, is_throttled = (
+            task.operation.change.provider,
+            isinstance(error, ProviderThrottled),
+        )
+        if is_throttled:
             self._paces[provider] = self._get_pace(provider).with_throttle()
         delay = self._limits.retries.compute_delay(error, task.attempt)
         if delay is not None and not self._halted:
-            is_throttled = isinstance(error, ProviderThrottled)
             event = self._build_event(EventKind.OPERATION_RETRIED, task.operation, error.message)
             self._listener(replace(event, seconds=delay, is_throttled=is_throttled))
             task.attempt += 1
@@ -318,13 +317,6 @@ class Executor:
             return replace(ended, record=record)
 
         self._submit(task, salvage)
-
-    def _take_obstacle(self, task: _Task, error: Fenced | StorageFailed) -> None:
-        self._end(task.operation, OperationOutcome(Outcome.FAILED, error=error))
-        if isinstance(error, Fenced):
-            self._fenced = error
-        if not self._halted:
-            self._halt(error.message)
 
     def _give_up_overdue(self) -> None:
         now = self._now()
@@ -351,7 +343,7 @@ class Executor:
         assert made is not None  # noqa: S101  only a made resource is ready
         is_unchanged = made.unchanged and task.operation.change.action is Action.UPDATE
         outcome = Outcome.UNCHANGED if is_unchanged else DONE[task.operation.change.action]
-        self._end(task.operation, OperationOutcome(outcome, made, record=made.record), task)
+        self._end(task.operation, OperationOutcome(outcome, record=made.record), task)
 
     def _end_pending(self, task: _Task, pending: Pending, why: str) -> None:
         error = ProviderTransient(f"the {task.operation.step} is still under way: {why}")
@@ -365,7 +357,7 @@ class Executor:
             record = replace(record, error=why)
         hint = "`provisioning log` and the resource's own output tell more"
         error = ProviderError(why, hint=hint)
-        ended = OperationOutcome(Outcome.FAILED, made, error=error, record=record)
+        ended = OperationOutcome(Outcome.FAILED, error=error, record=record)
         self._end(task.operation, ended, task)
 
     def _end(

@@ -71,7 +71,7 @@ class Clocks(msgspec.Struct, frozen=True):
 class Lease:
     """The right to change an infra, as long as it lasts.
 
-    It is kept alive by a thread that renews it when half of its ttl has passed, so that a
+    A thread renews it when half of its ttl has passed, so that a
     run which is done before writes nothing but begin and record.
     """
 

@@ -121,11 +121,12 @@ class OperationRunner:
     def _keep_ignored(self, operation: Operation, spec: dict[str, Tree]) -> dict[str, Tree]:
         """Return *spec* with its ignored fields as they are now."""
         resource, live = operation.change.resource, operation.change.live
-        if resource is None or live is None or operation.step is Step.CREATE:
+        if not resource or not live or operation.step is Step.CREATE:
             return spec
-        if not resource.lifecycle.ignore_fields:
+        lifecycle = resource.lifecycle
+        if not lifecycle.ignore_fields:
             return spec
-        return keep_ignored(resource.lifecycle, spec, self._mark(operation, live.attributes, spec))
+        return keep_ignored(lifecycle, spec, self._mark(operation, live.attributes, spec))
 
     def get_timeout(self, operation: Operation) -> float:
         """Return the seconds that the call of *operation* may take."""
@@ -339,8 +340,8 @@ class OperationRunner:
             case Present(attributes, mark) if mark and mark.owner == owner:
                 spec = self._resolve(operation)
                 marked = mark_secrets(get_kind(self.context.kinds, change), attributes, spec)
-                kept = self._compute_recorded(change, marked)
-                return msgspec.structs.replace(record, attributes=kept)
+                attributes = self._compute_recorded(change, marked)
+                return msgspec.structs.replace(record, attributes=attributes)
         return None
 
     def build_provisional(self, operation: Operation, error: str) -> Record:
@@ -386,7 +387,7 @@ def foresee_intent(operation: Operation, run: RunId, kinds: Mapping[str, Kind]) 
 def build_intent(
     operation: Operation, run: RunId, place: Mapping[str, Tree], kinds: Mapping[str, Kind]
 ) -> Intent:
-    """Describe *operation* as the state log and the journal keep it."""
+    """Describe *operation* for the state log and the journal."""
     change = operation.change
     kind = find_kind(kinds, change)
     return Intent(

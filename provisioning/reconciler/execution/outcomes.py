@@ -12,7 +12,6 @@ from provisioning.core.model.records import Action, Change, Outcome, Record
 from provisioning.core.plan.operations import Operation, Step
 from provisioning.core.plan.plan import PlannedChange
 from provisioning.core.policy.conflicts import list_healed
-from provisioning.reconciler.execution.operation_runner import Made
 
 BAD = frozenset({Outcome.FAILED, Outcome.UNCERTAIN, Outcome.SKIPPED})
 """The outcomes after which nothing that depends on it may go on."""
@@ -25,7 +24,6 @@ class OperationOutcome(msgspec.Struct, frozen=True):
     """
 
     outcome: Outcome
-    made: Made | None = None
     error: ProvisioningError | None = None
     record: Record | None = None
     reason: str = ""
@@ -92,8 +90,7 @@ def compute_execution(
 def _compute_change(change: PlannedChange, parts: Mapping[Step, OperationOutcome]) -> Change:
     worst = next((part for part in parts.values() if part.error), None)
     worst = worst or next((part for part in parts.values() if not part.is_good), None)
-    last = parts.get(Step.CREATE) or next(iter(parts.values()))
-    end = worst or last
+    end = worst or parts.get(Step.CREATE) or next(iter(parts.values()))
     return Change(
         id=change.id,
         action=change.action,

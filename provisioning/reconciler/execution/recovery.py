@@ -1,11 +1,11 @@
-"""What runs that were cut off may have left: where to look, and what to keep in mind. Pure."""
+"""The resources that interrupted runs may have left, and the records of them. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-import msgspec
+from msgspec.structs import replace
 
 from provisioning.core.model.ids import ResourceId
 from provisioning.core.model.providers import Absent, Observation, Present
@@ -30,7 +30,7 @@ def compute_unfinished(
         build_unfinished(creation) for creation in find_creations(begin.intents if begin else ())
     ]
     left = [
-        msgspec.structs.replace(record, spec={}, attributes=attributes, leftovers=())
+        replace(record, spec={}, attributes=attributes, leftovers=())
         for record in records.values()
         for attributes in record.leftovers
     ]
@@ -69,30 +69,26 @@ def keep_unfinished(
     Recording a run removes its intention, and with it those it carried on; so whatever may
     still be in the world must stand in a record.
     """
-    kept = {
-        name: msgspec.structs.replace(record, leftovers=())
+    left = {
+        name: replace(record, leftovers=())
         for name, record in recorded.records.items()
         if record.leftovers and name not in execution.records
     }
     for position, unfinished in enumerate(recorded.unfinished):
         name = unfinished.id
-        record = kept.get(name) or execution.records.get(name) or recorded.records.get(name)
+        record = left.get(name) or execution.records.get(name) or recorded.records.get(name)
         if position in live.leftovers:
             is_left = _may_be_ours(live.leftovers[position], owner, name)
             if is_left and position not in execution.cleaned:
-                kept[name] = _keep_leftover(record, unfinished)
+                left[name] = unfinished
+                if record is not None:
+                    leftovers = (*record.leftovers, unfinished.attributes)
+                    left[name] = replace(record, leftovers=leftovers)
         elif record is not None or name in execution.records:
             continue
         elif _may_be_ours(live.current.get(name), owner, name):
-            kept[name] = unfinished
-    return kept
-
-
-def _keep_leftover(record: Record | None, unfinished: Record) -> Record:
-    if record is None:
-        return unfinished
-    left = (*record.leftovers, unfinished.attributes)
-    return msgspec.structs.replace(record, leftovers=left)
+            left[name] = unfinished
+    return left
 
 
 def _may_be_ours(seen: Observation | None, owner: str, name: ResourceId) -> bool:

@@ -38,7 +38,7 @@ class Workers(Generic[Key, Answer]):
         self._finished: queue.SimpleQueue[Finished[Key, Answer]] = queue.SimpleQueue()
 
     def submit(self, key: Key, task: Callable[[], Answer]) -> None:
-        """Run *task* in a thread; what becomes of it is told by `wait` under *key*."""
+        """Run *task* in a thread; `wait` returns its end under *key*."""
         self._tasks.put((key, task))
         with self._mutex:
             if self._idle < self._tasks.qsize() and self._started < self._limit:

@@ -26,13 +26,8 @@ if TYPE_CHECKING:
 class Checkout(msgspec.Struct, frozen=True, kw_only=True):
     """The workspace at *commit*; everything is read on demand.
 
-    Args:
-        repository: The repository of the commit.
-        prefix: The workspace's folder in it, "" or ending with a slash.
-        commit: The commit.
-        compiler: Compiles its manifests.
-        kinds: The kinds of all providers.
-        load_layers: Loads its settings, with the layer of an infra.
+    *prefix* is the workspace's folder in the repository, "" or ending with a slash; *load_layers*
+    loads the settings at the commit, with the layer of an infra.
     """
 
     repository: Repository
@@ -69,6 +64,12 @@ class Checkout(msgspec.Struct, frozen=True, kw_only=True):
     def read_file(self, path: str) -> bytes | None:
         """Return the file at *path*, relative to the workspace; None if there is none."""
         return self.repository.read_file(self.commit, self.prefix + path)
+
+    def find_secret_file(self, infra: str, name: str) -> tuple[str, bytes] | None:
+        """Return the path and the content of the file of secrets *name* that *infra* reads."""
+        from provisioning.secrets.files import find_file, list_folders
+
+        return find_file(name, list_folders(infra), self.read_file)
 
     def list_names(self, folder: str) -> list[str]:
         """Return the names in *folder*, relative to the workspace."""

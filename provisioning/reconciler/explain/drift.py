@@ -7,12 +7,10 @@ import msgspec
 from provisioning.core.model.ids import ResourceId
 from provisioning.core.model.kinds import get_kind
 from provisioning.core.model.providers import Absent, Present
-from provisioning.core.model.records import Record
 from provisioning.core.model.values import Omitted, Sensitive
 from provisioning.core.plan.diff import FieldChange, compute_diff
 from provisioning.core.plan.observation_targets import Places, build_target
 from provisioning.reconciler.context import InfraContext
-from provisioning.reconciler.planning.observation import observe_live
 
 
 class DriftReport(msgspec.Struct, frozen=True):
@@ -29,26 +27,20 @@ def read_drift(context: InfraContext) -> DriftReport:
     places = Places(
         current={name: build_target(record, record.attributes) for name, record in records.items()}
     )
-    live = observe_live(
-        places, kinds=context.kinds, providers=context.providers, owner=context.owner
-    ).current
+    live = context.observe(places).current
     changed, missing, unreadable = {}, [], {}
     for name, record in sorted(records.items()):
         match live.get(name):
             case Present() as seen:
-                if fields := _compare(context, record, seen):
-                    changed[name] = fields
+                kind = get_kind(context.kinds, record)
+                fields = compute_diff(kind, record.spec, record.spec, seen.attributes, context.key)
+                if fields:
+                    changed[name] = tuple(map(_reverse, fields))
             case Absent():
                 missing.append(name)
             case other:
                 unreadable[name] = other.reason if other else "no provider serves it"
     return DriftReport(changed, missing, unreadable)
-
-
-def _compare(context: InfraContext, record: Record, seen: Present) -> tuple[FieldChange, ...]:
-    kind = get_kind(context.kinds, record)
-    fields = compute_diff(kind, record.spec, record.spec, seen.attributes, context.key)
-    return tuple(_reverse(field) for field in fields)
 
 
 def _reverse(field: FieldChange) -> FieldChange:

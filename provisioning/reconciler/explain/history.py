@@ -37,7 +37,7 @@ NO_LIMIT = 2**31
 _PREFIX = re.compile(r"\A(run )?\d+:? ?")
 
 
-class HistoryEvent(msgspec.Struct, frozen=True, kw_only=True):
+class HistoryEvent(msgspec.Struct, frozen=True):
     """One event: its time (RFC 3339, UTC), infra, run, resource, and what happened."""
 
     time: str
@@ -77,16 +77,13 @@ def _read_entry(repository: Repository, infra: str, entry: EntryHead) -> Iterato
         changes = decode_record(data, Run).changes if data else ()
         for change in changes:
             text = change.error or change.reason
-            yield HistoryEvent(
-                time=time, infra=infra, run=run, id=change.id, what=change.outcome, text=text
-            )
+            yield HistoryEvent(time, infra, run, change.id, change.outcome, text)
     if "Plan-Digest" in entry.trailers and not entry.is_record:
         data = repository.read_file(entry.id, BEGIN)
         begin = decode_record(data, Begin) if data else None
         rest += f" ({begin.reason}) of {begin.commit[:10]}" if begin else ""
     text = _PREFIX.sub("", rest)
-    word = NAMES.get(word, word)
-    yield HistoryEvent(time=time, infra=infra, run=run, id="", what=word, text=text)
+    yield HistoryEvent(time, infra, run, "", NAMES.get(word, word), text)
 
 
 @dataclass(slots=True)
@@ -101,33 +98,19 @@ class Follower:
     _known: dict[Path, int] = field(default_factory=dict)
 
     def read(self, head: CommitId | None, now: str) -> list[HistoryEvent]:
-        """Return the new events, oldest first.
-
-        Args:
-            head: The current head of the state log.
-            now: The time given to events of journals, which have none.
-        """
+        """Return the new events up to *head*, oldest first; those of journals happen *now*."""
         events = list_history(self.repository, self.infra, head, self._head, self.limit)
         self._head, self.limit = head, NO_LIMIT
         return [*events, *self._read_journals(now)]
 
     def _read_journals(self, now: str) -> Iterator[HistoryEvent]:
         for path in list_journals(self.journals):
-            begun = [operation.intent for operation in _read_begun(path)]
+            try:
+                entries = list(read_entries(path))
+            except FileNotFoundError:  # the run was recorded just now
+                entries = []
+            begun = [entry.intent for entry in entries if isinstance(entry, BegunOperation)]
             for intent in islice(begun, self._known.get(path, 0), None):
-                yield HistoryEvent(
-                    time=now,
-                    infra=self.infra,
-                    run=intent.run.partition("-")[0],
-                    id=intent.id,
-                    what="running",
-                    text=str(intent.action),
-                )
+                run = intent.run.partition("-")[0]
+                yield HistoryEvent(now, self.infra, run, intent.id, "running", intent.action)
             self._known[path] = len(begun)
-
-
-def _read_begun(path: Path) -> list[BegunOperation]:
-    try:
-        return [entry for entry in read_entries(path) if isinstance(entry, BegunOperation)]
-    except FileNotFoundError:  # the run was recorded just now
-        return []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from provisioning.config.provenance import Origin
@@ -26,20 +26,12 @@ from provisioning.core.statelog.transitions import LogView
 from provisioning.core.status.provenance import COMPUTED, MANIFEST, Authorship, Link, Provenance
 from provisioning.gitstore.statelog.applications import find_application
 from provisioning.reconciler.explain.checkout import Checkout
-from provisioning.secrets.files import find_file, list_folders
 
 
 def trace_provenance(
     checkout: Checkout, infra: str, view: LogView, name: ResourceId, text: str | None
 ) -> Provenance:
-    """Trace the resource *name* of *infra*, or its field at the path *text*.
-
-    Args:
-        checkout: The newest desired state.
-        infra: The infra.
-        view: Its state log.
-        name: The resource.
-        text: The field, as in `.spec.mode`; None for the resource as a whole.
+    """Trace the resource *name* of *infra*, or its field at the path *text*, as in `.spec.mode`.
 
     Raises:
         InvalidArgument: If it was never desired, or has no such field.
@@ -48,7 +40,11 @@ def trace_provenance(
     resource = checkout.read_resources(infra).get(name)
     applied, record = find_application(checkout.repository, view.head, name, path or None)
     if resource is None and applied is None and record is None:
-        raise _build_unknown_error(name, [*checkout.read_resources(infra)])
+        nearest = find_nearest(name, {*checkout.read_resources(infra)})
+        raise InvalidArgument(
+            f"no resource is called {name!r}, and none ever was",
+            hint=f"did you mean {nearest}?" if nearest else "`provisioning get` lists them",
+        )
     links: tuple[Link, ...] = ()
     if resource is not None:
         links = trace_field(checkout, infra, resource, path) if path else ()
@@ -69,14 +65,6 @@ def is_newer(checkout: Checkout, view: LogView, authors: Iterable[Authorship | N
     """Tell whether one of *authors* committed after the last run of *view*."""
     run, is_ancestor = view.run, checkout.repository.is_ancestor
     return run is not None and any(by and not is_ancestor(by.commit, run.commit) for by in authors)
-
-
-def _build_unknown_error(name: str, known: Collection[str]) -> InvalidArgument:
-    nearest = find_nearest(name, set(known))
-    return InvalidArgument(
-        f"no resource is called {name!r}, and none ever was",
-        hint=f"did you mean {nearest}?" if nearest else "`provisioning get` lists them",
-    )
 
 
 def _read_recorded(record: Record, path: Path) -> Tree:
@@ -136,7 +124,8 @@ class _Tracer:
         yield from self.trace_given(infra, resource, depth)
         kind = get_kind(self.checkout.kinds, resource)
         if kind.tree.find(path).field.file and isinstance(written, str):
-            yield self._link_file(written)
+            source, by = Source(written, 1), self.checkout.find_last_author(written)
+            yield Link(what=written, layer="file", source=source, by=by)
         for _, text in find_templated(written):
             for part in parse_text(text):
                 if isinstance(part, Reference):
@@ -196,15 +185,11 @@ class _Tracer:
                         yield from self._follow(infra, part, depth + 1)
 
     def _link_secret(self, infra: str, reference: Reference) -> Link:
-        found = find_file(reference.steps[0], list_folders(infra), self.checkout.read_file)
+        found = self.checkout.find_secret_file(infra, reference.steps[0])
         if found is None:
             return Link(what=str(reference), layer=SECRETS)
         source, by = Source(found[0], 1), self.checkout.find_last_author(found[0])
         return Link(what=str(reference), layer=SECRETS, source=source, by=by)
-
-    def _link_file(self, file: str) -> Link:
-        by = self.checkout.find_last_author(file)
-        return Link(what=file, layer="file", source=Source(file, 1), by=by)
 
 
 def _find_stated(resource: Resource, path: Path) -> tuple[Path, Tree]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from itertools import dropwhile, islice
 from typing import TYPE_CHECKING
 
@@ -17,14 +18,13 @@ from provisioning.core.model.ids import CommitId, ResourceId
 from provisioning.core.model.records import Begin, Inputs
 from provisioning.core.model.states import RecordedState
 from provisioning.core.model.values import Digest, Tree, compute_fingerprint, from_json, list_keys
-from provisioning.core.plan.compute import compute_plan
-from provisioning.core.plan.observation_targets import compute_places
 from provisioning.core.plan.plan import Plan
 from provisioning.core.plan.replay import find_changed_reads, restore_live
 from provisioning.core.policy.conflicts import REACH
 from provisioning.gitstore.statelog.entries import EntryHead, walk_entries
 from provisioning.reconciler.execution.recovery import compute_unfinished
 from provisioning.reconciler.gatekeeper import restrict_plan
+from provisioning.reconciler.planning.plan_result import RunRequest
 
 if TYPE_CHECKING:
     from provisioning.gitstore.repository.repository import Repository
@@ -66,10 +66,9 @@ def find_run(repository: Repository, log: StateLog, text: str) -> BegunRun:
     Raises:
         InvalidArgument: If the state log has no such run.
     """
-    head = log.read().head
     found: EntryHead | None = None
     entry: EntryHead | None = None
-    for entry in walk_entries(repository, head):
+    for entry in walk_entries(repository, log.read().head):
         name = entry.trailers.get("Run-Id", "") if text in entry.message else ""
         if text in {name, name.partition("-")[0]} and name:
             if "Plan-Digest" in entry.trailers and not entry.is_record:
@@ -92,13 +91,7 @@ def find_run(repository: Repository, log: StateLog, text: str) -> BegunRun:
 
 
 def replay_run(reconciler: Reconciler, log: StateLog, begun: BegunRun) -> Replay:
-    """Compute the plan of *begun* again, from Git alone.
-
-    Args:
-        reconciler: The reconciler at the commit that the run applied.
-        log: The state log.
-        begun: The begin of the run.
-    """
+    """Compute the plan of *begun* again, from Git alone, with the reconciler at its commit."""
     begin = begun.begin
     if begin.inputs is None:
         reason = "its inputs are not recorded: an older release made it, or it changed only the log"
@@ -107,29 +100,17 @@ def replay_run(reconciler: Reconciler, log: StateLog, begun: BegunRun) -> Replay
     key = next((key for key in list_keys(context.key) if _is_key(inputs, key)), context.key)
     reasons = list(_compare_environment(inputs, key))
     planner = reconciler.planner
-    planner = replace(planner, lookup=_build_lookup(planner.lookup, inputs))
+    lookup = _build_lookup(planner.lookup, inputs)
+    planner = replace(planner, lookup=lookup, context=replace(context, key=key))
     try:
         desired = planner.read_desired(begin.commit)
         view = log.read_at(begun.before)
         records = log.read_records(view)
         unfinished = compute_unfinished(records, view.begin, ())
         recorded = RecordedState(head=view.head, records=records, unfinished=unfinished)
-        recorded = planner.add_moves(desired, recorded)
-        live = restore_live(
-            inputs,
-            compute_places(desired, recorded, context.kinds),
-            recorded,
-            kinds=context.kinds,
-            owner=context.owner,
-        )
-        plan = compute_plan(
-            desired,
-            recorded,
-            live,
-            kinds=context.kinds,
-            workspace=context.workspace,
-            key=key,
-        )
+        restore = partial(restore_live, inputs, kinds=context.kinds, owner=context.owner)
+        request = RunRequest(commit=begin.commit, reason=begin.reason)
+        plan = planner.plan_states(request, view, desired, recorded, restore).plan
         history = dropwhile(lambda item: item.id != begun.before, log.read_history())
         plan = restrict_plan(
             plan,

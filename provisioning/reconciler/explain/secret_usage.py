@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from provisioning.config.provenance import Layers, list_leaves
+from provisioning.config.provenance import list_leaves
 from provisioning.core.expressions.interpolation import Reference, parse_text
 from provisioning.core.expressions.reference_paths import Ways, is_related
 from provisioning.core.expressions.references import SECRETS
@@ -28,10 +28,7 @@ from sops_python.files import choose_format, load_encrypted, open_store
 def read_secret_usage(checkout: Checkout, views: Mapping[str, LogView], name: str) -> SecretUsage:
     """Return the file of the secret *name* and its users in the infras of *views*.
 
-    Args:
-        checkout: The newest desired state.
-        views: The state log of each infra.
-        name: The secret or a map of secrets, as in references: `secrets.FILE.KEY`.
+    *name* is a secret or a map of secrets, as in references: `secrets.FILE.KEY`.
 
     Raises:
         InvalidArgument: If there is no such secret, and no reference to it.
@@ -42,11 +39,13 @@ def read_secret_usage(checkout: Checkout, views: Mapping[str, LogView], name: st
     assert isinstance(secret, Reference)  # noqa: S101  it stands in braces
     finder = _Finder(checkout, secret)
     files = finder.find_files(views.keys())
-    settings = finder.find_settings(views.keys())
+    settings: list[Link] = []
+    for link in finder.find_settings(views.keys()):
+        settings += [link] if link not in settings else []
     used = tuple(usage for infra, view in views.items() for usage in finder.find_used(infra, view))
     if not settings and not used and not any(file.is_there for file in files):
         raise finder.build_unknown_error(views.keys())
-    return SecretUsage(secret=name, files=files, settings=settings, used=used)
+    return SecretUsage(secret=name, files=files, settings=tuple(settings), used=used)
 
 
 @dataclass(slots=True)
@@ -58,10 +57,9 @@ class _Finder:
 
     def find_files(self, infras: Iterable[str]) -> tuple[SecretFile, ...]:
         """Return the files in which *infras* find the secret; most often one."""
+        name, read = self.secret.steps[0], self.checkout.read_file
         places = [list_folders(infra) for infra in infras] or [(FOLDER,)]
-        found = (
-            find_file(self.secret.steps[0], place, self.checkout.read_file) for place in places
-        )
+        found = (find_file(name, place, read) for place in places)
         return tuple(self._describe(*item) for item in dict.fromkeys(filter(None, found)))
 
     def _describe(self, file: str, data: bytes) -> SecretFile:
@@ -81,19 +79,14 @@ class _Finder:
             created=made.created if made else "",
         )
 
-    def find_settings(self, infras: Iterable[str]) -> tuple[Link, ...]:
-        """Return the settings of *infras* that name the secret, each place once."""
-        links: list[Link] = []
+    def find_settings(self, infras: Iterable[str]) -> Iterator[Link]:
+        """Yield the settings of *infras* that name the secret."""
         for infra in infras:
             layers = self.checkout.load_layers(infra)
-            links += (setting for setting in self._link_settings(layers) if setting not in links)
-        return tuple(links)
-
-    def _link_settings(self, layers: Layers) -> Iterator[Link]:
-        references = layers.list_references()
-        for key, value in list_leaves(layers.tree):
-            if any(is_related(name, str(self.secret)) for name in references.get(key, ())):
-                yield link_setting(self.checkout, key, value.value, value.origin)
+            references = layers.list_references()
+            for key, value in list_leaves(layers.tree):
+                if any(is_related(name, str(self.secret)) for name in references.get(key, ())):
+                    yield link_setting(self.checkout, key, value.value, value.origin)
 
     def find_used(self, infra: str, view: LogView) -> Iterator[Usage]:
         """Yield every field of the resources of *infra* that reads the secret."""
@@ -106,7 +99,7 @@ class _Finder:
         checkout = self.checkout
         written = read_at(resource.spec, path)
         link = link_manifest(checkout, resource, infra, ("spec", *path), written=written)
-        found = find_file(self.secret.steps[0], list_folders(infra), checkout.read_file)
+        found = checkout.find_secret_file(infra, self.secret.steps[0])
         file = found[0] if found else ""
         applied, _ = find_application(checkout.repository, view.head, resource.id, path)
         return Usage(
@@ -126,18 +119,16 @@ class _Finder:
         for file, values in self._values.items():
             known = list(values) if isinstance(values, Mapping) else []
             nearest = find_nearest(steps[0], known)
+            hint = f"it has: {', '.join(known) or 'no keys'}"
             return InvalidArgument(
                 f"{file} has no {'.'.join(steps)!r}, and nothing refers to that",
-                hint=f"did you mean {SECRETS}.{name}.{nearest}?"
-                if nearest
-                else f"it has: {', '.join(known) or 'no keys'}",
+                hint=f"did you mean {SECRETS}.{name}.{nearest}?" if nearest else hint,
             )
         nearest = find_nearest(name, self._list_names(infras))
+        hint = f"make it: `provisioning sops {FOLDER}/{name}{MARK}.yaml`, and commit"
         return InvalidArgument(
             f"there is no committed file of secrets called {name!r}, and nothing refers to one",
-            hint=f"did you mean {SECRETS}.{nearest}?"
-            if nearest
-            else f"make it: `provisioning sops {FOLDER}/{name}{MARK}.yaml`, and commit",
+            hint=f"did you mean {SECRETS}.{nearest}?" if nearest else hint,
         )
 
     def _list_names(self, infras: Iterable[str]) -> list[str]:

@@ -17,12 +17,16 @@ from provisioning.core.model.sensitive import has_secret, mark_secrets
 from provisioning.core.model.states import DesiredState
 from provisioning.core.model.values import Tree, Unknown, has_unknown
 from provisioning.core.plan.diff import compute_recorded
-from provisioning.core.plan.plan import BlockedResource, Plan, PlannedChange, Risk
+from provisioning.core.plan.plan import BlockedResource, Plan
 from provisioning.providers.instance import find_ability
 from provisioning.reconciler.context import InfraContext
 from provisioning.reconciler.cycle import Reconciler
 from provisioning.reconciler.execution.provider_calls import call_provider
-from provisioning.reconciler.operations.state_only_run import StateOnlyPlan, check_idle
+from provisioning.reconciler.operations.state_only_run import (
+    StateOnlyPlan,
+    build_change,
+    check_idle,
+)
 
 NO_SOURCE = Source("", 0)
 
@@ -53,8 +57,23 @@ def plan_adopt(reconciler: Reconciler, commit: CommitId, *, everything: bool) ->
     plan = Plan(
         infra=context.infra,
         commit=commit,
-        changes=tuple(_plan_change(record, desired) for _, record in sorted(made.items())),
-        blocked=tuple(_block(record, found[name]) for name, record in sorted(left.items())),
+        changes=tuple(
+            build_change(
+                record,
+                Action.ADOPT,
+                f"it has the mark of run {record.run}",
+                None if name in desired.resources else "it is not desired: the next run deletes it",
+            )
+            for name, record in sorted(made.items())
+        ),
+        blocked=tuple(
+            BlockedResource(
+                id=name,
+                reason=f"{found[name].place} has the mark of run {record.run}, and is not desired",
+                hint="`provisioning adopt --all` records it, too, and then the next run deletes it",
+            )
+            for name, record in sorted(left.items())
+        ),
     )
     return StateOnlyPlan(plan, made, view)
 
@@ -112,16 +131,13 @@ def _resolve(
 
 
 def _build_record(
-    context: InfraContext,
-    found: FoundResource,
-    resource: Resource | None,
-    spec: Mapping[str, Tree],
+    context: InfraContext, found: FoundResource, resource: Resource | None, spec: Mapping[str, Tree]
 ) -> Record:
     kind = context.kinds[found.kind]
     mark = found.seen.mark
     if mark is None:
         raise ProviderError(f"provider {kind.provider!r} lists {found.place}, which has no mark")
-    kept = {name: value for name, value in spec.items() if not has_unknown(value)}
+    known = {name: value for name, value in spec.items() if not has_unknown(value)}
     live = mark_secrets(kind, found.seen.attributes, spec)
     return Record(
         id=found.id,
@@ -130,36 +146,11 @@ def _build_record(
         api_version=kind.api_version,
         provider_type=kind.provider_type,
         schema_version=kind.schema_version,
-        spec=compute_recorded(kind, kept, context.key),
+        spec=compute_recorded(kind, known, context.key),
         attributes=compute_recorded(kind, live, context.key),
         run=mark.run,
         operation=mark.operation,
         source=resource.source if resource else NO_SOURCE,
         depends_on=resource.dependencies if resource else (),
         lifecycle=resource.lifecycle if resource else Lifecycle(),
-    )
-
-
-def _block(record: Record, found: FoundResource) -> BlockedResource:
-    return BlockedResource(
-        id=record.id,
-        reason=f"{found.place} has the mark of run {record.run}, and is not desired",
-        hint="`provisioning adopt --all` records it, too, and then the next run deletes it",
-    )
-
-
-def _plan_change(record: Record, desired: DesiredState) -> PlannedChange:
-    warning = "it is not desired: the next run deletes it"
-    return PlannedChange(
-        id=record.id,
-        action=Action.ADOPT,
-        reason=f"it has the mark of run {record.run}",
-        kind=record.kind,
-        provider=record.provider,
-        api_version=record.api_version,
-        provider_type=record.provider_type,
-        risk=Risk.SAFE,
-        source=record.source,
-        record=record,
-        warning=None if record.id in desired.resources else warning,
     )

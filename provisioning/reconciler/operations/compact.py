@@ -43,21 +43,11 @@ class Compaction(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def plan_compaction(
-    log: GitStateLog,
-    *,
-    before: float,
-    now: float,
-    by: str,
-    judge: Callable[[Lock], LockStatus],
+    log: GitStateLog, *, before: float, now: float, by: str, judge: Callable[[Lock], LockStatus]
 ) -> Compaction | None:
-    """Plan the compaction of *log*; None if nothing is old enough.
+    """Plan the compaction of the entries of *log* of the time *before* and older.
 
-    Args:
-        log: The state log.
-        before: Entries of that time and older go, in seconds since the epoch.
-        now: The time.
-        by: Who signs the snapshot off.
-        judge: Tells whether a lock is held.
+    None means that nothing is old enough. *by* signs the snapshot off.
 
     Raises:
         LockHeld: If somebody holds the lock.

@@ -19,7 +19,6 @@ from provisioning.core.model.providers import (
 )
 from provisioning.core.model.records import Action
 from provisioning.core.model.values import Tree
-from provisioning.core.plan.compute import compute_plan
 from provisioning.core.plan.observation_targets import compute_places
 from provisioning.core.plan.plan import Plan, PlannedChange
 from provisioning.core.policy.targeting import target_plan
@@ -35,11 +34,7 @@ def plan_import(
 ) -> PlanResult:
     """Plan to import the live resource at *place* as *name*; `Reconciler.apply` does it.
 
-    Args:
-        reconciler: The reconciler of the infra.
-        request: The commit whose manifests have *name*.
-        name: The resource, which a manifest describes.
-        place: Its path, for a kind with an identity; else the provider's own id.
+    *place* is its path, for a kind with an identity; else the provider's own id.
 
     Raises:
         InvalidArgument: If *name* is not desired, or recorded already, or desired elsewhere.
@@ -117,14 +112,8 @@ def _plan(context: InfraContext, planned: PlanResult, name: ResourceId, live: Pr
     """Plan as if it had our mark already; the run writes the mark."""
     mark = Mark(build_owner(context.workspace, context.infra, name), RunId("0-import"), 0)
     current = {**planned.live.current, name: Present(live.attributes, mark)}
-    plan = compute_plan(
-        planned.desired,
-        planned.recorded,
-        replace(planned.live, current=current),
-        kinds=context.kinds,
-        workspace=context.workspace,
-        key=context.key,
-    )
+    live_state = replace(planned.live, current=current)
+    plan = context.compute_plan(planned.desired, planned.recorded, live_state)
     plan = target_plan(plan, [name])
     return replace(plan, changes=tuple(_import(change, name, live) for change in plan.changes))
 

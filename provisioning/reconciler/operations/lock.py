@@ -6,13 +6,14 @@ from collections.abc import Callable
 
 import msgspec
 
-from provisioning.core.model.errors import HeadMoved, InvalidArgument
+from provisioning.core.model.errors import InvalidArgument
 from provisioning.core.model.records import Lock
 from provisioning.core.statelog.entries import compute_hold, compute_release
 from provisioning.core.statelog.lock_expiry import LockStatus
 from provisioning.core.statelog.transitions import LogEntry, LogView, next_token
 from provisioning.gitstore.statelog.git_statelog import StateLog
 from provisioning.reconciler.execution.lease import check_unlocked
+from provisioning.reconciler.retries import retry_moved
 
 MAX_ATTEMPTS = 8
 
@@ -42,14 +43,12 @@ def append_entry(log: StateLog, compute: Callable[[LogView], LogEntry]) -> LogVi
     Raises:
         HeadMoved: If somebody else wrote during each attempt.
     """
-    for attempt in range(MAX_ATTEMPTS):
+
+    def append() -> LogView:
         view = log.read()
-        try:
-            return log.append(view, compute(view))
-        except HeadMoved:
-            if attempt == MAX_ATTEMPTS - 1:
-                raise
-    raise AssertionError("unreachable")
+        return log.append(view, compute(view))
+
+    return retry_moved(append, MAX_ATTEMPTS)
 
 
 def check_view_unlocked(infra: str, view: LogView, judge: Judge) -> None:

@@ -14,13 +14,7 @@ SHORT = 10
 
 
 class Proposer(msgspec.Struct, frozen=True, kw_only=True):
-    """Opens pull requests to *branch*.
-
-    Args:
-        forge: The pull requests.
-        publish: Moves a branch of the remote, by its full name, to a commit.
-        branch: The branch that desired state is read from.
-    """
+    """Opens pull requests to *branch*; *publish* moves a branch of the remote, by its full name."""
 
     forge: Forge
     publish: Callable[[str, CommitId], None]

@@ -1,4 +1,4 @@
-"""Runs that change the state log alone, and nothing in the world."""
+"""Runs that change the state log alone, and nothing in the world, as that of `forget`."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from collections.abc import Mapping
 import msgspec
 
 from provisioning.core.model.errors import InvalidArgument
-from provisioning.core.model.ids import ResourceId
-from provisioning.core.model.records import DONE, Change, Record, Run
-from provisioning.core.plan.plan import Plan
+from provisioning.core.model.ids import CommitId, ResourceId
+from provisioning.core.model.records import DONE, Action, Change, Record, Run
+from provisioning.core.model.resources import Resource
+from provisioning.core.model.values import find_nearest
+from provisioning.core.plan.plan import Plan, PlannedChange, Risk
 from provisioning.core.statelog.transitions import LogView
 from provisioning.localstore.journal import list_journals
 from provisioning.reconciler.cycle import Reconciler
@@ -22,6 +24,23 @@ class StateOnlyPlan(msgspec.Struct, frozen=True):
     plan: Plan
     records: Mapping[ResourceId, Record | None]
     view: LogView
+
+
+def build_change(record: Record, action: Action, reason: str, warning: str | None) -> PlannedChange:
+    """Plan *action* for the resource of *record*: it changes nothing in the world."""
+    return PlannedChange(
+        id=record.id,
+        action=action,
+        reason=reason,
+        kind=record.kind,
+        provider=record.provider,
+        api_version=record.api_version,
+        provider_type=record.provider_type,
+        risk=Risk.SAFE,
+        source=record.source,
+        record=record,
+        warning=warning,
+    )
 
 
 def check_idle(reconciler: Reconciler, view: LogView) -> None:
@@ -41,6 +60,39 @@ def check_idle(reconciler: Reconciler, view: LogView) -> None:
             f"a run of {infra} was cut off, and its effects are not recorded yet",
             hint=f"`provisioning reconcile {infra}` finishes it",
         )
+
+
+def plan_forget(
+    reconciler: Reconciler, commit: CommitId, name: ResourceId, desired: Resource | None
+) -> StateOnlyPlan:
+    """Plan to forget *name*, which must no longer be desired: *desired* is None.
+
+    Raises:
+        InvalidArgument: If it is not recorded, or still desired.
+        LockHeld: If a run is in progress.
+    """
+    infra, log = reconciler.context.infra, reconciler.context.log
+    view = log.read()
+    records = log.read_records(view)
+    if name not in records:
+        nearest = find_nearest(name, set(records))
+        raise InvalidArgument(
+            f"{name} is not recorded in {infra}: there is nothing to forget",
+            hint=f"did you mean {nearest}?" if nearest else "`provisioning get` lists the records",
+        )
+    if desired is not None:
+        raise InvalidArgument(
+            f"{name} is still desired, so the next run would take it back",
+            hint=f"`provisioning suspend {infra}`, remove it from {desired.source} in a commit, "
+            f"`provisioning forget {infra} {name}`, `provisioning resume {infra}`",
+            source=desired.source,
+        )
+    check_idle(reconciler, view)
+    warning = "it is not deleted, and nothing manages it"
+    change = build_change(records[name], Action.FORGET, "forget was requested", warning)
+    applied = view.run.commit if view.run else commit
+    plan = Plan(infra=infra, commit=applied, changes=(change,))
+    return StateOnlyPlan(plan, {name: None}, view)
 
 
 def record_state_only(reconciler: Reconciler, planned: StateOnlyPlan, reason: str) -> Run:

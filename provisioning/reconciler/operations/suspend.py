@@ -16,11 +16,7 @@ from provisioning.reconciler.operations.lock import Judge, append_entry, check_v
 
 
 def suspend(
-    log: StateLog,
-    name: ResourceId | None,
-    suspension: Suspension,
-    *,
-    judge: Judge,
+    log: StateLog, name: ResourceId | None, suspension: Suspension, *, judge: Judge
 ) -> LogView:
     """Suspend *name*, or the whole infra; a new suspension replaces an old one.
 

@@ -10,7 +10,7 @@ from provisioning.core.model.errors import InvalidArgument, PlanChanged, Source
 from provisioning.core.model.ids import CommitId, ResourceId
 from provisioning.core.model.records import Run, decode_record
 from provisioning.core.model.resources import Resource
-from provisioning.core.statelog.transitions import RUN
+from provisioning.core.statelog.transitions import RUN, get_ref
 from provisioning.gitstore.repository.revert import (
     compute_reverted,
     list_changed_paths,
@@ -56,13 +56,7 @@ def prepare_undo(
 ) -> UndoPlan:
     """Write the commit that restores the desired state of *infra* before *begun*.
 
-    Args:
-        infra: The infra.
-        begun: The run.
-        previous: The run before it.
-        then: The desired state of the run.
-        old: The desired state of *previous*.
-        now: The newest desired state.
+    *then* is the desired state of the run, *old* that of the run before it, *now* the newest one.
 
     Raises:
         InvalidArgument: If there is nothing to restore.
@@ -83,16 +77,15 @@ def prepare_undo(
         )
     _check_resources(infra, number, begun, then=then, old=old, now=now)
     prefix = now.prefix
+    changed = [prefix + path for path in paths]
     reverted = compute_reverted(
-        now.repository,
-        [prefix + path for path in paths],
-        before=old.commit,
-        after=then.commit,
-        head=now.commit,
+        now.repository, changed, before=old.commit, after=then.commit, head=now.commit
     )
     if reverted.conflicts:
         names = ", ".join(path.removeprefix(prefix) for path in reverted.conflicts)
-        raise _refuse(f"{names} changed since run {number}, at the same lines", then, old, paths)
+        raise _build_conflict(
+            f"{names} changed since run {number}, at the same lines", "", then, old, paths
+        )
     if reverted.tree == now.repository.find_id(now.commit, ""):
         raise InvalidArgument(
             f"the desired state of {infra} is already that before run {number}",
@@ -104,12 +97,9 @@ def prepare_undo(
         f"Undo run {number} of {infra}: {subject}\n\n"
         f"Restores the desired state at {old.commit[:10]}.\n\n{trailer}\n"
     )
+    commit = write_revert(now.repository, reverted.tree, now.commit, message)
     return UndoPlan(
-        commit=write_revert(now.repository, reverted.tree, now.commit, message),
-        before=old.commit,
-        paths=tuple(paths),
-        message=message,
-        trailer=trailer,
+        commit=commit, before=old.commit, paths=tuple(paths), message=message, trailer=trailer
     )
 
 
@@ -136,11 +126,8 @@ def _check_resources(
     changes = "; ".join(_describe_change(name, infra, now) for name in names)
     later = _find_later(infra, begun, names, now)
     hint = f"undo run {later} first, or " if later else ""
-    raise PlanChanged(
-        f"{len(names)} of the resources of run {number} changed again since: {changes}",
-        hint=f"{hint}restore them by hand: "
-        f"git diff {then.commit[:10]} {old.commit[:10]} -- infra/{infra}",
-    )
+    message = f"{len(names)} of the resources of run {number} changed again since: {changes}"
+    raise _build_conflict(message, hint, then, old, [f"infra/{infra}"])
 
 
 def find_changed(
@@ -167,8 +154,7 @@ def _describe_change(name: ResourceId, infra: str, now: Checkout) -> str:
 
 def _find_later(infra: str, begun: BegunRun, names: Sequence[str], now: Checkout) -> str | None:
     """Return the number of the newest run at another commit that changed one of *names*."""
-    head = now.repository.read_ref(f"refs/heads/provisioning/{infra}")
-    for entry in walk_entries(now.repository, head):
+    for entry in walk_entries(now.repository, now.repository.read_ref(get_ref(infra))):
         if entry.trailers.get("Run-Id") == begun.begin.run:
             return None
         data = now.repository.read_file(entry.id, RUN) if entry.is_record else None
@@ -182,9 +168,8 @@ def _find_later(infra: str, begun: BegunRun, names: Sequence[str], now: Checkout
     return None
 
 
-def _refuse(what: str, then: Checkout, old: Checkout, paths: Sequence[str]) -> PlanChanged:
-    return PlanChanged(
-        what,
-        hint="restore them by hand: "
-        f"git diff {then.commit[:10]} {old.commit[:10]} -- {' '.join(paths)}",
-    )
+def _build_conflict(
+    message: str, hint: str, then: Checkout, old: Checkout, paths: Sequence[str]
+) -> PlanChanged:
+    command = f"git diff {then.commit[:10]} {old.commit[:10]} -- {' '.join(paths)}"
+    return PlanChanged(message, hint=f"{hint}restore them by hand: {command}")

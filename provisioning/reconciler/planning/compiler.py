@@ -60,10 +60,10 @@ class CompiledManifest(msgspec.Struct, frozen=True):
         return self.file.identity
 
     def read(self) -> tuple[Resource, ...]:
-        """Return its resources; what was kept of them and is damaged is compiled anew."""
-        kept = self.file.unpack()
-        if kept is not None:
-            return kept
+        """Return its resources; a damaged cache entry is compiled anew."""
+        cached = self.file.unpack()
+        if cached is not None:
+            return cached
         return self.compiler.compile_file(self.path, self.file.blob, self.infra, self.lookup)
 
 
@@ -109,23 +109,13 @@ class Compiler:
         return [it for manifest in manifests for it in manifest.read() if it.removed is None]
 
     def list_claims(self, commit: CommitId, infra: str) -> list[Resource]:
-        """Return what *infra* asks for at *commit* that comes from another one.
-
-        Raises:
-            InvalidManifest: If one thing is wrong with the manifests.
-            InvalidWorkspace: If several things are.
-        """
+        """Return what *infra* asks for at *commit* that comes from another one; see `compile`."""
         manifests = self.read_manifests(commit, infra).values()
         claiming = (manifest.read() for manifest in manifests if manifest.file.claims)
         return [resource for found in claiming for resource in found if resource.moved_infra]
 
     def read_manifests(self, commit: CommitId, infra: str) -> dict[str, CompiledManifest]:
-        """Compile the manifests of *infra* at *commit* that are new; return all, by path.
-
-        Raises:
-            InvalidManifest: If one thing is wrong with the manifests.
-            InvalidWorkspace: If several things are.
-        """
+        """Compile the new manifests of *infra* at *commit*; return all by path. See `compile`."""
         tree = self._repository.find_id(commit, f"{self._prefix}infra/{infra}")
         path = self._cache / f"{infra}.msgpack"
         old = load_snapshot(path, self._version)
@@ -149,11 +139,10 @@ class Compiler:
         if infra in known:
             return
         nearest = find_nearest(infra, known)
+        hint = f"there are: {', '.join(known) or 'none'}; is infra/{infra} committed?"
         raise InvalidArgument(
             f"there is no infra {infra!r} at commit {commit[:10]}",
-            hint=f"did you mean {nearest!r}?"
-            if nearest
-            else f"there are: {', '.join(known) or 'none'}; is infra/{infra} committed?",
+            hint=f"did you mean {nearest!r}?" if nearest else hint,
         )
 
     def _compile_changes(
@@ -250,10 +239,10 @@ def _is_stale(file: CompiledFile, lookup: Lookup) -> bool:
     """Tell whether a setting that decided what is in *file* is another one now."""
     for name, digest in file.reads.items():
         (reference,) = parse_text(f"{{{{{name}}}}}")
-        assert isinstance(reference, Reference)  # noqa: S101  only references are kept
+        assert isinstance(reference, Reference)  # noqa: S101  only references are saved
         try:
             value = lookup(reference, NOWHERE)
-        except ProvisioningError:  # compiling it again tells where
+        except ProvisioningError:  # compiling it again reports where
             return True
         if has_secret(value) or compute_digest(value) != digest:
             return True

@@ -101,9 +101,6 @@ class CrossInfra(msgspec.Struct, frozen=True, kw_only=True):
                 log = self.open_log(infra)
                 record = log.open_records(log.read_local()).get(claim.id)
                 found[ResourceId(str(claim.moved_from))] = CrossInfraMove(
-                    infra=infra,
-                    name=claim.id,
-                    is_taken=record is not None,
-                    source=claim.source,
+                    infra=infra, name=claim.id, is_taken=record is not None, source=claim.source
                 )
         return found

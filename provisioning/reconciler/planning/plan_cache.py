@@ -53,13 +53,8 @@ class CacheUpdate(msgspec.Struct, frozen=True, kw_only=True):
     ) -> None:
         """Save what is left alone after a run of *plan* in which nothing failed.
 
-        A second run of the same commit plans nothing (P1), so it need not be tried.
-
-        Args:
-            recorded: The records that *plan* was computed from.
-            plan: The plan that was applied.
-            changed: The records that were written; None where one is gone.
-            records: All that is recorded now.
+        A second run of the same commit plans nothing (P1), so it need not be tried. *recorded* is
+        from before the run, *changed* what it wrote (None: gone), *records* all that is there now.
         """
         merged = {**recorded.records, **changed}
         after = {name: record for name, record in merged.items() if record is not None}

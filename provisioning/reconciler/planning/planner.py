@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -18,10 +18,9 @@ from provisioning.core.model.ids import BlobId, CommitId, ResourceId
 from provisioning.core.model.masked import Masked
 from provisioning.core.model.records import Record
 from provisioning.core.model.resources import Resource
-from provisioning.core.model.states import DesiredState, RecordedState
+from provisioning.core.model.states import DesiredState, LiveState, RecordedState
 from provisioning.core.model.values import compute_digest, compute_fingerprint
-from provisioning.core.plan.compute import compute_plan
-from provisioning.core.plan.observation_targets import compute_places
+from provisioning.core.plan.observation_targets import Places, compute_places
 from provisioning.core.plan.plan_cache import CachedFile, PlanCache, count_desired, settle_file
 from provisioning.core.plan.stale_records import upgrade_records
 from provisioning.core.statelog.transitions import LogView
@@ -31,7 +30,6 @@ from provisioning.localstore.plan_cache import load_plan_cache
 from provisioning.reconciler.context import InfraContext
 from provisioning.reconciler.execution.recovery import compute_unfinished
 from provisioning.reconciler.planning.cross_infra import CrossInfra
-from provisioning.reconciler.planning.observation import observe_live
 from provisioning.reconciler.planning.plan_cache import CacheUpdate, is_worthwhile
 from provisioning.reconciler.planning.plan_result import PlanResult, RunRequest
 
@@ -57,6 +55,22 @@ class Manifests(Protocol):
         """Return the workspace files that the specs of *desired* name."""
 
 
+class _Source(msgspec.Struct, frozen=True):
+    """The inputs of one plan: the request, the state log and its records, and the manifests."""
+
+    request: RunRequest
+    view: LogView
+    records: Records
+    manifests: Mapping[str, Manifest]
+
+    def build_recorded(
+        self, records: Mapping[ResourceId, Record], cut_off: Iterable[Record]
+    ) -> RecordedState:
+        """Join *records* with what interrupted runs may have left."""
+        unfinished = compute_unfinished(records, self.view.begin, cut_off)
+        return RecordedState(head=self.records.head, records=records, unfinished=unfinished)
+
+
 class Planner(Masked, frozen=True, kw_only=True):
     """Plans one infra.
 
@@ -75,11 +89,7 @@ class Planner(Masked, frozen=True, kw_only=True):
     cross_infra: CrossInfra
 
     def plan(self, request: RunRequest, view: LogView | None = None) -> PlanResult:
-        """Plan the commit of *request*, without a lock and without changing anything.
-
-        Args:
-            request: The commit, and the resources whose drift is corrected in any case.
-            view: The state log as it was just fetched, which spares reading it.
+        """Plan the commit of *request*; no gate and no target counts yet.
 
         Raises:
             InvalidManifest: If the desired state makes no sense.
@@ -89,13 +99,12 @@ class Planner(Masked, frozen=True, kw_only=True):
         cut_off = read_unfinished(journals)
         records = log.open_records(view)
         manifests = self.compiler.read_manifests(request.commit, self.context.infra)
+        source = _Source(request, view, records, manifests)
         cache = load_plan_cache(self.plan_cache, self._compute_version())
         planned = None
         if view.begin is None and not cut_off:
-            planned = self._plan_changed(request, view, manifests, records, cache)
-        if planned is None:
-            planned = self._plan_all(request, view, manifests, records, cut_off)
-        return replace(planned, journals=journals)
+            planned = self._plan_changed(source, cache)
+        return replace(planned or self._plan_all(source, cut_off), journals=journals)
 
     def read_desired(self, commit: CommitId) -> DesiredState:
         """Compile and check the whole desired state at *commit*; observe nothing."""
@@ -126,7 +135,30 @@ class Planner(Masked, frozen=True, kw_only=True):
         desired = compute_desired(context.infra, commit, resources, context.kinds, self.lookup)
         return replace(desired, files=self.compiler.read_files(commit, desired))
 
-    def add_moves(self, desired: DesiredState, recorded: RecordedState) -> RecordedState:
+    def plan_states(
+        self,
+        request: RunRequest,
+        view: LogView,
+        desired: DesiredState,
+        recorded: RecordedState,
+        observe: Callable[[Places, RecordedState], LiveState] | None = None,
+    ) -> PlanResult:
+        """Plan from *desired*, *recorded*, and what *observe* returns or the providers do."""
+        context = self.context
+        recorded = self._add_moves(desired, recorded)
+        places = compute_places(desired, recorded, context.kinds)
+        live = observe(places, recorded) if observe else context.observe(places)
+        return PlanResult(
+            plan=context.compute_plan(desired, recorded, live, request.corrects),
+            desired=desired,
+            recorded=recorded,
+            live=live,
+            view=view,
+            desired_count=len(desired.resources),
+            recorded_count=len(recorded.records),
+        )
+
+    def _add_moves(self, desired: DesiredState, recorded: RecordedState) -> RecordedState:
         """Return *recorded* as the kinds are now, with what other infras record of moves."""
         recorded = upgrade_records(recorded, self.context.kinds)
         wanted, records = desired.resources, recorded.records
@@ -141,60 +173,21 @@ class Planner(Masked, frozen=True, kw_only=True):
         )
 
     def _plan(
-        self,
-        request: RunRequest,
-        view: LogView,
-        resources: Collection[Resource],
-        recorded: RecordedState,
+        self, source: _Source, resources: Iterable[Resource], recorded: RecordedState
     ) -> PlanResult:
-        """Observe *resources* and what is *recorded*, and plan."""
-        context = self.context
-        desired = self._compute_desired(request.commit, resources)
-        recorded = self.add_moves(desired, recorded)
-        live = observe_live(
-            compute_places(desired, recorded, context.kinds),
-            kinds=context.kinds,
-            providers=context.providers,
-            owner=context.owner,
-        )
-        plan = compute_plan(
-            desired,
-            recorded,
-            live,
-            kinds=context.kinds,
-            workspace=context.workspace,
-            key=context.key,
-            corrects=request.corrects,
-        )
-        return PlanResult(
-            plan=plan,
-            desired=desired,
-            recorded=recorded,
-            live=live,
-            view=view,
-            desired_count=len(desired.resources),
-            recorded_count=len(recorded.records),
-        )
+        desired = self._compute_desired(source.request.commit, resources)
+        return self.plan_states(source.request, source.view, desired, recorded)
 
-    def _plan_all(
-        self,
-        request: RunRequest,
-        view: LogView,
-        manifests: Mapping[str, Manifest],
-        records: Records,
-        cut_off: Iterable[Record],
-    ) -> PlanResult:
+    def _plan_all(self, source: _Source, cut_off: Iterable[Record]) -> PlanResult:
+        manifests, every = source.manifests, source.records.read_all()
         files = {path: tuple(manifest.read()) for path, manifest in manifests.items()}
         resources = tuple(resource for found in files.values() for resource in found)
-        every = records.read_all()
-        unfinished = compute_unfinished(every, view.begin, cut_off)
-        recorded = RecordedState(head=records.head, records=every, unfinished=unfinished)
-        planned = self._plan(request, view, resources, recorded)
-        if view.begin is not None or unfinished:
+        planned = self._plan(source, resources, source.build_recorded(every, cut_off))
+        if source.view.begin is not None or planned.recorded.unfinished:
             return planned
         base = PlanCache(
             version=self._compute_version(),
-            records=records.id,
+            records=source.records.id,
             recorded=len(every),
             files={path: settle_file(manifests[path].blob, found) for path, found in files.items()},
         )
@@ -203,27 +196,21 @@ class Planner(Masked, frozen=True, kw_only=True):
         cache_update.save(planned.recorded, planned.plan)
         return replace(planned, cache_update=cache_update)
 
-    def _plan_changed(
-        self,
-        request: RunRequest,
-        view: LogView,
-        manifests: Mapping[str, Manifest],
-        records: Records,
-        cache: PlanCache,
-    ) -> PlanResult | None:
+    def _plan_changed(self, source: _Source, cache: PlanCache) -> PlanResult | None:
         """Plan what may have changed since *cache*; None if all must be planned."""
         if not cache.settled:
             return None
-        changes = _ManifestChanges.read(manifests, cache)
+        records = source.records
+        changes = _ManifestChanges.read(source.manifests, cache)
         moved = records.compute_changes(cache.records)
         if moved is None or changes.has_twins(cache):
             return None
         touched = cache.compute_touched({*changes.gone, *changes.found, *moved.names})
         if not is_worthwhile(cache, len(touched)):
             return None
-        scope = _Scope(manifests, changes).choose(touched)
+        scope = _Scope(source.manifests, changes).choose(touched)
         try:
-            planned = self._plan_scope(request, view, scope, touched, records)
+            planned = self._plan_scope(source, scope, touched)
         except ProvisioningError:
             return None  # the plan of everything reports it in the words that fit everything
         plan, others = planned.plan, scope.keys() - touched
@@ -232,10 +219,7 @@ class Planner(Masked, frozen=True, kw_only=True):
         seen = touched | scope.keys()
         rest = (name for name in cache.settled if name not in seen)
         base = replace(
-            cache,
-            records=records.id,
-            recorded=cache.recorded + moved.growth,
-            files=changes.files,
+            cache, records=records.id, recorded=cache.recorded + moved.growth, files=changes.files
         )
         planned = replace(
             planned,
@@ -249,19 +233,12 @@ class Planner(Masked, frozen=True, kw_only=True):
         return planned
 
     def _plan_scope(
-        self,
-        request: RunRequest,
-        view: LogView,
-        scope: Mapping[ResourceId, Resource],
-        touched: Iterable[ResourceId],
-        records: Records,
+        self, source: _Source, scope: Mapping[ResourceId, Resource], touched: Iterable[ResourceId]
     ) -> PlanResult:
         origins = (item.moved_from for item in scope.values() if item.moved_from)
-        found = {name: records.get(name) for name in {*scope, *touched, *origins}}
+        found = {name: source.records.get(name) for name in {*scope, *touched, *origins}}
         known = {name: record for name, record in found.items() if record is not None}
-        unfinished = compute_unfinished(known, None, ())
-        recorded = RecordedState(head=records.head, records=known, unfinished=unfinished)
-        return self._plan(request, view, scope.values(), recorded)
+        return self._plan(source, scope.values(), source.build_recorded(known, ()))
 
     def _build_cache_update(
         self, base: PlanCache, seen: Collection[ResourceId], resources: Iterable[Resource]

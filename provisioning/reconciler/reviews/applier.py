@@ -12,30 +12,27 @@ from provisioning.core.model.values import Digest
 from provisioning.core.policy.review_records import ReviewRecord
 from provisioning.core.reviews.drift_pulls import DriftPlace
 from provisioning.core.reviews.findings import InfraReview, PullReview
-from provisioning.core.reviews.forge import Forge, State
-from provisioning.gitstore.repository.merge import Merge
+from provisioning.core.reviews.forge import State
 from provisioning.reconciler.cycle import Reconciler
 from provisioning.reconciler.planning.plan_result import Report, RunRequest
 from provisioning.reconciler.resync import SUCCESSFUL
+from provisioning.reconciler.reviews.context import ReviewContext
 
 
 class Applier(msgspec.Struct, frozen=True, kw_only=True):
     """Applies pull requests.
 
     Args:
-        forge: The pull requests, and who approved them.
         build_reconciler: Builds the reconciler of an infra at a commit.
         build_early: Builds one at a commit that is itself under review.
-        read_base: Returns the newest commit of the branch.
-        merge: Merges a commit into the branch, without moving the branch.
+        fetch: Fetches the branch, and returns its newest commit.
         approvals: How many approvals an apply before the merge needs.
     """
 
-    forge: Forge
+    context: ReviewContext
     build_reconciler: Callable[[str, CommitId], Reconciler]
     build_early: Callable[[str, CommitId], Reconciler]
-    read_base: Callable[[], CommitId]
-    merge: Callable[[CommitId, CommitId], Merge]
+    fetch: Callable[[], CommitId]
     approvals: int
 
     def apply(
@@ -51,7 +48,7 @@ class Applier(msgspec.Struct, frozen=True, kw_only=True):
         if review.drift:
             return [self._correct_drift(review.drift, number)]
         if review.pull.merged:
-            commit = self.read_base()
+            commit = self.fetch()
             request = RunRequest(commit=commit, reason=f"pull request #{number}")
             return [self.build_reconciler(infra, commit).reconcile(request) for infra in infras]
         if not review.applies_first:
@@ -64,7 +61,7 @@ class Applier(msgspec.Struct, frozen=True, kw_only=True):
 
     def _correct_drift(self, drift: DriftPlace, number: int) -> Report:
         """Apply the desired state of the branch, not the pull request, to the one resource."""
-        commit = self.read_base()
+        commit = self.fetch()
         request = RunRequest(
             commit=commit,
             reason=f"drift, pull request #{number}",
@@ -77,7 +74,7 @@ class Applier(msgspec.Struct, frozen=True, kw_only=True):
         pull = review.pull
         if not review.is_trusted or review.state is not State.SUCCESS:
             raise Blocked(f"#{pull.number}: {review.headline}", hint="see its comment")
-        missing = self.approvals - self.forge.count_approvals(pull.number, pull.head)
+        missing = self.approvals - self.context.forge.count_approvals(pull.number, pull.head)
         if missing > 0:
             raise Blocked(
                 f"#{pull.number} has not been approved at {pull.head[:10]}",
@@ -96,8 +93,8 @@ class Applier(msgspec.Struct, frozen=True, kw_only=True):
 
     def _apply_and_merge(self, review: PullReview, infras: Sequence[str]) -> list[Report]:
         pull = review.pull
-        base = self.read_base()
-        merge = self.merge(base, pull.head)
+        base = self.fetch()
+        merge = self.context.repository.merge(base, pull.head)
         if merge.commit is None:
             raise Blocked(f"#{pull.number} conflicts with its base", hint="rebase it")
         reports = [
@@ -114,7 +111,7 @@ class Applier(msgspec.Struct, frozen=True, kw_only=True):
         ]
         left = [infra for infra in review.infras if infra.infra not in infras and infra.calls]
         if not left and all(report.conclusion in SUCCESSFUL for report in reports):
-            self.forge.merge_pull(pull.number, pull.head)
+            self.context.forge.merge_pull(pull.number, pull.head)
         return reports
 
 

@@ -23,12 +23,8 @@ MAX_ENTRIES = 100
 class ApprovalReader(msgspec.Struct, frozen=True, kw_only=True):
     """Reads what the merged pull requests of a commit have shown.
 
-    Args:
-        forge: The pull requests.
-        reviews: The plans that were shown, fetched with the commit or after it.
-        history: The commits of the workspace.
-        branch: The branch that desired state is read from.
-        is_required: Whether every change must come by a pull request.
+    *reviews* were fetched with the commit or after it. With *is_required*, every change must come
+    by a pull request to *branch*.
     """
 
     forge: Forge
@@ -44,17 +40,14 @@ class ApprovalReader(msgspec.Struct, frozen=True, kw_only=True):
 
         None means that no pull request is there, and none is required.
         """
-        since = self._choose_commit(find_converged(log, view))
+        run = find_converged(log, view)
+        since = run.commit if run else None
+        if run and not self.history.has_object(run.commit):  # only its base was fetched
+            since = run.base
         records = list(self._list_records(since, commit))
         if not records and not self.is_required:
             return None
         return compute_reviewed(log.infra, records)
-
-    def _choose_commit(self, run: Run | None) -> CommitId | None:
-        """Return the commit of *run*; its base on the branch, if only that was fetched."""
-        if run is None or self.history.has_object(run.commit):
-            return run.commit if run else None
-        return run.base
 
     def _list_records(self, since: CommitId | None, commit: CommitId) -> Iterator[ReviewRecord]:
         for pull in self.forge.list_closed_pulls():

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Collection, Sequence
 
 import msgspec
 
 from provisioning.core.model.errors import HeadMoved, ProvisioningError
-from provisioning.core.model.ids import CommitId, ResourceId
+from provisioning.core.model.ids import CommitId
 from provisioning.core.model.records import Action
 from provisioning.core.model.resources import DriftPolicy, Resource
 from provisioning.core.model.values import compute_digest
@@ -24,56 +24,22 @@ from provisioning.core.reviews.drift_pulls import (
     render_drift,
     render_title,
 )
-from provisioning.core.reviews.findings import Exposure
-from provisioning.core.reviews.forge import Forge, PullRequest
+from provisioning.core.reviews.forge import PullRequest
 from provisioning.gitstore.branches.drift_branches import DriftBranch, DriftBranches
-from provisioning.gitstore.repository.repository import Repository
 from provisioning.reconciler.execution.lease import render_time
 from provisioning.reconciler.planning.plan_result import PlanResult
+from provisioning.reconciler.retries import retry_moved
+from provisioning.reconciler.reviews.context import ReviewContext
 
 MAX_ATTEMPTS = 5
 """How often the sync is tried while somebody else writes the same branches."""
 
 
-class InfraDrift(msgspec.Struct, frozen=True, kw_only=True):
-    """The drifts that a plan of an infra found, and the resources that can have one."""
-
-    infra: str
-    commit: CommitId
-    drifted: tuple[Drifted, ...] = ()
-    blocked: frozenset[ResourceId] = frozenset()
-    resources: Mapping[ResourceId, Resource]
-
-    def is_watched(self, name: ResourceId) -> bool:
-        """Tell whether the resource is still desired, with the drift policy `pr`."""
-        resource = self.resources.get(name)
-        return resource is not None and resource.lifecycle.drift is DriftPolicy.PR
-
-
 class DriftPublisher(msgspec.Struct, frozen=True, kw_only=True):
-    """Opens, updates and closes pull requests about drift; writes only what differs.
+    """Opens, updates and closes pull requests about drift; writes only what differs."""
 
-    Args:
-        forge: The pull requests.
-        branches: Their branches.
-        repository: The commits.
-        branch: The branch that desired state is read from.
-        list_infras: Returns the infras of a commit.
-        compile: Reads the manifests of an infra at a commit, and nothing else.
-        plan: Plans an infra at a commit; no review counts.
-        expose: Returns the credentials in a file, and redacts them from now on.
-        redact: Removes secrets from texts.
-    """
-
-    forge: Forge
+    context: ReviewContext
     branches: DriftBranches
-    repository: Repository
-    branch: str
-    list_infras: Callable[[CommitId], list[str]]
-    compile: Callable[[CommitId, str], Sequence[Resource]]
-    plan: Callable[[str, CommitId], PlanResult]
-    expose: Callable[[str, bytes], Iterable[Exposure]]
-    redact: Callable[[str], str]
 
     def sync_all(self) -> list[ProvisioningError]:
         """Plan every infra that can have such a drift, and sync its pull requests.
@@ -81,113 +47,113 @@ class DriftPublisher(msgspec.Struct, frozen=True, kw_only=True):
         Returns:
             The errors of infras that cannot be planned; their pull requests stay as they are.
         """
-        commit, problems = self._fetch(), []
-        known = self.list_infras(commit)
-        gone = {place.infra for place in self.branches.list_places()} - {*known}
-        found = [InfraDrift(infra=item, commit=commit, resources={}) for item in sorted(gone)]
+        commit, problems, found = self._fetch(), [], []
+        known = self.context.list_infras(commit)
         for infra in known:
             try:
                 if self._can_drift(infra, commit):
-                    found.append(build_infra_drift(self.plan(infra, commit)))
+                    found.append(self.context.plan(infra, commit))
             except ProvisioningError as exc:
                 problems.append(exc)
-        self.sync(found)
+        gone = {place.infra for place in self.branches.list_places()}.difference(known)
+        self.sync(found, gone)
         return problems
 
     def sync_infra(self, infra: str) -> None:
         """Plan *infra*, and sync its pull requests."""
-        self.sync([build_infra_drift(self.plan(infra, self._fetch()))])
+        self.sync([self.context.plan(infra, self._fetch())])
 
-    def sync(self, found: Sequence[InfraDrift]) -> None:
+    def sync(self, found: Sequence[PlanResult], gone: Collection[str] = ()) -> None:
         """Open, update and close pull requests until they are those of *found*.
+
+        The plans are of whole infras: a targeted one would hide drifts. The infras *gone* are no
+        longer desired.
 
         Raises:
             HeadMoved: If somebody else wrote a branch during each attempt.
         """
-        for attempt in range(1, MAX_ATTEMPTS + 1):
-            try:
-                return self._sync(found)
-            except HeadMoved:
-                if attempt == MAX_ATTEMPTS:
-                    raise
-                self._fetch()
-        raise AssertionError  # the last attempt returns or raises
+        try:
+            self._sync(found, gone)
+        except HeadMoved:
+            retry_moved(lambda: self._sync_again(found, gone), MAX_ATTEMPTS - 1)
+
+    def _sync_again(self, found: Sequence[PlanResult], gone: Collection[str]) -> None:
+        self._fetch()
+        self._sync(found, gone)
 
     def _fetch(self) -> CommitId:
-        self.branches.fetch(self.branch)
-        commit = self.repository.read_ref(f"refs/heads/{self.branch}")
-        if commit is None:
-            raise AssertionError  # a workspace at a forge has its branch there
-        return commit
+        self.branches.fetch(self.context.branch)
+        return self.context.read_base()
 
     def _can_drift(self, infra: str, commit: CommitId) -> bool:
         has_branch = any(place.infra == infra for place in self.branches.list_places())
-        resources = () if has_branch else self.compile(commit, infra)
-        return has_branch or any(
-            resource.lifecycle.drift is DriftPolicy.PR for resource in resources
-        )
+        resources = () if has_branch else self.context.compile(commit, infra)
+        return has_branch or any(map(_is_watched, resources))
 
-    def _sync(self, found: Sequence[InfraDrift]) -> None:
+    def _sync(self, found: Sequence[PlanResult], gone: Collection[str]) -> None:
         there = self.branches.list_places()
-        if not there and not any(item.drifted for item in found):
+        if not there and not any(_list_drifted(planned) for planned in found):
             return
-        pulls = self._list_pulls()
-        for item in found:
-            for drifted in item.drifted:
-                place = DriftPlace(item.infra, drifted.id)
-                self._sync_open(place, item, drifted, pulls.get(place))
-            open_ids = item.blocked | {drifted.id for drifted in item.drifted}
+        pulls = {find_drift_place(pull): pull for pull in self.context.list_open_pulls()}
+        for place in there:
+            if place.infra in gone:
+                self._close(place, pulls.get(place), is_watched=False)
+        for planned in found:
+            plan = planned.plan
+            is_open = {item.id for item in plan.blocked}
+            for drifted in _list_drifted(planned):
+                is_open.add(drifted.id)
+                place = DriftPlace(plan.infra, drifted.id)
+                self._sync_open(place, planned, drifted, pulls.get(place))
             for place in there:
-                if place.infra == item.infra and place.id not in open_ids:
-                    is_watched = item.is_watched(place.id)
+                if place.infra == plan.infra and place.id not in is_open:
+                    resource = planned.desired.resources.get(place.id)
+                    is_watched = resource is not None and _is_watched(resource)
                     self._close(place, pulls.get(place), is_watched=is_watched)
-
-    def _list_pulls(self) -> dict[DriftPlace, PullRequest]:
-        pulls = [pull for pull in self.forge.list_open_pulls() if pull.base_branch == self.branch]
-        return {place: pull for pull in pulls if (place := find_drift_place(pull))}
 
     # An open one
 
     def _sync_open(
-        self, place: DriftPlace, found: InfraDrift, drifted: Drifted, pull: PullRequest | None
+        self, place: DriftPlace, planned: PlanResult, drifted: Drifted, pull: PullRequest | None
     ) -> None:
-        since, acceptance = self._sync_branch(place, found, drifted)
-        body = self.redact(render_body(place, drifted, since, acceptance))
+        forge, title = self.context.forge, render_title(place)
+        since, acceptance = self._sync_branch(place, planned, drifted)
+        body = self.context.redact(render_body(place, drifted, since, acceptance))
         if pull is None:
-            self.forge.create_pull(place.branch, self.branch, render_title(place), body)
+            forge.create_pull(place.branch, self.context.branch, title, body)
         elif pull.body.strip() != body.strip():
-            self.forge.update_pull(pull.number, body)
+            forge.update_pull(pull.number, body)
 
     def _sync_branch(
-        self, place: DriftPlace, found: InfraDrift, drifted: Drifted
+        self, place: DriftPlace, planned: PlanResult, drifted: Drifted
     ) -> tuple[str, Acceptance]:
         """Write the branch that accepts the drift; return since when it is seen, and how."""
-        old = self.branches.read(place)
+        old, commit = self.branches.read(place), planned.plan.commit
         since = _read_since(old) or render_time(self.branches.now())
-        is_merged = old is not None and self.repository.is_ancestor(old.head, found.commit)
+        is_merged = old is not None and self.context.repository.is_ancestor(old.head, commit)
         if old and not old.is_ours and not is_merged:
             return since, Acceptance.TAKEN_OVER
-        files = self._edit(found, drifted)
-        digest = compute_digest(self.redact(render_drift(drifted)))
+        files = self._edit(planned, drifted)
+        digest = compute_digest(self.context.redact(render_drift(drifted)))
         note = DriftNote(digest=digest, since=since)
-        new = self.branches.build_commit(place, found.commit, files, note)
-        if not self._is_there(old, note, found.commit, new):
-            if files and not self._is_accepted(found.infra, new, drifted.id):
+        new = self.branches.build_commit(place, commit, files, note)
+        if not self._is_there(old, note, commit, new):
+            if files and not self._is_accepted(place, new):
                 files = {}
-                new = self.branches.build_commit(place, found.commit, files, note)
-            if not self._is_there(old, note, found.commit, new):
+                new = self.branches.build_commit(place, commit, files, note)
+            if not self._is_there(old, note, commit, new):
                 self.branches.write(place, new, old.head if old else None)
         return since, Acceptance.EDITED if files else Acceptance.EMPTY
 
-    def _edit(self, found: InfraDrift, drifted: Drifted) -> dict[str, bytes]:
+    def _edit(self, planned: PlanResult, drifted: Drifted) -> dict[str, bytes]:
         """Return the edited manifest by its path; {} if it has a secret, or cannot be edited."""
-        resource = found.resources[drifted.id]
+        resource = planned.desired.resources[drifted.id]
         path = resource.source.file
         live = "\n".join(str(field.before) for field in drifted.fields)
-        exposures = list(self.expose(path, live.encode()))
-        data = self.repository.read_file(found.commit, path)
+        exposures = list(self.context.expose(path, live.encode()))
+        data = self.context.repository.read_file(planned.plan.commit, path)
         edited = accept_drift(data, resource, drifted.fields) if data else None
-        if edited is None or exposures or self.redact(live) != live:
+        if edited is None or exposures or self.context.redact(live) != live:
             return {}
         return {path: edited}
 
@@ -195,18 +161,18 @@ class DriftPublisher(msgspec.Struct, frozen=True, kw_only=True):
         self, old: DriftBranch | None, note: DriftNote, base: CommitId, new: CommitId
     ) -> bool:
         """Tell whether the branch has the same note, and its merge the same tree as *new*."""
-        if old is None or old.note != note or self.repository.is_ancestor(old.head, base):
+        if old is None or old.note != note or self.context.repository.is_ancestor(old.head, base):
             return False
-        merge = self.repository.merge(base, old.head)
+        merge = self.context.repository.merge(base, old.head)
         if merge.commit is None:
             return False
-        trees = {self.repository.find_id(item, "") for item in (merge.commit, new)}
+        trees = {self.context.repository.find_id(item, "") for item in (merge.commit, new)}
         return len(trees) == 1
 
-    def _is_accepted(self, infra: str, commit: CommitId, name: ResourceId) -> bool:
+    def _is_accepted(self, place: DriftPlace, commit: CommitId) -> bool:
         """Tell whether, at *commit*, the resource has no drift and needs at most a record."""
         try:
-            plan = self.plan(infra, commit).plan
+            plan = self.context.plan(place.infra, commit).plan
         except ProvisioningError:
             return False  # the live values are not valid in a manifest
         recorded = {
@@ -214,7 +180,7 @@ class DriftPublisher(msgspec.Struct, frozen=True, kw_only=True):
             for change in plan.changes
             if change.action is Action.ADOPT and not change.fields
         }
-        return name in recorded.union(plan.unchanged) - {item.id for item in plan.drifted}
+        return place.id in recorded.union(plan.unchanged) - {item.id for item in plan.drifted}
 
     # One to close
 
@@ -222,25 +188,21 @@ class DriftPublisher(msgspec.Struct, frozen=True, kw_only=True):
         """Comment, close it, and delete its branch; repeat what an interrupted call left."""
         old = self.branches.read(place)
         if pull is not None:
-            bodies = [comment.body for comment in self.forge.list_comments(pull.number)]
+            bodies = [comment.body for comment in self.context.forge.list_comments(pull.number)]
             if not any(body.startswith(CLOSING) for body in bodies):
                 text = render_closing(place, is_watched=is_watched)
-                self.forge.create_comment(pull.number, text)
-            self.forge.close_pull(pull.number)
+                self.context.forge.create_comment(pull.number, text)
+            self.context.forge.close_pull(pull.number)
         if old is not None:
             self.branches.delete(place, old.head)
 
 
-def build_infra_drift(plan_result: PlanResult) -> InfraDrift:
-    """Return the drifts of a whole plan; a targeted one would hide drifts."""
-    plan = plan_result.plan
-    return InfraDrift(
-        infra=plan.infra,
-        commit=plan.commit,
-        drifted=tuple(item for item in plan.drifted if item.policy is DriftPolicy.PR),
-        blocked=frozenset(item.id for item in plan.blocked),
-        resources=plan_result.desired.resources,
-    )
+def _is_watched(resource: Resource) -> bool:
+    return resource.lifecycle.drift is DriftPolicy.PR
+
+
+def _list_drifted(planned: PlanResult) -> list[Drifted]:
+    return [item for item in planned.plan.drifted if item.policy is DriftPolicy.PR]
 
 
 def _read_since(old: DriftBranch | None) -> str:

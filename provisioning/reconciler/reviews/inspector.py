@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -11,61 +11,39 @@ from msgspec.structs import replace
 from provisioning.core.model.errors import ProvisioningError
 from provisioning.core.model.ids import CommitId
 from provisioning.core.model.records import Result, Run
-from provisioning.core.model.resources import Resource
 from provisioning.core.policy.approvals import list_unreviewed
 from provisioning.core.policy.review_records import ReviewRecord, list_places
 from provisioning.core.reviews.drift_pulls import find_drift_place
 from provisioning.core.reviews.findings import Exposure, InfraReview, PullReview
-from provisioning.core.reviews.forge import Forge, Permission, PullRequest
+from provisioning.core.reviews.forge import Permission, PullRequest
 from provisioning.core.reviews.manifest_changes import compare_manifests
 from provisioning.core.reviews.touched_infras import find_renamed, find_touched
 from provisioning.core.statelog.transitions import LogView
-from provisioning.gitstore.branches.review_log import ReviewLog
 from provisioning.reconciler.planning.plan_result import PlanResult
+from provisioning.reconciler.reviews.context import ReviewContext
 
 if TYPE_CHECKING:
     from provisioning.gitstore.objects.commits import FileChange
-    from provisioning.gitstore.repository.repository import Repository
-
-PlanInfra = Callable[[str, CommitId], PlanResult]
-"""Plans an infra at a commit, on top of the state log as it was fetched."""
 
 
 class Inspector(msgspec.Struct, frozen=True, kw_only=True):
-    """Inspects pull requests.
+    """Inspects pull requests; with *applies_first*, they are applied before they are merged.
 
-    Args:
-        forge: The pull requests.
-        reviews: The plans that were shown.
-        repository: The commits.
-        branch: The branch that desired state is read from.
-        list_infras: Returns the infras of a commit.
-        compile: Reads the manifests of an infra at a commit, and nothing else.
-        plan: Plans an infra at a commit as a review does: no earlier review counts.
-        plan_merged: Plans an infra at a commit as an apply does.
-        read_view: Returns the state log of an infra as it was fetched.
-        expose: Returns the credentials in a file, and redacts them from now on.
-        applies_first: Whether pull requests are applied before they are merged.
+    *plan_merged* plans an infra at a commit as an apply does; *read_view* returns the state log of
+    an infra as it was fetched.
     """
 
-    forge: Forge
-    reviews: ReviewLog
-    repository: Repository
-    branch: str
-    list_infras: Callable[[CommitId], list[str]]
-    compile: Callable[[CommitId, str], Sequence[Resource]]
-    plan: PlanInfra
-    plan_merged: PlanInfra
+    context: ReviewContext
+    plan_merged: Callable[[str, CommitId], PlanResult]
     read_view: Callable[[str], LogView]
-    expose: Callable[[str, bytes], Iterable[Exposure]]
     applies_first: bool
 
     def inspect(self, pull: PullRequest, record: ReviewRecord | None) -> PullReview:
         """Inspect *pull*; *record* is its last review."""
         drift = find_drift_place(pull) if pull.is_open else None
         found = PullReview(pull=pull, applies_first=self.applies_first, drift=drift)
-        if pull.base_branch != self.branch:
-            return replace(found, is_foreign=True, problem=f"it is not for {self.branch}")
+        if pull.base_branch != self.context.branch:
+            return replace(found, is_foreign=True, problem=f"it is not for {self.context.branch}")
         if pull.merged:
             return self._inspect_merged(found, pull.merged, record)
         if pull.is_closed:
@@ -75,13 +53,13 @@ class Inspector(msgspec.Struct, frozen=True, kw_only=True):
     # Open
 
     def _inspect_open(self, found: PullReview, record: ReviewRecord | None) -> PullReview:
-        pull = found.pull
-        base = self._read_base()
-        merge = self.repository.merge(base, pull.head)
+        context, pull = self.context, found.pull
+        base = context.read_base()
+        merge = context.repository.merge(base, pull.head)
         if merge.commit is None:
             count = len(merge.conflicts)
             files = f"{count} file{'s' * (count != 1)}"
-            return replace(found, problem=f"it conflicts with {self.branch} in {files}")
+            return replace(found, problem=f"it conflicts with {self.context.branch} in {files}")
         try:
             changes = list(self._walk_changes(base, merge.commit))
         except ProvisioningError as exc:
@@ -90,7 +68,7 @@ class Inspector(msgspec.Struct, frozen=True, kw_only=True):
         is_trusted = self.is_trusted(pull) or bool(record and record.lifted == pull.head)
         exposures = tuple(sorted(self._list_exposures(changes)))
         inspect = self._review_planned if is_trusted else self._review_static
-        before, after = self.list_infras(base), self.list_infras(merge.commit)
+        before, after = context.list_infras(base), context.list_infras(merge.commit)
         touched = find_touched((change.path for change in changes), {*before, *after})
         reviews = [inspect(infra, base, merge.commit) for infra in sorted(touched.directly)]
         reviews += [
@@ -107,42 +85,33 @@ class Inspector(msgspec.Struct, frozen=True, kw_only=True):
             is_trusted=is_trusted,
         )
 
-    def _read_base(self) -> CommitId:
-        base = self.repository.read_ref(f"refs/heads/{self.branch}")
-        if base is None:
-            raise AssertionError  # a pull request has a base
-        return base
-
-    def _list_names(self, *commits: CommitId) -> set[str]:
-        return {name for commit in commits for name in self.list_infras(commit)}
-
     def _walk_changes(self, before: CommitId, after: CommitId) -> Iterator[FileChange]:
-        trees = (self.repository.find_id(commit, "") for commit in (before, after))
-        return self.repository.walk_changes(*trees)
+        trees = (self.context.repository.find_id(commit, "") for commit in (before, after))
+        return self.context.repository.walk_changes(*trees)
 
     def is_trusted(self, pull: PullRequest) -> bool:
         """Tell whether *pull* may be planned in full: its author may write, or is this program."""
         if pull.is_fork:
             return False
-        is_ours = pull.author == self.forge.read_login()
-        return is_ours or self.forge.read_permission(pull.author) >= Permission.WRITE
+        is_ours = pull.author == self.context.forge.read_login()
+        return is_ours or self.context.forge.read_permission(pull.author) >= Permission.WRITE
 
     def _list_exposures(self, changes: Iterable[FileChange]) -> Iterator[Exposure]:
         for change in changes:
             if change.after is not None:
-                data = self.repository.read_blob(change.after, change.path)
-                yield from self.expose(change.path, data)
+                data = self.context.repository.read_blob(change.after, change.path)
+                yield from self.context.expose(change.path, data)
 
     def _review_planned(self, infra: str, _: CommitId, merge: CommitId) -> InfraReview:
         try:
-            plan_result = self.plan(infra, merge)
+            plan_result = self.context.plan(infra, merge)
         except ProvisioningError as exc:
             return InfraReview(infra=infra, error=exc)
         return InfraReview(infra=infra, plan=plan_result.plan, violations=plan_result.violations)
 
     def _review_static(self, infra: str, base: CommitId, merge: CommitId) -> InfraReview:
         try:
-            before, after = self.compile(base, infra), self.compile(merge, infra)
+            before, after = self.context.compile(base, infra), self.context.compile(merge, infra)
         except ProvisioningError as exc:
             return InfraReview(infra=infra, error=exc)
         return InfraReview(infra=infra, manifest_changes=compare_manifests(before, after))
@@ -161,9 +130,9 @@ class Inspector(msgspec.Struct, frozen=True, kw_only=True):
         own = {place for review in reviews for place in review.places}
         shared = {
             other.number: tuple(sorted(own & list_places(record)))
-            for other in self.forge.list_open_pulls()
+            for other in self.context.forge.list_open_pulls()
             if other.number != pull.number
-            and (record := self.reviews.read(other.number))
+            and (record := self.context.reviews.read(other.number))
             and record.head == other.head
         }
         return {number: places for number, places in sorted(shared.items()) if places}
@@ -174,20 +143,21 @@ class Inspector(msgspec.Struct, frozen=True, kw_only=True):
         self, found: PullReview, merged: CommitId, record: ReviewRecord | None
     ) -> PullReview:
         shown = {plan.infra for plan in record.plans} if record else set()
-        main = self._read_base()
+        main = self.context.read_base()
         names = shown | self._list_touched(merged)
         reviews = [self._review_merged(infra, found.pull, main) for infra in sorted(names)]
         return replace(found, infras=tuple(reviews))
 
     def _list_touched(self, merged: CommitId) -> set[str]:
-        parents = self.repository.read_commit(merged).parents
+        parents = self.context.repository.read_commit(merged).parents
         if not parents:
             return set()
         try:
             paths = [change.path for change in self._walk_changes(parents[0], merged)]
         except ProvisioningError:
             return set()
-        return set(find_touched(paths, self._list_names(parents[0], merged)).directly)
+        known = {*self.context.list_infras(parents[0]), *self.context.list_infras(merged)}
+        return set(find_touched(paths, known).directly)
 
     def _review_merged(self, infra: str, pull: PullRequest, main: CommitId) -> InfraReview:
         run = self.read_view(infra).run
@@ -208,7 +178,7 @@ class Inspector(msgspec.Struct, frozen=True, kw_only=True):
 
     def _has_pull(self, run: Run, pull: PullRequest) -> bool:
         """Tell whether the commit that *run* applied has *pull*."""
-        if not self.repository.has_object(run.commit):
+        if not self.context.repository.has_object(run.commit):
             return False
         commit = pull.head if run.base else pull.merged
-        return commit is not None and self.repository.is_ancestor(commit, run.commit)
+        return commit is not None and self.context.repository.is_ancestor(commit, run.commit)

@@ -6,7 +6,7 @@ review repairs what a lost webhook, a restart or a deleted comment left wrong.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import msgspec
@@ -22,8 +22,8 @@ from provisioning.core.policy.review_records import (
 )
 from provisioning.core.reviews.comment import MARKER, render_comment, render_whole_plan
 from provisioning.core.reviews.findings import CONTEXT, PullReview
-from provisioning.core.reviews.forge import CommitStatus, Forge, PullComment, State
-from provisioning.gitstore.branches.review_log import ReviewLog
+from provisioning.core.reviews.forge import CommitStatus, PullComment, State
+from provisioning.reconciler.reviews.context import ReviewContext
 
 WAITING, DESTRUCTIVE = "provisioning/waiting", "provisioning/destructive"
 LABELS = {
@@ -37,11 +37,9 @@ PARALLELISM = 4
 
 
 class Publisher(msgspec.Struct, frozen=True, kw_only=True):
-    """Publishes reviews. *redact* removes secrets from texts."""
+    """Publishes reviews."""
 
-    forge: Forge
-    reviews: ReviewLog
-    redact: Callable[[str], str]
+    context: ReviewContext
 
     def publish(self, review: PullReview, record: ReviewRecord | None) -> ReviewRecord:
         """Publish *review*, and return its new record; *record* is the one before.
@@ -51,7 +49,7 @@ class Publisher(msgspec.Struct, frozen=True, kw_only=True):
         Raises:
             HeadMoved: If somebody else published a review meanwhile.
         """
-        comments = self.forge.list_comments(review.pull.number)
+        comments = self.context.forge.list_comments(review.pull.number)
         own = [comment for comment in comments if self._is_ours(comment)]
         url = "" if review.pull.is_closed and not own else self._write_comment(review, own)
         new = self._record(review, record)
@@ -63,48 +61,45 @@ class Publisher(msgspec.Struct, frozen=True, kw_only=True):
     def _record(self, review: PullReview, old: ReviewRecord | None) -> ReviewRecord:
         """Record what the comment shows; only later comments can approve it."""
         is_waiting = any(infra.unreviewed for infra in review.infras)
-        comments = self.forge.list_comments(review.pull.number) if is_waiting else []
+        comments = self.context.forge.list_comments(review.pull.number) if is_waiting else []
         new = build_record(review, old, max((comment.id for comment in comments), default=0))
         if new != old:
-            texts = {infra.infra: self.redact(render_whole_plan(infra)) for infra in review.infras}
+            redact = self.context.redact
+            texts = {infra.infra: redact(render_whole_plan(infra)) for infra in review.infras}
             subject = f"review #{review.pull.number} at {review.pull.head[:10]}"
-            self.reviews.append(new, texts, f"{subject}: {review.headline}")
+            self.context.reviews.append(new, texts, f"{subject}: {review.headline}")
         return new
 
     def _is_ours(self, comment: PullComment) -> bool:
-        return comment.body.startswith(MARKER) and comment.author == self.forge.read_login()
+        return comment.body.startswith(MARKER) and comment.author == self.context.forge.read_login()
 
     def _write_comment(self, review: PullReview, own: Sequence[PullComment]) -> str:
         """Write the one comment, and delete others that a race left."""
-        body = self.redact(render_comment(review, self._build_finder(review)))
+        forge, branch = self.context.forge, get_review_ref(review.pull.number)
+        branch = branch.removeprefix("refs/heads/")
+        text = render_comment(review, lambda it: forge.get_file_url(branch, f"{PLANS}/{it}.md"))
+        body = self.context.redact(text)
         if not own:
-            return self.forge.create_comment(review.pull.number, body).url
+            return forge.create_comment(review.pull.number, body).url
         first, *others = own
         if first.body.strip() != body.strip():
-            self.forge.update_comment(first.id, body)
+            forge.update_comment(first.id, body)
         for other in others:
-            self.forge.delete_comment(other.id)
+            forge.delete_comment(other.id)
         return first.url
-
-    def _build_finder(self, review: PullReview) -> Callable[[str], str]:
-        branch = get_review_ref(review.pull.number).removeprefix("refs/heads/")
-        return lambda infra: self.forge.get_file_url(branch, f"{PLANS}/{infra}.md")
 
     def _write_statuses(self, review: PullReview, url: str) -> None:
         commit = review.pull.merged or review.pull.head
-        wanted = {statuse.context: statuse for statuse in review.build_statuses(url)}
-        there = self.forge.list_statuses(commit)
+        wanted = {status.context: status for status in review.build_statuses(url)}
+        there = self.context.forge.list_statuses(commit)
         for context in there.keys() - wanted.keys():
             if context.startswith(f"{CONTEXT}/"):
                 wanted[context] = CommitStatus(
-                    context=context,
-                    state=State.SUCCESS,
-                    description="no longer touched",
-                    url=url,
+                    context=context, state=State.SUCCESS, description="no longer touched", url=url
                 )
         changed = [item for context, item in wanted.items() if item != there.get(context)]
         with ThreadPoolExecutor(PARALLELISM) as threads:
-            list(threads.map(lambda status: self.forge.set_status(commit, status), changed))
+            list(threads.map(lambda status: self.context.forge.set_status(commit, status), changed))
 
     def _write_labels(self, review: PullReview) -> None:
         is_waiting = any(infra.unreviewed for infra in review.infras)
@@ -114,7 +109,7 @@ class Publisher(msgspec.Struct, frozen=True, kw_only=True):
             name: is_on for name, is_on in labels.items() if is_on != (name in review.pull.labels)
         }
         if changed:
-            self.forge.set_labels(review.pull.number, changed)
+            self.context.forge.set_labels(review.pull.number, changed)
 
 
 def build_record(review: PullReview, old: ReviewRecord | None, last: int) -> ReviewRecord:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 import msgspec
+from msgspec.structs import replace
 
 from provisioning.core.model.errors import ProvisioningError
 from provisioning.core.policy.review_records import Approval, ReviewRecord
@@ -19,23 +20,34 @@ from provisioning.core.reviews.commands import (
 )
 from provisioning.core.reviews.comment import MARKER
 from provisioning.core.reviews.findings import PullReview
-from provisioning.core.reviews.forge import Forge, Permission, PullComment, PullRequest
+from provisioning.core.reviews.forge import Permission, PullComment, PullRequest
 from provisioning.core.reviews.markdown import render_block, render_code
 from provisioning.core.reviews.permissions import DESCRIPTIONS, Permissions, find_refusal
-from provisioning.gitstore.branches.review_log import ReviewLog
 from provisioning.reconciler.planning.plan_result import Report
 from provisioning.reconciler.resync import SUCCESSFUL
+from provisioning.reconciler.reviews.context import ReviewContext
 
 ANSWER = "<!-- provisioning:answer -->"
 """The first line of our answers."""
 
 
 class GivenCommand(msgspec.Struct, frozen=True):
-    """A command, who gave it, and in which comment."""
+    """A command, who gave it in which comment, and the review that it is about."""
 
     command: Command
     by: str
     comment: int
+    review: PullReview
+
+    @property
+    def pull(self) -> PullRequest:
+        """The pull request."""
+        return self.review.pull
+
+    @property
+    def infras(self) -> Collection[str]:
+        """The infras that it is about."""
+        return [self.command.infra] if self.command.infra else self.review.names
 
 
 class CommandReply(msgspec.Struct, frozen=True):
@@ -46,31 +58,19 @@ class CommandReply(msgspec.Struct, frozen=True):
 
 
 class Responder(msgspec.Struct, frozen=True, kw_only=True):
-    """Runs the commands of pull requests.
+    """Runs the commands of pull requests; *permissions* are those to give each command.
 
-    Args:
-        forge: The comments, and the permissions of their authors.
-        reviews: The last comment that was answered.
-        rules: Reads who owns which paths.
-        apply: Applies infras of a pull request.
-        hold: Holds an infra for somebody.
-        release: Releases somebody's hold of an infra.
-        permissions: Who may give which command.
-        redact: Removes secrets from texts.
+    *rules* reads who owns which paths; *hold* and *release* take an infra and who asks for it.
     """
 
-    forge: Forge
-    reviews: ReviewLog
+    context: ReviewContext
     rules: Callable[[], Sequence[OwnerRule]]
     apply: Callable[[PullReview, ReviewRecord | None, Sequence[str]], list[Report]]
     hold: Callable[[str, str, int], str]
     release: Callable[[str, str], str]
     permissions: Mapping[Verb, Permissions]
-    redact: Callable[[str], str]
 
-    def respond(
-        self, pull: PullRequest, review: PullReview, record: ReviewRecord | None
-    ) -> ReviewRecord | None:
+    def respond(self, review: PullReview, record: ReviewRecord | None) -> ReviewRecord | None:
         """Run the commands that are new since *record*; *review* is what is shown.
 
         A comment is answered at most once: it is recorded before it is answered.
@@ -78,23 +78,24 @@ class Responder(msgspec.Struct, frozen=True, kw_only=True):
         Raises:
             HeadMoved: If somebody else answered it meanwhile.
         """
-        given = list(self._list_given(pull.number, record))
+        number = review.pull.number
+        given = list(self._list_given(number, record))
         if not given:
             return record
-        record = record or ReviewRecord(pull=pull.number, head=pull.head)
+        record = record or ReviewRecord(pull=number, head=review.pull.head)
         answers = []
         for comment, commands in given:
             texts = []
             for command in commands:
-                answer = self._answer(pull, review, record, comment, command)
+                answer = self._answer(review, record, comment, command)
                 texts.append(answer.text)
                 record = answer.record
             answers.append(_join(comment, texts))
-        record = msgspec.structs.replace(record, answered=given[-1][0].id)
+        record = replace(record, answered=given[-1][0].id)
         count = f"{len(answers)} comment{'s' * (len(answers) != 1)}"
-        self.reviews.append(record, {}, f"answer #{pull.number}: {count}")
+        self.context.reviews.append(record, {}, f"answer #{number}: {count}")
         for text in answers:
-            self.forge.create_comment(pull.number, self.redact(text))
+            self.context.forge.create_comment(number, self.context.redact(text))
         return record
 
     def has_commands(self, pull: int, record: ReviewRecord | None) -> bool:
@@ -106,18 +107,14 @@ class Responder(msgspec.Struct, frozen=True, kw_only=True):
     ) -> Iterator[tuple[PullComment, tuple[Command | InvalidCommand, ...]]]:
         """Yield the comments that are new since *record*, with their commands."""
         since = record.answered if record else 0
-        for comment in self.forge.list_comments(pull):
-            is_new = comment.id > since and not self._is_ours(comment)
+        for comment in self.context.forge.list_comments(pull):
+            is_new = comment.id > since and not comment.body.startswith((MARKER, ANSWER))
             commands = parse_commands(comment.body) if is_new else ()
             if commands:
                 yield comment, commands
 
-    def _is_ours(self, comment: PullComment) -> bool:
-        return comment.body.startswith((MARKER, ANSWER))
-
     def _answer(
         self,
-        pull: PullRequest,
         review: PullReview,
         record: ReviewRecord,
         comment: PullComment,
@@ -127,23 +124,24 @@ class Responder(msgspec.Struct, frozen=True, kw_only=True):
             return CommandReply(f"❌ {command.reason}", record)
         if command.verb is Verb.HELP:
             return CommandReply(render_help(self.permissions), record)
-        given = GivenCommand(command, comment.author, comment.id)
-        if refusal := self._find_refusal(pull, review, given):
+        given = GivenCommand(command, comment.author, comment.id, review)
+        if refusal := self._find_refusal(given):
             return CommandReply(f"❌ {refusal}", record)
         try:
-            return self._run(pull, review, record, given)
+            return self._run(given, record)
         except ProvisioningError as exc:
             hint = f"\n\n{render_block(exc.hint)}" if exc.hint else ""
             return CommandReply(f"❌ {exc.code}\n\n{render_block(str(exc))}{hint}", record)
 
-    def _find_refusal(self, pull: PullRequest, review: PullReview, given: GivenCommand) -> str:
+    def _find_refusal(self, given: GivenCommand) -> str:
         """Return why *given* is refused; "" if it is allowed."""
-        if self.forge.read_permission(given.by) < Permission.WRITE:
+        review, infra = given.review, given.command.infra
+        if self.context.forge.read_permission(given.by) < Permission.WRITE:
             return "this command needs write permission to the repository"
-        if pull.is_closed:
+        if given.pull.is_closed:
             return "the pull request is closed; open it again first"
         known = set(review.names)
-        if given.command.infra is not None and given.command.infra not in known:
+        if infra is not None and infra not in known:
             names = ", ".join(render_code(item) for item in sorted(known)) or "none"
             return f"this pull request does not touch that infra; it touches: {names}"
         permissions = self.permissions[given.command.verb]
@@ -153,59 +151,54 @@ class Responder(msgspec.Struct, frozen=True, kw_only=True):
             given.command.verb,
             permissions,
             by=given.by,
-            author=pull.author,
-            owners=find_owners(self.rules(), _list_paths(review, given.command.infra)),
+            author=given.pull.author,
+            owners=find_owners(self.rules(), _list_paths(review, infra)),
         )
 
-    def _run(
-        self, pull: PullRequest, review: PullReview, record: ReviewRecord, given: GivenCommand
-    ) -> CommandReply:
-        infra = given.command.infra
-        names = [infra] if infra else review.names
+    def _run(self, given: GivenCommand, record: ReviewRecord) -> CommandReply:
+        names = given.infras
         match given.command.verb:
             case Verb.PLAN:
-                return self._plan(pull, review, record, given)
+                return self._plan(given, record)
             case Verb.APPROVE:
-                return self._approve(pull, record, given, names)
+                return _approve(given, record)
             case Verb.APPLY:
-                return CommandReply(_describe(self.apply(review, record, names)), record)
+                reports = self.apply(given.review, record, [*names])
+                return CommandReply(_describe(reports), record)
             case Verb.HOLD:
-                texts = [self.hold(name, given.by, pull.number) for name in names]
+                texts = [self.hold(name, given.by, given.pull.number) for name in names]
             case _:
                 texts = [self.release(name, given.by) for name in names]
         return CommandReply("\n".join(texts) or "no infra is touched", record)
 
-    def _plan(
-        self, pull: PullRequest, review: PullReview, record: ReviewRecord, given: GivenCommand
-    ) -> CommandReply:
-        if review.is_trusted:
+    def _plan(self, given: GivenCommand, record: ReviewRecord) -> CommandReply:
+        if given.review.is_trusted:
             return CommandReply("✅ planned again, see above", record)
-        before = [push for push in self.forge.list_pushes(pull.number) if push.id < given.comment]
-        if not before or before[-1].head != pull.head:
+        pushes = self.context.forge.list_pushes(given.pull.number)
+        before = [push for push in pushes if push.id < given.comment]
+        head = given.pull.head
+        if not before or before[-1].head != head:
             return CommandReply("❌ there is a newer commit: read it first, then repeat", record)
-        text = f"✅ only the commit {render_code(pull.head[:10])} is planned in full"
-        return CommandReply(text, msgspec.structs.replace(record, lifted=pull.head))
+        text = f"✅ only the commit {render_code(head[:10])} is planned in full"
+        return CommandReply(text, replace(record, lifted=head))
 
-    def _approve(
-        self, pull: PullRequest, record: ReviewRecord, given: GivenCommand, names: Collection[str]
-    ) -> CommandReply:
-        if not pull.merged:
-            return CommandReply("❌ not merged: approve the pull request by a review", record)
-        shown = [item for item in record.waiting if item.infra in names]
-        if not shown:
-            return CommandReply("❌ no plan waits for an approval", record)
-        stale = [item.infra for item in shown if item.after > given.comment]
-        if stale:
-            return CommandReply(
-                "❌ the plan has changed since: read it, and give the command again", record
-            )
-        approvals = [
-            Approval(infra=item.infra, digest=item.digest, by=given.by, comment=given.comment)
-            for item in shown
-        ]
-        new = msgspec.structs.replace(record, approvals=(*record.approvals, *approvals))
-        done = ", ".join(render_code(item.infra) for item in shown)
-        return CommandReply(f"✅ {done}: exactly the plan that is shown may be applied", new)
+
+def _approve(given: GivenCommand, record: ReviewRecord) -> CommandReply:
+    if not given.pull.merged:
+        return CommandReply("❌ not merged: approve the pull request by a review", record)
+    shown = [item for item in record.waiting if item.infra in given.infras]
+    if not shown:
+        return CommandReply("❌ no plan waits for an approval", record)
+    if any(item.after > given.comment for item in shown):
+        text = "❌ the plan has changed since: read it, and give the command again"
+        return CommandReply(text, record)
+    approvals = [
+        Approval(infra=item.infra, digest=item.digest, by=given.by, comment=given.comment)
+        for item in shown
+    ]
+    new = replace(record, approvals=(*record.approvals, *approvals))
+    done = ", ".join(render_code(item.infra) for item in shown)
+    return CommandReply(f"✅ {done}: exactly the plan that is shown may be applied", new)
 
 
 def _describe(reports: Sequence[Report]) -> str:

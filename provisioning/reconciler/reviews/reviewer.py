@@ -7,12 +7,14 @@ from concurrent.futures import ThreadPoolExecutor
 
 import msgspec
 
-from provisioning.core.model.errors import Blocked, HeadMoved, InvalidArgument
+from provisioning.core.model.errors import Blocked, InvalidArgument
+from provisioning.core.policy.review_records import ReviewRecord
 from provisioning.core.reviews.findings import PullReview
-from provisioning.core.reviews.forge import Forge
-from provisioning.gitstore.branches.review_log import ReviewLog
+from provisioning.core.reviews.forge import PullRequest
 from provisioning.reconciler.planning.plan_result import Report
+from provisioning.reconciler.retries import retry_moved
 from provisioning.reconciler.reviews.applier import Applier
+from provisioning.reconciler.reviews.context import ReviewContext
 from provisioning.reconciler.reviews.drift_pulls import DriftPublisher
 from provisioning.reconciler.reviews.inspector import Inspector
 from provisioning.reconciler.reviews.publisher import PARALLELISM, Publisher
@@ -25,8 +27,7 @@ MAX_ATTEMPTS = 5
 class Reviewer(msgspec.Struct, frozen=True, kw_only=True):
     """Keeps the reviews at a forge up to date."""
 
-    forge: Forge
-    reviews: ReviewLog
+    context: ReviewContext
     inspector: Inspector
     applier: Applier
     responder: Responder
@@ -51,9 +52,7 @@ class Reviewer(msgspec.Struct, frozen=True, kw_only=True):
             Blocked: If an approval or a merge is missing.
             PlanChanged: If the plan is no longer the one that was shown.
         """
-        pull = self.forge.read_pull(number)
-        self.reviews.fetch(self.inspector.branch, number)
-        record = self.reviews.read(number)
+        pull, record = self._read(number)
         found = self.inspector.inspect(pull, record)
         if found.is_foreign or pull.is_closed:
             raise Blocked(f"#{number}: {found.headline}", hint="`provisioning review` lists others")
@@ -76,11 +75,11 @@ class Reviewer(msgspec.Struct, frozen=True, kw_only=True):
 
     def _list_finished(self) -> dict[int, bool]:
         """Return each recently closed pull request: is it finished, or never reviewed?"""
-        branch = self.inspector.branch
-        self.reviews.fetch(branch)
-        closed = self.forge.list_closed_pulls()
+        branch = self.context.branch
+        self.context.reviews.fetch(branch)
+        closed = self.context.forge.list_closed_pulls()
         pulls = [item.number for item in closed if item.base_branch == branch]
-        records = {number: self.reviews.read(number) for number in pulls}
+        records = {number: self.context.reviews.read(number) for number in pulls}
         return {number: record is None or record.is_settled for number, record in records.items()}
 
     def review_all(self) -> list[PullReview]:
@@ -89,13 +88,14 @@ class Reviewer(msgspec.Struct, frozen=True, kw_only=True):
         asked = self._list_asked([number for number in finished if finished[number]])
         wanted = [number for number in finished if number in asked or not finished[number]]
         closed = [self._review(number) for number in wanted]
-        found = {pull.number: self._review(pull.number) for pull in self.forge.list_open_pulls()}
+        pulls = self.context.forge.list_open_pulls()
+        found = {pull.number: self._review(pull.number) for pull in pulls}
         for other in _list_outdated(found):
             found[other] = self._review(other)
         return [*closed, *found.values()]
 
     def _list_asked(self, pulls: Sequence[int]) -> set[int]:
-        records = [self.reviews.read(number) for number in pulls]
+        records = [self.context.reviews.read(number) for number in pulls]
         with ThreadPoolExecutor(PARALLELISM) as threads:
             answers = threads.map(self.responder.has_commands, pulls, records)
             return {
@@ -103,31 +103,27 @@ class Reviewer(msgspec.Struct, frozen=True, kw_only=True):
             }
 
     def _review(self, number: int) -> PullReview:
-        for attempt in range(1, MAX_ATTEMPTS + 1):
-            try:
-                return self._review_once(number)
-            except HeadMoved:
-                if attempt == MAX_ATTEMPTS:
-                    raise
-        raise AssertionError  # the last attempt returns or raises
+        return retry_moved(lambda: self._review_once(number), MAX_ATTEMPTS)
 
     def _review_once(self, number: int) -> PullReview:
-        pull = self.forge.read_pull(number)
-        self.reviews.fetch(self.inspector.branch, number)
-        record = self.reviews.read(number)
+        pull, record = self._read(number)
         found = self.inspector.inspect(pull, record)
         if found.is_foreign:
             return found
-        answered = self.responder.respond(pull, found, record)
+        answered = self.responder.respond(found, record)
         if answered != record:
             self._sync_drift(found)
-            pull = self.forge.read_pull(number)
-            self.reviews.fetch(self.inspector.branch, number)
+            pull, _ = self._read(number)
             found = self.inspector.inspect(pull, answered)
         is_reviewed = answered is not None or not pull.is_closed
         if is_reviewed and not found.is_foreign:
             self.publisher.publish(found, answered)
         return found
+
+    def _read(self, number: int) -> tuple[PullRequest, ReviewRecord | None]:
+        pull = self.context.forge.read_pull(number)
+        self.context.reviews.fetch(self.context.branch, number)
+        return pull, self.context.reviews.read(number)
 
     def _sync_drift(self, review: PullReview) -> None:
         if review.drift:

@@ -111,9 +111,8 @@ def test_after_an_error_the_mirror_is_not_trusted():
     events, broken = Queue(), Broken()
     worker_pool = WorkerPool(size=1, timeout=60, notify=events.put)
     state = WorkspaceState("shop")
-    workspace = SimpleNamespace(
-        build_reconciler=lambda infra, commit, stop, listener: broken, is_at_forge=False
-    )
+    opened = SimpleNamespace(build_reconciler=lambda infra, commit, stop, listener: broken)
+    workspace = SimpleNamespace(opened=opened, is_at_forge=False)
     state.revision = Revision(workspace, "c" * 40, frozenset({"web"}))
     watches = SimpleNamespace(follow=lambda *_: None, count=lambda *_, **__: None)
     handler = WorkHandler(

@@ -27,8 +27,9 @@ class BrokenWorkspace:
 
     def __init__(self):
         self._errors = [ZeroDivisionError("a slip"), RemoteUnreachable("nobody is there")]
+        self.commits = self
 
-    def read_commit(self):
+    def fetch(self):
         raise self._errors.pop(0)
 
 
@@ -61,6 +62,7 @@ class Workspace:
 
     def __init__(self, world):
         self._world = world
+        self.opened = self.commits = self.settings = self
 
     def _answer(self, name, value):
         error = self._world.errors.pop(name, None)
@@ -72,8 +74,8 @@ class Workspace:
     def is_at_forge(self):
         return self._world.is_at_forge
 
-    def read_commit(self):
-        return self._answer("read_commit", self._world.commit)
+    def fetch(self):
+        return self._answer("fetch", self._world.commit)
 
     def choose_infras(self, commit, infra):
         return self._answer("choose_infras", ["api", "web"])
@@ -155,7 +157,7 @@ def test_a_commit_is_taken_in_whole_or_not_at_all(world, name):
 
 def test_a_reload_outlives_a_look_that_fails(world):
     """The settings are read again as soon as the remote answers."""
-    world.errors = {"read_commit": RemoteUnreachable("away")}
+    world.errors = {"fetch": RemoteUnreachable("away")}
     world.workspace_controller.reload()
     world.wait_for(FetchFailed)
     assert world.workspace_controller.has_fetched

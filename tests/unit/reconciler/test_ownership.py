@@ -9,9 +9,8 @@ from provisioning.core.model.ids import Mark, ResourceId, RunId
 from provisioning.core.model.records import Suspension
 from provisioning.core.statelog.fsck import compute_findings
 from provisioning.reconciler.operations.adopt import plan_adopt
-from provisioning.reconciler.operations.forget import plan_forget
 from provisioning.reconciler.operations.import_resource import plan_import
-from provisioning.reconciler.operations.state_only_run import record_state_only
+from provisioning.reconciler.operations.state_only_run import plan_forget, record_state_only
 from provisioning.reconciler.operations.suspend import resume, suspend
 from provisioning.reconciler.planning.plan_result import Conclusion, RunRequest
 from provisioning.testing.effects import PatchPoint, cut_at

@@ -18,7 +18,7 @@ from provisioning.interfaces.cli.session import (
 if TYPE_CHECKING:
     from provisioning.application.runs.ownership import (
         ForgetRequest,
-        ImportRequest,
+        ImportResourceRequest,
         OwnershipResult,
     )
     from provisioning.interfaces.schema.plans import RunDocument
@@ -62,12 +62,14 @@ def import_(
     PLACE is a path for what is found by its path, else the provider's own id. The plan shows
     what would be changed; nothing that anybody else owns is taken.
     """
-    from provisioning.application.runs.ownership import ImportRequest
+    from provisioning.application.runs.ownership import ImportResourceRequest
 
     infra, rest = (names[0], names[1:]) if "/" not in names[0] else (None, names)
     if len(rest) != 2:  # noqa: PLR2004  an id and a place
         raise click.UsageError("give an id and a place, as in File/motd etc/motd")
-    request = ImportRequest(id=rest[0], place=rest[1], infra=infra, reason=reason or "import")
+    request = ImportResourceRequest(
+        id=rest[0], place=rest[1], infra=infra, reason=reason or "import"
+    )
     return _change(session, request, output, yes=yes, command="import")
 
 
@@ -104,7 +106,7 @@ def adopt(
 
 def _change(
     session: Session,
-    request: ForgetRequest | ImportRequest,
+    request: ForgetRequest | ImportResourceRequest,
     output: str,
     *,
     yes: bool,

@@ -1,6 +1,7 @@
 """What is written to the forge, and in which order."""
 
 import subprocess
+from types import SimpleNamespace
 
 import pytest
 
@@ -56,7 +57,7 @@ def find(forge):
 
 
 def build_publisher(forge, reviews):
-    return Publisher(forge=forge, reviews=reviews, redact=str)
+    return Publisher(context=SimpleNamespace(forge=forge, reviews=reviews, redact=str))
 
 
 def test_who_sees_green_can_merge(forge, reviews):

@@ -1,0 +1,49 @@
+"""A workspace as its reviews see it: the forge, the commits, and the plans of infras."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from provisioning.core.model.ids import CommitId
+from provisioning.core.model.resources import Resource
+from provisioning.core.reviews.findings import Exposure
+from provisioning.core.reviews.forge import Forge, PullRequest
+from provisioning.gitstore.branches.review_log import ReviewLog
+from provisioning.reconciler.planning.plan_result import PlanResult
+
+if TYPE_CHECKING:
+    from provisioning.gitstore.repository.repository import Repository
+
+
+class ReviewContext(msgspec.Struct, frozen=True, kw_only=True):
+    """One workspace, shared by everything that reviews its pull requests.
+
+    `reviews` are the plans that were shown, `branch` is the one that desired state is read from.
+    `plan` plans an infra at a commit as a review does: no earlier review counts. `expose` returns
+    the credentials in a file, and lets `redact` remove them from texts from now on.
+    """
+
+    forge: Forge
+    reviews: ReviewLog
+    repository: Repository
+    branch: str
+    list_infras: Callable[[CommitId], list[str]]
+    compile: Callable[[CommitId, str], Sequence[Resource]]
+    plan: Callable[[str, CommitId], PlanResult]
+    expose: Callable[[str, bytes], Iterable[Exposure]]
+    redact: Callable[[str], str]
+
+    def read_base(self) -> CommitId:
+        """Return the newest fetched commit of the branch."""
+        base = self.repository.read_ref(f"refs/heads/{self.branch}")
+        if base is None:
+            raise AssertionError  # a workspace at a forge has its branch there
+        return base
+
+    def list_open_pulls(self) -> list[PullRequest]:
+        """Return the open pull requests to the branch."""
+        pulls = self.forge.list_open_pulls()
+        return [pull for pull in pulls if pull.base_branch == self.branch]
