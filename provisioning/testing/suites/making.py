@@ -22,7 +22,7 @@ class MakingTruths(Stage):
         trial = self.start(tmp_path, case)
         call = trial.build_call()
         trial.create(call)
-        answer, seen = trial.provider.create(call), trial.look().attributes
+        answer, seen = trial.provider.create(call), trial.read().attributes
         expect_spec(case, case.spec, answer, "create answers what was asked for")
         for field in case.kind.fields:
             if field.computed:
@@ -34,9 +34,9 @@ class MakingTruths(Stage):
     def test_create_twice_makes_one(self, tmp_path: Path, case: Case) -> None:
         """9. The same create made again, for its answer was lost, makes no second one."""
         trial, call = self.start_made(tmp_path, case)
-        first = trial.look()
+        first = trial.read()
         trial.create(call)
-        expect(trial.look() == first, f"the same create again leaves {first}", trial.look())
+        expect(trial.read() == first, f"the same create again leaves {first}", trial.read())
         trial.delete()
         expect_absent(trial.observe(), "after one delete nothing is left of two equal creates")
 
