@@ -21,17 +21,10 @@ EVENTS = frozenset(
 class Protection(msgspec.Struct, frozen=True, kw_only=True):
     """The protection of the branches that *pattern* matches.
 
-    Args:
-        pattern: A branch, or a pattern of branches.
-        pushers: Who may push; None is everybody who may write.
-        can_force: True if they may force it.
-        mergers: Who may merge; None is everybody who may write.
-        checks: The statuses that a merge waits for, as patterns.
-        approvals: How many reviews a merge waits for.
-        drops_stale: True if a push takes approvals back.
-        needs_signatures: True if commits must be signed.
-        guarded_files: Patterns of files that nobody may push.
-        priority: Of the rules that match a branch, the one with the least number counts.
+    `pushers` and `mergers` are those who may; None is everybody who may write. A merge waits for
+    the statuses that `checks` match, and for `approvals`, which a push takes back if `drops_stale`.
+    Nobody may push the files that `guarded_files` match. Of the rules for a branch, the one with
+    the least `priority` counts.
     """
 
     pattern: str
@@ -99,17 +92,10 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     """The setup that the settings ask for.
 
-    Args:
-        url: The forge's address.
-        repository: `OWNER/NAME`.
-        branch: Where desired state is read from.
-        infras: Whose state logs are kept there.
-        labels: The labels of reviewed pull requests.
-        needs_approval: True if every change must come by a pull request.
-        applies_first: True if a pull request is applied before it is merged.
-        hook: The address that webhooks go to; None for no webhook.
-        secret_file: The file that holds the webhook's secret, for people.
-        secret_made: When it was written, in seconds since the epoch; None if it was not.
+    `repository` is `OWNER/NAME`, and `labels` are those of reviewed pull requests. Webhooks go to
+    the address `hook`, if there is one; `secret_file`, for people, holds their secret, and was
+    written at `secret_made`, in seconds since the epoch, if it was. With `applies_first` a pull
+    request is applied before it is merged.
     """
 
     url: str

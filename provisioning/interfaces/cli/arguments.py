@@ -17,8 +17,8 @@ allow_option = click.option(
 def target_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add `--target` and `--exclude`."""
     for name, text in (
-        ("--exclude", "Leave this resource and what waits for it out."),
-        ("--target", "Only this resource and what it waits for."),
+        ("--exclude", "Leave out this resource and its dependents."),
+        ("--target", "Only this resource and its dependencies."),
     ):
         option = click.option(
             name, multiple=True, metavar="ID", help=f"{text} Repeatable; * and ? match."

@@ -138,7 +138,7 @@ class Trial:
 
     def update(self, spec: Mapping[str, Tree]) -> Call:
         """Update what is there to *spec*, and return the call that did."""
-        call = self.build_call(spec, self.look())
+        call = self.build_call(spec, self.read())
         self._made.append(call)
         self.provider.update(call)
         return call
@@ -146,14 +146,14 @@ class Trial:
     def take(self, other: Trial) -> Call:
         """Update what *other* has, as moved from its owner, and return the call that did."""
         origin = "/".join(other.owner.split("/")[:2])
-        call = replace(self.build_call(self.case.spec, other.look()), origin=origin)
+        call = replace(self.build_call(self.case.spec, other.read()), origin=origin)
         self._made.append(call)
         self.provider.update(call)
         return call
 
     def delete(self) -> Call:
         """Delete what is there, and return the call that did."""
-        call = self.build_call({}, self.look())
+        call = self.build_call({}, self.read())
         self.provider.delete(call)
         return call
 
@@ -161,7 +161,7 @@ class Trial:
         """Observe the resource at the place that *spec*, or that of the case, names."""
         return self._observe(self.build_target(spec).attributes)
 
-    def look(self, handle: str = "") -> Present:
+    def read(self, handle: str = "") -> Present:
         """Observe the resource, which must be there; *handle* is that of an operation."""
         own = {HANDLE: handle} if handle else {}
         seen = self._observe({**self.build_target().attributes, **own})
@@ -171,7 +171,7 @@ class Trial:
 
     def expect_made(self, call: Call, spec: Mapping[str, Tree], rule: str) -> None:
         """Blame the provider unless there is what *spec* asks for, with the mark of *call*."""
-        seen = self.look()
+        seen = self.read()
         expect_spec(self.case, spec, seen.attributes, rule)
         expect(seen.mark == call.mark, f"it bears {call.mark}", seen.mark)
 

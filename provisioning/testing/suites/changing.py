@@ -30,17 +30,17 @@ class ChangingTruths(Stage):
         """15. The same update made again changes nothing more and answers what is seen."""
         trial, _ = self.start_made(tmp_path, case)
         call = trial.update(case.changed_spec)
-        first = trial.look()
+        first = trial.read()
         answer = trial.provider.update(call)
-        expect(trial.look() == first, f"the same update again leaves {first}", trial.look())
+        expect(trial.read() == first, f"the same update again leaves {first}", trial.read())
         expect_spec(case, case.changed_spec, answer, "update answers what was asked for")
 
     def test_update_keeps_what_does_not_follow(self, tmp_path: Path, case: Case) -> None:
         """16. A computed field changes only with the fields that it is derived from."""
         trial, _ = self.start_made(tmp_path, case)
-        before = trial.look().attributes
+        before = trial.read().attributes
         trial.update(case.changed_spec)
-        after = trial.look().attributes
+        after = trial.read().attributes
         changed = find_changed(case.kind, case.spec, case.changed_spec)
         for field in case.kind.fields:
             if field.derived_from is not None and not changed & {*field.derived_from}:
@@ -57,7 +57,7 @@ class ChangingTruths(Stage):
         theirs, _ = self.start_made(tmp_path, case, OTHER_OWNER)
         trial = self.start(tmp_path, case)
         call = trial.take(theirs)
-        expect(trial.look().mark == call.mark, f"it bears {call.mark}", trial.look())
+        expect(trial.read().mark == call.mark, f"it bears {call.mark}", trial.read())
         left = theirs.observe()
         is_left = isinstance(left, Present) and left.mark != call.mark
         expect(not is_left, "nothing bears the old mark", left)
@@ -69,7 +69,7 @@ class ChangingTruths(Stage):
         immutable = [name for name in changed if case.kind.get_field(name).immutable]
         expect(immutable, "a field that only a replacement changes is immutable", changed)
         trial, _ = self.start_made(tmp_path, case)
-        old, call = trial.look(), trial.build_call(wanted)
+        old, call = trial.read(), trial.build_call(wanted)
         if case.kind.create_before_delete:
             trial.create(call)
         trial.provider.delete(trial.build_call({}, old))

@@ -25,7 +25,7 @@ class MakingTruths(Stage):
         trial = self.start(tmp_path, case)
         call = trial.build_call()
         trial.create(call)
-        answer, seen = trial.provider.create(call), trial.look().attributes
+        answer, seen = trial.provider.create(call), trial.read().attributes
         expect_spec(case, case.spec, answer, "create answers what was asked for")
         for field in case.kind.fields:
             if field.computed:
@@ -37,9 +37,9 @@ class MakingTruths(Stage):
     def test_create_twice_makes_one(self, tmp_path: Path, case: Case) -> None:
         """9. The same create made again, for its answer was lost, makes no second one."""
         trial, call = self.start_made(tmp_path, case)
-        first = trial.look()
+        first = trial.read()
         trial.create(call)
-        expect(trial.look() == first, f"the same create again leaves {first}", trial.look())
+        expect(trial.read() == first, f"the same create again leaves {first}", trial.read())
         trial.delete()
         expect_absent(trial.observe(), "after one delete nothing is left of two equal creates")
 
@@ -81,9 +81,9 @@ class MakingTruths(Stage):
         begun.close()
         trial = self.start(tmp_path, case)
         if isinstance(answer, Pending):
-            under_way = trial.look(answer.handle).handle
+            under_way = trial.read(answer.handle).handle
             expect(under_way in {"", answer.handle}, "it is seen with its handle", under_way)
             call = replace(call, handle=answer.handle)
         trial.create(call)
         trial.expect_made(call, case.spec, "an operation that was taken over is ended")
-        expect(not trial.look().handle, "nothing is pending any more")
+        expect(not trial.read().handle, "nothing is pending any more")

@@ -55,9 +55,9 @@ class ObservingTruths(Stage):
         """26. An instance sees, changes and deletes the work of another: the world is the state."""
         first, second = self.start(tmp_path, case), self.start(tmp_path, case)
         first.create()
-        expect(second.look() == first.look(), "two instances see the same", second.look())
+        expect(second.read() == first.read(), "two instances see the same", second.read())
         second.update(case.changed_spec)
-        expect(second.look() == first.look(), "two instances see the same", first.look())
+        expect(second.read() == first.read(), "two instances see the same", first.read())
         second.delete()
         expect_absent(first.observe(), "what another instance deleted is absent")
 
@@ -72,7 +72,7 @@ class ObservingTruths(Stage):
         """28. A marked resource that was not asked for is reported to its owner alone."""
         trial, _ = self.start_made(tmp_path, stray_case)
         strays = trial.provider.observe(OWNER, []).strays
-        expect(dict(strays) == {stray_case.id: trial.look()}, "a stray is as it is seen", strays)
+        expect(dict(strays) == {stray_case.id: trial.read()}, "a stray is as it is seen", strays)
         expect(not trial.provider.observe(OTHER_OWNER, []).strays, "another's is no stray")
         beside = OWNER[:-1]
         expect(not trial.provider.observe(beside, []).strays, f"{beside} is another owner")
@@ -86,12 +86,12 @@ class ObservingTruths(Stage):
         trial.create()
         if not isinstance(provider, Probes):
             return
-        attributes = trial.look().attributes
+        attributes = trial.read().attributes
         timeout = provider.get_probe_timeout(case.kind.name, attributes)
         expect(timeout >= 0, "a time-out is in seconds", timeout)
         if timeout:
             _wait_until_ready(lambda: provider.probe(case.kind.name, attributes), timeout)
-        expect(trial.look().attributes == attributes, "probing changes nothing")
+        expect(trial.read().attributes == attributes, "probing changes nothing")
 
 
 def _wait_until_ready(probe: Callable[[], ProbeReady | ProbeWaiting], timeout: float) -> None:

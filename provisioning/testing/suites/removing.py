@@ -16,7 +16,7 @@ class RemovingTruths(Stage):
     def test_deleted_is_absent(self, tmp_path: Path, case: Case) -> None:
         """19. A deleted resource is `Absent`, and deleting it again is no error."""
         trial, _ = self.start_made(tmp_path, case)
-        call = trial.build_call({}, trial.look())
+        call = trial.build_call({}, trial.read())
         trial.provider.delete(call)
         expect_absent(trial.observe(), "what was deleted is absent")
         trial.provider.delete(call)
@@ -33,7 +33,7 @@ class RemovingTruths(Stage):
         theirs, _ = self.start_made(tmp_path, placed_case, OTHER_OWNER)
         trial = self.start(tmp_path, placed_case)
         with self.untouched(theirs, "delete of another owner's"), expect_conflict("delete"):
-            trial.provider.delete(trial.build_call({}, theirs.look()))
+            trial.provider.delete(trial.build_call({}, theirs.read()))
 
     def test_owners_are_apart(self, tmp_path: Path, case: Case) -> None:
         """22. One owner's work is nothing that another owner sees as its own or can delete."""
@@ -43,7 +43,7 @@ class RemovingTruths(Stage):
         if isinstance(seen, Present):
             expect(seen.mark == call.mark, f"what is seen bears {call.mark}", seen.mark)
         with self.untouched(theirs, "delete of another owner's"):
-            _delete_or_refuse(trial, theirs.look())
+            _delete_or_refuse(trial, theirs.read())
 
 
 def _delete_or_refuse(trial: Trial, seen: Present) -> None:

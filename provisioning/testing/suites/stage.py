@@ -83,7 +83,7 @@ class Stage:
         trial = self.start(tmp_path, case)
         if case.foreign:
             case.foreign(self)
-        expect(trial.look().mark is None, "what is foreign bears no mark", trial.look())
+        expect(trial.read().mark is None, "what is foreign bears no mark", trial.read())
         return trial
 
 

@@ -1,4 +1,4 @@
-"""`at`: what was desired and recorded then."""
+"""`at`: the desired and the recorded state of the past."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from provisioning.interfaces.cli.session import Session, output_option, pass_ses
 @output_option
 @pass_session
 def doctor(session: Session, output: str) -> int:
-    """Check the machine, Git, remotes, keys and providers; exits with 1 if something is bad.
+    """Check the machine, Git, remotes, keys and providers; exits with 1 on an error.
 
     Changes nothing, and goes on after a problem. Each problem comes with its remedy.
     """

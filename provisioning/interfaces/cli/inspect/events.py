@@ -1,4 +1,4 @@
-"""`events`: a line for each thing that happened."""
+"""`events`: a line for each event."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
 @click.command()
 @infra_argument
-@click.option("-f", "--follow", is_flag=True, help="Go on, until stopped.")
+@click.option("-f", "--follow", is_flag=True, help="Continue until stopped.")
 @click.option("-n", "--limit", type=click.IntRange(min=0), default=50, help="The newest of each.")
 @output_option
 @pass_session
 def events(session: Session, infra: str | None, output: str, limit: int, *, follow: bool) -> int:
-    """Show what happened to INFRA (all by default), a line each, oldest first.
+    """Show the events of INFRA (all by default), a line each, oldest first.
 
-    The lines come from the state log; of a run under way on this machine, from its journal.
+    They come from the state log; those of a run in progress on this machine, from its journal.
     """
     from provisioning.application.inspect.history import EventsRequest
 

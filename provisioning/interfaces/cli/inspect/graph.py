@@ -1,4 +1,4 @@
-"""`tree` and `graph`: what depends on what, and how each is."""
+"""`tree` and `graph`: the dependencies of resources, and their conditions."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @output_option
 @pass_session
 def tree(session: Session, infra: str | None, output: str) -> int:
-    """Show the resources of INFRA (all by default) above what each of them needs."""
+    """Show the resources of INFRA (all by default) above their dependencies."""
     from provisioning.application.inspect.explain import GraphRequest
     from provisioning.interfaces.cli.render.graph import render_tree
 
@@ -41,7 +41,7 @@ def tree(session: Session, infra: str | None, output: str) -> int:
 )
 @pass_session
 def graph(session: Session, infra: str | None, output: str) -> int:
-    """Draw what depends on what in INFRA (all by default), coloured by condition."""
+    """Draw the dependencies in INFRA (all by default), coloured by condition."""
     from provisioning.application.inspect.explain import GraphRequest
     from provisioning.interfaces.cli.render.graph import render_dot, render_lines
     from provisioning.interfaces.cli.render.svg import render_svg

@@ -1,4 +1,4 @@
-"""`status`, `get`, `diff`, `log` and `fsck`: what the state logs and the world have."""
+"""`status`, `get`, `diff`, `log` and `fsck`: the state logs and the live resources."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PAGE = 50
 @output_option
 @pass_session
 def status(session: Session, infra: str | None, output: str) -> int:
-    """Show whether INFRA (all by default) is as Git wants it, from the state log alone."""
+    """Show whether INFRA (all by default) is as Git desires it, from the state log alone."""
     from provisioning.application.inspect.status import StatusRequest
 
     found = session.call(StatusRequest(infra=infra))
@@ -60,7 +60,7 @@ def get(session: Session, infra: str | None, ids: tuple[str, ...], output: str) 
 @output_option
 @pass_session
 def diff(session: Session, infra: str | None, output: str) -> int:
-    """Compare what is live with what was recorded, whatever Git desires now."""
+    """Compare live resources with their records, whatever Git desires now."""
     from provisioning.application.inspect.status import DiffRequest
 
     found = session.call(DiffRequest(infra=infra))
@@ -71,7 +71,7 @@ def diff(session: Session, infra: str | None, output: str) -> int:
     from provisioning.interfaces.cli.render.status import render_difference
 
     for item in found:
-        click.echo(render_difference(item.infra, item.report.changed, item.report.missing))
+        click.echo(render_difference(item))
     return 0
 
 
@@ -116,7 +116,7 @@ def fsck(session: Session, infra: str | None, output: str) -> int:
         from provisioning.interfaces.cli.render.status import render_proof
 
         for item in found:
-            click.echo(render_proof(item.infra, item.proof, item.snapshot))
+            click.echo(render_proof(item))
     else:
         from provisioning.interfaces.schema.states import ProofDocument
 

@@ -1,4 +1,4 @@
-"""`why`: who asked for it, where, and which run applied it; of a secret, who uses it."""
+"""`why`: the source of a resource or field, and the run that applied it; the users of a secret."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from provisioning.interfaces.cli.session import Session, output_option, pass_ses
 def why(session: Session, names: tuple[str, ...], output: str) -> int:
     """Show who asked for a resource or a field, where, and which run applied it.
 
-    Of a secret it shows where it is kept and what uses it, never its value.
+    For a secret it shows its files and its users, never its value.
     """
     from provisioning.core.expressions.references import SECRETS
 

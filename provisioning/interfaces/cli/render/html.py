@@ -5,17 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from html import escape
 
-import msgspec
-
 from provisioning.core.plan.diff import Cause, FieldChange
-from provisioning.core.plan.plan import Plan, PlannedChange
+from provisioning.core.plan.plan import PlannedChange
 from provisioning.core.plan.text import (
     describe_work,
     is_multiline,
     render_text_diff,
     render_value,
 )
-from provisioning.core.policy.gates import GateViolation
 from provisioning.core.status.dependency_graph import (
     DependencyGraph,
     View,
@@ -47,44 +44,29 @@ figure {{ overflow-x: auto; margin: 1rem 0 }}
 """
 
 
-class Section(msgspec.Struct, frozen=True):
-    """One infra of the page: its plan, what stands in the way, and what depends on what."""
-
-    plan: Plan
-    violations: tuple[GateViolation, ...]
-    graph: DependencyGraph
-
-
 def render_results(results: Sequence[PlanResult]) -> str:
-    """Return the page of *results*, each with its part of the dependency graph."""
+    """Return the page of *results*, each with its part of the dependency graph.
+
+    Every text in it that comes from elsewhere is escaped.
+    """
     views = {
         result.plan.infra: View(desired=result.desired.resources, records=result.recorded.records)
         for result in results
     }
     graph = compute_dependency_graph(views)
-    return render_page(
-        [
-            Section(result.plan, result.violations, focus_graph(graph, result.plan.infra))
-            for result in results
-        ]
-    )
-
-
-def render_page(sections: Sequence[Section]) -> str:
-    """Return the page; every text in it that comes from elsewhere is escaped."""
-    title = "Plan of " + (", ".join(section.plan.infra for section in sections) or "nothing")
-    body = [line for section in sections for line in _render_section(section)]
+    title = "Plan of " + (", ".join(views) or "nothing")
+    body = [line for result in results for line in _render_result(result, graph)]
     return "\n".join([HEAD.format(title=escape(title)), f"<h1>{escape(title)}</h1>", *body])
 
 
-def _render_section(section: Section) -> Iterator[str]:
-    plan = section.plan
+def _render_result(result: PlanResult, graph: DependencyGraph) -> Iterator[str]:
+    plan = result.plan
     rest = f"{len(plan.unchanged)} unchanged"
     rest += f", {len(plan.blocked)} blocked" if plan.blocked else ""
     yield f"<h2>{escape(plan.infra)}</h2>"
     yield f"<p>{escape(describe_work(plan) or 'Nothing to do')}; {rest}.</p>"
     yield f"<p class=where>commit <code>{plan.commit}</code>, digest <code>{plan.digest}</code></p>"
-    for violation in section.violations:
+    for violation in result.violations:
         text = f"{escape(violation.reason)}<br>{escape(violation.hint)}"
         yield f"<p class=no><b>{violation.code}</b> {text}"
     for blocked in plan.blocked:
@@ -96,8 +78,8 @@ def _render_section(section: Section) -> Iterator[str]:
         yield f"<details><summary><b>{drifted.id}</b> has drifted, and is left so</summary>"
         yield from _render_fields(drifted.fields)
         yield "</details>"
-    if section.graph:
-        yield f"<figure>{render_svg(section.graph, tip=f'tip-{plan.infra}')}</figure>"
+    if own := focus_graph(graph, plan.infra):
+        yield f"<figure>{render_svg(own, tip=f'tip-{plan.infra}')}</figure>"
 
 
 def _render_change(change: PlannedChange) -> Iterator[str]:

@@ -63,7 +63,7 @@ class NoticePrinter:
             case CompactionPlanned():
                 from provisioning.interfaces.cli.render.status import render_compaction
 
-                click.echo(render_compaction(notice.infra, notice.snapshot, notice.kept))
+                click.echo(render_compaction(notice))
             case LogCompacted():
                 click.echo(f"{notice.infra}: compacted")
             case StepDone(step):

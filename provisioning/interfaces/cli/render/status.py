@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from click import style
 
-from provisioning.core.model.ids import ResourceId
-from provisioning.core.model.records import LogSnapshot, Record
+from provisioning.core.model.records import Record
 from provisioning.core.model.values import as_json, render_canonical
-from provisioning.core.plan.diff import FieldChange
 from provisioning.core.status.conditions import Condition, InfraStatus
 from provisioning.gitstore.objects.commits import Commit
 
 if TYPE_CHECKING:
+    from provisioning.application.context import CompactionPlanned
+    from provisioning.application.inspect.history import LogProof
+    from provisioning.application.inspect.status import LiveDrift
     from provisioning.application.runs.lock import InfraLock
-    from provisioning.core.statelog.fsck import Proof
 
 COLOURS = {
     Condition.READY: "green",
@@ -94,23 +94,23 @@ def render_log(commits: Iterable[Commit]) -> str:
     return "\n".join(f"{style(commit.id[:10], fg='yellow')} {commit.subject}" for commit in commits)
 
 
-def render_proof(infra: str, proof: Proof, snapshot: LogSnapshot | None) -> str:
+def render_proof(log: LogProof) -> str:
     """Return the findings of a state log, a line each, and the result last."""
-    lines = [
-        f"{style(finding.commit[:10], fg='red')} {finding.message}" for finding in proof.findings
-    ]
+    findings, snapshot = log.proof.findings, log.snapshot
+    lines = [f"{style(finding.commit[:10], fg='red')} {finding.message}" for finding in findings]
     result = f"{len(lines)} findings" if lines else "linear, fenced, complete"
-    summary = f"{proof.entries} entries"
+    summary = f"{log.proof.entries} entries"
     if snapshot:
         summary += f", the first a snapshot of {snapshot.story}, signed off by {snapshot.by}"
-    return "\n".join([*lines, f"{infra}: {summary}; {result}"])
+    return "\n".join([*lines, f"{log.infra}: {summary}; {result}"])
 
 
-def render_compaction(infra: str, snapshot: LogSnapshot | None, kept: int) -> str:
-    """Return what is to become of a state log, of which *kept* entries stay."""
-    if snapshot is None:
-        return f"{infra}: nothing is old enough"
-    return f"{infra}: {snapshot.story} become a snapshot; {kept:,} entries stay"
+def render_compaction(planned: CompactionPlanned) -> str:
+    """Return the entries of a state log that become a snapshot, and those that stay."""
+    if planned.snapshot is None:
+        return f"{planned.infra}: nothing is old enough"
+    story = planned.snapshot.story
+    return f"{planned.infra}: {story} become a snapshot; {planned.kept:,} entries stay"
 
 
 def render_lock(found: InfraLock) -> tuple[str, ...]:
@@ -122,19 +122,16 @@ def render_lock(found: InfraLock) -> tuple[str, ...]:
     return (infra, status.standing, str(lock.holder), lock.acquired_at, left, lock.reason)
 
 
-def render_difference(
-    infra: str,
-    differences: Mapping[ResourceId, tuple[FieldChange, ...]],
-    missing: Sequence[ResourceId],
-) -> str:
-    """Return what is live but not as recorded."""
+def render_difference(found: LiveDrift) -> str:
+    """Return the live resources that are not as recorded, field by field."""
     from provisioning.interfaces.cli.render.plans import render_fields
 
-    if not differences and not missing:
-        return f"{infra}: what is live is as it was recorded."
-    lines = [style(infra, bold=True)]
-    lines += [style(f"  - {name}", fg="red") + "  is gone" for name in missing]
-    for name, fields in differences.items():
+    report = found.report
+    if not report.changed and not report.missing:
+        return f"{found.infra}: what is live is as it was recorded."
+    lines = [style(found.infra, bold=True)]
+    lines += [style(f"  - {name}", fg="red") + "  is gone" for name in report.missing]
+    for name, fields in report.changed.items():
         lines.append(style(f"  ~ {name}", fg="yellow"))
         lines += render_fields(fields)
     return "\n".join(lines)

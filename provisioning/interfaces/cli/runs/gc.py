@@ -35,8 +35,8 @@ def gc(
 ) -> int:
     """Compact the old part of the state log of INFRA (of all by default) into a snapshot.
 
-    What is recorded and desired stays as it is, and so does every newer entry. Of the older
-    runs only their numbers are known afterwards.
+    Records, desired states and newer entries stay as they are. Of the older runs only their
+    numbers are known afterwards.
     """
     from provisioning.application.runs.gc import CompactRequest
     from provisioning.interfaces.cli.confirmation import build_confirm
@@ -44,7 +44,7 @@ def gc(
 
     def confirm(question: str) -> None:
         if output == "text" and archive is None:
-            click.echo("`--archive FOLDER` would keep the whole of it in a file.")
+            click.echo("`--archive FOLDER` would keep the whole log in a file.")
         build_confirm(yes=yes, command="gc")(question)
 
     found = session.call(

@@ -25,7 +25,7 @@ def _hold_options(function: Callable[..., Any]) -> Callable[..., Any]:
     expire = click.option(
         "--expire", type=Duration(), default=None, help="Let it expire, as in 3h."
     )
-    reason = click.option("--reason", required=True, help="Why; everybody who meets it reads it.")
+    reason = click.option("--reason", required=True, help="Why, for everybody whom the lock stops.")
     return click.argument("infra")(reason(expire(function)))
 
 
@@ -52,7 +52,7 @@ def list_locks(session: Session, output: str) -> int:
 @click.argument("infra")
 @pass_session
 def explain(session: Session, infra: str) -> int:
-    """Show who holds INFRA's lock, whether that still counts, and how to go on."""
+    """Show who holds INFRA's lock, whether the lock is still valid, and how to continue."""
     from provisioning.application.runs.lock import ListLocksRequest
 
     (found,) = session.call(ListLocksRequest(infra=infra))
@@ -100,7 +100,7 @@ def hold(session: Session, infra: str, reason: str, expire: float | None) -> int
 @_hold_options
 @pass_session
 def steal(session: Session, infra: str, reason: str, expire: float | None) -> int:
-    """Take INFRA's lock from whoever holds it; what they still write is refused."""
+    """Take INFRA's lock from its holder, whose later writes are refused."""
     from provisioning.application.runs.lock import StealRequest
 
     return _take(session, StealRequest(infra=infra, reason=reason, seconds=expire))

@@ -37,7 +37,7 @@ def forget(
 ) -> int:
     """Stop managing the resource ID without deleting it.
 
-    Git must not ask for it any more, or the next run would take it back.
+    Git must not desire it any more, or the next run would take it back.
     """
     from provisioning.application.runs.ownership import ForgetRequest
 
@@ -57,10 +57,10 @@ def forget(
 def import_(
     session: Session, names: tuple[str, ...], reason: str | None, output: str, *, yes: bool
 ) -> int:
-    """Take over what exists at PLACE as the resource KIND/NAME, which a manifest describes.
+    """Take over the object at PLACE as the resource KIND/NAME, which a manifest describes.
 
-    PLACE is a path for what is found by its path, else the provider's own id. The plan shows
-    what would be changed; nothing that anybody else owns is taken.
+    PLACE is a path for kinds that are found by path, else the provider's own id. The plan shows
+    the changes; an object that somebody else owns is refused.
     """
     from provisioning.application.runs.ownership import ImportResourceRequest
 
@@ -75,7 +75,7 @@ def import_(
 
 @click.command()
 @infra_argument
-@click.option("--all", "everything", is_flag=True, help="Also what Git does not ask for.")
+@click.option("--all", "everything", is_flag=True, help="Also resources that Git does not desire.")
 @yes_option
 @reason_option
 @output_option

@@ -1,4 +1,4 @@
-"""`review`: show pull requests what they would do."""
+"""`review`: show the plan of each pull request in it."""
 
 from __future__ import annotations
 
@@ -21,9 +21,8 @@ if TYPE_CHECKING:
 def review(session: Session, number: int | None, *, exit_code: bool, output: str) -> int:
     """Plan every open pull request, answer its commands, and show the plan in it.
 
-    Closed ones are reviewed again, too, if they still wait for an approval, do not show yet what
-    became of them, or something was asked there. Drift with `drift: pr` gets a pull request of its
-    own.
+    Closed ones are reviewed again, too, if they still wait for an approval, do not show their
+    result yet, or have a new command. Drift with `drift: pr` gets a pull request of its own.
     """
     from provisioning.application.runs.review import ReviewRequest
     from provisioning.core.reviews.forge import State

@@ -1,4 +1,4 @@
-"""`suspend` and `resume`: runs leave an infra, or a resource, alone."""
+"""`suspend` and `resume`: stop runs from changing an infra or a resource."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ names_argument = click.argument("names", nargs=-1, metavar="[INFRA] [ID]")
 @click.option("--expire", type=Duration(), default=None, help="Until when, as in 3h.")
 @pass_session
 def suspend(session: Session, names: tuple[str, ...], reason: str, expire: float | None) -> int:
-    """Let runs leave INFRA (all by default), or the resource ID, as it is.
+    """Stop runs from changing INFRA (all by default), or the resource ID.
 
-    It can still be planned. A change of it is blocked until `resume`.
+    A plan still shows its changes, which are blocked until `resume`.
     """
     from provisioning.application.runs.suspend import SuspendRequest
 

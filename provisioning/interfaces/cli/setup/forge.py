@@ -31,7 +31,7 @@ def forge() -> None:
 @output_option
 @pass_session
 def check(session: Session, hook: str | None, output: str) -> int:
-    """Show what is missing or wrong at the forge, and what to do; change nothing."""
+    """Show the problems of the setup at the forge, and their remedies; change nothing."""
     from provisioning.application.setup.forge import CheckForgeRequest, is_bad
 
     findings = session.call(CheckForgeRequest(hook=hook))
@@ -52,7 +52,7 @@ def check(session: Session, hook: str | None, output: str) -> int:
 @output_option
 @pass_session
 def setup(session: Session, hook: str | None, *, yes: bool, output: str) -> int:
-    """Show what is to be done at the forge, ask, and do it: each step only where it is needed."""
+    """Show the steps that the forge needs, ask, and take them."""
     from provisioning.application.context import Notice, StepDone
     from provisioning.application.setup.forge import SetupForgeRequest
     from provisioning.interfaces.cli.confirmation import check_terminal

@@ -1,4 +1,4 @@
-"""`secrets`: keys, recipients, checks, and secrets that are made here."""
+"""`secrets`: keys, recipients, checks, and generated secrets."""
 
 from __future__ import annotations
 
@@ -168,12 +168,12 @@ def check(session: Session, output: str) -> int:
 
 
 @secrets.command()
-@click.option("--all", "everything", is_flag=True, help="Check every file, not what is staged.")
+@click.option("--all", "everything", is_flag=True, help="Check every file, staged or not.")
 @click.option("--install", is_flag=True, help="Make it Git's pre-commit hook here.")
 @output_option
 @pass_session
 def guard(session: Session, everything: bool, install: bool, output: str) -> int:  # noqa: FBT001
-    """Refuse secrets in plain text: in what is staged, or with --all anywhere."""
+    """Refuse secrets in plain text: in staged files, or with --all in any file."""
     from provisioning.gitstore.repository.work_tree import list_files, list_staged
 
     root = _find_root(session)
@@ -215,7 +215,7 @@ def _report(findings: list[SecretFinding], count: int, output: str) -> int:
     return 1 if findings else 0
 
 
-# Secrets that are made here
+# Generated secrets
 
 
 @secrets.group("ssh-key")

@@ -1,4 +1,4 @@
-"""`serve`: the long-running service, and what is asked of it."""
+"""`serve`: the long-running service, and the commands that control it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ socket_option = click.option(
     "folders",
     multiple=True,
     type=click.Path(file_okay=False),
-    help="A workspace to keep; repeatable. The one it is run in, if none is named.",
+    help="A workspace to serve; repeatable. The current one by default.",
 )
 @click.option("--listen", metavar="HOST:PORT", help="Serve health and metrics; take webhooks.")
 @click.option(
@@ -142,9 +142,9 @@ def queue(socket: str | None, output: str) -> None:
 @infra_argument
 @socket_option
 def pause(infra: str | None, socket: str | None) -> None:
-    """Begin no cycle of INFRA (of any by default) until it is resumed, or the service restarts.
+    """Begin no cycle of INFRA (of any by default) until `resume` or a restart of the service.
 
-    `provisioning suspend` is what lasts, and what others see.
+    `provisioning suspend` persists, and other machines see it.
     """
     answer = _open_client(socket).send("POST", "pause", **_name(infra))
     click.echo(f"paused: {answer['paused']}")
@@ -204,7 +204,7 @@ def reconcile(infra: str, socket: str | None, output: str) -> int:
 @click.option("--listen", metavar="HOST:PORT", help="As of `serve`.")
 @pass_session
 def unit(session: Session, folders: Sequence[str], listen: str | None) -> None:
-    """Print a hardened systemd unit for a service of these workspaces, run as who asks."""
+    """Print a hardened systemd unit for a service of these workspaces, run as the current user."""
     import os
 
     from provisioning.config.home import find_home
@@ -237,7 +237,7 @@ def _find_program() -> list[str]:
 
 
 def _find_user() -> str:
-    """Return the name of who asks, or the number where there is none."""
+    """Return the name of the current user, or the number if there is none."""
     import os
     import pwd
 
