@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from provisioning.core.model.errors import InvalidArgument
+from provisioning.core.model.errors import InvalidArgument, ProviderMisbehaved
 from provisioning.core.model.values import Path, Tree
 
 ANY, ITEM = "*", "[]"
@@ -178,14 +178,12 @@ class FieldTree(msgspec.Struct, frozen=True, kw_only=True):
         return [*others[: len(items)], *[None] * (len(items) - len(others))]
 
 
-def find_texts(value: Tree, names: Sequence[str]) -> Iterator[tuple[Path, str]]:
-    """Yield the texts of *value* at the steps *names* of a field, each with its path."""
+def find_values(value: Tree, names: Sequence[str]) -> Iterator[tuple[Path, Tree]]:
+    """Yield what *value* has at the steps *names* of a field, each with its path."""
     found: list[tuple[Path, Tree]] = [((), value)]
     for name in names:
-        found = [
-            ((*path, step), it) for path, tree in found for step, it in _list_steps(tree, name)
-        ]
-    yield from ((path, text) for path, text in found if isinstance(text, str))
+        found = [((*at, step), it) for at, tree in found for step, it in _list_steps(tree, name)]
+    yield from found
 
 
 def _list_steps(tree: Tree, name: str) -> Iterator[tuple[str | int, Tree]]:
@@ -241,12 +239,12 @@ def build_tree(kind: str, fields: Iterable[Field]) -> FieldTree:
     """Return the tree of the *fields* of *kind*.
 
     Raises:
-        InvalidArgument: If a name of a field is none.
+        ProviderMisbehaved: If a name of a field is none.
     """
     try:
         entries = [(parse_name(field.name), field) for field in fields]
     except InvalidArgument as exc:
-        raise InvalidArgument(f"kind {kind}: {exc.message}", hint=exc.hint) from None
+        raise ProviderMisbehaved(f"kind {kind}: {exc.message}", hint=exc.hint) from None
     return _build(entries, PLAIN.field)
 
 

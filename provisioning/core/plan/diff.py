@@ -83,9 +83,11 @@ def compute_diff(
 def _compare(
     tree: FieldTree, name: str, wanted: Tree, actual: Tree, stated: Tree, key: bytes
 ) -> Iterator[FieldChange]:
-    wanted = _reduce(tree, wanted)
-    stated = _reduce(tree, stated, wanted)
-    actual = _reduce(tree, actual, wanted, stated)
+    if tree.plain is not None:
+        wanted = _reduce(tree, wanted)
+        stated = _reduce(tree, stated, wanted)
+    if tree.plain is not None or isinstance(actual, Omitted):
+        actual = _reduce(tree, actual, wanted, stated)
     shown = conceal_alike(tree, key, wanted, actual, stated)
     for below, path, before, after in _walk(tree, name, shown[1], shown[0]):
         is_hidden = isinstance(before, Sensitive) or isinstance(after, Sensitive)
@@ -240,9 +242,10 @@ def _sort(tree: FieldTree, value: Tree) -> Tree:
 
 def compute_recorded(kind: Kind, values: Mapping[str, Tree], key: bytes) -> dict[str, Tree]:
     """Return *values* as the state log may keep them: nothing sensitive, no large content."""
+    tree = kind.tree
     return {
-        name: _shorten(below, conceal(value, key, below))
-        for name, below, value in kind.tree.walk(dict(values))
+        name: _shorten(below := tree.get_key(name), conceal(value, key, below))
+        for name, value in values.items()
     }
 
 
