@@ -174,14 +174,19 @@ class MemoryProvider:
         }
 
     def _write(self, kind: Kind, live: Live, call: Call) -> Mapping[str, Tree]:
-        kept = {field.name for field in kind.fields if field.defaulted} & live.attributes.keys()
-        standing = {name: live.attributes[name] for name in kept}
-        attributes = {**CHOICES.get(kind.name, {}), **standing, **call.spec}
-        if kind.name == "Machine":
-            attributes |= _complete_machine(live, attributes)
-        attributes |= _compute_computed(kind, live.id, attributes)
+        attributes = complete_attributes(kind, live, call.spec)
         written = self._world.put(replace(live, attributes=attributes, mark=call.mark))
         return deepcopy(dict(written.attributes))
+
+
+def complete_attributes(kind: Kind, live: Live, spec: Mapping[str, Tree]) -> dict[str, Tree]:
+    """Return what *live* has once *spec* was applied to it."""
+    kept = {field.name for field in kind.fields if field.defaulted} & live.attributes.keys()
+    standing = {name: live.attributes[name] for name in kept}
+    attributes = {**CHOICES.get(kind.name, {}), **standing, **spec}
+    if kind.name == "Machine":
+        attributes |= _complete_machine(live, attributes)
+    return attributes | _compute_computed(kind, live.id, attributes)
 
 
 def _compute_computed(kind: Kind, serial: str, attributes: Mapping[str, Tree]) -> dict[str, Tree]:

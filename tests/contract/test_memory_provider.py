@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from provisioning.core.model.providers import Call
-from provisioning.testing import Case, MemoryProvider, ProviderSuite, World
+from provisioning.testing import Case, MemoryProvider, PlanningMemoryProvider, ProviderSuite, World
 from provisioning.testing.memory_kinds import MACHINE, NOTE, SERVICE, SLOT, THING
 
 WHOLE_THING = {
@@ -91,3 +91,10 @@ class TestMemoryProvider(ProviderSuite):
             ),
             Case(kind=NOTE, name="note", spec={"input": {"a": 1}}, changed_spec={"input": [2]}),
         ]
+
+
+class TestPlanningMemoryProvider(TestMemoryProvider):
+    """In its planning mode it keeps the same contract, and plans what comes true."""
+
+    def build_provider(self, tmp_path: Path) -> MemoryProvider:
+        return PlanningMemoryProvider(self.world)

@@ -247,13 +247,21 @@ def mark_secrets(
     tree = kind.tree
     values = {name: mark_declared(tree.get_key(name), value) for name, value in values.items()}
     spec = {name: mark_declared(tree.get_key(name), value) for name, value in spec.items()}
-    secret = list(_find_marks(spec))
+    secret = list(_find_secret(tree, spec))
     if not secret:
         return values
     return {
         name: _mark_computed(below, _mark_like(value, spec.get(name), below), secret)
         for name, below, value in tree.walk(values)
     }
+
+
+def _find_secret(tree: FieldTree, value: Tree, path: Path = ()) -> Iterator[Path]:
+    """Yield the path of every secret in *value*, also of those in lists."""
+    if isinstance(value, Secret | Sensitive):
+        yield path
+    for step, below, item in tree.walk(value):
+        yield from _find_secret(below, item, (*path, step))
 
 
 def mark_declared(tree: FieldTree, value: Tree) -> Tree:

@@ -26,7 +26,11 @@ from provisioning.core.plan.plan import Plan, PlannedChange
 from provisioning.core.policy.targeting import target_plan
 from provisioning.providers.instance import find_ability
 from provisioning.reconciler.cycle import Reconciler
-from provisioning.reconciler.execution.provider_calls import call_provider, observe_targets
+from provisioning.reconciler.execution.provider_calls import (
+    call_provider,
+    observe_targets,
+    plan_by_provider,
+)
 from provisioning.reconciler.planning.plan_result import PlanResult, RunRequest
 
 
@@ -129,6 +133,7 @@ def _plan(reconciler: Reconciler, plan_result: PlanResult, name: ResourceId, liv
         kinds=reconciler.kinds,
         workspace=reconciler.workspace,
         key=reconciler.key,
+        plan_by_provider=plan_by_provider(reconciler.providers),
     )
     plan = target_plan(plan, [name])
     return replace(plan, changes=tuple(_import(change, name, live) for change in plan.changes))

@@ -28,6 +28,7 @@ from provisioning.core.plan.plan import Plan
 from provisioning.core.plan.plan_cache import CachedFile, PlanCache, count_desired, settle_file
 from provisioning.gitstore.statelog.recorded import Records
 from provisioning.localstore.plan_cache import load_plan_cache
+from provisioning.reconciler.execution.provider_calls import plan_by_provider
 from provisioning.reconciler.execution.recovery import compute_unfinished
 from provisioning.reconciler.planning.cross_infra import CrossInfraReader
 from provisioning.reconciler.planning.observation import observe_live
@@ -186,6 +187,7 @@ class Planner(Masked, frozen=True, kw_only=True):
             workspace=self.workspace,
             key=self.key,
             corrects=self.corrects,
+            plan_by_provider=plan_by_provider(self.providers),
         )
         return live, plan
 

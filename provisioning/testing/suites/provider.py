@@ -26,10 +26,18 @@ from provisioning.testing.suites.changing import ChangingTruths
 from provisioning.testing.suites.describing import DescribingTruths
 from provisioning.testing.suites.looking import LookingTruths
 from provisioning.testing.suites.making import MakingTruths
+from provisioning.testing.suites.planning import PlanningTruths
 from provisioning.testing.suites.removing import RemovingTruths
 
 
-class ProviderSuite(DescribingTruths, MakingTruths, ChangingTruths, RemovingTruths, LookingTruths):
+class ProviderSuite(
+    DescribingTruths,
+    MakingTruths,
+    ChangingTruths,
+    RemovingTruths,
+    LookingTruths,
+    PlanningTruths,
+):
     """Tests that a provider keeps its contract: one numbered truth a test.
 
     A subclass gives `build_provider` and `build_cases`, and may give `read_world`.
