@@ -18,7 +18,7 @@ from provisioning.core.model.providers import (
     ObservationTarget,
     Observed,
     PlannedValues,
-    PlanRequest,
+    PlanningRequest,
     Plans,
     Present,
     Provider,
@@ -114,7 +114,7 @@ class ProviderInstance:
         """Delete it where it was made."""
         self._choose(call.attributes).delete(_strip(call))
 
-    def plan(self, request: PlanRequest) -> PlannedValues | None:
+    def plan(self, request: PlanningRequest) -> PlannedValues | None:
         """Plan it where it is, or at this instance's location; None if its provider does not."""
         place = request.spec if request.live is None else request.live
         provider = self._choose(place)
@@ -158,7 +158,7 @@ def _strip(call: Call) -> Call:
     return replace(call, spec=_drop(call.spec), attributes=_drop(call.attributes))
 
 
-def _strip_request(request: PlanRequest) -> PlanRequest:
+def _strip_request(request: PlanningRequest) -> PlanningRequest:
     return replace(
         request,
         spec=_drop(request.spec),

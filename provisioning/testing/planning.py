@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from provisioning.core.model.providers import PlannedValues, PlanRequest
+from provisioning.core.model.providers import PlannedValues, PlanningRequest
 from provisioning.core.model.values import Tree, Unknown
 from provisioning.testing.memory import MemoryProvider, complete_attributes
 from provisioning.testing.memory_kinds import KINDS
@@ -17,8 +17,8 @@ _NEW = "(a new id)"
 class PlanningMemoryProvider(MemoryProvider):
     """A `MemoryProvider` that also plans: a `Thing` cannot shrink, but can be replaced."""
 
-    def plan(self, request: PlanRequest) -> PlannedValues:
-        """Return what the resource will have, as far as its id and the spec tell."""
+    def plan(self, request: PlanningRequest) -> PlannedValues:
+        """Return what the resource will have, as far as its id and the spec are known."""
         with self._world.serve("plan"):
             kind, there = KINDS[request.kind], request.live or {}
             if kind.recorded_only:

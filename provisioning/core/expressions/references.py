@@ -14,10 +14,10 @@ from provisioning.core.expressions.interpolation import (
     resolve_text,
 )
 from provisioning.core.model.errors import InvalidManifest, Source
-from provisioning.core.model.field_tree import Field, FieldTree, touches
 from provisioning.core.model.ids import ResourceId
 from provisioning.core.model.kinds import LOCATION, Kind
 from provisioning.core.model.resources import Resource
+from provisioning.core.model.schemas.field_tree import Field, FieldTree, touches
 from provisioning.core.model.sensitive import Secret, expand_unseen, is_marked, mark_secrets, reveal
 from provisioning.core.model.values import (
     Omitted,
@@ -192,7 +192,7 @@ def compute_known_values(
         attributes: What is live and stays so; None if it will be made anew.
         changed: The paths that are to change.
         is_secret: There is a secret in *spec*.
-        planned: What its provider plans it to have, and what it leaves out is foreseen here.
+        planned: The attributes that its provider plans; all others are foreseen here.
     """
     tree, live = kind.tree, attributes or {}
     pending = frozenset(

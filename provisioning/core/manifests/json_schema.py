@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from provisioning.core.model.field_tree import parse_name
 from provisioning.core.model.ids import KIND, NAME
 from provisioning.core.model.kinds import Kind
 from provisioning.core.model.resources import API_VERSION, DeletePolicy, DriftPolicy
-from provisioning.core.model.spec_schema import DIALECT, find_places
+from provisioning.core.model.schemas.field_tree import parse_name
+from provisioning.core.model.schemas.spec_schema import DIALECT, find_places
 
 _TEMPLATE = {"type": "string", "pattern": r"\{\{.*\}\}"}
 """What may stand in place of any value."""
@@ -79,7 +79,7 @@ def _compute_manifest(kind: Kind, definitions: dict[str, Any]) -> dict[str, Any]
 
 
 def _compute_spec(kind: Kind) -> dict[str, Any]:
-    """Return the schema of `spec`, which tells what is secret and what nobody may write."""
+    """Return the schema of `spec`, with marks for secret and computed fields."""
     spec = kind.build_schema()
     for field in kind.fields:
         for place in find_places(spec, parse_name(field.name)):

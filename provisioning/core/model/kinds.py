@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import msgspec
 
 from provisioning.core.model.errors import ProviderMisbehaved
-from provisioning.core.model.field_tree import (
+from provisioning.core.model.schemas.field_tree import (
     Field,
     FieldTree,
     ListBehaviour,
@@ -18,7 +18,7 @@ from provisioning.core.model.field_tree import (
     find_values,
     parse_name,
 )
-from provisioning.core.model.spec_schema import Problem, SpecSchema, list_known
+from provisioning.core.model.schemas.spec_schema import Problem, SpecSchema, list_known
 from provisioning.core.model.values import Path, Tree
 
 if TYPE_CHECKING:

@@ -175,7 +175,7 @@ class Diagnoses(Protocol):
         """Return what is not well, each with its remedy; changes nothing that stays."""
 
 
-class PlanRequest(msgspec.Struct, frozen=True, kw_only=True):
+class PlanningRequest(msgspec.Struct, frozen=True, kw_only=True):
     """One resource that is to be made or changed.
 
     Args:
@@ -185,7 +185,7 @@ class PlanRequest(msgspec.Struct, frozen=True, kw_only=True):
         spec: The desired spec; an `Unknown` stands where a value is known only after apply.
         recorded_spec: The spec that was applied last, without what is not kept: a `Sensitive` or an
             `Omitted` stands in its place. None if nothing is recorded.
-        recorded_attributes: What the provider answered last, kept likewise.
+        recorded_attributes: The last answer of the provider, kept likewise.
         live: The attributes that are there now; None if it is to be made.
     """
 
@@ -199,11 +199,11 @@ class PlanRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PlannedValues(msgspec.Struct, frozen=True, kw_only=True):
-    """What a provider plans for one resource.
+    """The answer of a provider that plans one resource.
 
     Args:
-        attributes: What it will have, with the spec as it is, and with an `Unknown` for what is
-            known only after apply. The engine foresees what is left out.
+        attributes: The attributes after the change, with the spec as it is, and with an `Unknown`
+            for each value that is known only after apply. The engine foresees those left out.
         replaces: The fields, named as in a `Field`, whose change it cannot make in place.
     """
 
@@ -213,9 +213,9 @@ class PlannedValues(msgspec.Struct, frozen=True, kw_only=True):
 
 @runtime_checkable
 class Plans(Protocol):
-    """The optional ability to plan a change by itself, better than its kind's fields tell."""
+    """The optional ability to plan a change better than the fields of a kind describe it."""
 
-    def plan(self, request: PlanRequest) -> PlannedValues | None:
+    def plan(self, request: PlanningRequest) -> PlannedValues | None:
         """Return what the change of *request* will give; it changes nothing.
 
         The engine asks about what it will create, update or replace, and about a replacement as

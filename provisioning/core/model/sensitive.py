@@ -11,9 +11,9 @@ import hmac
 from collections.abc import Callable, Iterator, Mapping
 
 from provisioning.core.model.errors import ProvisioningError
-from provisioning.core.model.field_tree import PLAIN, FieldTree, is_beside, parse_name
 from provisioning.core.model.kinds import Kind, ListBehaviour
 from provisioning.core.model.redaction import SHOWN, TELLTALE, Redactor
+from provisioning.core.model.schemas.field_tree import PLAIN, FieldTree, is_beside, parse_name
 from provisioning.core.model.values import (
     Path,
     Sensitive,
@@ -173,7 +173,7 @@ def conceal_whole(value: Tree, key: bytes) -> Tree:
 def _find_marks(value: Tree, tree: FieldTree = PLAIN, path: Path = ()) -> Iterator[Path]:
     """Yield the paths of what is secret; of a list's items, the path of the list.
 
-    What a field of *tree* calls sensitive is left out: it is concealed where it is.
+    The sensitive places of *tree* are left out: each of them is concealed where it is.
     """
     match value:
         case Secret() | Sensitive():
@@ -189,7 +189,7 @@ def _find_marks(value: Tree, tree: FieldTree = PLAIN, path: Path = ()) -> Iterat
 
 
 def is_marked(value: Tree) -> bool:
-    """Tell whether anything in *value* is secret, or the fingerprint of what is."""
+    """Return whether anything in *value* is secret, or the fingerprint of a secret."""
     if isinstance(value, dict):
         value = value.values()
     elif not isinstance(value, list | tuple):

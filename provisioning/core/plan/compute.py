@@ -19,7 +19,7 @@ from provisioning.core.model.providers import (
     Absent,
     Observation,
     PlannedValues,
-    PlanRequest,
+    PlanningRequest,
     Present,
     Unreadable,
 )
@@ -33,7 +33,7 @@ from provisioning.core.plan.diff import Cause, FieldChange, compute_diff
 from provisioning.core.plan.ignored_fields import keep_ignored, leave_ignored
 from provisioning.core.plan.ownership import Ownership, describe_standing
 from provisioning.core.plan.plan import BlockedResource, Drifted, Plan, PlannedChange, Risk
-from provisioning.core.plan.planned_values import (
+from provisioning.core.plan.provider_plans.planned_values import (
     PlanByProvider,
     ask_provider,
     get_attributes,
@@ -181,7 +181,7 @@ class _Planner:
             return None
         if live:
             spec = keep_ignored(resource.lifecycle, spec, live.attributes)
-        request = PlanRequest(
+        request = PlanningRequest(
             id=resource.id,
             kind=resource.kind,
             provider=resource.provider,

@@ -7,8 +7,8 @@ from enum import StrEnum
 
 import msgspec
 
-from provisioning.core.model.field_tree import FieldTree
 from provisioning.core.model.kinds import LOCATION, Kind, ListBehaviour
+from provisioning.core.model.schemas.field_tree import FieldTree
 from provisioning.core.model.sensitive import Secret, conceal, conceal_alike, reveal
 from provisioning.core.model.values import (
     Omitted,
@@ -109,7 +109,7 @@ def _judge_cause(tree: FieldTree, wanted: Tree, stated: Tree) -> Cause:
 
 
 def _is_replacing(tree: FieldTree, before: Tree, after: Tree) -> bool:
-    """Tell whether anything differs that cannot be changed in place."""
+    """Return whether anything differs that cannot be changed in place."""
     if tree.field.immutable or not tree.guards:
         return tree.field.immutable
     old, new = (_pick_immutable(tree, _sort(tree, reveal(side))) for side in (before, after))
@@ -135,8 +135,8 @@ def _pick_immutable(tree: FieldTree, value: Tree) -> Tree:
 def _reduce(tree: FieldTree, value: Tree, wanted: Tree = None, stated: Tree = None) -> Tree:
     """Return *value* as far as it is compared.
 
-    What is computed goes, and so does what the provider chose because *wanted* leaves it out.
-    What the provider does not report is taken from *stated*.
+    Computed fields go, and so do the choices of the provider where *wanted* leaves them out.
+    Fields that the provider does not report are taken from *stated*.
     """
     if isinstance(value, Omitted) and isinstance(wanted, Secret):
         return wanted if is_equal(value, reveal(wanted)) else value

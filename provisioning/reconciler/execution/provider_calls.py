@@ -14,7 +14,7 @@ from provisioning.core.model.providers import (
     Observation,
     ObservationTarget,
     PlannedValues,
-    PlanRequest,
+    PlanningRequest,
     Plans,
     Present,
     Provider,
@@ -83,10 +83,10 @@ def _find_fault(attributes: Mapping[str, Tree]) -> str | None:
 
 def plan_by_provider(
     providers: Mapping[str, Provider],
-) -> Callable[[PlanRequest], PlannedValues | None]:
+) -> Callable[[PlanningRequest], PlannedValues | None]:
     """Return what asks those of *providers* that plan by themselves."""
 
-    def ask(request: PlanRequest) -> PlannedValues | None:
+    def ask(request: PlanningRequest) -> PlannedValues | None:
         provider = providers.get(request.provider)
         if not isinstance(provider, Plans):
             return None

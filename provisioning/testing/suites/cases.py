@@ -12,7 +12,6 @@ import msgspec
 from msgspec.structs import replace
 
 from provisioning.core.expressions.references import expand_spec
-from provisioning.core.model.field_tree import find_values, parse_name
 from provisioning.core.model.ids import Mark, ResourceId, RunId, build_resource_id
 from provisioning.core.model.kinds import Field, Kind
 from provisioning.core.model.providers import (
@@ -23,6 +22,7 @@ from provisioning.core.model.providers import (
     Present,
     Provider,
 )
+from provisioning.core.model.schemas.field_tree import find_values, parse_name
 from provisioning.core.model.values import Tree, is_equal, render_path
 from provisioning.core.plan.diff import compute_diff
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from provisioning.core.model.field_tree import parse_name
 from provisioning.core.model.providers import Present
+from provisioning.core.model.schemas.field_tree import parse_name
 from provisioning.core.model.values import is_equal
 from provisioning.testing.suites.cases import (
     OTHER_OWNER,

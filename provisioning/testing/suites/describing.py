@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from provisioning.core.model.field_tree import parse_name
 from provisioning.core.model.kinds import Field, Kind
 from provisioning.core.model.providers import Present
-from provisioning.core.model.spec_schema import find_places, list_known
+from provisioning.core.model.schemas.field_tree import parse_name
+from provisioning.core.model.schemas.spec_schema import find_places, list_known
 from provisioning.testing.suites.cases import Case, expect, expect_spec
 from provisioning.testing.suites.stage import Stage
 
@@ -90,7 +90,7 @@ def _find_field_problem(kind: Kind, field: Field) -> str | None:
 
 
 def _is_settable(kind: Kind, name: str) -> bool:
-    """Tell whether a manifest may have the field *name*; a map without known keys takes any."""
+    """Return whether a manifest may have the field *name*; a map without known keys takes any."""
     schema, (*above, last) = kind.build_schema(), parse_name(name)
     if any(find_places(schema, (*above, last))):
         return True

@@ -9,8 +9,8 @@ from provisioning.core.manifests.compilation import compile_manifest
 from provisioning.core.manifests.json_schema import compute_schema
 from provisioning.core.model.errors import InvalidWorkspace, ProviderMisbehaved, ProvisioningError
 from provisioning.core.model.kinds import Field, Kind, Problem
+from provisioning.core.model.schemas.spec_schema import MAX_DEPTH, MAX_PARTS
 from provisioning.core.model.sensitive import Secret
-from provisioning.core.model.spec_schema import MAX_DEPTH, MAX_PARTS
 
 RULE = {
     "type": "object",

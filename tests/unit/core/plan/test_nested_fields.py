@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from provisioning.core.expressions.interpolation import Reference
 from provisioning.core.expressions.references import compute_known_values
 from provisioning.core.model.errors import InvalidArgument, ProviderMisbehaved
-from provisioning.core.model.field_tree import parse_name, touches
 from provisioning.core.model.kinds import Field, Kind, ListBehaviour
+from provisioning.core.model.schemas.field_tree import parse_name, touches
 from provisioning.core.model.sensitive import Secret, is_marked, mark_secrets, reveal
 from provisioning.core.model.values import (
     Omitted,

@@ -6,11 +6,11 @@ import pytest
 from provisioning.core.expressions.interpolation import Reference
 from provisioning.core.expressions.references import compute_known_values
 from provisioning.core.model.errors import ProviderError
-from provisioning.core.model.providers import PlannedValues, PlanRequest
+from provisioning.core.model.providers import PlannedValues, PlanningRequest
 from provisioning.core.model.sensitive import Secret
 from provisioning.core.model.values import Unknown, has_unknown
 from provisioning.core.plan.diff import compute_diff
-from provisioning.core.plan.planned_values import ask_provider, mark_replacing
+from provisioning.core.plan.provider_plans.planned_values import ask_provider, mark_replacing
 from provisioning.providers.instance import ProviderInstance
 from provisioning.reconciler.execution.provider_calls import plan_by_provider
 from provisioning.testing.memory import MemoryProvider
@@ -24,7 +24,7 @@ VALUE = "hunter2-hunter2"
 
 
 def build(spec, live=None, kind="Thing"):
-    return PlanRequest(id=f"{kind}/a", kind=kind, provider="memory", spec=spec, live=live)
+    return PlanningRequest(id=f"{kind}/a", kind=kind, provider="memory", spec=spec, live=live)
 
 
 def ask(attributes, spec, replaces=(), kind=THING):
@@ -233,7 +233,9 @@ def test_an_instance_plans_where_the_resource_is_and_hides_its_location():
     instance = ProviderInstance("cloud", [THING], {"region": "eu"}, lambda it: Noting(it["region"]))
     here, there = {"@location": {"region": "eu"}}, {"@location": {"region": "us"}}
     ask = plan_by_provider({"cloud": instance})
-    request = PlanRequest(id="Thing/a", kind="Thing", provider="cloud", spec={"size": 1, **here})
+    request = PlanningRequest(
+        id="Thing/a", kind="Thing", provider="cloud", spec={"size": 1, **here}
+    )
     planned = ask(request)
     assert planned.attributes["@location"] == {"region": "eu"}
     ask(

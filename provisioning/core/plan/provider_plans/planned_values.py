@@ -1,4 +1,4 @@
-"""What a provider plans by itself, checked against what is desired. Pure."""
+"""The plan of a provider, checked against the desired spec. Pure."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from collections.abc import Callable, Mapping, Sequence
 from msgspec.structs import replace
 
 from provisioning.core.model.errors import InvalidArgument, ProviderError, ProviderMisbehaved
-from provisioning.core.model.field_tree import touches
 from provisioning.core.model.kinds import Kind
-from provisioning.core.model.providers import PlannedValues, PlanRequest
+from provisioning.core.model.providers import PlannedValues, PlanningRequest
 from provisioning.core.model.redaction import Redactor
+from provisioning.core.model.schemas.field_tree import touches
 from provisioning.core.model.sensitive import list_secret_texts, mark_secrets, reveal
 from provisioning.core.model.values import Tree, Unknown
 from provisioning.core.plan.diff import FieldChange, compute_diff
 
-PlanByProvider = Callable[[PlanRequest], PlannedValues | None]
+PlanByProvider = Callable[[PlanningRequest], PlannedValues | None]
 """Asks a provider to plan a change; None if it leaves that to the engine."""
 
 
 def ask_provider(
-    plan_by_provider: PlanByProvider, request: PlanRequest, kind: Kind, key: bytes
+    plan_by_provider: PlanByProvider, request: PlanningRequest, kind: Kind, key: bytes
 ) -> PlannedValues | None:
     """Return what the provider plans for *request*, whose secrets it is shown.
 
@@ -39,7 +39,7 @@ def ask_provider(
     return planned
 
 
-def _check(planned: PlannedValues, request: PlanRequest, kind: Kind, key: bytes) -> None:
+def _check(planned: PlannedValues, request: PlanningRequest, kind: Kind, key: bytes) -> None:
     wanted, found = ({**_level(dict(it))} for it in (request.spec, planned.attributes))
     other = compute_diff(kind, wanted, wanted, found, key)
     if other:
@@ -50,7 +50,7 @@ def _check(planned: PlannedValues, request: PlanRequest, kind: Kind, key: bytes)
         raise _blame(request, f"plans a replacement: {exc.message}") from None
 
 
-def _blame(request: PlanRequest, what: str) -> ProviderMisbehaved:
+def _blame(request: PlanningRequest, what: str) -> ProviderMisbehaved:
     return ProviderMisbehaved(
         f"provider {request.provider!r} {what}, for {request.id}",
         hint="this is a defect of the provider; report it",

@@ -1,4 +1,4 @@
-"""JSON Schemas of specs, draft 2020-12: what they know of a field, and what is wrong with a spec.
+"""JSON Schemas of specs, draft 2020-12: their known fields, and the problems of a spec.
 
 A schema may come from anybody. It is given a limited amount of work, its patterns run in linear
 time, and it cannot refer to anything outside of itself.
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from provisioning.core.model.errors import ProviderMisbehaved
-from provisioning.core.model.field_tree import ANY, ITEM
+from provisioning.core.model.schemas.field_tree import ANY, ITEM
 from provisioning.core.model.values import Path, Tree, is_deeper
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ MAX_WORK = 50_000
 """How many keywords of a schema may be tried on one spec."""
 
 MAX_PROBLEMS = 100
-"""How many things that are wrong with one spec are told."""
+"""How many problems of one spec are reported."""
 
 
 class Problem(msgspec.Struct, frozen=True):
@@ -175,12 +175,12 @@ class SpecSchema(msgspec.Struct, frozen=True, kw_only=True):
     def _list_problems(self, spec: Tree, holes: set[Path]) -> list[Problem]:
         problems: dict[Problem, None] = {}
         for error in self.validator.iter_errors(spec):
-            problems.update(dict.fromkeys(self._tell(error, holes)))
+            problems.update(dict.fromkeys(self._report(error, holes)))
             if len(problems) >= MAX_PROBLEMS:
                 break
         return [*problems][:MAX_PROBLEMS]
 
-    def _tell(self, error: ValidationError, holes: set[Path]) -> Iterator[Problem]:
+    def _report(self, error: ValidationError, holes: set[Path]) -> Iterator[Problem]:
         path = tuple(error.absolute_path)
         if error.validator in (_EXTRA, None):
             yield Problem(path, "extra_forbidden", "There is no such field")
@@ -189,17 +189,17 @@ class SpecSchema(msgspec.Struct, frozen=True, kw_only=True):
             return
         is_above = any(hole[: len(path)] == path for hole in holes)
         if error.validator in ("anyOf", "oneOf") and error.context:
-            yield from self._tell_branches(error, holes)
+            yield from self._report_branches(error, holes)
         elif is_above and error.validator not in _SURE:
             return
         elif not (holes and {"then", "else"} & {*map(str, error.absolute_schema_path)}):
             yield from self._describe(path, error)
 
-    def _tell_branches(self, error: ValidationError, holes: set[Path]) -> Iterator[Problem]:
+    def _report_branches(self, error: ValidationError, holes: set[Path]) -> Iterator[Problem]:
         """Yield what is wrong with the branch that fits best; nothing if one may still fit."""
         branches: dict[Any, list[Problem]] = {}
         for below in error.context:
-            branches.setdefault(below.schema_path[0], []).extend(self._tell(below, holes))
+            branches.setdefault(below.schema_path[0], []).extend(self._report(below, holes))
         path = tuple(error.absolute_path)
         if not all(branches.values()):
             return
@@ -291,7 +291,7 @@ _work: ContextVar[list[int]] = ContextVar("_work")
 _LOCAL = re.compile("#(/|$)")
 
 _EXTRA = "extra"
-"""The keyword that a key which `additionalProperties` forbids is told with."""
+"""The keyword that a key which `additionalProperties` forbids is reported with."""
 
 
 def _blame(kind: str, what: str) -> ProviderMisbehaved:
