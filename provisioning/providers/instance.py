@@ -19,6 +19,9 @@ from provisioning.core.model.providers import (
     ObservationTarget,
     Observed,
     Pending,
+    PlannedValues,
+    PlanningRequest,
+    Plans,
     Present,
     Provider,
     Unreadable,
@@ -116,6 +119,17 @@ class ProviderInstance:
         """Delete it where it was made."""
         return self._choose(call.attributes).delete(_strip(call))
 
+    def plan(self, request: PlanningRequest) -> PlannedValues | None:
+        """Plan it where it is, or at this instance's location; None if its provider does not."""
+        place = request.spec if request.live is None else request.live
+        provider = self._choose(place)
+        if not isinstance(provider, Plans):
+            return None
+        planned = provider.plan(_strip_request(request))
+        if not isinstance(planned, PlannedValues) or not isinstance(planned.attributes, Mapping):
+            return planned
+        return replace(planned, attributes={**planned.attributes, **_pick(request.spec)})
+
     def close(self) -> None:
         """Close the providers of all locations."""
         with self._mutex:
@@ -155,6 +169,20 @@ def _drop(values: Mapping[str, Tree]) -> dict[str, Tree]:
 
 def _strip(call: Call) -> Call:
     return replace(call, spec=_drop(call.spec), attributes=_drop(call.attributes))
+
+
+def _strip_request(request: PlanningRequest) -> PlanningRequest:
+    return replace(
+        request,
+        spec=_drop(request.spec),
+        recorded_spec=_drop_if(request.recorded_spec),
+        recorded_attributes=_drop_if(request.recorded_attributes),
+        live=_drop_if(request.live),
+    )
+
+
+def _drop_if(values: Mapping[str, Tree] | None) -> dict[str, Tree] | None:
+    return None if values is None else _drop(values)
 
 
 def _strip_target(target: ObservationTarget) -> ObservationTarget:

@@ -15,6 +15,7 @@ from provisioning.core.plan.observation_targets import Places
 from provisioning.core.plan.plan import Plan
 from provisioning.gitstore.statelog.git_statelog import StateLog
 from provisioning.reconciler.execution.lease import Clocks
+from provisioning.reconciler.execution.provider_calls import plan_by_provider
 from provisioning.reconciler.planning.observation import observe_live
 from provisioning.reconciler.planning.plan_result import Settings
 
@@ -57,4 +58,5 @@ class InfraContext(Masked, frozen=True, kw_only=True):
             workspace=self.workspace,
             key=self.key,
             corrects=corrects,
+            plan_by_provider=plan_by_provider(self.providers),
         )

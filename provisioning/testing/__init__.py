@@ -28,13 +28,43 @@ from provisioning.testing.faults import (
 from provisioning.testing.faulty import ALWAYS, Faults, FaultyProvider
 from provisioning.testing.forges import MemoryForge, MemoryHub
 from provisioning.testing.memory import MemoryProvider
+from provisioning.testing.planning import PlanningMemoryProvider
 from provisioning.testing.suites import Case, ForgeSuite, Hub, ProviderSuite
 from provisioning.testing.worlds import Live, World
 
 __all__ = [
-    "ALWAYS", "Attempt", "Case", "Crash", "CutOff", "Fault", "Faults", "FaultyProvider",
-    "ForgeSuite", "Hub", "Latch", "Live", "MemoryForge", "MemoryHub", "MemoryProvider",
-    "PatchPoint", "ProviderSuite", "World", "after", "answering", "before", "crash", "cut_at",
-    "half", "lost", "misbehave", "permanent", "slow", "throttled", "too_few_answers",
-    "trace_effects", "transient", "without",
+    "ALWAYS",
+    "Attempt",
+    "Case",
+    "Crash",
+    "CutOff",
+    "Fault",
+    "Faults",
+    "FaultyProvider",
+    "ForgeSuite",
+    "Hub",
+    "Latch",
+    "Live",
+    "MemoryForge",
+    "MemoryHub",
+    "MemoryProvider",
+    "PatchPoint",
+    "PlanningMemoryProvider",
+    "ProviderSuite",
+    "World",
+    "after",
+    "answering",
+    "before",
+    "crash",
+    "cut_at",
+    "half",
+    "lost",
+    "misbehave",
+    "permanent",
+    "slow",
+    "throttled",
+    "too_few_answers",
+    "trace_effects",
+    "transient",
+    "without",
 ]  # fmt: skip

@@ -30,8 +30,9 @@ from provisioning.testing.worlds import Live, World
 class MemoryProvider:
     """Keeps the provider contract to the letter, on a `World` that providers may share.
 
-    Its kinds are `Thing` (every behaviour a field can have), `Slot` (found by place),
-    `Note` (recorded only) and `Service` (becomes ready). A spec that its kind's model
+    Its kinds are `Thing` (every behaviour a field can have), `Machine` (has them below its fields,
+    and its schema is data), `Slot` (found by place), `Note` (recorded only) and `Service` (becomes
+    ready). A spec that its kind's model
     refuses is refused with `ProviderError`, as a cloud would.
     """
 
@@ -41,7 +42,7 @@ class MemoryProvider:
         self._world = world
 
     def describe(self) -> Sequence[Kind]:
-        """Return the four kinds."""
+        """Return the five kinds."""
         return tuple(KINDS.values())
 
     def observe(self, owner: str, targets: Sequence[ObservationTarget]) -> Observed:
@@ -173,17 +174,31 @@ class MemoryProvider:
         }
 
     def _write(self, kind: Kind, live: Live, call: Call) -> Mapping[str, Tree]:
-        kept = {field.name for field in kind.fields if field.defaulted} & live.attributes.keys()
-        chosen = {name: live.attributes[name] for name in kept}
-        attributes = {**CHOICES.get(kind.name, {}), **chosen, **call.spec}
-        attributes |= _compute_computed(kind, live.id, attributes)
+        attributes = complete_attributes(kind, live, call.spec)
         written = self._world.put(replace(live, attributes=attributes, mark=call.mark))
         return deepcopy(dict(written.attributes))
 
 
+def complete_attributes(kind: Kind, live: Live, spec: Mapping[str, Tree]) -> dict[str, Tree]:
+    """Return what *live* has once *spec* was applied to it."""
+    kept = {field.name for field in kind.fields if field.defaulted} & live.attributes.keys()
+    chosen = {name: live.attributes[name] for name in kept}
+    attributes = {**CHOICES.get(kind.name, {}), **chosen, **spec}
+    if kind.name == "Machine":
+        attributes |= _complete_machine(live, attributes)
+    return attributes | _compute_computed(kind, live.id, attributes)
+
+
 def _compute_computed(kind: Kind, serial: str, attributes: Mapping[str, Tree]) -> dict[str, Tree]:
     values = {"serial": serial, "address": f"{serial}.{attributes.get('zone', 'nowhere')}"}
-    return {field.name: values[field.name] for field in kind.fields if field.computed}
+    return {name: values[name] for name, it in kind.tree.keys.items() if it.field.computed}
+
+
+def _complete_machine(live: Live, spec: Mapping[str, Tree]) -> dict[str, Tree]:
+    speed = live.attributes.get("disk", {}).get("speed", 100)
+    disk = {"speed": speed, **spec.get("disk", {})}
+    rules = [{**rule, "id": f"{live.id}-{rule['name']}"} for rule in spec.get("rules", [])]
+    return {"disk": {**disk, "id": f"{live.id}-{disk.get('size')}"}, "rules": rules}
 
 
 def _compute_note(spec: Mapping[str, Tree]) -> dict[str, Tree]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
 from provisioning.core.model.kinds import Field, Kind, ListBehaviour
 
@@ -21,6 +21,12 @@ def _load(model: str) -> Callable[[], type[BaseModel]]:
         return found
 
     return load
+
+
+def _load_machine() -> Mapping[str, Any]:
+    from provisioning.testing import memory_models
+
+    return memory_models.MACHINE
 
 
 SERIAL = Field(name="serial", computed=True, derived_from=())
@@ -68,7 +74,26 @@ SERVICE = Kind(
     fields=(SERIAL,),
 )
 
-KINDS = {kind.name: kind for kind in (THING, SLOT, NOTE, SERVICE)}
+MACHINE = Kind(
+    name="Machine",
+    provider=NAME,
+    summary="A machine of the fake cloud, whose schema is data and whose fields behave below.",
+    schema=_load_machine,
+    fields=(
+        SERIAL,
+        Field(name="disk.size", immutable=True),
+        Field(name="disk.speed", defaulted=True),
+        Field(name="disk.id", computed=True, derived_from=("disk.size",)),
+        Field(name="auth.password", sensitive=True),
+        Field(name="env.*", sensitive=True),
+        Field(name="rules", lists=ListBehaviour.KEYED),
+        Field(name="rules[].id", computed=True, derived_from=("rules[].name",)),
+        Field(name="rules[].token", sensitive=True),
+        Field(name="rules[].hosts", lists=ListBehaviour.SET),
+    ),
+)
+
+KINDS = {kind.name: kind for kind in (THING, SLOT, NOTE, SERVICE, MACHINE)}
 
 CHOICES = {"Thing": {"color": "grey"}}
 """The choice of the cloud for each defaulted field that a spec leaves out."""

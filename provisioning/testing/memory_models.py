@@ -54,3 +54,33 @@ class Service(_MemorySpec):
     ready_after: int = 0
     timeout: float = 60.0
     command: list[str] = []
+
+
+def _describe_map(required: tuple[str, ...] = (), **properties: Any) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "additionalProperties": False,
+        "required": [*required],
+        "properties": properties,
+    }
+
+
+_TEXT = {"type": "string"}
+
+MACHINE = _describe_map(
+    disk=_describe_map(size={"type": "integer", "minimum": 1}, speed={"type": "integer"}),
+    auth=_describe_map(user=_TEXT, password=_TEXT),
+    env={"type": "object", "additionalProperties": _TEXT},
+    rules={
+        "type": "array",
+        "items": _describe_map(
+            ("name",),
+            name=_TEXT,
+            port={"type": "integer"},
+            token=_TEXT,
+            hosts={"type": "array", "items": _TEXT},
+        ),
+    },
+    note=_TEXT,
+)
+"""The JSON Schema of a `Machine`."""

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from provisioning.core.model.providers import Call
-from provisioning.testing import Case, MemoryProvider, ProviderSuite, World
-from provisioning.testing.memory_kinds import NOTE, SERVICE, SLOT, THING
+from provisioning.testing import Case, MemoryProvider, PlanningMemoryProvider, ProviderSuite, World
+from provisioning.testing.memory_kinds import MACHINE, NOTE, SERVICE, SLOT, THING
 from provisioning.testing.slow_provider import Operations, SlowProvider
 
 WHOLE_THING = {
@@ -18,6 +18,16 @@ WHOLE_THING = {
     "settings": {"deep": {"list": [1, None, True, 1.5, "é"]}},
     "link": "Slot/s",
     "input": {"any": ["thing"]},
+}
+
+WHOLE_MACHINE: dict[str, Any] = {
+    "disk": {"size": 5},
+    "auth": {"user": "u", "password": "hunter2"},
+    "env": {"A": "hunter2"},
+    "rules": [
+        {"name": "http", "port": 80, "token": "hunter2", "hosts": ["b", "a"]},
+        {"name": "https", "port": 443},
+    ],
 }
 
 
@@ -68,6 +78,18 @@ class TestMemoryProvider(ProviderSuite):
                 spec={"ready_after": 2, "command": ["serve"]},
                 changed_spec={"ready_after": 2, "command": ["serve", "--fast"]},
             ),
+            Case(
+                kind=MACHINE,
+                name="nested",
+                spec=WHOLE_MACHINE,
+                changed_spec={
+                    **WHOLE_MACHINE,
+                    "disk": {"size": 5, "speed": 9},
+                    "auth": {"user": "u", "password": "other"},
+                    "rules": WHOLE_MACHINE["rules"][1:],
+                },
+                immutable_change={**WHOLE_MACHINE, "disk": {"size": 6}},
+            ),
             Case(kind=NOTE, name="note", spec={"input": {"a": 1}}, changed_spec={"input": [2]}),
         ]
 
@@ -81,3 +103,10 @@ class TestSlowProvider(TestMemoryProvider):
 
     def build_provider(self, tmp_path: Path) -> SlowProvider:
         return SlowProvider(MemoryProvider(self.world), self.operations)
+
+
+class TestPlanningMemoryProvider(TestMemoryProvider):
+    """In its planning mode it keeps the same contract, and plans what comes true."""
+
+    def build_provider(self, tmp_path: Path) -> MemoryProvider:
+        return PlanningMemoryProvider(self.world)

@@ -14,11 +14,11 @@ from provisioning.core.expressions.interpolation import (
     resolve_text,
 )
 from provisioning.core.model.errors import InvalidManifest, Source
-from provisioning.core.model.field_tree import Field, FieldTree, touches
 from provisioning.core.model.ids import ResourceId
 from provisioning.core.model.kinds import LOCATION, Kind
 from provisioning.core.model.resources import Resource
-from provisioning.core.model.sensitive import Secret, expand_unseen, mark_secrets, reveal
+from provisioning.core.model.schemas.field_tree import Field, FieldTree, touches
+from provisioning.core.model.sensitive import Secret, expand_unseen, is_marked, mark_secrets, reveal
 from provisioning.core.model.values import (
     Omitted,
     Path,
@@ -181,6 +181,7 @@ def compute_known_values(
     changed: frozenset[str],
     *,
     is_secret: bool = False,
+    planned: Mapping[str, Tree] | None = None,
 ) -> KnownValues:
     """Return what a reference gives while *resource* is still to be applied.
 
@@ -191,6 +192,7 @@ def compute_known_values(
         attributes: What is live and stays so; None if it will be made anew.
         changed: The paths that are to change.
         is_secret: There is a secret in *spec*.
+        planned: The attributes that its provider plans; all others are foreseen here.
     """
     tree, live = kind.tree, attributes or {}
     pending = frozenset(
@@ -203,9 +205,24 @@ def compute_known_values(
         if below.plain and below.chooses and name in values:
             sides = (it.get(name, UNSET) for it in (spec, live))
             values[name] = foresight.foresee(below, (name,), *sides)
-    if tree.hides or (is_secret and attributes is not None):
+    if planned:
+        values = _overlay(resource, values, planned)
+    if tree.hides or (is_secret and attributes is not None) or (planned and is_marked(spec)):
         values = mark_secrets(kind, values, spec)
-    return KnownValues(resource, values, pending)
+    return KnownValues(resource, values, pending - (planned or {}).keys())
+
+
+def _overlay(path: str, values: Tree, planned: Tree) -> Tree:
+    """Return *values* with what is *planned*; what is not known yet is called by its *path*."""
+    if isinstance(planned, Unknown):
+        return Unknown(f"resources.{path}")
+    if isinstance(planned, Mapping):
+        known = values if isinstance(values, Mapping) else {}
+        new = {it: _overlay(f"{path}.{it}", known.get(it), planned[it]) for it in planned}
+        return {**known, **new}
+    if isinstance(planned, list | tuple):
+        return [_overlay(f"{path}.{at}", None, it) for at, it in enumerate(planned)]
+    return planned
 
 
 def _is_affected(field: Field, changed: frozenset[str]) -> bool:

@@ -88,8 +88,8 @@ def _reword(problem: Problem) -> str:
 
 def _find_hint(path: Path, problem: Problem, spec: Tree, kind: Kind) -> str:
     schema = f"see `provisioning schema {kind.name}`"
-    if problem.type == "extra_forbidden" and len(path) == 1:
-        return suggest(path[0], kind.get_known_fields())
+    if problem.type == "extra_forbidden" and (known := kind.get_known_fields(path[:-1])):
+        return suggest(path[-1], known)
     if problem.type in ("literal_error", "enum"):
         written = read_at(spec, path)
         nearest = find_nearest(str(written), _CHOICE.findall(problem.message))

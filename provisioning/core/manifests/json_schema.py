@@ -11,8 +11,8 @@ from typing import Any
 from provisioning.core.model.ids import KIND, NAME
 from provisioning.core.model.kinds import Kind
 from provisioning.core.model.resources import API_VERSION, DeletePolicy, DriftPolicy
-
-DIALECT = "https://json-schema.org/draft/2020-12/schema"
+from provisioning.core.model.schemas.field_tree import parse_name
+from provisioning.core.model.schemas.spec_schema import DIALECT, find_places
 
 _TEMPLATE = {"type": "string", "pattern": r"\{\{.*\}\}"}
 """What may stand in place of any value."""
@@ -48,8 +48,11 @@ def _compute_removed() -> dict[str, Any]:
 
 
 def _compute_manifest(kind: Kind, definitions: dict[str, Any]) -> dict[str, Any]:
-    spec = kind.model().model_json_schema(ref_template="#/$defs/{model}")
-    definitions |= spec.pop("$defs", {})
+    spec = _compute_spec(kind)
+    if kind.spec_schema is None:
+        definitions |= spec.pop("$defs", {})
+    elif "$id" not in spec:
+        spec = {"$id": f"urn:provisioning:{kind.provider}:{kind.name}", **spec}
     spec["properties"] = {
         "provider": {"const": kind.provider},
         **{name: _admit_template(item) for name, item in spec.get("properties", {}).items()},
@@ -73,6 +76,16 @@ def _compute_manifest(kind: Kind, definitions: dict[str, Any]) -> dict[str, Any]
             "when": {"anyOf": [{"type": "boolean"}, _TEMPLATE, _compute_comparison()]},
         },
     }
+
+
+def _compute_spec(kind: Kind) -> dict[str, Any]:
+    """Return the schema of `spec`, with marks for secret and computed fields."""
+    spec = kind.build_schema()
+    for field in kind.fields:
+        for place in find_places(spec, parse_name(field.name)):
+            flags = {"writeOnly": field.sensitive, "readOnly": field.computed}
+            place.update({name: True for name, holds in flags.items() if holds})
+    return spec
 
 
 def _admit_template(schema: dict[str, Any]) -> dict[str, Any]:

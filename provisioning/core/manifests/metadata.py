@@ -95,8 +95,8 @@ def _read_kind(review: Review, tree: dict[str, Tree], kinds: Mapping[str, Kind])
     elif isinstance(spec, dict) and isinstance(provider := spec.get("provider"), str):
         return kinds.get(f"{provider}:{name}", kind)
     elif kind.rivals:
-        names = " and ".join((kind.type, *kind.rivals))
-        hint = f"write provider: {kind.type}, or another of them"
+        names = " and ".join((kind.type_name, *kind.rivals))
+        hint = f"write provider: {kind.type_name}, or another of them"
         review.report(("spec", "provider"), f"is missing: {names} serve {named}", hint)
     return kind
 

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from copy import deepcopy
 from functools import cached_property
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import msgspec
 from msgspec.structs import replace
 
-from provisioning.core.model.field_tree import (
+from provisioning.core.model.errors import ProviderMisbehaved
+from provisioning.core.model.resources import API_VERSION
+from provisioning.core.model.schemas.field_tree import (
     Field,
     FieldTree,
     ListBehaviour,
     build_tree,
-    find_texts,
+    find_values,
     parse_name,
 )
-from provisioning.core.model.resources import API_VERSION
+from provisioning.core.model.schemas.spec_schema import Problem, SpecSchema, list_known
 from provisioning.core.model.values import Path, Tree
 
 if TYPE_CHECKING:
@@ -60,6 +63,8 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         identity: The fields that say where the live resource is, for kinds that are found
             by place rather than by mark. They are immutable.
         model: Loads the Pydantic model of `spec`; called only when a manifest is new.
+        schema: Loads the JSON Schema of `spec`, of draft 2020-12, for a kind without a model. It
+            refers to nothing outside of itself.
         expand: Turns what the author wrote into what is compared and applied, given the
             workspace files the spec names; pure. `Unknown` leaves must stay unknown.
         create_before_delete: A replacement may stand beside what it replaces.
@@ -78,7 +83,8 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     name: str
     provider: str
     summary: str
-    model: Callable[[], type[BaseModel]]
+    model: Callable[[], type[BaseModel]] | None = None
+    schema: Callable[[], Mapping[str, Any]] | None = None
     fields: tuple[Field, ...] = ()
     identity: tuple[str, ...] = ()
     expand: Callable[[dict[str, Tree], Mapping[str, bytes]], dict[str, Tree]] | None = None
@@ -93,7 +99,7 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     rivals: tuple[str, ...] = ()
 
     @property
-    def type(self) -> str:
+    def type_name(self) -> str:
         """The name of the provider that serves it, whatever the instance is called."""
         return self.provider_type or self.provider
 
@@ -124,16 +130,37 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         """Yield the workspace files that *spec* names, each with the path where it does."""
         for field in self.fields:
             if field.file:
-                yield from find_texts(dict(spec), parse_name(field.name))
+                found = find_values(dict(spec), parse_name(field.name))
+                yield from ((path, text) for path, text in found if isinstance(text, str))
+
+    @cached_property
+    def spec_schema(self) -> SpecSchema | None:
+        """The checked schema of `spec`, if the kind has one instead of a model.
+
+        Raises:
+            ProviderMisbehaved: If it is none, or one that could do harm.
+        """
+        return SpecSchema.load(self.name, self.schema) if self.schema else None
+
+    def _load_model(self) -> type[BaseModel]:
+        if self.model is None:
+            raise ProviderMisbehaved(
+                f"kind {self.name} has neither a model nor a schema",
+                hint="this is a defect of its provider; report it",
+            )
+        return self.model()
 
     def find_problems(self, spec: Mapping[str, Tree], templated: set[Path]) -> list[Problem]:
-        """Check *spec* against the model, forgiving what an interpolation will still fill in."""
-        from pydantic import ValidationError
-
+        """Check *spec*, forgiving what an interpolation will still fill in."""
         from provisioning.core.model.sensitive import reveal
 
+        visible = reveal(dict(spec))
+        if self.spec_schema:
+            return self.spec_schema.find_problems(visible, templated)
+        from pydantic import ValidationError
+
         try:
-            self.model().model_validate(reveal(dict(spec)), strict=True)
+            self._load_model().model_validate(visible, strict=True)
         except ValidationError as exc:
             holes = {path[0] for path in templated}
             return [
@@ -143,17 +170,20 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             ]
         return []
 
-    def get_known_fields(self) -> list[str]:
-        """Return the names a manifest may use below `spec`."""
-        return [info.alias or name for name, info in self.model().model_fields.items()]
+    def build_schema(self) -> dict[str, Any]:
+        """Return the JSON Schema of `spec`; what it shares with other places is in `$defs`."""
+        if self.spec_schema:
+            return deepcopy(dict(self.spec_schema.schema))
+        return self._load_model().model_json_schema(ref_template="#/$defs/{model}")
 
-
-class Problem(msgspec.Struct, frozen=True):
-    """One thing that is wrong with a spec: where, Pydantic's error type, and the message."""
-
-    path: Path
-    type: str
-    message: str
+    def get_known_fields(self, path: Path = ()) -> list[str]:
+        """Return the names a manifest may use below *path* of `spec`."""
+        if path or self.spec_schema:
+            known = list_known(self.build_schema(), path)
+        else:
+            fields = self._load_model().model_fields
+            known = [info.alias or name for name, info in fields.items()]
+        return [name for name in known if not self.tree.find((*path, name)).field.computed]
 
 
 class OfKind(Protocol):
@@ -190,8 +220,8 @@ def build_kinds(kinds: Iterable[Kind]) -> dict[str, Kind]:
         if default is kind:
             continue
         found[f"{kind.provider}:{name}"] = kind
-        if kind.type not in {default.type, *default.rivals}:
-            found[name] = replace(default, rivals=(*default.rivals, kind.type))
+        if kind.type_name not in {default.type_name, *default.rivals}:
+            found[name] = replace(default, rivals=(*default.rivals, kind.type_name))
     return found
 
 

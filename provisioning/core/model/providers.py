@@ -215,6 +215,57 @@ class Diagnoses(Protocol):
         """Return what is not well, each with its remedy; changes nothing that stays."""
 
 
+class PlanningRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """One resource that is to be made or changed.
+
+    Args:
+        id: The resource.
+        kind: Its kind.
+        provider: The instance that serves it.
+        spec: The desired spec; an `Unknown` stands where a value is known only after apply.
+        recorded_spec: The spec that was applied last, without what is not kept: a `Sensitive` or an
+            `Omitted` stands in its place. None if nothing is recorded.
+        recorded_attributes: The last answer of the provider, kept likewise.
+        live: The attributes that are there now; None if it is to be made.
+    """
+
+    id: ResourceId
+    kind: str
+    provider: str
+    spec: Mapping[str, Tree]
+    recorded_spec: Mapping[str, Tree] | None = None
+    recorded_attributes: Mapping[str, Tree] | None = None
+    live: Mapping[str, Tree] | None = None
+
+
+class PlannedValues(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer of a provider that plans one resource.
+
+    Args:
+        attributes: The attributes after the change, with the spec as it is, and with an `Unknown`
+            for each value that is known only after apply. The engine foresees those left out.
+        replaces: The fields, named as in a `Field`, whose change it cannot make in place.
+    """
+
+    attributes: Mapping[str, Tree]
+    replaces: Sequence[str] = ()
+
+
+@runtime_checkable
+class Plans(Protocol):
+    """The optional ability to plan a change better than the fields of a kind describe it."""
+
+    def plan(self, request: PlanningRequest) -> PlannedValues | None:
+        """Return what the change of *request* will give; it changes nothing.
+
+        The engine asks about what it will create, update or replace, and about a replacement as
+        if it were new. None leaves the kind to the engine.
+
+        Raises:
+            ProviderError: If it cannot be planned; the resource is blocked.
+        """
+
+
 class ProbeReady(msgspec.Struct, frozen=True):
     """It serves."""
 

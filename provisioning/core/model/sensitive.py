@@ -11,9 +11,9 @@ import hmac
 from collections.abc import Callable, Iterator, Mapping
 
 from provisioning.core.model.errors import ProvisioningError
-from provisioning.core.model.field_tree import PLAIN, FieldTree, is_beside, parse_name
 from provisioning.core.model.kinds import Kind, ListBehaviour
 from provisioning.core.model.redaction import SHOWN, TELLTALE, Redactor
+from provisioning.core.model.schemas.field_tree import PLAIN, FieldTree, is_beside, parse_name
 from provisioning.core.model.values import (
     Path,
     Sensitive,
@@ -27,6 +27,7 @@ ENCRYPTED = "ENC[AES256_GCM,"
 """What a value that nobody decrypted begins with."""
 
 _HIDDEN = "a sensitive value"
+_OPEN = frozenset({str, int, float, bool, type(None)})
 
 
 class Secret:
@@ -112,12 +113,12 @@ def conceal_alike(tree: FieldTree, key: bytes, *sides: Tree) -> list[Tree]:
     A list with a secret in it is one as a whole, for its items may have been moved; but what is
     sensitive in every item is one there, and leaves the rest of the item to be seen.
     """
+    if not tree.hides and not any(map(is_marked, sides)):
+        return list(sides)
     known = tuple({text for side in sides for text in list_secret_texts(side)})
     if tree.hides:
         sides = tuple(conceal_declared(tree, side, key) for side in sides)
     marks = {mark for side in sides for mark in _find_marks(side, tree)}
-    if not marks and not known:
-        return list(sides)
     if marks and tree.field.lists is not ListBehaviour.ORDERED:
         marks = {()}
     return [_conceal_at(side, marks, known, key) for side in sides]
@@ -125,6 +126,8 @@ def conceal_alike(tree: FieldTree, key: bytes, *sides: Tree) -> list[Tree]:
 
 def conceal(value: Tree, key: bytes, tree: FieldTree = PLAIN) -> Tree:
     """Return *value*, of the place *tree*, with fingerprints in place of its secrets."""
+    if not tree.hides and not is_marked(value):
+        return value
     value = conceal_declared(tree, value, key)
     marks = set(_find_marks(value, tree))
     return _conceal_at(value, marks, (), key) if marks else value
@@ -170,7 +173,7 @@ def conceal_whole(value: Tree, key: bytes) -> Tree:
 def _find_marks(value: Tree, tree: FieldTree = PLAIN, path: Path = ()) -> Iterator[Path]:
     """Yield the paths of what is secret; of a list's items, the path of the list.
 
-    What a field of *tree* calls sensitive is left out: it is concealed where it is.
+    The sensitive places of *tree* are left out: each of them is concealed where it is.
     """
     match value:
         case Secret() | Sensitive():
@@ -185,9 +188,13 @@ def _find_marks(value: Tree, tree: FieldTree = PLAIN, path: Path = ()) -> Iterat
                 yield path
 
 
-def is_marked(value: Tree, tree: FieldTree = PLAIN) -> bool:
-    """Tell whether anything in *value* is secret, or the fingerprint of what is."""
-    return next(_find_marks(value, tree), None) is not None
+def is_marked(value: Tree) -> bool:
+    """Return whether anything in *value* is secret, or the fingerprint of a secret."""
+    if isinstance(value, dict):
+        value = value.values()
+    elif not isinstance(value, list | tuple):
+        return isinstance(value, Secret | Sensitive)
+    return any(True for item in value if type(item) not in _OPEN and is_marked(item))
 
 
 def list_secret_texts(tree: Tree) -> Iterator[str]:
@@ -240,13 +247,21 @@ def mark_secrets(
     tree = kind.tree
     values = {name: mark_declared(tree.get_key(name), value) for name, value in values.items()}
     spec = {name: mark_declared(tree.get_key(name), value) for name, value in spec.items()}
-    secret = list(_find_marks(spec))
+    secret = list(_find_secret(tree, spec))
     if not secret:
         return values
     return {
         name: _mark_computed(below, _mark_like(value, spec.get(name), below), secret)
         for name, below, value in tree.walk(values)
     }
+
+
+def _find_secret(tree: FieldTree, value: Tree, path: Path = ()) -> Iterator[Path]:
+    """Yield the path of every secret in *value*, also of those in lists."""
+    if isinstance(value, Secret | Sensitive):
+        yield path
+    for step, below, item in tree.walk(value):
+        yield from _find_secret(below, item, (*path, step))
 
 
 def mark_declared(tree: FieldTree, value: Tree) -> Tree:
@@ -268,7 +283,7 @@ def _mark_computed(tree: FieldTree, value: Tree, secret: list[Path]) -> Tree:
 
 
 def _mark_like(value: Tree, like: Tree, tree: FieldTree) -> Tree:
-    if not is_marked(like, tree):
+    if next(_find_marks(like, tree), None) is None:
         return value
     if isinstance(like, dict) and isinstance(value, dict):
         return {

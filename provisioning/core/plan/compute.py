@@ -12,10 +12,17 @@ from provisioning.core.expressions.references import (
     expand_spec,
     resolve_spec,
 )
-from provisioning.core.model.errors import Source
+from provisioning.core.model.errors import ProviderError, Source
 from provisioning.core.model.ids import ResourceId
 from provisioning.core.model.kinds import LOCATION, Kind, get_kind
-from provisioning.core.model.providers import Absent, Observation, Present, Unreadable
+from provisioning.core.model.providers import (
+    Absent,
+    Observation,
+    PlannedValues,
+    PlanningRequest,
+    Present,
+    Unreadable,
+)
 from provisioning.core.model.records import Action, Record
 from provisioning.core.model.resources import DriftPolicy, Resource
 from provisioning.core.model.sensitive import has_secret, mark_secrets
@@ -23,9 +30,15 @@ from provisioning.core.model.states import DesiredState, LiveState, RecordedStat
 from provisioning.core.model.values import Tree
 from provisioning.core.plan.change_reasons import BEHIND, explain_change
 from provisioning.core.plan.diff import Cause, FieldChange, compute_diff
-from provisioning.core.plan.ignored_fields import leave_ignored
+from provisioning.core.plan.ignored_fields import keep_ignored, leave_ignored
 from provisioning.core.plan.ownership import Ownership, describe_standing
 from provisioning.core.plan.plan import BlockedResource, Drifted, Plan, PlannedChange, Risk
+from provisioning.core.plan.provider_plans.planned_values import (
+    PlanByProvider,
+    ask_provider,
+    get_attributes,
+    mark_replacing,
+)
 from provisioning.core.plan.prune import UNSEEN, compute_removals
 from provisioning.core.plan.stale_records import is_behind, renew_fingerprints
 
@@ -39,6 +52,7 @@ def compute_plan(
     workspace: str,
     key: bytes,
     corrects: Collection[ResourceId] = (),
+    plan_by_provider: PlanByProvider | None = None,
 ) -> Plan:
     """Compute the changes that take *live* to *desired*.
 
@@ -54,12 +68,14 @@ def compute_plan(
         workspace: The workspace's id, a part of every ownership mark.
         key: The key of the fingerprints that stand for sensitive values.
         corrects: The resources whose drift is corrected, whatever their manifests say.
+        plan_by_provider: Asks the provider of what is to be created, updated or replaced; a
+            resource for which it raises `ProviderError` is blocked.
 
     Raises:
         InvalidManifest: If a reference names a field that does not exist.
     """
     ownership = Ownership(workspace, desired.infra)
-    planner = _Planner(desired, recorded, live, kinds, ownership, key, corrects)
+    planner = _Planner(desired, recorded, live, kinds, ownership, key, corrects, plan_by_provider)
     for name in desired.order:
         planner.plan_desired(desired.resources[name])
     return planner.finish()
@@ -74,6 +90,7 @@ class _Planner:
     ownership: Ownership
     key: bytes = field(repr=False)
     corrects: Collection[ResourceId]
+    plan_by_provider: PlanByProvider | None
     changes: list[PlannedChange] = field(default_factory=list)
     blocked: dict[ResourceId, BlockedResource] = field(default_factory=dict)
     drifted: list[Drifted] = field(default_factory=list)
@@ -129,6 +146,20 @@ class _Planner:
             return
         record = self._find_record(resource, kind, spec)
         observation = self._get_observation(resource, record)
+        try:
+            self._plan_observed(resource, kind, spec, record, observation)
+        except ProviderError as exc:
+            reason = f"it cannot be planned: {exc.message}"
+            self._block(resource.id, reason, resource.source, exc.hint)
+
+    def _plan_observed(
+        self,
+        resource: Resource,
+        kind: Kind,
+        spec: dict[str, Tree],
+        record: Record | None,
+        observation: Observation,
+    ) -> None:
         match observation:
             case Unreadable(reason):
                 self._block(resource.id, f"it cannot be read: {reason}", resource.source)
@@ -147,6 +178,29 @@ class _Planner:
         if record is not found:
             self.renewed.add(resource.id)
         return record
+
+    def _ask(
+        self,
+        resource: Resource,
+        kind: Kind,
+        spec: dict[str, Tree],
+        record: Record | None,
+        live: Present | None,
+    ) -> PlannedValues | None:
+        if self.plan_by_provider is None:
+            return None
+        if live:
+            spec = keep_ignored(resource.lifecycle, spec, live.attributes)
+        request = PlanningRequest(
+            id=resource.id,
+            kind=resource.kind,
+            provider=kind.provider,
+            spec=spec,
+            recorded_spec=record.spec if record else None,
+            recorded_attributes=record.attributes if record else None,
+            live=live.attributes if live else None,
+        )
+        return ask_provider(self.plan_by_provider, request, kind, self.key)
 
     def _get_observation(self, resource: Resource, record: Record | None) -> Observation:
         """Return what is there; an interrupted run may have left it under another id.
@@ -187,8 +241,9 @@ class _Planner:
             return
         known = self.recorded.records.get(resource.id)
         fields = compute_diff(kind, spec, None, {}, self.key)
+        planned = self._ask(resource, kind, spec, record, None)
         self.known_values_by_infra[resource.id] = compute_known_values(
-            resource.id, kind, spec, None, frozenset()
+            resource.id, kind, spec, None, frozenset(), planned=get_attributes(planned)
         )
         self._change(
             resource,
@@ -224,6 +279,10 @@ class _Planner:
             self._settle(resource, spec, live.attributes)
             self._catch_up(resource, kind, spec, record, live)
             return
+        planned = None
+        if not any(item.replaces for item in fields):
+            planned = self._ask(resource, kind, spec, record, live)
+            fields = mark_replacing(fields, planned.replaces if planned else ())
         if any(item.replaces for item in fields):
             self._plan_replacement(resource, kind, spec, record, live, fields, origin)
             return
@@ -235,6 +294,7 @@ class _Planner:
             live.attributes,
             changed,
             is_secret=resource.id in self.secretive,
+            planned=get_attributes(planned),
         )
         self._change(
             resource,
@@ -283,8 +343,9 @@ class _Planner:
         if isinstance(there, Present) and not self.ownership.is_ours(resource.id, there):
             self._block_foreign(resource, there)
             return
+        planned = self._ask(resource, kind, spec, None, None)
         self.known_values_by_infra[resource.id] = compute_known_values(
-            resource.id, kind, spec, None, frozenset()
+            resource.id, kind, spec, None, frozenset(), planned=get_attributes(planned)
         )
         self._change(
             resource,

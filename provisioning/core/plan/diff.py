@@ -7,8 +7,8 @@ from enum import StrEnum
 
 import msgspec
 
-from provisioning.core.model.field_tree import FieldTree
 from provisioning.core.model.kinds import LOCATION, Kind, ListBehaviour
+from provisioning.core.model.schemas.field_tree import FieldTree
 from provisioning.core.model.sensitive import Secret, conceal, conceal_alike, reveal
 from provisioning.core.model.values import (
     Omitted,
@@ -83,9 +83,11 @@ def compute_diff(
 def _compare(
     tree: FieldTree, name: str, wanted: Tree, actual: Tree, stated: Tree, key: bytes
 ) -> Iterator[FieldChange]:
-    wanted = _reduce(tree, wanted)
-    stated = _reduce(tree, stated, wanted)
-    actual = _reduce(tree, actual, wanted, stated)
+    if tree.plain is not None:
+        wanted = _reduce(tree, wanted)
+        stated = _reduce(tree, stated, wanted)
+    if tree.plain is not None or isinstance(actual, Omitted):
+        actual = _reduce(tree, actual, wanted, stated)
     shown = conceal_alike(tree, key, wanted, actual, stated)
     for below, path, before, after in _walk(tree, name, shown[1], shown[0]):
         is_hidden = isinstance(before, Sensitive) or isinstance(after, Sensitive)
@@ -107,7 +109,7 @@ def _judge_cause(tree: FieldTree, wanted: Tree, stated: Tree) -> Cause:
 
 
 def _is_replacing(tree: FieldTree, before: Tree, after: Tree) -> bool:
-    """Tell whether anything differs that cannot be changed in place."""
+    """Return whether anything differs that cannot be changed in place."""
     if tree.field.immutable or not tree.guards:
         return tree.field.immutable
     old, new = (_pick_immutable(tree, _sort(tree, reveal(side))) for side in (before, after))
@@ -133,8 +135,8 @@ def _pick_immutable(tree: FieldTree, value: Tree) -> Tree:
 def _reduce(tree: FieldTree, value: Tree, wanted: Tree = None, stated: Tree = None) -> Tree:
     """Return *value* as far as it is compared.
 
-    What is computed goes, and so does what the provider chose because *wanted* leaves it out.
-    What the provider does not report is taken from *stated*.
+    Computed fields go, and so do the choices of the provider where *wanted* leaves them out.
+    Fields that the provider does not report are taken from *stated*.
     """
     if isinstance(value, Omitted) and isinstance(wanted, Secret):
         return wanted if is_equal(value, reveal(wanted)) else value
@@ -240,9 +242,10 @@ def _sort(tree: FieldTree, value: Tree) -> Tree:
 
 def compute_recorded(kind: Kind, values: Mapping[str, Tree], key: bytes) -> dict[str, Tree]:
     """Return *values* as the state log may keep them: nothing sensitive, no large content."""
+    tree = kind.tree
     return {
-        name: _shorten(below, conceal(value, key, below))
-        for name, below, value in kind.tree.walk(dict(values))
+        name: _shorten(below := tree.get_key(name), conceal(value, key, below))
+        for name, value in values.items()
     }
 
 

@@ -159,7 +159,7 @@ class _Scribe:
         return {number: seen for number, seen in noted if seen and seen.state != ABSENT}
 
     def _may_hold_secrets(self, resource: Resource) -> bool:
-        """Tell whether an interpolation of *resource* may have given it a secret."""
+        """Return whether an interpolation of *resource* may have given it a secret."""
         needs = (self._desired.resources[name] for name in resource.references)
         return self._desired.has_secrets or any(
             get_kind(self._kinds, need).tree.hides for need in needs

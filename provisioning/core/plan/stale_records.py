@@ -101,8 +101,8 @@ def _upgrade(record: Record, kinds: Mapping[str, Kind]) -> Record:
     if record.schema_version > kind.schema_version or kind.upgrade is None:
         raise StateLogDamaged(
             f"{record.id} is recorded in version {record.schema_version} of {kind.name}, and the "
-            f"provider {kind.type} reads version {kind.schema_version}",
-            hint=f"install the newest release of the provider {kind.type}",
+            f"provider {kind.type_name} reads version {kind.schema_version}",
+            hint=f"install the newest release of the provider {kind.type_name}",
             source=record.source,
         )
     version = record.schema_version
@@ -111,7 +111,7 @@ def _upgrade(record: Record, kinds: Mapping[str, Kind]) -> Record:
         left = [kind.upgrade(version, {}, {**old})[1] for old in record.leftovers]
     except Exception as exc:
         raise ProviderMisbehaved(
-            f"provider {kind.type!r} cannot upgrade the record of {record.id} from version "
+            f"provider {kind.type_name!r} cannot upgrade the record of {record.id} from version "
             f"{version}: {type(exc).__name__}: {exc}",
             hint="this is a defect of the provider; report it",
         ) from exc

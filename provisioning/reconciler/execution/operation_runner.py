@@ -287,7 +287,7 @@ class OperationRunner:
         )
 
     def _hide(self, kind: Kind, *sides: Mapping[str, Tree]) -> None:
-        """Redact from errors what *kind* calls sensitive in *sides*, which a provider is given."""
+        """Redact the sensitive values of *sides*, which a provider of *kind* receives."""
         if kind.tree.hides:
             marked = [mark_secrets(kind, side, {}) for side in sides]
             for text in list_secret_texts(marked):

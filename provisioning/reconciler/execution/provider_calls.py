@@ -15,12 +15,15 @@ from provisioning.core.model.providers import (
     Observation,
     ObservationTarget,
     Pending,
+    PlannedValues,
+    PlanningRequest,
+    Plans,
     Present,
     Provider,
     Unreadable,
 )
 from provisioning.core.model.sensitive import list_secret_texts
-from provisioning.core.model.values import Tree, find_strange, is_deeper, render_path
+from provisioning.core.model.values import Tree, Unknown, find_strange, is_deeper, render_path
 from provisioning.core.plan.diff import compute_diff
 
 Answer = TypeVar("Answer")
@@ -79,6 +82,48 @@ def _find_fault(attributes: Mapping[str, Tree]) -> str | None:
         return f"what nobody can record: {TOO_DEEP}"
     strange = find_strange(tree)
     return None if strange is None else f"{strange!r:.60}, which JSON cannot say"
+
+
+def plan_by_provider(
+    providers: Mapping[str, Provider],
+) -> Callable[[PlanningRequest], PlannedValues | None]:
+    """Return what asks those of *providers* that plan by themselves."""
+
+    def ask(request: PlanningRequest) -> PlannedValues | None:
+        provider = providers.get(request.provider)
+        if not isinstance(provider, Plans):
+            return None
+        planner: Provider = provider
+        answer = call_provider(planner, lambda: provider.plan(request))
+        if answer is None:
+            return None
+        if not _is_plan(answer):
+            raise blame(planner, f"planned {type(answer).__name__} for {request.id}")
+        tree = dict(answer.attributes)
+        if fault := _find_fault(tree if is_deeper(tree, MAX_DEPTH) else _fill(tree)):
+            raise blame(planner, f"planned for {request.id} {fault}")
+        return answer
+
+    return ask
+
+
+def _is_plan(answer: object) -> bool:
+    return (
+        isinstance(answer, PlannedValues)
+        and isinstance(answer.attributes, Mapping)
+        and isinstance(answer.replaces, list | tuple)
+        and all(isinstance(name, str) for name in answer.replaces)
+    )
+
+
+def _fill(value: Tree) -> Tree:
+    """Return *value* with nothing in place of what is known only after apply."""
+    match value:
+        case dict():
+            return {name: _fill(item) for name, item in value.items()}
+        case list() | tuple():
+            return [_fill(item) for item in value]
+    return None if isinstance(value, Unknown) else value
 
 
 def check_attributes(

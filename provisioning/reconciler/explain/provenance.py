@@ -9,11 +9,11 @@ from provisioning.config.provenance import Origin
 from provisioning.core.expressions.interpolation import Reference, find_templated, parse_text
 from provisioning.core.expressions.references import SECRETS
 from provisioning.core.model.errors import InvalidArgument, Source
-from provisioning.core.model.field_tree import parse_name
 from provisioning.core.model.ids import ResourceId
 from provisioning.core.model.kinds import get_kind
 from provisioning.core.model.records import Record
 from provisioning.core.model.resources import Resource
+from provisioning.core.model.schemas.field_tree import parse_name
 from provisioning.core.model.values import (
     Path,
     Tree,

@@ -25,7 +25,10 @@ from provisioning.core.policy.targeting import target_plan
 from provisioning.providers.instance import find_ability
 from provisioning.reconciler.context import InfraContext
 from provisioning.reconciler.cycle import Reconciler
-from provisioning.reconciler.execution.provider_calls import call_provider, observe_targets
+from provisioning.reconciler.execution.provider_calls import (
+    call_provider,
+    observe_targets,
+)
 from provisioning.reconciler.planning.plan_result import PlanResult, RunRequest
 
 

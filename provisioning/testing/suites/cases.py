@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from provisioning.core.expressions.references import expand_spec
 from provisioning.core.model.ids import Mark, ResourceId, RunId, build_resource_id
-from provisioning.core.model.kinds import HANDLE, Kind
+from provisioning.core.model.kinds import HANDLE, Field, Kind
 from provisioning.core.model.providers import (
     Absent,
     Call,
@@ -24,7 +24,8 @@ from provisioning.core.model.providers import (
     Present,
     Provider,
 )
-from provisioning.core.model.values import Tree, is_equal
+from provisioning.core.model.schemas.field_tree import find_values, parse_name
+from provisioning.core.model.values import Tree, is_equal, render_path
 from provisioning.core.plan.diff import compute_diff
 
 WORKSPACE = f"suite-{uuid4().hex[:8]}"
@@ -203,6 +204,19 @@ def find_changed(kind: Kind, spec: Mapping[str, Tree], other: Mapping[str, Tree]
     return {name for name in {*one, *two} if not is_equal(one.get(name), two.get(name))}
 
 
+def find_replacing(kind: Kind, spec: Mapping[str, Tree], other: Mapping[str, Tree]) -> list[str]:
+    """Return the paths at which only a replacement takes *spec* to *other*."""
+    old = expand(kind, spec)
+    changes = compute_diff(kind, expand(kind, other), old, old, _KEY)
+    return [change.path for change in changes if change.replaces]
+
+
+def read_field(field: Field, values: Mapping[str, Tree]) -> dict[str, Tree]:
+    """Return what *values* have of *field*, by path."""
+    found = find_values(dict(values), parse_name(field.name))
+    return {render_path(path): value for path, value in found}
+
+
 def find_differences(kind: Kind, spec: Mapping[str, Tree], seen: Mapping[str, Tree]) -> list[str]:
     """Return the paths at which *seen* is not what *spec* asks for.
 
@@ -212,7 +226,7 @@ def find_differences(kind: Kind, spec: Mapping[str, Tree], seen: Mapping[str, Tr
     kept_back = {
         name: value
         for name, value in wanted.items()
-        if kind.get_field(name).sensitive and name not in seen
+        if kind.tree.get_key(name).hides and (name not in seen or isinstance(value, dict | list))
     }
     return [change.path for change in compute_diff(kind, wanted, kept_back, seen, _KEY)]
 

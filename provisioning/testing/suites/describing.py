@@ -7,6 +7,8 @@ from pathlib import Path
 
 from provisioning.core.model.kinds import Field, Kind
 from provisioning.core.model.providers import Present
+from provisioning.core.model.schemas.field_tree import parse_name
+from provisioning.core.model.schemas.spec_schema import find_places, list_known
 from provisioning.testing.suites.cases import Case, expect, expect_spec
 from provisioning.testing.suites.stage import Stage
 
@@ -77,10 +79,19 @@ def _summarise(kind: Kind) -> tuple[object, ...]:
 
 
 def _find_field_problem(kind: Kind, field: Field) -> str | None:
-    known = kind.get_known_fields()
-    if field.computed == (field.name in known):
-        return "is computed and can be set" if field.computed else "is not in the model"
+    if field.computed and any(find_places(kind.build_schema(), parse_name(field.name))):
+        return "is computed and can be set"
+    if not field.computed and not _is_settable(kind, field.name):
+        return "is not in the model"
     if field.derived_from is not None and not field.computed:
         return "is derived and not computed"
-    unknown = {*(field.derived_from or ())} - {*known}
+    unknown = {name for name in field.derived_from or () if not _is_settable(kind, name)}
     return f"is derived from unknown fields: {unknown}" if unknown else None
+
+
+def _is_settable(kind: Kind, name: str) -> bool:
+    """Return whether a manifest may have the field *name*; a map without known keys takes any."""
+    schema, (*above, last) = kind.build_schema(), parse_name(name)
+    if any(find_places(schema, (*above, last))):
+        return True
+    return any(find_places(schema, above)) and not list_known(schema, above)

@@ -7,8 +7,15 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from provisioning.core.model.providers import Pending
-from provisioning.core.model.values import is_equal
-from provisioning.testing.suites.cases import OTHER_OWNER, Case, expect, expect_absent, expect_spec
+from provisioning.core.model.values import is_equal, render_path
+from provisioning.testing.suites.cases import (
+    OTHER_OWNER,
+    Case,
+    expect,
+    expect_absent,
+    expect_spec,
+    read_field,
+)
 from provisioning.testing.suites.stage import Stage, expect_conflict
 
 
@@ -27,12 +34,13 @@ class MakingTruths(Stage):
         trial.create(call)
         answer, seen = trial.provider.create(call), trial.read().attributes
         expect_spec(case, case.spec, answer, "create answers what was asked for")
+        for method, values in (("create", answer), ("observe", seen)):
+            missing = [render_path(path) for path in case.kind.tree.find_missing(dict(values))]
+            expect(not missing, f"{method} answers {', '.join(missing)}", dict(values))
         for field in case.kind.fields:
-            if field.computed:
-                expect(field.name in answer, f"create answers {field.name}", dict(answer))
-                expect(field.name in seen, f"observe answers {field.name}", dict(seen))
             if field.computed and field.derived_from is not None:
-                expect(is_equal(answer[field.name], seen[field.name]), f"{field.name} is stable")
+                one, two = (read_field(field, values) for values in (answer, seen))
+                expect(is_equal(one, two), f"{field.name} is stable")
 
     def test_create_twice_makes_one(self, tmp_path: Path, case: Case) -> None:
         """9. The same create made again, for its answer was lost, makes no second one."""

@@ -26,11 +26,17 @@ from provisioning.testing.suites.changing import ChangingTruths
 from provisioning.testing.suites.describing import DescribingTruths
 from provisioning.testing.suites.making import MakingTruths
 from provisioning.testing.suites.observing import ObservingTruths
+from provisioning.testing.suites.planning import PlanningTruths
 from provisioning.testing.suites.removing import RemovingTruths
 
 
 class ProviderSuite(
-    DescribingTruths, MakingTruths, ChangingTruths, RemovingTruths, ObservingTruths
+    DescribingTruths,
+    MakingTruths,
+    ChangingTruths,
+    RemovingTruths,
+    ObservingTruths,
+    PlanningTruths,
 ):
     """Tests that a provider keeps its contract: one numbered truth a test.
 

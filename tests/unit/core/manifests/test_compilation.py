@@ -186,7 +186,7 @@ WRONG = {
         SERVICE + "  command: []\n  ready:\n    tcp: 1\n    tpc: 1\n",
         8,
         "spec.ready.tpc: there is no such field",
-        "provisioning schema Service",
+        "did you mean 'tcp'?",
     ),
     "missing field": (SERVICE + "  cpus: 1\n", 4, "spec.command: is missing", "schema Service"),
     "missing deep field": (

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from provisioning.core.expressions.interpolation import Reference
 from provisioning.core.expressions.references import compute_known_values
-from provisioning.core.model.errors import InvalidArgument
-from provisioning.core.model.field_tree import parse_name, touches
+from provisioning.core.model.errors import InvalidArgument, ProviderMisbehaved
 from provisioning.core.model.kinds import Field, Kind, ListBehaviour
+from provisioning.core.model.schemas.field_tree import parse_name, touches
 from provisioning.core.model.sensitive import Secret, is_marked, mark_secrets, reveal
 from provisioning.core.model.values import (
     Omitted,
@@ -262,7 +262,7 @@ def test_a_name_that_is_none_is_blamed_on_its_kind(name):
     with pytest.raises(InvalidArgument):
         parse_name(name)
     kind = Kind(name="Bad", provider="", summary="", model=lambda: None, fields=(Field(name=name),))
-    with pytest.raises(InvalidArgument, match="kind Bad"):
+    with pytest.raises(ProviderMisbehaved, match="kind Bad"):
         _ = kind.tree
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from provisioning.core.model.errors import InvalidArgument
+from provisioning.core.model.errors import InvalidArgument, ProviderMisbehaved
 from provisioning.core.model.values import Path, Tree
 
 ANY, ITEM = "*", "[]"
@@ -44,8 +44,7 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
             it; every field if None.
         defaulted: If the manifest leaves it out, the provider's choice stands.
         sensitive: Never shown, and kept as a keyed fingerprint only.
-        public: A computed field that tells nothing of what it is derived from, even if that
-            is secret.
+        public: A computed field that reveals nothing of its sources, even if they are secret.
         omitted: Its content is kept as digest and size only.
         lists: When two lists in it are the same; `key` names the key of keyed ones.
         file: Its value is the path of a workspace file that the kind's `expand` reads.
@@ -72,7 +71,7 @@ class FieldTree(msgspec.Struct, frozen=True, kw_only=True):
         keys: The places at the keys that fields name.
         rest: The place at every other key, if a field has `*` there.
         items: The place of each item of a list, if a field has `[]` there.
-        plain: What lies below and has no field; None for a leaf, below which all is like it.
+        plain: The place of all below that has no field; None for a leaf, where all is alike.
         hides: Something here or below is sensitive.
         guards: Something here or below is immutable.
         computes: Something here or below is computed.
@@ -160,7 +159,7 @@ class FieldTree(msgspec.Struct, frozen=True, kw_only=True):
         return value
 
     def is_keyed(self, *lists: list[Tree]) -> bool:
-        """Tell whether the items of *lists* here are told by a key that each of them has."""
+        """Return whether each item of *lists* here has a key of its own."""
         key = self.field.key
         return self.field.lists is ListBehaviour.KEYED and all(
             len({str(item[key]) for item in items if isinstance(item, dict) and key in item})
@@ -178,14 +177,12 @@ class FieldTree(msgspec.Struct, frozen=True, kw_only=True):
         return [*others[: len(items)], *[None] * (len(items) - len(others))]
 
 
-def find_texts(value: Tree, names: Sequence[str]) -> Iterator[tuple[Path, str]]:
-    """Yield the texts of *value* at the steps *names* of a field, each with its path."""
+def find_values(value: Tree, names: Sequence[str]) -> Iterator[tuple[Path, Tree]]:
+    """Yield what *value* has at the steps *names* of a field, each with its path."""
     found: list[tuple[Path, Tree]] = [((), value)]
     for name in names:
-        found = [
-            ((*path, step), it) for path, tree in found for step, it in _list_steps(tree, name)
-        ]
-    yield from ((path, text) for path, text in found if isinstance(text, str))
+        found = [((*at, step), it) for at, tree in found for step, it in _list_steps(tree, name)]
+    yield from found
 
 
 def _list_steps(tree: Tree, name: str) -> Iterator[tuple[str | int, Tree]]:
@@ -216,7 +213,7 @@ def parse_name(name: str) -> tuple[str, ...]:
 
 
 def touches(name: str, changed: str) -> bool:
-    """Tell whether a change of the path *changed* may change the field *name*.
+    """Return whether a change of the path *changed* may change the field *name*.
 
     It does so at the field, above it and below it. A path that is not clear counts as one.
     """
@@ -228,7 +225,7 @@ def touches(name: str, changed: str) -> bool:
 
 
 def is_beside(steps: Sequence[str], path: Iterable[str | int]) -> bool:
-    """Tell whether *path* leads to the field with *steps*, above it or below it."""
+    """Return whether *path* leads to the field with *steps*, above it or below it."""
     return all(map(_is_step, steps, path))
 
 
@@ -241,12 +238,12 @@ def build_tree(kind: str, fields: Iterable[Field]) -> FieldTree:
     """Return the tree of the *fields* of *kind*.
 
     Raises:
-        InvalidArgument: If a name of a field is none.
+        ProviderMisbehaved: If a name of a field is none.
     """
     try:
         entries = [(parse_name(field.name), field) for field in fields]
     except InvalidArgument as exc:
-        raise InvalidArgument(f"kind {kind}: {exc.message}", hint=exc.hint) from None
+        raise ProviderMisbehaved(f"kind {kind}: {exc.message}", hint=exc.hint) from None
     return _build(entries, PLAIN.field)
 
 

@@ -1,0 +1,1 @@
+"""The fields and the schema of a kind, compiled for quick use."""

@@ -1,0 +1,1 @@
+"""Plans that providers make by themselves, and their checks."""
