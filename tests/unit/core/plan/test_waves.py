@@ -144,4 +144,4 @@ def test_a_target_does_not_drag_the_canary_along(box):
     """Waves are an order and no dependency."""
     box.reconcile(box.commits.commit(KEEP, *things(*range(4))))
     request = RunRequest(commit=box.commits.commit(KEEP), reason="test", targets=["Thing/t3"])
-    assert [each.id for each in box.build_reconciler().look(request).plan.changes] == ["Thing/t3"]
+    assert [each.id for each in box.build_reconciler().plan(request).plan.changes] == ["Thing/t3"]
