@@ -103,7 +103,15 @@ class Schedule:
                 if key not in wanted:
                     del self._schedules[key]
                     self._scheduler.remove_job(str(key))
-            broken = [exc for key, item in wanted.items() if (exc := self._change(key, item))]
+            broken = []
+            for key, schedule in wanted.items():
+                try:
+                    if self._schedules.get(key) != schedule:
+                        self._add(key, schedule)
+                except InvalidConfiguration as exc:
+                    broken.append(exc)
+                    if key not in self._schedules:
+                        self._add(key, DriftSchedule(interval=schedule.interval))
         if broken:
             raise _join(broken)
 
@@ -111,18 +119,6 @@ class Schedule:
         """Return when *key* ticks next."""
         job = self._scheduler.get_job(str(key))
         return job.next_run_time if job else None
-
-    def _change(self, key: Key, drift_schedule: DriftSchedule) -> InvalidConfiguration | None:
-        """Give *key* its schedule, if it differs; return what is wrong with it."""
-        if self._schedules.get(key) == drift_schedule:
-            return None
-        try:
-            self._add(key, drift_schedule)
-        except InvalidConfiguration as exc:
-            if key not in self._schedules:
-                self._add(key, DriftSchedule(interval=drift_schedule.interval))
-            return exc
-        return None
 
     def _add(self, key: Key, drift_schedule: DriftSchedule) -> None:
         trigger = build_trigger(key, drift_schedule, datetime.now(UTC))

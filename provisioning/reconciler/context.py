@@ -11,12 +11,10 @@ from provisioning.core.model.masked import Masked
 from provisioning.core.model.providers import Provider
 from provisioning.core.model.states import DesiredState, LiveState, RecordedState
 from provisioning.core.plan.compute import compute_plan
-from provisioning.core.plan.observation_targets import Places
 from provisioning.core.plan.plan import Plan
 from provisioning.gitstore.statelog.git_statelog import StateLog
 from provisioning.reconciler.execution.lease import Clocks
 from provisioning.reconciler.execution.provider_calls import plan_by_provider
-from provisioning.reconciler.planning.observation import observe_live
 from provisioning.reconciler.planning.plan_result import Settings
 
 
@@ -37,10 +35,6 @@ class InfraContext(Masked, frozen=True, kw_only=True):
     def owner(self) -> str:
         """The part of every ownership mark that names this infra."""
         return f"{self.workspace}/{self.infra}"
-
-    def observe(self, places: Places) -> LiveState:
-        """Observe *places*, with one call to each provider."""
-        return observe_live(places, kinds=self.kinds, providers=self.providers, owner=self.owner)
 
     def compute_plan(
         self,

@@ -41,10 +41,10 @@ class Reconciler(Masked, frozen=True, kw_only=True):
             Fenced: If the lock was lost under way.
         """
         for _ in range(REPLANS):
+            current, planned = planned or self.plan(request), None
             try:
-                return self.apply(planned or self.plan(request), request)
+                return self.apply(current, request)
             except HeadMoved:
-                planned = None
                 self.runner.notify(EventKind.REPLANNED, "somebody else wrote to the state log")
         infra = self.context.infra
         raise LockHeld(

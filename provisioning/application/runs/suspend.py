@@ -53,9 +53,9 @@ def suspend(request: SuspendRequest, context: Context) -> Suspended:
         until=render_time(now + request.seconds) if request.seconds else None,
     )
     infras, resource = _choose(workspace, request.infra, request.id)
+    logs = workspace.logs
     for infra in infras:
-        judge = workspace.logs.build_judge(infra)
-        suspend_log(workspace.logs.build(infra), resource, suspension, judge=judge)
+        suspend_log(logs.build(infra), resource, suspension, judge=logs.build_judge(infra))
     return Suspended(infras=infras, resource=resource, until=suspension.until)
 
 

@@ -134,7 +134,7 @@ class Executor:
                     self._halt("a newer commit came")
 
     def _halt(self, why: str) -> None:
-        """Begin nothing new, and wait for nothing; what is in hand is finished."""
+        """Begin nothing new, and wait for nothing; operations in progress are finished."""
         self._halted = why
         for _, _, task in self._delayed:
             self._end_waiting(task, why)
@@ -202,7 +202,7 @@ class Executor:
             times.append(self._delayed[0][0] - now)
         return min(times)
 
-    # Taking in what has happened
+    # Results of calls
 
     def _take(self, finished: Finished[tuple[int, int], object]) -> None:
         task = self._active.pop(finished.key, None)

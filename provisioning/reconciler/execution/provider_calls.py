@@ -53,7 +53,7 @@ def blame(provider: Provider, what: str) -> ProviderMisbehaved:
 def observe_targets(
     provider: Provider, owner: str, targets: Sequence[ObservationTarget]
 ) -> Sequence[Observation]:
-    """Look at *targets*; a provider that fails leaves each of them unreadable, never absent."""
+    """Observe *targets*; a provider that fails leaves each of them unreadable, never absent."""
     try:
         observed = call_provider(provider, lambda: provider.observe(owner, targets))
     except ProviderError as exc:

@@ -11,6 +11,7 @@ from provisioning.core.model.values import Omitted, Sensitive
 from provisioning.core.plan.diff import FieldChange, compute_diff
 from provisioning.core.plan.observation_targets import Places, build_target
 from provisioning.reconciler.context import InfraContext
+from provisioning.reconciler.planning.observation import observe_live
 
 
 class DriftReport(msgspec.Struct, frozen=True):
@@ -27,7 +28,7 @@ def read_drift(context: InfraContext) -> DriftReport:
     places = Places(
         current={name: build_target(record, record.attributes) for name, record in records.items()}
     )
-    live = context.observe(places).current
+    live = observe_live(context, places).current
     changed, missing, unreadable = {}, [], {}
     for name, record in sorted(records.items()):
         match live.get(name):

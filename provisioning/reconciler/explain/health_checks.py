@@ -41,9 +41,8 @@ def check_git() -> CheckResult:
     done = subprocess.run(["git", "--version"], capture_output=True, text=True, check=False)
     match = re.search(r"(\d+)\.(\d+)(\.\d+)?", done.stdout)
     if match is None or (int(match[1]), int(match[2])) < OLDEST_GIT:
-        return CheckResult(
-            f"{done.stdout.strip()} is too old", Health.ERROR, "install git 2.30 or newer"
-        )
+        message = f"{done.stdout.strip()} is too old"
+        return CheckResult(message, Health.ERROR, "install git 2.30 or newer")
     return CheckResult(match[0])
 
 
@@ -97,8 +96,7 @@ def check_log(log: GitStateLog, judge: Callable[[Lock], LockStatus]) -> CheckRes
         is_normal = lock_status.is_held and view.lock.run
         return CheckResult(message, Health.OK if is_normal else Health.WARNING, remedy)
     if view.is_cut_off:
-        remedy = f"provisioning reconcile {infra}"
-        return CheckResult("a run was cut off", Health.WARNING, remedy)
+        return CheckResult("a run was cut off", Health.WARNING, f"provisioning reconcile {infra}")
     if view.suspended.infra:
         return CheckResult("the infra is suspended", Health.WARNING, f"provisioning resume {infra}")
     return CheckResult(f"{count} resources recorded" if view.head else "nothing was applied yet")
@@ -137,8 +135,8 @@ def check_live(context: InfraContext) -> CheckResult:
     found, infra = read_drift(context), context.infra
     if found.unreadable:
         name, reason = next(iter(found.unreadable.items()))
-        more = f", and {len(found.unreadable) - 1} more" if len(found.unreadable) > 1 else ""
-        message = f"{name} cannot be observed: {reason}{more}"
+        count = len(found.unreadable) - 1
+        message = f"{name} cannot be observed: {reason}" + (f", and {count} more" if count else "")
         return CheckResult(message, Health.ERROR, f"provisioning plan {infra}")
     if found.changed or found.missing:
         message = f"{len(found.changed)} drifted, {len(found.missing)} gone"

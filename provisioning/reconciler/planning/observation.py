@@ -1,4 +1,4 @@
-"""Looks at the world: one bulk call for each provider, all at once."""
+"""Observes live resources: one bulk call for each provider, all at once."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from provisioning.core.model.ids import ResourceId
-from provisioning.core.model.kinds import Kind, find_kind
+from provisioning.core.model.kinds import find_kind
 from provisioning.core.model.providers import (
     Absent,
     Observation,
@@ -16,31 +16,26 @@ from provisioning.core.model.providers import (
 )
 from provisioning.core.model.states import LiveState
 from provisioning.core.plan.observation_targets import Places
+from provisioning.reconciler.context import InfraContext
 from provisioning.reconciler.execution.provider_calls import observe_targets
 
 Question = tuple[int, ResourceId | int, ObservationTarget]
 """Which of the three maps of `Places` it is from, under which key, and the target."""
 
 
-def observe_live(
-    places: Places, *, kinds: Mapping[str, Kind], providers: Mapping[str, Provider], owner: str
-) -> LiveState:
+def observe_live(context: InfraContext, places: Places) -> LiveState:
     """Ask each provider for all of its targets of one infra in one call.
 
     What a provider could not read is `Unreadable`; what no provider serves is missing. A
     kind that lives in the state log alone is there if it is recorded.
     """
     questions: dict[tuple[str, str], list[Question]] = {}
-    workspace = owner.partition("/")[0]
     maps: tuple[dict[Any, Observation], ...] = ({}, {}, {})
-    all_places: tuple[Mapping[Any, ObservationTarget], ...] = (
-        places.current,
-        places.elsewhere,
-        places.leftovers,
-    )
+    all_places: list[Mapping[Any, ObservationTarget]]
+    all_places = [places.current, places.elsewhere, places.leftovers]
     for number, targets in enumerate(all_places):
         for name, target in targets.items():
-            kind = find_kind(kinds, target)
+            kind = find_kind(context.kinds, target)
             if kind is None:
                 continue
             if kind.recorded_only:
@@ -48,9 +43,9 @@ def observe_live(
                 maps[number][name] = Present(known, None) if known else Absent()
             else:
                 infra = places.infras.get(name) if targets is places.current else None
-                asked_of = f"{workspace}/{infra}" if infra else owner
+                asked_of = f"{context.workspace}/{infra}" if infra else context.owner
                 questions.setdefault((kind.provider, asked_of), []).append((number, name, target))
-    for asked, answers in _ask(questions, providers):
+    for asked, answers in _ask(questions, context.providers):
         for (number, name, _), answer in zip(asked, answers, strict=True):
             maps[number][name] = answer
     return LiveState(current=maps[0], elsewhere=maps[1], leftovers=maps[2])

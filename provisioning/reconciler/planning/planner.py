@@ -30,6 +30,7 @@ from provisioning.localstore.plan_cache import load_plan_cache
 from provisioning.reconciler.context import InfraContext
 from provisioning.reconciler.execution.recovery import compute_unfinished
 from provisioning.reconciler.planning.cross_infra import CrossInfra
+from provisioning.reconciler.planning.observation import observe_live
 from provisioning.reconciler.planning.plan_cache import CacheUpdate, is_worthwhile
 from provisioning.reconciler.planning.plan_result import PlanResult, RunRequest
 
@@ -147,7 +148,7 @@ class Planner(Masked, frozen=True, kw_only=True):
         context = self.context
         recorded = self._add_moves(desired, recorded)
         places = compute_places(desired, recorded, context.kinds)
-        live = observe(places, recorded) if observe else context.observe(places)
+        live = observe(places, recorded) if observe else observe_live(context, places)
         return PlanResult(
             plan=context.compute_plan(desired, recorded, live, request.corrects),
             desired=desired,
