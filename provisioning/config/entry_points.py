@@ -53,10 +53,15 @@ class EntryPoint(msgspec.Struct, frozen=True):
             raise self._refuse(f"is {type(found).__name__}, and must be {wanted.__name__}")
         return found
 
+    @property
+    def package(self) -> str:
+        """The name and version of the package, as its folder has them."""
+        return Path(self.place).parent.name.removesuffix(".dist-info")
+
     def _refuse(self, reason: str) -> InvalidConfiguration:
-        package = Path(self.place).parent.name.removesuffix(".dist-info")
+        whose = f"of the installed package {self.package}"
         return InvalidConfiguration(
-            f"provisioning.{self.group} {self.name!r} of the installed package {package} {reason}",
+            f"provisioning.{self.group} {self.name!r} {whose} {reason}",
             hint="upgrade or uninstall that package",
         )
 

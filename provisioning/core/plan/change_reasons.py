@@ -9,7 +9,7 @@ from provisioning.core.model.providers import Present
 from provisioning.core.model.records import Record
 from provisioning.core.plan.diff import Cause, FieldChange
 
-BEHIND = "it is as Git asks for, and its record is not"
+BEHIND = "already up to date; only its record changes"
 """Why a resource is recorded anew, and not touched."""
 
 

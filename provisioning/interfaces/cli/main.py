@@ -77,6 +77,7 @@ COMMANDS = {name: (place, SUMMARIES[name]) for name, place in PLACES.items()}
 @click.command(
     cls=LazyGroup,
     commands_table=COMMANDS,
+    entry_points="commands",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 @click.option(

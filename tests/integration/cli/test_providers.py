@@ -166,7 +166,9 @@ def test_an_instance_of_nothing_is_refused(shop):
     assert "providers.other.rot is no setting of local" in shop.run("plan", expected=1)
 
 
-PLUGIN = """
+PLUGIN = '''
+import click
+from provisioning.interfaces.cli.session import pass_session
 from provisioning.core.model.kinds import Field, Kind
 from provisioning.core.model.providers import Absent, Observed, Present
 from provisioning.providers.registry import ProviderType
@@ -199,13 +201,19 @@ class Provider:
     def delete(self, call): self._path(call.id).unlink()
     def close(self): pass
 
+@click.command()
+@pass_session
+def memos(session):
+    """Name the branch."""
+    click.echo(f"memos on {session.open_workspace().settings.branch}")
+
 PROVIDER = ProviderType(
     name="memo",
     list_kinds=lambda: [KIND],
     locate=lambda settings: {"folder": settings["folder"]},
     connect=lambda place, settings, location: Provider(place.root / location["folder"]),
 )
-"""
+'''
 
 
 def test_an_installed_provider_needs_no_change_of_ours(shop, tmp_path, monkeypatch):
@@ -217,6 +225,7 @@ def test_an_installed_provider_needs_no_change_of_ours(shop, tmp_path, monkeypat
     (info / "entry_points.txt").write_text(
         "[provisioning.providers]\nmemo = memo_plugin:PROVIDER\n"
         "[provisioning.settings]\nmemo = memo_plugin:SETTINGS\n"
+        "[provisioning.commands]\nmemos = memo_plugin:memos\nplan = memo_plugin:memos\n"
     )
     (site / "memo_plugin.py").write_text(PLUGIN)
     old = os.environ.get("PYTHONPATH")
@@ -233,6 +242,8 @@ def test_an_installed_provider_needs_no_change_of_ours(shop, tmp_path, monkeypat
     assert "Memo" in shop.run("schema")
     assert "memo" in shop.run("doctor")
     assert "memo.folder" in shop.run("config", "show")
+    assert "memos" in shop.run("--help")
+    assert shop.run("memos") == "memos on main\n"
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([path, str(SUPPORT)]))
     code = "from reference_pages import *; print(render_settings())"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

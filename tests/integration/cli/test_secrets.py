@@ -274,3 +274,14 @@ def test_an_unknown_secret_is_answered_with_the_nearest(safe, canaries):
         'spec: {path: x, content: "{{secrets.app.contnt}}"}\n'
     )
     assert "did you mean 'content'?" in safe.run("plan", expected=1)
+
+
+def test_a_rotated_fingerprint_key_changes_nothing_but_records(safe, canaries):
+    """The next run renews the fingerprints, and the former key is then forgotten."""
+    plant(safe, canaries)
+    safe.run("apply", "--yes")
+    assert "a key and 1 former" in safe.run("secrets", "fingerprint-key", "rotate")
+    assert "already up to date; only its record changes" in safe.run("plan", "web")
+    safe.run("reconcile")
+    assert "a key and 0 former" in safe.run("secrets", "fingerprint-key", "rotate", "--finish")
+    assert "Nothing to do" in safe.run("plan", "web")

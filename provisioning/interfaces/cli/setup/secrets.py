@@ -228,6 +228,26 @@ def token() -> None:
     """API tokens: new, rotate, ls, rm."""
 
 
+@secrets.group("fingerprint-key")
+def fingerprint_key() -> None:
+    """The key of this user's fingerprints: rotate."""
+
+
+@fingerprint_key.command("rotate")
+@click.option("--finish", is_flag=True, help="Forget the former keys: every record is renewed.")
+def rotate_fingerprint_key(finish: bool) -> int:  # noqa: FBT001
+    """Make a new one; fingerprints of the former ones are known until --finish."""
+    from provisioning.config.home import find_home
+
+    home = find_home(os.environ)
+    former = home.rotate_fingerprint_key(finish=finish).former
+    click.echo(f"{home.path / 'fingerprint.key'}: a key and {len(former)} former")
+    if former:
+        click.echo("  the next run of each infra renews the fingerprints of its records")
+        click.echo("  `provisioning secrets fingerprint-key rotate --finish` then forgets them")
+    return 0
+
+
 def _open_store(session: Session) -> SecretStore:
     from provisioning.secrets.store import SecretStore
 
