@@ -44,9 +44,6 @@ It is neither compared nor shown, and holds no secret, for the state log keeps i
 HANDLE = "@handle"
 """The attribute that names an operation of a provider which is under way; see `Pending`."""
 
-OWN_NAMES = frozenset({LOCATION, PRIVATE, HANDLE})
-"""The attributes that belong to the engine and the provider, and to no manifest."""
-
 
 Upgraded: TypeAlias = tuple[dict[str, Tree], dict[str, Tree]]
 """A spec and attributes, as a newer version of their kind has them."""

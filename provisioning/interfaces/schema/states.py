@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import UNSET, UnsetType
 
-from provisioning.core.model.records import Lock, LogSnapshot
+from provisioning.core.model.kinds import PRIVATE
+from provisioning.core.model.records import Lock, LogSnapshot, Record
 from provisioning.core.statelog.fsck import LogFinding
 from provisioning.core.status.conditions import ConditionStatus, ResourceStatus
 from provisioning.interfaces.schema.documents import Fields, JsonDocument, PlaceDocument
@@ -53,6 +54,11 @@ class RecordDocument(JsonDocument, frozen=True, kw_only=True):
     run: str
     source: PlaceDocument | None
     error: str | None
+
+    @classmethod
+    def _derive(cls, value: Record) -> Fields:
+        """Return the attributes without the provider's own data."""
+        return {"attributes": {n: it for n, it in value.attributes.items() if n != PRIVATE}}
 
 
 class ResourcesDocument(JsonDocument, frozen=True, kw_only=True):
