@@ -19,6 +19,7 @@ from provisioning.core.model.errors import (
 )
 from provisioning.core.model.providers import ProbeReady, Probes, ProbeWaiting
 from provisioning.core.model.records import DONE, Action, Outcome
+from provisioning.core.model.sensitive import reveal
 from provisioning.core.plan.operations import Operation, Step
 from provisioning.core.scheduling.rate_limits import Limits, Pace
 from provisioning.providers.instance import find_ability
@@ -245,12 +246,12 @@ class Executor:
         is_made = operation.step in {Step.CREATE, Step.UPDATE}
         if not is_made or made.record is None or provider is None:
             return 0.0
-        return provider.get_probe_timeout(operation.change.kind, _merge(made))
+        return provider.get_probe_timeout(operation.change.kind, reveal(dict(_merge(made))))
 
     def _probe(self, task: _Task) -> ProbeReady | ProbeWaiting:
         provider = self._probes[task.operation.change.provider]
         assert task.made is not None  # noqa: S101  only what was made is probed
-        return provider.probe(task.operation.change.kind, _merge(task.made))
+        return provider.probe(task.operation.change.kind, reveal(dict(_merge(task.made))))
 
     def _wait_on(self, task: _Task, reason: str) -> None:
         now = self._now()
