@@ -71,7 +71,8 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             empty for a kind that is nowhere in particular.
         api_version: The group and version that manifests name the kind by.
         provider_type: The provider behind the instance; "" if it has the instance's name.
-        schema_version: The version of its fields; a provider raises it when their meaning changes.
+        schema_version: The version of its fields; a provider raises it when their meaning or a
+            schema that is data changes.
         upgrade: Turns spec and attributes that were recorded in an older version, its first
             argument, into those of `schema_version`; pure.
         rivals: The other providers that serve it; then a manifest must name one.
@@ -99,6 +100,13 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     def type_name(self) -> str:
         """The name of the provider that serves it, whatever the instance is called."""
         return self.provider_type or self.provider
+
+    @property
+    def version(self) -> str:
+        """A text that changes with all that decides how manifests and records are read."""
+        parts = self.name, self.api_version, self.provider, self.provider_type, self.fields
+        flags = self.recorded_only, bool(self.expand), self.identity, {**self.location}
+        return repr((*parts, *flags, self.schema_version, self.rivals))
 
     @cached_property
     def tree(self) -> FieldTree:

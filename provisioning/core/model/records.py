@@ -217,6 +217,7 @@ class Inputs(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     key: str
     targets: tuple[str, ...] = ()
     excludes: tuple[str, ...] = ()
+    corrects: tuple[ResourceId, ...] = ()
     facts: dict[str, Tree] = {}
     read: dict[str, str] = {}
     current: dict[ResourceId, UnexpectedState] = {}

@@ -149,7 +149,7 @@ def _reduce(tree: FieldTree, value: Tree, wanted: Tree = None, stated: Tree = No
         return _reduce_map(tree, value, wanted, stated if isinstance(stated, dict) else {})
     if isinstance(value, list):
         below = tree.get_item()
-        twins = zip(_pair(tree, value, wanted), _pair(tree, value, stated), strict=True)
+        twins = zip(_pair(tree, value, wanted), tree.pair(value, stated), strict=True)
         return [_reduce(below, item, *twin) for item, twin in zip(value, twins, strict=True)]
     return value
 
@@ -171,9 +171,11 @@ def _reduce_map(
 
 def _pair(tree: FieldTree, items: list[Tree], others: Tree) -> list[Tree]:
     """Return for each of *items* the one of *others* that is it, None if there is none."""
-    if not isinstance(others, list) or tree.field.lists is not ListBehaviour.SET:
+    below = tree.get_item()
+    is_set = isinstance(others, list) and tree.field.lists is ListBehaviour.SET
+    if not is_set or not below.chooses:
         return tree.pair(items, others)
-    below, others = tree.get_item(), reveal(others)
+    others = reveal(others)
     return [
         next((it for it in others if _is_same(below, _reduce(below, item, it), it)), None)
         for item in reveal(items)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from provisioning import __version__
 from provisioning.core.model.ids import ResourceId, parse_mark
@@ -38,7 +38,9 @@ def compute_inputs(
     kinds: Mapping[str, Kind],
     owner: str,
     key: bytes,
-    narrowing: tuple[Sequence[str], Sequence[str]] = ((), ()),
+    targets: Sequence[str] = (),
+    excludes: Sequence[str] = (),
+    corrects: Collection[ResourceId] = (),
 ) -> Inputs:
     """Return what *plan* was computed from, besides its commit and the state log.
 
@@ -47,12 +49,12 @@ def compute_inputs(
     """
     scribe = _Scribe(desired, kinds, key)
     relevant = {*_list_relevant(plan, desired), *_list_deviating(plan, recorded, live)}
-    targets, excludes = narrowing
     return Inputs(
         release=__version__,
         key=compute_fingerprint(None, key).fingerprint,
         targets=tuple(targets),
         excludes=tuple(excludes),
+        corrects=tuple(sorted(corrects)),
         facts={name: as_json(value) for name, value in desired.reads.items() if is_open(name)},
         read={
             name: compute_read(value, key)

@@ -18,6 +18,7 @@ from provisioning.core.model.errors import (
 )
 from provisioning.core.model.providers import Pending, ProbeReady, Probes, ProbeWaiting
 from provisioning.core.model.records import DONE, Action, Outcome
+from provisioning.core.model.sensitive import reveal
 from provisioning.core.plan.operations import Operation, Step
 from provisioning.core.scheduling.rate_limits import Pace
 from provisioning.providers.instance import find_ability
@@ -186,7 +187,7 @@ class Executor:
             self._submit(task, lambda: self._runner.attempt(task.operation, handle))
         else:
             probes = self._probes[change.provider]
-            self._submit(task, lambda: probes.probe(change.kind, _merge(made)))
+            self._submit(task, lambda: probes.probe(change.kind, reveal(dict(_merge(made)))))
 
     def _submit(self, task: _Task, call: Callable[[], object]) -> None:
         self._tickets += 1
@@ -271,7 +272,7 @@ class Executor:
         is_made = operation.step in {Step.CREATE, Step.UPDATE}
         if not is_made or made.record is None or provider is None:
             return 0.0
-        return provider.get_probe_timeout(operation.change.kind, _merge(made))
+        return provider.get_probe_timeout(operation.change.kind, reveal(dict(_merge(made))))
 
     def _wait_on(self, task: _Task, reason: str) -> None:
         now = self._now()

@@ -158,7 +158,9 @@ class Runner(Masked, frozen=True, kw_only=True):
             kinds=context.kinds,
             owner=context.owner,
             key=context.key,
-            narrowing=(request.targets, request.excludes),
+            targets=request.targets,
+            excludes=request.excludes,
+            corrects=request.corrects,
         )
         lease = self.begin(
             planned.view, planned.plan, request.reason, list_intents=list_intents, inputs=inputs

@@ -109,7 +109,8 @@ def replay_run(reconciler: Reconciler, log: StateLog, begun: BegunRun) -> Replay
         unfinished = compute_unfinished(records, view.begin, ())
         recorded = RecordedState(head=view.head, records=records, unfinished=unfinished)
         restore = partial(restore_live, inputs, kinds=context.kinds, owner=context.owner)
-        request = RunRequest(commit=begin.commit, reason=begin.reason)
+        corrects = frozenset(inputs.corrects)
+        request = RunRequest(commit=begin.commit, reason=begin.reason, corrects=corrects)
         plan = planner.plan_states(request, view, desired, recorded, restore).plan
         history = dropwhile(lambda item: item.id != begun.before, log.read_history())
         plan = restrict_plan(

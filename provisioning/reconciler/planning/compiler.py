@@ -89,7 +89,7 @@ class Compiler:
         self._repository = repository
         self._kinds = kinds
         self._cache = cache
-        known = sorted(repr((kind.name, kind.provider, kind.fields)) for kind in kinds.values())
+        known = sorted(kind.version for kind in kinds.values())
         self._version = compute_digest([__version__, known])
 
     def list_infras(self, commit: CommitId) -> list[str]:

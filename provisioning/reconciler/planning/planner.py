@@ -115,19 +115,7 @@ class Planner(Masked, frozen=True, kw_only=True):
         )
 
     def _compute_version(self) -> str:
-        known = sorted(
-            repr(
-                (
-                    kind.name,
-                    kind.provider,
-                    kind.fields,
-                    kind.recorded_only,
-                    bool(kind.expand),
-                    {**kind.location},
-                )
-            )
-            for kind in self.context.kinds.values()
-        )
+        known = sorted(kind.version for kind in self.context.kinds.values())
         key = compute_fingerprint("settled", self.context.key)
         return compute_digest([__version__, known, key])
 

@@ -4,6 +4,7 @@ import msgspec
 import pytest
 from sandboxes import Sandbox, build_resource
 
+from provisioning.core.model.resources import DriftPolicy, Lifecycle
 from provisioning.reconciler.explain.replay import BegunRun, replay_run
 from provisioning.reconciler.planning.plan_result import RunRequest
 
@@ -53,6 +54,18 @@ def test_a_narrowed_run_is_replayed_as_narrow(box):
     found = replay_run(reconciler, box.log, get_begun(box))
     assert found.is_same
     assert [each.id for each in found.plan.changes] == ["Thing/a"]
+
+
+def test_a_requested_correction_is_replayed(box):
+    """The resources that a request corrected are in the inputs."""
+    kept = Lifecycle(drift=DriftPolicy.DETECT)
+    commit = box.commits.commit(build_resource("Thing/a", {"size": 1}, lifecycle=kept))
+    reconciler = box.build_reconciler()
+    box.reconcile(commit)
+    box.world.change(next(iter(box.world.snapshot())), {"size": 2})
+    request = RunRequest(commit=commit, reason="test", corrects=frozenset({"Thing/a"}))
+    assert reconciler.reconcile(request).run is not None
+    assert replay_run(reconciler, box.log, get_begun(box)).is_same
 
 
 def test_a_state_log_that_was_rewritten_is_told(box):
