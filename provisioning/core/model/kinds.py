@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
@@ -116,6 +116,21 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     def get_field(self, name: str) -> Field:
         """Return the behaviour of the field at the top with *name*."""
         return self.tree.get_key(name).field
+
+    def may_be_secret(self, steps: Sequence[str]) -> bool:
+        """Return whether the value at *steps* is sensitive, holds, or is derived from such a one.
+
+        Args:
+            steps: The names of a reference, from a field of the spec or the answer on.
+        """
+        top = self.get_field(steps[0])
+        if top.computed and not top.public:
+            names = top.derived_from
+            return self.tree.hides and (
+                names is None or any(self.tree.get_key(name).hides for name in names)
+            )
+        places = (self.tree.find(tuple(steps[: count + 1])) for count in range(len(steps)))
+        return any(place.field.sensitive for place in places) or self.tree.find((*steps,)).hides
 
     def pick_place(self, values: Mapping[str, Tree]) -> dict[str, Tree]:
         """Return those of *values* that say where a resource is.

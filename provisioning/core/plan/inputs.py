@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from provisioning import __version__
+from provisioning.core.expressions.interpolation import Reference, parse_text
 from provisioning.core.model.ids import ResourceId, parse_mark
 from provisioning.core.model.kinds import Kind, find_kind, get_kind
 from provisioning.core.model.providers import Absent, Observation, Present, Unreadable
 from provisioning.core.model.records import Inputs, Record, UnexpectedState
-from provisioning.core.model.resources import Resource
+from provisioning.core.model.resources import Resource, Templated
 from provisioning.core.model.sensitive import Secret, has_secret, mark_secrets, reveal
 from provisioning.core.model.states import DesiredState, LiveState, RecordedState
 from provisioning.core.model.values import (
@@ -17,6 +18,7 @@ from provisioning.core.model.values import (
     as_json,
     compute_fingerprint,
     is_equal,
+    read_at,
     replace_at,
     summarise,
 )
@@ -160,12 +162,18 @@ class _Scribe:
         )
         return {number: seen for number, seen in noted if seen and seen.state != ABSENT}
 
-    def _may_hold_secrets(self, resource: Resource) -> bool:
-        """Return whether an interpolation of *resource* may have given it a secret."""
-        needs = (self._desired.resources[name] for name in resource.references)
+    def _may_be_secret(self, resource: Resource, hole: Templated) -> bool:
+        """Return whether the interpolations in *hole* may have given *resource* a secret."""
+        text = read_at(resource.spec, hole.path)
         return self._desired.has_secrets or any(
-            get_kind(self._kinds, need).tree.hides for need in needs
+            isinstance(part, Reference) and self._names_secret(part) for part in parse_text(text)
         )
+
+    def _names_secret(self, reference: Reference) -> bool:
+        if reference.resource is None or not reference.steps[1:]:
+            return False
+        kind = get_kind(self._kinds, self._desired.resources[reference.resource])
+        return kind.may_be_secret(reference.steps[1:])
 
     def _conceal(
         self,
@@ -175,8 +183,9 @@ class _Scribe:
         attributes: Mapping[str, Tree],
     ) -> dict[str, Tree]:
         marked = mark_secrets(kind, attributes, record.spec) if record else dict(attributes)
-        if resource is not None and self._may_hold_secrets(resource):
-            marked = _mark_desired(kind, resource, marked)
+        if resource is not None:
+            holes = [it for it in resource.templated if self._may_be_secret(resource, it)]
+            marked = _mark_desired(kind, resource, holes, marked) if holes else marked
         known = record.attributes if record else {}
         kept = {
             name: value if name in kind.identity else _shorten(value, known.get(name))
@@ -194,11 +203,11 @@ def _shorten(value: Tree, known: Tree) -> Tree:
 
 
 def _mark_desired(
-    kind: Kind, resource: Resource, attributes: Mapping[str, Tree]
+    kind: Kind, resource: Resource, holes: Sequence[Templated], attributes: Mapping[str, Tree]
 ) -> dict[str, Tree]:
-    """Mark what the secrets of *resource* may have gone into, known or still to come."""
+    """Mark what the secrets in *holes* of *resource* may have gone into, known or still to come."""
     spec = resource.spec
-    for hole in resource.templated:
+    for hole in holes:
         spec = replace_at(spec, hole.path, Secret)
     if kind.expand is None or not has_secret(spec):
         return mark_secrets(kind, attributes, spec)

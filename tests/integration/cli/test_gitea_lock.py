@@ -144,7 +144,7 @@ def test_a_hold_is_seen_here_and_at_gitea(hosted, gitea):
     assert f"since {lock['acquired_at']}" in told
     path = f"/repos/{hosted.repository}"
     _, file = gitea.call("GET", f"{path}/contents/lock.json?ref=provisioning%2Fweb")
-    assert json.loads(base64.b64decode(file["content"])) == lock
+    assert json.loads(base64.b64decode(file["content"])).items() >= lock.items()
     _, commits = gitea.call("GET", f"{path}/commits?sha=provisioning%2Fweb&limit=1")
     subject = commits[0]["commit"]["message"].splitlines()[0]
     assert subject == f"hold 2 by {lock['holder']['user']}: new disks"

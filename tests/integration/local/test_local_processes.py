@@ -202,10 +202,10 @@ def test_what_a_sleeper_starts_on_waking_is_cleared_away(bench):
     late = bench.call(P, SLEEP, run="6-fedcba")
     stale = start(late, bench.root, find_process_files(bench.home, late.mark.owner))
     seen = bench.look(P)
-    assert (seen.attributes["pid"], seen.is_littered) == (wanted["pid"], True)
+    assert (seen.attributes["pid"], seen.is_unfinished) == (wanted["pid"], True)
     assert bench.update(P, SLEEP, run="8-abcdef")["pid"] == wanted["pid"]
     assert read_seen(stale.pid) is None
-    assert not bench.look(P).is_littered
+    assert not bench.look(P).is_unfinished
     bench.delete(P)
     assert list_live(bench) == []
 
