@@ -162,8 +162,7 @@ def run_tests(tier: str, options: Sequence[str]) -> int:
     """Run the tests of *tier*, and beside those of `test` the linters; return the exit code."""
     begin = time.monotonic()
     environ = build_environment()
-    if tier == QUICK:
-        environ["TEST_EXAMPLES"] = environ.get("TEST_EXAMPLES", "0.25")
+    environ.setdefault("TEST_EXAMPLES", "0.25")
     codes: list[int] = []
     linters = threading.Thread(target=lambda: codes.append(run_linters(environ)))
     if tier == TEST:

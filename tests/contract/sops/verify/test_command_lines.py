@@ -92,7 +92,7 @@ DAMAGES = {
 
 
 def list_lines(name):
-    text = (Path(__file__).parent / "lines" / f"{name}.txt").read_text(encoding="utf-8")
+    text = (Path(__file__).parents[1] / "lines" / f"{name}.txt").read_text(encoding="utf-8")
     return text.splitlines()
 
 

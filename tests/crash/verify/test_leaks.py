@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-MATRIX = Path(__file__).parent / "matrix"
+MATRIX = Path(__file__).parents[1] / "matrix"
 
 BLIND = """
 import base64, zlib

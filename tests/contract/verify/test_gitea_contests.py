@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-CONTESTS = Path(__file__).parents[1] / "peers/gitea/contests.py"
+CONTESTS = Path(__file__).parents[2] / "peers/gitea/contests.py"
 
 ENVIRON = dict(os.environ)
 """As it was before a test had a home of its own: the cache of built peers is found by it."""
