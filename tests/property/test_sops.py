@@ -50,7 +50,13 @@ CONTENT = {
     Format.JSON: trees,
     Format.DOTENV: st.dictionaries(names, lines.filter(lambda text: "\\n" not in text), min_size=1),
     Format.INI: st.dictionaries(
-        names, st.dictionaries(names, lines.filter(str.isalnum), max_size=3), min_size=1
+        names,
+        st.dictionaries(
+            names,
+            st.text(st.characters(categories=("L", "N")), min_size=1, max_size=20),
+            max_size=3,
+        ),
+        min_size=1,
     ).map(lambda sections: {"DEFAULT": {}} | sections),
 }
 

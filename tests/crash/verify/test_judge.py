@@ -1,4 +1,4 @@
-"""The crash matrix in short, and the proofs that its tracer and its judge are not blind."""
+"""The proof that the judge of the crash matrix is not blind."""
 
 import subprocess
 import sys
@@ -12,23 +12,6 @@ MATRIX = Path(__file__).parents[1] / "matrix"
 def run_script(*arguments):
     command = [sys.executable, *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=False, cwd=MATRIX)
-
-
-@pytest.mark.peer("cc")
-def test_a_sample_of_the_matrix_ends_in_the_right_world():
-    """P2, P10: a real run killed, or its disk full, anywhere: the next one makes all right."""
-    done = run_script("run.py", "--every", "419", "--jobs", "2")
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert " 0 wrong worlds" in done.stdout
-
-
-@pytest.mark.peer("cc")
-@pytest.mark.peer("strace")
-def test_the_tracer_sees_every_call_that_the_kernel_sees():
-    """No effect of a run on the disk escapes the matrix: strace counts as many of each kind."""
-    done = run_script("compare.py", "folders and values", "state log on a remote", "hold")
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.count("kernel: {") == 3
 
 
 SPOIL = """
