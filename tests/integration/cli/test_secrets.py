@@ -4,6 +4,7 @@ import base64
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import time
@@ -13,6 +14,8 @@ from urllib.parse import quote
 
 import pyrage
 import pytest
+
+from provisioning.providers.local.processes.procfs import find_members
 
 PLACES = ("content", "mixed", "variable", "environment", "argument", "value", "setting", "lines")
 
@@ -84,7 +87,11 @@ def safe(tmp_path, shop):
     key.write_text(f"{identity}\n")
     shop.environment["SOPS_AGE_KEY_FILE"] = str(key)
     shop.write(f"creation_rules:\n  - age: {identity.to_public()}\n", ".sops.yaml")
-    return shop
+    yield shop
+    settings = (shop.folder / "config/provisioning.yaml").read_text()
+    workspace = re.search(r"\bid: ([0-9a-f-]{36})", settings)[1]
+    for member in find_members(f"{workspace}/"):
+        os.kill(member.seen.pid, signal.SIGKILL)
 
 
 def encrypt(shop, values):

@@ -10,6 +10,8 @@ import pytest
 from running_service import RunningService, read_files
 
 TTL = 10
+SECONDS = str(random.randrange(10_000, 10_000_000))
+"""What the processes of this test run sleep for, which tells them from those of another run."""
 
 
 @pytest.fixture
@@ -95,7 +97,7 @@ def test_stopped_past_its_ttl_it_is_fenced(shop, hub, pair, tmp_path):
     wait = f"while [ ! -e {gate} ]; do sleep 0.05; done"
     process = (
         "apiVersion: provisioning/v1\nkind: Process\nmetadata: {name: job}\n"
-        f"spec: {{command: [/bin/sleep, '9999'], ready: {{exec: [/bin/sh, -c, '{wait}']}}, "
+        f"spec: {{command: [/bin/sleep, '{SECONDS}'], ready: {{exec: [/bin/sh, -c, '{wait}']}}, "
         "timeout: 300}\n"
     )
     publish(shop, hub, process, "infra/api/a.yaml")
@@ -125,7 +127,7 @@ def find_jobs():
     found = []
     for each in Path("/proc").glob("[0-9]*/cmdline"):
         try:
-            if each.read_bytes().split(b"\0")[:2] == [b"/bin/sleep", b"9999"]:
+            if each.read_bytes().split(b"\0")[:2] == [b"/bin/sleep", SECONDS.encode()]:
                 found.append(int(each.parent.name))
         except OSError:
             continue
