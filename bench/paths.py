@@ -9,6 +9,7 @@ that `workspace init` makes, planned once before, so that its manifests are in t
 
 from __future__ import annotations
 
+import os
 import sys
 import tempfile
 from collections import Counter
@@ -63,6 +64,7 @@ if __name__ == "__main__":
     import os
 
     with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
+        os.environ["PROVISIONING_HOME"] = f"{folder}/home"
         run("-C", folder, "workspace", "init", "shop")
         os.chdir(Path(folder, "shop"))
         run("plan")
