@@ -183,12 +183,18 @@ class Provider(Protocol):
 
 
 class FoundResource(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing in the world that bears a mark; *place* is what people know it by."""
+    """One thing in the world that bears a mark; *place* is what people know it by.
+
+    The engine adds the instance that found it.
+    """
 
     id: ResourceId
     kind: str
     place: str
     seen: Present
+    api_version: str = API_VERSION
+    provider: str = ""
+    provider_type: str = ""
 
 
 @runtime_checkable

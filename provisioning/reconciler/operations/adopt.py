@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from functools import partial
 
+from msgspec.structs import replace
+
 from provisioning.core.expressions.interpolation import Reference
 from provisioning.core.expressions.references import KnownValues, expand_spec, resolve_spec
 from provisioning.core.model.errors import Blocked, ProviderError, ProvisioningError, Source
 from provisioning.core.model.ids import CommitId, ResourceId
-from provisioning.core.model.kinds import get_kind
+from provisioning.core.model.kinds import LOCATION, get_kind
 from provisioning.core.model.providers import FoundResource, Surveys
 from provisioning.core.model.records import Action, Record
 from provisioning.core.model.resources import Lifecycle, Resource
 from provisioning.core.model.sensitive import has_secret, mark_secrets
 from provisioning.core.model.states import DesiredState
-from provisioning.core.model.values import Tree, Unknown, has_unknown
+from provisioning.core.model.values import Tree, Unknown, compute_digest, has_unknown
 from provisioning.core.plan.diff import compute_recorded
 from provisioning.core.plan.plan import BlockedResource, Plan
 from provisioning.providers.instance import find_ability
@@ -46,8 +48,9 @@ def plan_adopt(reconciler: Reconciler, commit: CommitId, *, everything: bool) ->
     view = context.log.read()
     check_idle(reconciler, view)
     records = context.log.read_records(view)
-    found = {name: live for name, live in _survey(context).items() if name not in records}
     desired = reconciler.planner.read_desired(commit)
+    surveyed = _survey(context, desired)
+    found = {name: live for name, live in surveyed.items() if name not in records}
     built = {
         name: _build_record(context, live, desired.resources.get(name), spec)
         for name, live, spec in _resolve(context, desired, found)
@@ -78,13 +81,27 @@ def plan_adopt(reconciler: Reconciler, commit: CommitId, *, everything: bool) ->
     return StateOnlyPlan(plan, made, view)
 
 
-def _survey(context: InfraContext) -> dict[ResourceId, FoundResource]:
+def _survey(context: InfraContext, desired: DesiredState) -> dict[ResourceId, FoundResource]:
+    """Return each live resource with our mark, and the instance that it is of.
+
+    Several instances may find one and the same, as a process; it is of the one that its manifest
+    names.
+    """
     seen: dict[ResourceId, list[FoundResource]] = {}
-    for provider in context.providers.values():
+    for name, provider in context.providers.items():
         if surveys := find_ability(provider, Surveys):
             survey = partial(surveys.survey, context.owner)
             for item in call_provider(provider, survey):
-                seen.setdefault(item.id, []).append(item)
+                seen.setdefault(item.id, []).append(replace(item, provider=name))
+    for name, found in seen.items():
+        resource = desired.resources.get(name)
+        found.sort(key=lambda item: resource is None or item.provider != resource.provider)
+        own = {_get_place(context, item) for item in found if item.provider == found[0].provider}
+        seen[name] = [
+            item
+            for item in found
+            if item.provider == found[0].provider or _get_place(context, item) not in own
+        ]
     twins = {name: found for name, found in seen.items() if len(found) > 1}
     if twins:
         places = "; ".join(
@@ -96,6 +113,15 @@ def _survey(context: InfraContext) -> dict[ResourceId, FoundResource]:
             hint="remove the copies, or their marks, and try again",
         )
     return {name: found[0] for name, found in seen.items()}
+
+
+def _get_place(context: InfraContext, found: FoundResource) -> tuple[str, str]:
+    """Return what two instances that found one resource have in common.
+
+    A resource that is found by its place is another one at another location.
+    """
+    kind = get_kind(context.kinds, found)
+    return found.place, compute_digest(dict(kind.location)) if kind.identity else ""
 
 
 def _resolve(
@@ -133,12 +159,13 @@ def _resolve(
 def _build_record(
     context: InfraContext, found: FoundResource, resource: Resource | None, spec: Mapping[str, Tree]
 ) -> Record:
-    kind = context.kinds[found.kind]
+    kind = get_kind(context.kinds, found)
     mark = found.seen.mark
     if mark is None:
         raise ProviderError(f"provider {kind.provider!r} lists {found.place}, which has no mark")
     known = {name: value for name, value in spec.items() if not has_unknown(value)}
     live = mark_secrets(kind, found.seen.attributes, spec)
+    live |= {LOCATION: dict(kind.location)} if kind.location else {}
     return Record(
         id=found.id,
         kind=kind.name,

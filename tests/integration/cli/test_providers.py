@@ -248,3 +248,30 @@ def test_an_installed_provider_needs_no_change_of_ours(shop, tmp_path, monkeypat
     code = "from reference_pages import *; print(render_settings())"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "memo.folder" in done.stdout
+
+
+JOB = """---
+apiVersion: provisioning/v1
+kind: Process
+metadata: {name: job}
+spec: {command: [sleep, "600"], provider: other}
+"""
+
+
+def test_a_lost_state_log_is_rebuilt_for_each_instance(shop):
+    """Each resource is recorded with the instance and the location that its manifest names."""
+    settings(shop, "providers: {other: {provider: local, root: other}}")
+    second = (FILE % ", provider: other").replace("motd}", "second}")
+    shop.commit(FILE % "" + "---\n" + second + JOB)
+    try:
+        shop.run("apply", "--yes")
+        shop.git("update-ref", "-d", "refs/heads/provisioning/web")
+        shop.run("adopt", "web", "--yes")
+        assert plan(shop)["changes"] == []
+        got = json.loads(shop.run("get", "-o", "json"))[0]["resources"]
+        found = {item["id"]: item["provider"] for item in got}
+        assert found == {"File/motd": "local", "File/second": "other", "Process/job": "other"}
+    finally:
+        shop.commit("# nothing\n")
+        shop.run("apply", "--yes", "--allow", "prune")
+    assert not (shop.folder / "other/motd").exists()
