@@ -131,7 +131,7 @@ def parse_rules(data: bytes, path: Path) -> Rules:
     Raises:
         SopsError: If it is not YAML, or no mapping.
     """
-    from sops_python.stores.yaml.reading import load_documents
+    from sops_python.stores.yaml.reader import load_documents
 
     try:
         documents = load_documents(data.decode())

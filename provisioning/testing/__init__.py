@@ -28,7 +28,7 @@ from provisioning.testing.faults import (
 from provisioning.testing.faulty import ALWAYS, Faults, FaultyProvider
 from provisioning.testing.forges import MemoryForge, MemoryHub
 from provisioning.testing.memory import MemoryProvider
-from provisioning.testing.planning import PlanningMemoryProvider
+from provisioning.testing.planning_provider import PlanningMemoryProvider
 from provisioning.testing.suites import Case, ForgeSuite, Hub, ProviderSuite
 from provisioning.testing.worlds import Live, World
 

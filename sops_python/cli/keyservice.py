@@ -9,7 +9,7 @@ import click
 from sops_python.cli.files import Bench, ask
 from sops_python.cli.words import SopsCommand, take_exactly
 from sops_python.keyservice.answers import KeyService
-from sops_python.keyservice.listening import choose_place, serve
+from sops_python.keyservice.listener import choose_place, serve
 
 
 @click.command(cls=SopsCommand)

@@ -22,12 +22,12 @@ Every test is run for every case it applies to. A test clears away all that it m
 
 from __future__ import annotations
 
-from provisioning.testing.suites.changing import ChangingTruths
-from provisioning.testing.suites.describing import DescribingTruths
-from provisioning.testing.suites.making import MakingTruths
-from provisioning.testing.suites.observing import ObservingTruths
-from provisioning.testing.suites.planning import PlanningTruths
-from provisioning.testing.suites.removing import RemovingTruths
+from provisioning.testing.suites.creations import MakingTruths
+from provisioning.testing.suites.deletions import RemovingTruths
+from provisioning.testing.suites.descriptions import DescribingTruths
+from provisioning.testing.suites.observations import ObservingTruths
+from provisioning.testing.suites.plans import PlanningTruths
+from provisioning.testing.suites.updates import ChangingTruths
 
 
 class ProviderSuite(

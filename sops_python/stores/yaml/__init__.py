@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from sops_python.errors import SopsError, UnreadableFile
 from sops_python.metadata import TOP_LEVEL_KEY, find_metadata
-from sops_python.stores.yaml.reading import load_documents
-from sops_python.stores.yaml.writing import render_documents, render_value
+from sops_python.stores.yaml.reader import load_documents
+from sops_python.stores.yaml.writer import render_documents, render_value
 from sops_python.tree import Branch, Value, encode_text
 
 INDENT = 4

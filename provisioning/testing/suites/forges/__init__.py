@@ -9,13 +9,13 @@ Subclass `ForgeSuite` in a test module; pytest finds the tests, and needs no plu
 A hub is a repository at the forge and what its people do there, who need no `Forge` for it.
 """
 
-from provisioning.testing.suites.forges.approving import ApprovingTruths
-from provisioning.testing.suites.forges.failing import FailingTruths
+from provisioning.testing.suites.forges.approvals import ApprovingTruths
+from provisioning.testing.suites.forges.comments import TalkingTruths
+from provisioning.testing.suites.forges.failures import FailingTruths
 from provisioning.testing.suites.forges.hubs import Hub
-from provisioning.testing.suites.forges.merging import MergingTruths
-from provisioning.testing.suites.forges.opening import OpeningTruths
-from provisioning.testing.suites.forges.showing import ShowingTruths
-from provisioning.testing.suites.forges.talking import TalkingTruths
+from provisioning.testing.suites.forges.merges import MergingTruths
+from provisioning.testing.suites.forges.pulls import OpeningTruths
+from provisioning.testing.suites.forges.statuses import ShowingTruths
 
 __all__ = ["ForgeSuite", "Hub"]
 

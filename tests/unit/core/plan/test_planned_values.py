@@ -16,7 +16,7 @@ from provisioning.providers.instance import ProviderInstance
 from provisioning.reconciler.execution.provider_calls import plan_by_provider
 from provisioning.testing.memory import MemoryProvider
 from provisioning.testing.memory_kinds import MACHINE, THING
-from provisioning.testing.planning import PlanningMemoryProvider
+from provisioning.testing.planning_provider import PlanningMemoryProvider
 from provisioning.testing.worlds import World
 
 KEY = b"k" * 32

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from provisioning.core.reviews.forge import CommitStatus, State
 from provisioning.testing.suites.cases import expect
+from provisioning.testing.suites.forges.comments import MANY
 from provisioning.testing.suites.forges.hubs import LABEL, HubStage
-from provisioning.testing.suites.forges.talking import MANY
 
 
 class ShowingTruths(HubStage):

@@ -16,7 +16,7 @@ import msgspec
 import yaml
 
 from sops_python.errors import SopsError, UnreadableFile
-from sops_python.stores.yaml.resolving import TooBig, parse_timestamp, resolve
+from sops_python.stores.yaml.resolver import TooBig, parse_timestamp, resolve
 from sops_python.tree import Branch, Comment, Value, decode_text
 
 MAX_DEPTH = 150

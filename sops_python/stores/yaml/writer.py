@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 
 from sops_python.stores.go_floats import render_general
-from sops_python.stores.yaml.resolving import needs_quotes
+from sops_python.stores.yaml.resolver import needs_quotes
 from sops_python.tree import Branch, Comment, Timestamp, Value, encode_text
 
 _LONGEST_KEY = 128
