@@ -7,7 +7,6 @@ from functools import reduce
 from pathlib import Path
 
 from provisioning.config.layer_reader import Reader, read_text
-from provisioning.config.modes import MODES
 from provisioning.config.parse_cache import parse_once
 from provisioning.config.provenance import (
     Branch,
@@ -31,6 +30,7 @@ from provisioning.core.model.errors import (
 )
 from provisioning.core.model.ids import NAME
 from provisioning.core.model.values import Path as Place
+from provisioning.modes.definitions import MODES
 
 __all__ = ["WORKSPACE_FILE", "Layers", "Read", "load_layers"]
 

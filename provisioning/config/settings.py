@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from provisioning.config.modes import MODES
 from provisioning.config.setting import BEFORE_INFRA, IN_COMMITS, ONLY_WORKSPACE, Setting
+from provisioning.modes.definitions import MODES
 
 SETTINGS = (
     Setting(

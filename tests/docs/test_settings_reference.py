@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from reference_pages import render_modes, render_settings
 
-from provisioning.config.modes import MODES
 from provisioning.config.registry import load_settings
 from provisioning.config.setting import is_fitting
+from provisioning.modes.definitions import MODES
 
 FOLDER = Path(__file__).parents[2] / "docs" / "reference"
 PAGE = FOLDER / "settings.md"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 
-from provisioning.config.modes import MODES
 from provisioning.config.registry import load_settings
 from provisioning.config.setting import ANYWHERE, Layer, Setting, describe_expected
 from provisioning.core.reviews.permissions import DESCRIPTIONS
 from provisioning.interfaces.service.metric_table import MEASURES
+from provisioning.modes.definitions import MODES
 
 _SETTINGS_HEAD = """\
 # Settings

@@ -1,4 +1,4 @@
-"""The modes of a workspace: each is the defaults of settings that it changes."""
+"""Each mode: the defaults of settings that it changes, below what a workspace sets itself."""
 
 from __future__ import annotations
 
