@@ -3,6 +3,9 @@
 .PHONY: help demo quick test verify check lint peers ids words pins format clean \
   crash-matrix simulate soak fuzz mutate bench
 
+# As where it is installed, a module is compiled once and not by each of a thousand processes.
+unexport PYTHONDONTWRITEBYTECODE
+
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
