@@ -10,6 +10,7 @@ import msgspec
 from provisioning.core.status.health_checks import HealthReport
 from provisioning.interfaces.schema import explanations, plans, reviews, states
 from provisioning.reconciler.explain.history import HistoryEvent
+from provisioning.secrets.audit import SecretFinding
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -46,6 +47,9 @@ DOCUMENTS: dict[str, Types] = {
     "validate": (states.ValidDocument,),
     "doctor": (HealthReport,),
     "config-explain": (explanations.LayerDocument,),
+    "secrets-check": (SecretFinding,),
+    "secrets-guard": (SecretFinding,),
+    "secrets-list": (states.GeneratedSecretDocument,),
 }
 """The types of one document of each operation; a command for all infras prints a list of them."""
 
@@ -53,7 +57,9 @@ UNDOCUMENTED = frozenset(
     {
         "lock-hold", "lock-steal", "lock-release", "suspend", "resume",  # text only
         "schema", "config-show",  # JSON that a provider's kinds, or the settings, give its shape
-        "workspace-init",
+        "workspace-init", "secrets-init", "secrets-recipients", "secrets-recipient-add",
+        "secrets-recipient-remove", "secrets-guard-install", "secrets-make", "secrets-rotate",
+        "secrets-remove", "fingerprint-key-rotate",
     }
 )  # fmt: skip
 """The operations whose answer has no document."""

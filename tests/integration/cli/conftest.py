@@ -1,8 +1,10 @@
 import os
+import re
 import shutil
 import subprocess
 import sys
 import time
+import uuid
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -63,11 +65,12 @@ class Shop:
 
     def copy(self, base):
         """Return a copy of it below *base*, to go on from a state that took long to reach."""
-        folder, home = (
-            shutil.copytree(each, base / each.name, symlinks=True)
-            for each in (self.folder, self.home)
-        )
+        folder, home = base / self.folder.name, base / self.home.name
+        shutil.copytree(self.folder, folder, symlinks=True)
+        if self.home.exists():
+            shutil.copytree(self.home, home, symlinks=True)
         own = {"PROVISIONING_HOME": str(home), "HOME": str(home)}
+        own["GIT_CONFIG_GLOBAL"] = str(home / "gitconfig")
         return Shop(folder, home, self.environment | own)
 
     def live(self):
@@ -104,16 +107,31 @@ def build_shop(folder, home):
     return shop
 
 
+@pytest.fixture(scope="session")
+def new_shop(tmp_path_factory):
+    """A workspace as `workspace init` makes it."""
+    base = tmp_path_factory.mktemp("new")
+    return build_shop(base / "shop", base / "home")
+
+
+def copy_new(new_shop, base):
+    """Return a copy of a new workspace, with an id of its own."""
+    shop = new_shop.copy(base)
+    path = shop.folder / "config/provisioning.yaml"
+    path.write_text(re.sub("id: [0-9a-f-]{36}", f"id: {uuid.uuid4()}", path.read_text()))
+    shop.git("commit", "--quiet", "--all", "--amend", "--no-edit")
+    return shop
+
+
 @pytest.fixture
-def shop(tmp_path):
-    return build_shop(tmp_path / "shop", tmp_path / "home")
+def shop(new_shop, tmp_path):
+    return copy_new(new_shop, tmp_path)
 
 
 @pytest.fixture(scope="module")
-def module_shop(tmp_path_factory):
+def module_shop(new_shop, tmp_path_factory):
     """A workspace that a module prepares once, and copies for each test."""
-    base = tmp_path_factory.mktemp("module")
-    return build_shop(base / "shop", base / "home")
+    return copy_new(new_shop, tmp_path_factory.mktemp("module"))
 
 
 @pytest.fixture
