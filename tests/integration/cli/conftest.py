@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from running_service import RunningService
 
 PROGRAM = (sys.executable, "-m", "provisioning")
 
@@ -250,6 +251,15 @@ class Hosted:
         newest_last = sorted(found, key=lambda each: each["id"])
         return {each["context"]: each["status"] for each in newest_last}
 
+    def read_motd(self):
+        return (self.shop.folder / "live/motd").read_text()
+
+    def publish(self, text):
+        """Commit *text* as the manifest of the branch, and push it; return the commit."""
+        self.shop.commit(text)
+        self.shop.git("push", "--quiet", self.url, "HEAD:main")
+        return self.shop.git("rev-parse", "HEAD").strip()
+
     def get_statuses(self, pull):
         return self.list_statuses(self.read(pull)["head"]["sha"])
 
@@ -275,3 +285,17 @@ forge: {{kind: gitea, url: "{gitea.url}", repository: {repository}, token_file: 
         made.call("ops", "PUT", f"/collaborators/{name}", {"permission": "write"})
     shop.run("apply", "--yes")
     return made
+
+
+@pytest.fixture
+def hosted_service(hosted):
+    """A service that hears of everything by webhooks: it polls once an hour."""
+    shop, flags = hosted.shop, ["serve.poll=3600"]
+    running = RunningService([shop.folder], shop.home, shop.environment, flags)
+    try:
+        running.start()
+        hook = f"{running.url}/hooks/{shop.folder.name}"
+        hosted.run("forge", "setup", "--yes", "--webhook", hook)
+        yield running
+    finally:
+        assert running.stop() == 0
