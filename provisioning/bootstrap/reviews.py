@@ -53,6 +53,7 @@ def build_reviewer(workspace: Workspace) -> Reviewer:
         branch=workspace.settings.branch,
         list_infras=workspace.list_infras,
         compile=workspace.compile,
+        compile_untrusted=workspace.compile_untrusted,
         plan=desk.plan,
         expose=desk.expose,
         redact=workspace.redactor.redact,

@@ -32,7 +32,7 @@ from provisioning.core.model.ids import NAME
 from provisioning.core.model.values import Path as Place
 from provisioning.modes.definitions import MODES
 
-__all__ = ["WORKSPACE_FILE", "Layers", "Read", "load_layers"]
+__all__ = ["WORKSPACE_FILE", "Layers", "Read", "load_layers", "load_written_layers"]
 
 WORKSPACE_FILE = "config/provisioning.yaml"
 PREFIX = "PROVISIONING_"
@@ -69,12 +69,32 @@ def load_layers(
         StorageFailed: If the user's file cannot be read.
     """
     override = _load_overrides(environ, flags)
-    cache = home / "cache" / "settings"
-    user = home / "config.user.toml"
-    files = [
-        _load_file(Layer.USER, str(user), _read_user(user), cache),
-        _load_file(Layer.WORKSPACE, WORKSPACE_FILE, read(WORKSPACE_FILE), cache),
-    ]
+    path = home / "config.user.toml"
+    user = _load_file(Layer.USER, str(path), _read_user(path), _get_cache(home))
+    layers = _load_stack(user, read, infra, override, _get_cache(home))
+    known = dict(facts or {})
+    known["paths"] = {"home": str(home), **known.get("paths", {})}
+    return resolve_settings(layers, Scope(layers=layers, environ=environ, facts=known))
+
+
+def load_written_layers(read: Read, *, home: Path, infra: str | None) -> Layers:
+    """Load the layers of a commit alone, and leave their interpolations as they are written.
+
+    Nothing of this machine is in them: neither the user's file, nor a variable, nor a flag.
+
+    Raises:
+        InvalidArgument: If *infra* cannot be an infra's name.
+        InvalidConfiguration: If a key is unknown, or a value is not what it must be.
+    """
+    nothing = (Loaded(layer, "", {}) for layer in (Layer.USER, Layer.OVERRIDE))
+    user, override = nothing
+    return _load_stack(user, read, infra, override, _get_cache(home))
+
+
+def _load_stack(
+    user: Loaded, read: Read, infra: str | None, override: Loaded, cache: Path
+) -> Layers:
+    files = [user, _load_file(Layer.WORKSPACE, WORKSPACE_FILE, read(WORKSPACE_FILE), cache)]
     early = _merge([_load_defaults(), *files, override])
     low = [_load_defaults(str(early["mode"].value)), *files]
     high = [
@@ -82,10 +102,11 @@ def load_layers(
         _load_infra(infra, read, cache),
         override,
     ]
-    layers = Layers((*low, *high), _merge([*low, *high]))
-    known = dict(facts or {})
-    known["paths"] = {"home": str(home), **known.get("paths", {})}
-    return resolve_settings(layers, Scope(layers=layers, environ=environ, facts=known))
+    return Layers((*low, *high), _merge([*low, *high]))
+
+
+def _get_cache(home: Path) -> Path:
+    return home / "cache" / "settings"
 
 
 def _merge(stack: Sequence[Loaded]) -> Branch:

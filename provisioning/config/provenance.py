@@ -109,7 +109,7 @@ class Layers(msgspec.Struct, frozen=True):
             InvalidConfiguration: If there is no such key.
         """
         path = tuple(key.split("."))
-        winners = _find(self.tree, path)
+        winners = find_branch(self.tree, path)
         if winners is None:
             raise describe_unknown(key, None, self.list_keys())
         wins = {id(value) for _, value in list_leaves(winners)}
@@ -117,7 +117,7 @@ class Layers(msgspec.Struct, frozen=True):
 
 
 def _explain(loaded: Loaded, path: tuple[str, ...], wins: set[int]) -> Explained:
-    found = _find(loaded.tree, path)
+    found = find_branch(loaded.tree, path)
     values = [value for _, value in list_leaves(found or {})]
     if found is None or not values:
         return Explained(layer=loaded.layer, place=loaded.place)
@@ -130,7 +130,8 @@ def _explain(loaded: Loaded, path: tuple[str, ...], wins: set[int]) -> Explained
     )
 
 
-def _find(tree: Branch, path: tuple[str, ...]) -> Branch | SettingValue | None:
+def find_branch(tree: Branch, path: tuple[str, ...]) -> Branch | SettingValue | None:
+    """Return what stands at *path* of *tree*; None if nothing does."""
     try:
         found: Branch | SettingValue = read_at(tree, path)
     except KeyError:

@@ -10,7 +10,14 @@ import msgspec
 from msgspec.structs import replace
 
 from provisioning.config.layer_reader import check_value, read_text
-from provisioning.config.provenance import Branch, Layers, Origin, SettingValue
+from provisioning.config.provenance import (
+    Branch,
+    Layers,
+    Origin,
+    SettingValue,
+    as_plain,
+    find_branch,
+)
 from provisioning.config.registry import load_settings
 from provisioning.config.setting import has_interpolation
 from provisioning.core.expressions.interpolation import (
@@ -158,6 +165,29 @@ class Scope(Masked, frozen=True, kw_only=True, dict=True):
             raise InvalidConfiguration(
                 f"{where}: {exc.message}", hint=exc.hint, source=exc.source
             ) from exc
+
+
+class WrittenScope(msgspec.Struct, frozen=True):
+    """Answers `config` as a commit without trust writes it, with interpolations left as they are.
+
+    It holds no environment, secret, record or path, and so opens none.
+    """
+
+    layers: Layers
+
+    def __call__(self, reference: Reference, source: Source) -> Tree:
+        """Return the value of *reference*, which stands at *source*.
+
+        Raises:
+            InvalidManifest: If the commit writes no such setting.
+        """
+        found: Branch | SettingValue | None = None
+        if reference.namespace == "config":
+            found = find_branch(self.layers.tree, reference.steps)
+        if found is None:
+            hint = "set it below `values` in config/provisioning.yaml"
+            raise _describe_missing(reference, self.layers.list_keys(), source, hint)
+        return as_plain(found)
 
 
 def resolve_settings(layers: Layers, scope: Scope) -> Layers:

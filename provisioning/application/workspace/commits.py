@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from provisioning.application.workspace.forge_access import ForgeAccess
@@ -112,10 +112,15 @@ class WorkspaceCommits:
         """Load the settings of *infra* as *commit* has them."""
         key = (commit, infra)
         if key not in self._layers:
-            self._layers[key] = self.settings.load(
-                lambda path: self.repository.read_file(commit, self.prefix + path), infra
-            )
+            self._layers[key] = self.settings.load(partial(self._read, commit), infra)
         return self._layers[key]
+
+    def load_written_layers(self, commit: CommitId, infra: str) -> Layers:
+        """Load the settings of *infra* as *commit*, which nobody may trust, writes them."""
+        return self.settings.load_written(partial(self._read, commit), infra)
+
+    def _read(self, commit: CommitId, path: str) -> bytes | None:
+        return self.repository.read_file(commit, self.prefix + path)
 
     def has_drift_branches(self, infra: str) -> bool:
         """Tell whether a drift of *infra* has a branch at the remote, as it was fetched."""

@@ -14,6 +14,7 @@ from provisioning.application.workspace.shared_state import SharedState
 from provisioning.application.workspace.state_logs import StateLogs
 from provisioning.application.workspace.workspace_settings import WorkspaceSettings
 from provisioning.config.layers import Layers
+from provisioning.config.scope import WrittenScope
 from provisioning.core.expressions.references import Lookup
 from provisioning.core.infras.dependencies import NO_LINKS, Links, compute_links
 from provisioning.core.infras.order import Needs, compute_needs
@@ -94,6 +95,19 @@ class Workspace(msgspec.Struct, frozen=True, kw_only=True):
         kinds = self._list_kinds(self.commits.load_layers(commit, infra))
         return self.build_compiler(kinds).compile(commit, infra)
 
+    def compile_untrusted(self, base: CommitId, commit: CommitId, infra: str) -> list[Resource]:
+        """Read the manifests of *infra* at *commit*, which nobody may trust.
+
+        The kinds are those of *base*; of the commit's settings only the texts are used.
+        """
+        kinds = self._list_kinds(self.commits.load_layers(base, None))
+        compiler = self._build_compiler(
+            kinds,
+            "untrusted",
+            lambda commit, infra: WrittenScope(self.commits.load_written_layers(commit, infra)),
+        )
+        return compiler.compile(commit, infra)
+
     def compute_links(self, commit: CommitId, infra: str) -> Links:
         """Return what links *infra* to others at *commit*."""
         layers = self.commits.load_layers
@@ -121,13 +135,23 @@ class Workspace(msgspec.Struct, frozen=True, kw_only=True):
 
     def build_compiler(self, kinds: Mapping[str, Kind], folder: str = "") -> Compiler:
         """Join the compiler of manifests; *folder* separates its cache from that of runs."""
-        cache: Path = self.settings.home.compiled / self.settings.identifier
+        return self._build_compiler(
+            kinds, folder, lambda commit, infra: self.builders.lookup(self, commit, infra)
+        )
+
+    def _build_compiler(
+        self,
+        kinds: Mapping[str, Kind],
+        folder: str,
+        build_lookup: Callable[[CommitId, str], Lookup],
+    ) -> Compiler:
+        cache: Path = self.settings.home.compiled / self.settings.identifier / folder
         return Compiler(
             self.commits.repository,
             kinds,
-            cache / folder if folder else cache,
+            cache,
             prefix=self.commits.prefix,
-            build_lookup=lambda commit, infra: self.builders.lookup(self, commit, infra),
+            build_lookup=build_lookup,
         )
 
     def build_checkout(self, commit: CommitId) -> Checkout:

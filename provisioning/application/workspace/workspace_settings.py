@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
 from provisioning.config.home import Home
-from provisioning.config.layers import WORKSPACE_FILE, Layers, load_layers
+from provisioning.config.layers import (
+    WORKSPACE_FILE,
+    Layers,
+    Read,
+    load_layers,
+    load_written_layers,
+)
 from provisioning.core.model.errors import InvalidConfiguration, Source
 
 
@@ -30,7 +36,11 @@ class WorkspaceSettings:
         """The settings as the work tree has them."""
         return self.load(self.read_work_tree, None)
 
-    def load(self, read: Callable[[str], bytes | None], infra: str | None) -> Layers:
+    def load_written(self, read: Read, infra: str | None) -> Layers:
+        """Load the settings of *infra* as the files that *read* returns write them."""
+        return load_written_layers(read, home=self.home.path, infra=infra)
+
+    def load(self, read: Read, infra: str | None) -> Layers:
         """Load the settings of *infra* from the files that *read* returns."""
         return load_layers(
             read, home=self.home.path, infra=infra, environ=self.environ, flags=self.flags

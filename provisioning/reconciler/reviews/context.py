@@ -22,7 +22,8 @@ class ReviewContext(msgspec.Struct, frozen=True, kw_only=True):
     """One workspace, shared by everything that reviews its pull requests.
 
     `reviews` are the plans that were shown, `branch` is the one that desired state is read from.
-    `plan` plans an infra at a commit as a review does: no earlier review counts. `expose` returns
+    `compile_untrusted` takes the base, a commit, and an infra, and opens nothing. `plan` plans an
+    infra at a commit as a review does: no earlier review counts. `expose` returns
     the credentials in a file, and lets `redact` remove them from texts from now on.
     """
 
@@ -32,6 +33,7 @@ class ReviewContext(msgspec.Struct, frozen=True, kw_only=True):
     branch: str
     list_infras: Callable[[CommitId], list[str]]
     compile: Callable[[CommitId, str], Sequence[Resource]]
+    compile_untrusted: Callable[[CommitId, CommitId, str], Sequence[Resource]]
     plan: Callable[[str, CommitId], PlanResult]
     expose: Callable[[str, bytes], Iterable[Exposure]]
     redact: Callable[[str], str]

@@ -111,7 +111,9 @@ class Inspector(msgspec.Struct, frozen=True, kw_only=True):
 
     def _review_static(self, infra: str, base: CommitId, merge: CommitId) -> InfraReview:
         try:
-            before, after = self.context.compile(base, infra), self.context.compile(merge, infra)
+            before, after = (
+                self.context.compile_untrusted(base, commit, infra) for commit in (base, merge)
+            )
         except ProvisioningError as exc:
             return InfraReview(infra=infra, error=exc)
         return InfraReview(infra=infra, manifest_changes=compare_manifests(before, after))

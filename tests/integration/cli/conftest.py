@@ -170,6 +170,7 @@ class Hosted:
     tokens: dict
     numbers: Any
     pulls: dict = field(default_factory=dict)
+    forks: set = field(default_factory=set)
 
     def call(self, who, method, path, body=None, expected=range(200, 300)):
         status, data = self.gitea.call(
@@ -213,6 +214,28 @@ class Hosted:
         body = {"head": branch, "base": "main", "title": "Change"}
         self.pulls[branch] = self.call(who, "POST", "/pulls", body)["number"]
         return self.pulls[branch]
+
+    def open_fork(self, files, who="eve"):
+        """Open a pull request of *who* from a fork with *files*; return its number."""
+        fork = f"{who}/{self.repository.partition('/')[2]}"
+        if who not in self.forks:
+            self.call(who, "POST", "/forks", {})
+            self.forks.add(who)
+        branch = f"topic{next(self.numbers)}"
+        self.shop.git("checkout", "--quiet", "-B", branch, "main")
+        for name, text in files.items():
+            self.shop.write(text, name)
+        self.shop.commit()
+        self.shop.git("push", "--quiet", self.gitea.get_git_url(fork), f"HEAD:{branch}")
+        self.shop.git("checkout", "--quiet", "main")
+        body = {"head": f"{who}:{branch}", "base": "main", "title": "Mine"}
+        return self.call(who, "POST", "/pulls", body)["number"]
+
+    def list_published(self, pull):
+        """Return every text that the reconciler has written at the forge about *pull*."""
+        head = self.read(pull)["head"]["sha"]
+        statuses = self.call("ops", "GET", f"/commits/{head}/statuses")
+        return [*self.list_comments(pull), *(status["description"] for status in statuses)]
 
     def read(self, pull):
         return self.call("ops", "GET", f"/pulls/{pull}")

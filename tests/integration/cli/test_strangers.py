@@ -1,0 +1,76 @@
+"""P13: a change that nobody trusts opens nothing, at a real Gitea."""
+
+import json
+import socket
+
+import pytest
+from pull_requests import make_file
+
+pytestmark = [pytest.mark.peer("gitea"), pytest.mark.xdist_group("gitea-strangers")]
+
+CANARY = "canary-7d1f-of-the-reconciler"
+EACH = """\
+apiVersion: provisioning/v1
+kind: File
+metadata: {name: "f-{{each.key}}"}
+forEach: "{{config.values.leak}}"
+spec: {path: "{{each.key}}", content: "{{each.value}}"}
+"""
+
+
+def add_settings(hosted, text):
+    """Return the settings with *text*, in place of a line that begins alike if there is one."""
+    path = "config/provisioning.yaml"
+    first = text.partition(":")[0] + ":"
+    lines = (hosted.shop.folder / path).read_text().splitlines(keepends=True)
+    return {path: "".join(line for line in lines if not line.startswith(first)) + text}
+
+
+def review(hosted, pull, **environ):
+    """Review *pull*; return what was printed and published."""
+    process = hosted.shop.start("review", "--pr", str(pull), "-o", "json", **environ)
+    out, err = process.communicate(timeout=600)
+    return "\n".join([out, err, *hosted.list_published(pull)])
+
+
+SETTINGS = (
+    ("values: {leak: {a: '{{env.CANARY}}'}}\n", EACH),
+    ("values: {leak: {'{{env.CANARY}}': x}}\n", EACH),
+    ("values: {leak: '{{paths.home}}{{env.CANARY}}'}\n", EACH),
+    ("values: {on: '{{env.CANARY}}'}\n", EACH.replace("forEach", "when").replace("leak", "on")),
+    ("lock: {ttl: '{{env.CANARY}}'}\n", make_file("motd", "x")),
+    ("local: {root: '{{env.CANARY}}'}\n", make_file("motd", "x")),
+)
+
+
+def test_a_fork_reads_no_environment(hosted):
+    """Whatever its settings and manifests name, no value of this machine is in an answer."""
+    for settings, manifest in SETTINGS:
+        files = add_settings(hosted, settings) | {"infra/web/example.yaml": manifest}
+        shown = review(hosted, hosted.open_fork(files), CANARY=CANARY)
+        assert CANARY not in shown, settings
+        assert str(hosted.shop.home) not in shown, settings
+
+
+def test_a_fork_opens_no_secret(hosted):
+    """Its SOPS file names a key service of its own, which is never asked."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(0.2)
+        port = server.getsockname()[1]
+        key = {
+            "vault_address": f"http://127.0.0.1:{port}",
+            "engine_path": "transit",
+            "key_name": "k",
+            "created_at": "2026-01-01T00:00:00Z",
+            "enc": "vault:v1:AAAA",
+        }
+        metadata = {"hc_vault": [key], "lastmodified": "2026-01-01T00:00:00Z", "mac": "ENC[x]"}
+        document = {"x": "ENC[AES256_GCM,data:AA==,iv:AA==,tag:AA==,type:str]", "sops": metadata}
+        files = add_settings(hosted, "values: {leak: {a: '{{secrets.evil.x}}'}}\n") | {
+            "infra/web/example.yaml": EACH,
+            "secrets/evil.enc.yaml": json.dumps(document),
+        }
+        shown = review(hosted, hosted.open_fork(files), VAULT_TOKEN=CANARY)
+        assert CANARY not in shown
+        with pytest.raises(TimeoutError):
+            server.accept()
