@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from provisioning.config.layers import Layers
@@ -14,6 +14,7 @@ from provisioning.core.expressions.interpolation import Reference
 from provisioning.core.expressions.references import KnownValues, Lookup
 from provisioning.core.model.errors import Source
 from provisioning.core.model.ids import CommitId
+from provisioning.core.model.sensitive import Secret
 from provisioning.core.model.values import Tree
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ class Resolvers:
         return Scope(
             layers=layers,
             environ=settings.environ,
+            hide=partial(_hide, workspace),
             facts={
                 "paths": {
                     "base": str(settings.root),
@@ -51,11 +53,13 @@ class Resolvers:
             read_secret=_build_secret_lookup(workspace, commit, infra),
         )
 
-    def build_lookup(self, workspace: Workspace, commit: CommitId, infra: str) -> Lookup:
+    def build_lookup(
+        self, workspace: Workspace, commit: CommitId, infra: str, base: CommitId | None
+    ) -> Lookup:
         """Build the same resolver, joined when the first value is asked for."""
 
         def join() -> Scope:
-            layers = workspace.commits.load_layers(commit, infra)
+            layers = workspace.commits.load_layers(commit, infra, base)
             return self.build_scope(workspace, layers, commit, infra)
 
         return _defer(join)
@@ -73,6 +77,12 @@ class Resolvers:
             }
             known = self._known[infra] = view.head, found
         return known[1]
+
+
+def _hide(workspace: Workspace, text: str) -> Secret:
+    """Return *text* as a secret that the workspace's messages do not repeat."""
+    workspace.redactor.add(text)
+    return Secret(text)
 
 
 def _defer(join: Callable[[], Callable[..., Tree]]) -> Callable[..., Tree]:

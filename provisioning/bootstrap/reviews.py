@@ -137,7 +137,10 @@ class _Desk:
         self._workspace = workspace
 
     def plan(self, infra: str, commit: CommitId) -> PlanResult:
-        return self._plan(self.build_early(infra, commit), commit)
+        reconciler = self._workspace.build_reconciler(
+            infra, commit, base=self._read_base(), waits_for_windows=False
+        )
+        return self._plan(reconciler, commit)
 
     def plan_merged(self, infra: str, commit: CommitId) -> PlanResult:
         return self._plan(self._workspace.build_reconciler(infra, commit), commit)
@@ -156,14 +159,16 @@ class _Desk:
 
     def read_rules(self) -> tuple[OwnerRule, ...]:
         """Read CODEOWNERS of the base branch: a pull request does not name its own judges."""
-        repository, branch = self._workspace.commits.repository, self._workspace.settings.branch
-        base = repository.read_ref(f"refs/heads/{branch}")
-        files = (repository.read_file(base, path) for path in PATHS if base)
+        repository, base = self._workspace.commits.repository, self._read_base()
+        files = (repository.read_file(base, path) for path in PATHS)
         text = next((file for file in files if file is not None), b"")
         return parse_codeowners(text.decode("utf-8", "replace"))
 
+    def _read_base(self) -> CommitId:
+        return self._workspace.commits.read_base()
+
     def build_early(self, infra: str, commit: CommitId) -> Reconciler:
-        return self._workspace.build_reconciler(infra, commit, asks_for_reviews=False)
+        return self._workspace.build_reconciler(infra, commit, base=self._read_base())
 
     def hold(self, infra: str, by: str, pull: int) -> str:
         lock = self._workspace.logs.build_hold(f"held in pull request #{pull}", None)

@@ -90,16 +90,17 @@ def build_reconciler(
     *,
     stop: Cancellation | None,
     listener: Listener | None,
-    asks_for_reviews: bool,
+    base: CommitId | None,
+    waits_for_windows: bool,
 ) -> Reconciler:
-    """Join the reconciler of *infra* with the settings of *commit*."""
-    layers = workspace.commits.load_layers(commit, infra)
+    """Join the reconciler of *infra* with the settings of *commit*, or of *base* if it has one."""
+    layers = workspace.commits.load_layers(commit, infra, base)
     settings = build_settings(layers)
     providers = {provider.name: provider for provider in build_providers(workspace, layers)}
     kinds = build_kinds(kind for item in providers.values() for kind in item.describe())
     log = workspace.logs.build(infra, layers)
     home, identifier = workspace.settings.home, workspace.settings.identifier
-    compiler = workspace.build_compiler(kinds)
+    compiler = workspace.build_compiler(kinds, base=base)
     context = InfraContext(
         infra=infra,
         workspace=identifier,
@@ -108,7 +109,7 @@ def build_reconciler(
         providers=providers,
         key=home.read_fingerprint_key(),
         journals=home.checkpoints / identifier / infra,
-        settings=settings if asks_for_reviews else replace(settings, windows=()),
+        settings=settings if waits_for_windows else replace(settings, windows=()),
         clocks=Clocks(),
     )
     return Reconciler(
@@ -124,9 +125,9 @@ def build_reconciler(
             context=context,
             history=workspace.commits.repository,
             judge=workspace.logs.build_judge(infra),
-            read_reviewed=_build_approval_reader(workspace, log, layers)
-            if asks_for_reviews
-            else _ask_for_nothing,
+            read_reviewed=_ask_for_nothing
+            if base
+            else _build_approval_reader(workspace, log, layers),
             gates=list_gates(),
         ),
         runner=Runner(

@@ -32,9 +32,17 @@ from provisioning.core.model.ids import NAME
 from provisioning.core.model.values import Path as Place
 from provisioning.modes.definitions import MODES
 
-__all__ = ["WORKSPACE_FILE", "Layers", "Read", "load_layers", "load_written_layers"]
+__all__ = [
+    "WORKSPACE_FILE",
+    "Layers",
+    "Read",
+    "load_layers",
+    "load_proposed_layers",
+    "load_written_layers",
+]
 
 WORKSPACE_FILE = "config/provisioning.yaml"
+VALUES = "values"
 PREFIX = "PROVISIONING_"
 NOT_SETTINGS = frozenset({"PROVISIONING_HOME", "PROVISIONING_REQUIRE_PEERS", "PROVISIONING_MARK"})
 
@@ -75,6 +83,58 @@ def load_layers(
     known = dict(facts or {})
     known["paths"] = {"home": str(home), **known.get("paths", {})}
     return resolve_settings(layers, Scope(layers=layers, environ=environ, facts=known))
+
+
+def load_proposed_layers(
+    read: Read,
+    proposed: Read,
+    *,
+    home: Path,
+    infra: str | None,
+    environ: Mapping[str, str],
+    flags: Sequence[str],
+) -> Layers:
+    """Load the layers of a base commit with the `values` of a commit that is proposed to it.
+
+    The settings that gate, lock, confine and connect are thus never those of the proposal. Only the
+    variables that somebody has put into `env.allow` are opened; its default does not count.
+
+    Args:
+        read: Reads the files of the base, which every other setting comes from.
+        proposed: Reads those of the proposed commit.
+        home: The user's home of the product.
+        infra: Whose `config.toml` is the infra layer, if any.
+        environ: The environment variables.
+        flags: `key=value`, each.
+
+    Raises:
+        InvalidArgument: If *infra* cannot be an infra's name.
+        InvalidConfiguration: As `load_layers` does, for either commit.
+        StorageFailed: If the user's file cannot be read.
+    """
+    base = load_layers(read, home=home, infra=infra, environ=environ, flags=flags)
+    cache = _get_cache(home)
+    files = (
+        _load_file(Layer.WORKSPACE, WORKSPACE_FILE, proposed(WORKSPACE_FILE), cache),
+        _load_environment(base.get("environment"), proposed, cache),
+        _load_infra(infra, proposed, cache),
+    )
+    values = {item.layer: item.tree.get(VALUES) for item in files}
+    stack = [_replace_values(item, values) for item in base.stack]
+    tree = _merge(stack)
+    allowed = base.get("env.allow")
+    if allowed.origin.layer is Layer.DEFAULTS:
+        nothing = SettingValue([], Origin(layer=Layer.DEFAULTS, name="an unmerged commit"))
+        tree = merge_branches(tree, nest("env.allow", nothing))
+    return Layers(tuple(stack), tree, base.resolved)
+
+
+def _replace_values(loaded: Loaded, values: Mapping[Layer, Branch | None]) -> Loaded:
+    if loaded.layer not in values:
+        return loaded
+    kept = {name: branch for name, branch in loaded.tree.items() if name != VALUES}
+    own = values[loaded.layer]
+    return Loaded(loaded.layer, loaded.place, kept if own is None else {**kept, VALUES: own})
 
 
 def load_written_layers(read: Read, *, home: Path, infra: str | None) -> Layers:

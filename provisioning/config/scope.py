@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from fnmatch import fnmatchcase
 from functools import cached_property
 from typing import TypeAlias
 
@@ -29,7 +30,7 @@ from provisioning.core.expressions.interpolation import (
 from provisioning.core.expressions.references import KnownValues
 from provisioning.core.model.errors import InvalidConfiguration, InvalidManifest, Source
 from provisioning.core.model.masked import Masked
-from provisioning.core.model.sensitive import reveal
+from provisioning.core.model.sensitive import Secret, has_secret, reveal
 from provisioning.core.model.terminal_text import is_utf8
 from provisioning.core.model.values import Tree, find_nearest, read_at, render_canonical
 
@@ -51,7 +52,8 @@ class Scope(Masked, frozen=True, kw_only=True, dict=True):
 
     Args:
         layers: The settings.
-        environ: The environment variables.
+        environ: The environment variables; `env.allow` says which are opened.
+        hide: Makes a secret of a variable that `env.public` does not name.
         facts: `paths`, `now` and `git`.
         read_known_values: Reads what the state log of another infra recorded, by resource.
         read_secret: Answers `secrets`; None where no secret may be read.
@@ -60,6 +62,7 @@ class Scope(Masked, frozen=True, kw_only=True, dict=True):
     layers: Layers
     environ: Mapping[str, str]
     facts: Facts
+    hide: Callable[[str], Tree] = Secret
     read_known_values: Callable[[str], Mapping[str, KnownValues]] = msgspec.field(
         default=lambda _: {}
     )
@@ -90,7 +93,7 @@ class Scope(Masked, frozen=True, kw_only=True, dict=True):
     def _resolve(self, reference: Reference, source: Source | None, trail: Trail) -> Tree:
         match reference.namespace:
             case "env":
-                return _look_up(self.environ, reference, source, "set that variable")
+                return self._read_variable(reference, source)
             case "paths" | "now" | "git":
                 known = self.facts.get(reference.namespace, {})
                 names = ", ".join(known) or "nothing of that kind"
@@ -106,6 +109,18 @@ class Scope(Masked, frozen=True, kw_only=True, dict=True):
             hint="only manifests and `values` in the configuration can refer to them",
             source=source,
         )
+
+    def _read_variable(self, reference: Reference, source: Source | None) -> Tree:
+        name, allowed = ".".join(reference.steps), self.layers.get("env.allow").value
+        if not _matches(name, allowed):
+            raise InvalidManifest(
+                f"{{{{{reference}}}}} is not opened: env.allow does not name it",
+                hint=f"the operator adds {name!r} to env.allow in ~/.provisioning/config.user.toml",
+                source=source,
+            )
+        known = {key: text for key, text in self.environ.items() if _matches(key, allowed)}
+        text = _look_up(known, reference, source, "set that variable")
+        return text if _matches(name, self.layers.get("env.public").value) else self.hide(text)
 
     def _resolve_recorded(self, reference: Reference, source: Source | None) -> Tree:
         infra, name, *steps = reference.steps
@@ -201,11 +216,28 @@ def resolve_settings(layers: Layers, scope: Scope) -> Layers:
         found = layers.get(setting.key) if setting.type is not dict else None
         if found and has_interpolation(setting, found.value):
             value = scope.resolve_setting(setting.key)
-            if isinstance(value, str):
-                value = read_text(setting.key, value, str(found.origin))
-            check_value(setting.key, value, found.origin)
-            resolved[setting.key] = SettingValue(value, found.origin)
+            resolved[setting.key] = SettingValue(
+                _read_resolved(setting.key, value, found.origin), found.origin
+            )
     return replace(layers, resolved=resolved)
+
+
+def _read_resolved(key: str, value: Tree, origin: Origin) -> Tree:
+    plain = reveal(value)
+    try:
+        if isinstance(plain, str):
+            plain = read_text(key, plain, str(origin))
+        check_value(key, plain, origin)
+    except InvalidConfiguration as exc:
+        if not has_secret(value):
+            raise
+        message = f"{key} is a secret that it cannot be"
+        raise InvalidConfiguration(message, source=exc.source, hint=exc.hint) from None
+    return plain
+
+
+def _matches(name: str, patterns: Tree) -> bool:
+    return isinstance(patterns, list) and any(fnmatchcase(name, str(item)) for item in patterns)
 
 
 def _look_up(

@@ -28,6 +28,9 @@ ANYWHERE = frozenset(Layer)
 BEFORE_INFRA = frozenset({Layer.USER, Layer.WORKSPACE, Layer.OVERRIDE})
 """The layers of a setting that decides which further values are read."""
 
+OF_OPERATOR = frozenset({Layer.USER, Layer.OVERRIDE})
+"""The layers of a setting that no commit changes."""
+
 IN_WORKSPACE = frozenset({Layer.WORKSPACE, Layer.OVERRIDE})
 ONLY_WORKSPACE = frozenset({Layer.WORKSPACE})
 IN_COMMITS = frozenset({Layer.WORKSPACE, Layer.ENVIRONMENT, Layer.INFRA})

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from provisioning.config.setting import BEFORE_INFRA, IN_COMMITS, ONLY_WORKSPACE, Setting
+from provisioning.config.setting import (
+    BEFORE_INFRA,
+    IN_COMMITS,
+    OF_OPERATOR,
+    ONLY_WORKSPACE,
+    Setting,
+)
 from provisioning.modes.definitions import MODES
 
 SETTINGS = (
@@ -37,6 +43,20 @@ SETTINGS = (
         named=True,
         doc="The environment: `config/<environment>-defaults.toml` applies.",
         layers=BEFORE_INFRA,
+    ),
+    Setting(
+        key="env.allow",
+        type=list,
+        default=["*"],
+        doc="The environment variables that `{{env.NAME}}` opens: names, or patterns with `*`.",
+        layers=OF_OPERATOR,
+    ),
+    Setting(
+        key="env.public",
+        type=list,
+        default=["*"],
+        doc="Those of `env.allow` whose values are no secrets: plans and records show them.",
+        layers=OF_OPERATOR,
     ),
     Setting(
         key="windows",

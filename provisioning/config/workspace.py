@@ -9,7 +9,7 @@ from pathlib import Path
 
 from provisioning.config.layers import WORKSPACE_FILE
 from provisioning.config.registry import load_settings
-from provisioning.config.setting import describe_expected
+from provisioning.config.setting import Layer, describe_expected
 from provisioning.core.formats.scalars import read_plain
 from provisioning.core.model.errors import InvalidArgument, StorageFailed, WorkspaceNotFound
 
@@ -31,10 +31,10 @@ def find_workspace(start: Path) -> Path:
 
 
 def render_workspace_file(name: str, identifier: str) -> str:
-    """Return `config/provisioning.yaml`: the workspace, and every setting as a comment."""
+    """Return `config/provisioning.yaml`: the workspace, and each setting for it as a comment."""
     identity = f"{{name: {_write_text(name)}, id: {_write_text(identifier)}}}"
     lines = [
-        "# The workspace. Every setting is here; what is commented out has its default.",
+        "# The workspace. Every setting for it is here; what is commented out has its default.",
         f"workspace: {identity}   # the id is part of every ownership mark",
         "mode: solo",
         "branch: main                              # where desired state is read from",
@@ -53,7 +53,7 @@ def render_workspace_file(name: str, identifier: str) -> str:
     }
     groups: dict[str, list[str]] = {}
     for setting in load_settings().values():
-        if setting.key in shown:
+        if setting.key in shown or Layer.WORKSPACE not in setting.layers:
             continue
         group, _, key = setting.key.rpartition(".")
         default = (

@@ -17,7 +17,14 @@ class Mode(msgspec.Struct, frozen=True, kw_only=True):
     defaults: Mapping[str, Tree] = msgspec.field(default_factory=dict)
 
 
-_REVIEWED = {"review.policy": "pull-request", "commands.approve": Permissions.OTHERS.value}
+_SHARED: Mapping[str, Tree] = {"env.allow": [], "env.public": []}
+"""Whoever writes a manifest is not whose environment the program runs in."""
+
+_REVIEWED: Mapping[str, Tree] = {
+    **_SHARED,
+    "review.policy": "pull-request",
+    "commands.approve": Permissions.OTHERS.value,
+}
 
 MODES: Mapping[str, Mode] = {
     "solo": Mode(doc="One person, or a few who trust each other."),
@@ -27,14 +34,15 @@ MODES: Mapping[str, Mode] = {
     "cicd": Mode(
         doc="A pipeline applies, and no comment does.",
         defaults={
+            **_SHARED,
             "commands.apply": Permissions.NOBODY.value,
             "commands.approve": Permissions.OTHERS.value,
         },
     ),
     "enterprise": Mode(
         doc="Who asks for a change neither approves it nor applies it.",
-        defaults=_REVIEWED
-        | {
+        defaults={
+            **_REVIEWED,
             "commands.apply": Permissions.OTHERS.value,
             "commands.hold": Permissions.OWNERS.value,
             "commands.unlock": Permissions.OWNERS.value,

@@ -26,6 +26,10 @@ Later layers win, maps merge by key, and lists replace:
 `provisioning config explain KEY` shows the value in each layer, with file and line.
 `PROVISIONING_HOME` moves `~/.provisioning`; it is no setting.
 
+`{{env.NAME}}` opens the variables of `env.allow`, and is a secret unless `env.public` names it.
+Both belong to the operator: the user's file, a variable or a flag sets them, and no commit does. In
+the modes above solo both are empty, and for a commit that is not merged the default counts nowhere.
+
 A value may hold `{{env.NAME}}`, `{{config.KEY}}` and `{{paths.home}}`; below `values` also
 `{{paths.base}}`, `{{paths.infra}}`, `{{now.date}}`, `{{now.time}}`, `{{git.branch}}`,
 `{{git.commit}}` and `{{secrets.…}}`, which are filled in when a manifest names the value.

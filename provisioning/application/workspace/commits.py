@@ -30,7 +30,9 @@ class WorkspaceCommits:
     settings: WorkspaceSettings
     forge: ForgeAccess
     shared: SharedState
-    _layers: dict[tuple[CommitId, str | None], Layers] = field(default_factory=dict)
+    _layers: dict[tuple[CommitId, str | None, CommitId | None], Layers] = field(
+        default_factory=dict
+    )
 
     @cached_property
     def remote(self) -> Remote | None:
@@ -81,7 +83,16 @@ class WorkspaceCommits:
         if self.remote:
             reviews = [f"{REVIEWS}*"] if self.forge.repository else []
             self.remote.fetch(ref, f"{OURS}*", f"{DRIFT_REFS}*", *reviews)
-        commit = self.repository.read_ref(ref)
+        return self.read_base()
+
+    def read_base(self) -> CommitId:
+        """Return the newest commit of the branch that is here.
+
+        Raises:
+            RepositoryUnusable: If the branch has no commit.
+        """
+        branch = self.settings.branch
+        commit = self.repository.read_ref(f"refs/heads/{branch}")
         if commit is None:
             raise RepositoryUnusable(
                 f"branch {branch!r} has no commit yet",
@@ -108,11 +119,21 @@ class WorkspaceCommits:
         """Tell whether a newer desired state than *commit* is known here; asks no remote."""
         return self.repository.read_ref(f"refs/heads/{self.settings.branch}") != commit
 
-    def load_layers(self, commit: CommitId, infra: str | None) -> Layers:
-        """Load the settings of *infra* as *commit* has them."""
-        key = (commit, infra)
+    def load_layers(
+        self, commit: CommitId, infra: str | None, base: CommitId | None = None
+    ) -> Layers:
+        """Load the settings of *infra* as *commit* has them.
+
+        If *commit* is only proposed to *base*, they are those of *base*, except for `values`.
+        """
+        key = (commit, infra, base)
         if key not in self._layers:
-            self._layers[key] = self.settings.load(partial(self._read, commit), infra)
+            read = partial(self._read, commit)
+            self._layers[key] = (
+                self.settings.load_proposed(partial(self._read, base), read, infra)
+                if base
+                else self.settings.load(read, infra)
+            )
         return self._layers[key]
 
     def load_written_layers(self, commit: CommitId, infra: str) -> Layers:

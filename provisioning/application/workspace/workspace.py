@@ -44,7 +44,7 @@ class Builders(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     providers: Callable[[Workspace, Layers], Sequence[Provider]]
-    lookup: Callable[[Workspace, CommitId, str], Lookup]
+    lookup: Callable[[Workspace, CommitId, str, CommitId | None], Lookup]
     reconciler: Callable[..., Reconciler]
     reviewer: Callable[[Workspace], Reviewer]
     proposer: Callable[[Workspace], Proposer]
@@ -133,10 +133,15 @@ class Workspace(msgspec.Struct, frozen=True, kw_only=True):
         providers = self.builders.providers(self, layers)
         return build_kinds(kind for provider in providers for kind in provider.describe())
 
-    def build_compiler(self, kinds: Mapping[str, Kind], folder: str = "") -> Compiler:
-        """Join the compiler of manifests; *folder* separates its cache from that of runs."""
+    def build_compiler(
+        self, kinds: Mapping[str, Kind], folder: str = "", base: CommitId | None = None
+    ) -> Compiler:
+        """Join the compiler of manifests; *folder* separates its cache from that of runs.
+
+        The commits that it compiles are only proposed to *base*, if that is given.
+        """
         return self._build_compiler(
-            kinds, folder, lambda commit, infra: self.builders.lookup(self, commit, infra)
+            kinds, folder, lambda commit, infra: self.builders.lookup(self, commit, infra, base)
         )
 
     def _build_compiler(
@@ -175,12 +180,20 @@ class Workspace(msgspec.Struct, frozen=True, kw_only=True):
         *,
         stop: Cancellation | None = None,
         listener: Listener | None = None,
-        asks_for_reviews: bool = True,
+        base: CommitId | None = None,
+        waits_for_windows: bool = True,
     ) -> Reconciler:
         """Join the reconciler of *infra* with the settings of *commit*.
 
-        *asks_for_reviews* is false for the plan of a review itself: it waits for no window.
+        If *commit* is only proposed to *base*, the settings are those of *base*, and no earlier
+        review counts.
         """
         return self.builders.reconciler(
-            self, infra, commit, stop=stop, listener=listener, asks_for_reviews=asks_for_reviews
+            self,
+            infra,
+            commit,
+            stop=stop,
+            listener=listener,
+            base=base,
+            waits_for_windows=waits_for_windows,
         )

@@ -13,6 +13,7 @@ from provisioning.config.layers import (
     Layers,
     Read,
     load_layers,
+    load_proposed_layers,
     load_written_layers,
 )
 from provisioning.core.model.errors import InvalidConfiguration, Source
@@ -35,6 +36,17 @@ class WorkspaceSettings:
     def layers(self) -> Layers:
         """The settings as the work tree has them."""
         return self.load(self.read_work_tree, None)
+
+    def load_proposed(self, read: Read, proposed: Read, infra: str | None) -> Layers:
+        """Load those of the files that *read* returns, with the `values` of *proposed*."""
+        return load_proposed_layers(
+            read,
+            proposed,
+            home=self.home.path,
+            infra=infra,
+            environ=self.environ,
+            flags=self.flags,
+        )
 
     def load_written(self, read: Read, infra: str | None) -> Layers:
         """Load the settings of *infra* as the files that *read* returns write them."""

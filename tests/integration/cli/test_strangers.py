@@ -4,7 +4,7 @@ import json
 import socket
 
 import pytest
-from pull_requests import make_file
+from pull_requests import edit, make_file, set_settings
 
 pytestmark = [pytest.mark.peer("gitea"), pytest.mark.xdist_group("gitea-strangers")]
 
@@ -74,3 +74,39 @@ def test_a_fork_opens_no_secret(hosted):
         assert CANARY not in shown
         with pytest.raises(TimeoutError):
             server.accept()
+
+
+def test_a_writer_reads_no_environment(hosted):
+    """Neither before the merge nor after it, unless the operator has opened the variable."""
+    hosted.push("main", add_settings(hosted, "mode: multi-user\n"))
+    set_settings(hosted, "review: {policy: optional}\n")
+    pull = hosted.open(edit("{{env.CANARY}} and {{config.values.it}}\n"))
+    hosted.push("main", add_settings(hosted, "values: {it: '{{env.CANARY}}'}\n"))
+    assert "env.CANARY" in review(hosted, pull, CANARY=CANARY)
+    assert CANARY not in review(hosted, pull, CANARY=CANARY)
+    hosted.merge(pull)
+    process = hosted.shop.start("reconcile", CANARY=CANARY)
+    shown = "".join(process.communicate(timeout=600))
+    assert CANARY not in shown
+    assert "env.CANARY" in shown
+
+    opened = {"CANARY": CANARY, "PROVISIONING_ENV__ALLOW": '["CAN*"]'}
+    assert CANARY not in hosted.run("reconcile", "--allow", "unreviewed", **opened)
+    assert hosted.shop.live()["motd"] == f"{CANARY} and {CANARY}\n"
+    log = hosted.shop.git("ls-remote", hosted.url)
+    hosted.shop.git("fetch", "--quiet", hosted.url, "provisioning/web")
+    assert CANARY not in hosted.shop.git("log", "-p", "FETCH_HEAD") + log
+
+
+def test_a_pull_request_does_not_judge_itself(hosted):
+    """Its budget, windows, root and lock backend count after the merge, and not before."""
+    hosted.push("main", {f"infra/web/f{n}.yaml": make_file(f"f{n}", "x") for n in range(4)})
+    set_settings(hosted, "budget: {deletions: 1}\nreview: {apply: before-merge}\n")
+    hosted.run("reconcile")
+    gone = {f"infra/web/f{n}.yaml": None for n in range(4)}
+    for settings in ("budget: {deletions: 50}\n", "local: {root: /}\n", "lock: {backend: none}\n"):
+        pull = hosted.open(add_settings(hosted, settings) | gone)
+        shown = review(hosted, pull)
+        assert "stopped by budget" in shown, settings
+        hosted.run("apply", "--pr", str(pull), expected=3)
+    assert set(hosted.shop.live()) == {"motd", "f0", "f1", "f2", "f3"}

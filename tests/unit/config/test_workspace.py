@@ -57,7 +57,7 @@ def test_new_file_has_every_setting(load_workspace):
     ]
     layers = load_workspace("\n".join(lines))
     for each in load_settings().values():
-        if each.key.startswith("workspace."):
+        if each.key.startswith("workspace.") or Layer.WORKSPACE not in each.layers:
             continue
         said = layers.explain(each.key)[list(Layer).index(Layer.WORKSPACE)]
         assert each.type is dict or (said.origin and said.value == each.default), each.key
@@ -68,6 +68,8 @@ def test_every_other_setting_is_documented_there():
     text = render_workspace_file("shop", ID)
     head = {"workspace.name", "workspace.id", "mode", "branch", "remote", "local.root"}
     for each in load_settings().values():
+        if Layer.WORKSPACE not in each.layers:
+            continue
         assert each.doc in text or each.key in {*head, "local.allow"}
 
 
