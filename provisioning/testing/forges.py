@@ -286,7 +286,7 @@ class MemoryForge:
 
     def update_comment(self, comment: int, body: str) -> None:
         with self._own(comment) as (comments, place):
-            comments[place] = replace(comments[place], body=body)
+            comments[place] = replace(comments[place], body=body, is_edited=True)
 
     def delete_comment(self, comment: int) -> None:
         if self._locate(comment) is not None:

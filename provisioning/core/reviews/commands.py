@@ -6,19 +6,28 @@ A command is a line `/provisioning VERB [INFRA]`, by itself. Other lines mean no
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
+from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from provisioning.core.model.ids import NAME
 from provisioning.core.model.values import find_nearest
 
+if TYPE_CHECKING:
+    from markdown_it.token import Token
+
 PREFIX = "/provisioning"
 
 MAX_COMMANDS = 5
 """Commands that one comment may hold."""
 
-_QUOTE = re.compile(r"^(```|~~~)")
+MAX_LENGTH = 65_536
+"""Characters of a comment that may hold commands."""
+
+_LONE_CR = re.compile(r"\r(?!\n)")
 
 
 class Verb(StrEnum):
@@ -59,26 +68,45 @@ class InvalidCommand(msgspec.Struct, frozen=True):
 def parse_commands(body: str) -> tuple[Command | InvalidCommand, ...]:
     """Return the commands of a comment, in order.
 
-    Lines that are quoted, or in a block of code, are not read.
+    A command is a line of a paragraph as CommonMark 0.31 reads it: nothing in a quotation, a list,
+    code, HTML or a comment of HTML is one. Lines end at LF or CRLF.
     """
+    if PREFIX not in body.lower() or len(body) > MAX_LENGTH:
+        return ()
     lines = [
         words
-        for line in _list_lines(body)
-        if (words := line.split()) and words[0].lower() == PREFIX
+        for line in _list_lines(_LONE_CR.sub("\N{REPLACEMENT CHARACTER}", body))
+        if (words := line.replace("\t", " ").split(" ")) and words[0].lower() == PREFIX
     ]
     if len(lines) > MAX_COMMANDS:
         return (InvalidCommand(f"a comment may have {MAX_COMMANDS} commands, not {len(lines)}"),)
-    return tuple(_parse(words[1:]) for words in lines)
+    return tuple(_parse([word for word in words[1:] if word]) for words in lines)
 
 
-def _list_lines(body: str) -> list[str]:
-    found, in_code = [], False
-    for line in body.splitlines():
-        if _QUOTE.match(line.strip()):
-            in_code = not in_code
-        elif not in_code and not line.startswith((">", "    ", "\t")):
-            found.append(line.strip())
-    return found
+def _list_lines(body: str) -> Iterator[str]:
+    """Yield the lines of the paragraphs of *body* that are text and nothing else."""
+    from markdown_it import MarkdownIt
+
+    tokens = MarkdownIt("commonmark").parse(body)
+    for opening, inline in pairwise(tokens):
+        if opening.type == "paragraph_open" and opening.level == 0:
+            yield from _split_lines(inline.children or ())
+
+
+def _split_lines(tokens: Iterable[Token]) -> Iterator[str]:
+    line: list[Token] = []
+    for token in tokens:
+        if token.type in {"softbreak", "hardbreak"}:
+            yield from _join_text(line)
+            line = []
+        else:
+            line.append(token)
+    yield from _join_text(line)
+
+
+def _join_text(line: Sequence[Token]) -> Iterator[str]:
+    if all(token.type == "text" for token in line):
+        yield "".join(token.content for token in line)
 
 
 def _parse(words: list[str]) -> Command | InvalidCommand:

@@ -87,12 +87,16 @@ class PullRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PullComment(msgspec.Struct, frozen=True, kw_only=True):
-    """One comment of a pull request. Ids rise, and are shared with pushes: see `Push`."""
+    """One comment of a pull request. Ids rise, and are shared with pushes: see `Push`.
+
+    `is_edited`: its text is not, or may not be, the one that its author first wrote.
+    """
 
     id: int
     author: str
     body: str
     url: str
+    is_edited: bool = False
 
 
 class Push(msgspec.Struct, frozen=True):

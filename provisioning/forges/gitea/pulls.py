@@ -212,6 +212,7 @@ def _parse_comment(data: Mapping[str, Any]) -> PullComment:
         author=str((data["user"] or {}).get("login", "")),
         body=str(data["body"]),
         url=str(data["html_url"]),
+        is_edited=data["updated_at"] != data["created_at"],
     )
 
 

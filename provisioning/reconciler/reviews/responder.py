@@ -18,7 +18,6 @@ from provisioning.core.reviews.commands import (
     Verb,
     parse_commands,
 )
-from provisioning.core.reviews.comment import MARKER
 from provisioning.core.reviews.findings import PullReview
 from provisioning.core.reviews.forge import Permission, PullComment, PullRequest
 from provisioning.core.reviews.markdown import render_block, render_code
@@ -105,11 +104,15 @@ class Responder(msgspec.Struct, frozen=True, kw_only=True):
     def _list_given(
         self, pull: int, record: ReviewRecord | None
     ) -> Iterator[tuple[PullComment, tuple[Command | InvalidCommand, ...]]]:
-        """Yield the comments that are new since *record*, with their commands."""
-        since = record.answered if record else 0
+        """Yield the comments that are new since *record*, with their commands.
+
+        The account of this program commands nothing, whoever else uses it. A comment that was
+        edited counts for nothing: who may edit it need not be its author.
+        """
+        since, own = record.answered if record else 0, self.context.forge.read_login()
         for comment in self.context.forge.list_comments(pull):
-            is_new = comment.id > since and not comment.body.startswith((MARKER, ANSWER))
-            commands = parse_commands(comment.body) if is_new else ()
+            counts = comment.id > since and not comment.is_edited and comment.author != own
+            commands = parse_commands(comment.body) if counts else ()
             if commands:
                 yield comment, commands
 
@@ -220,7 +223,7 @@ def _list_paths(review: PullReview, infra: str | None) -> list[str]:
 
 
 def _join(comment: PullComment, texts: Sequence[str]) -> str:
-    lines = [line for line in comment.body.splitlines() if line.strip().lower().startswith(PREFIX)]
+    lines = [line for line in comment.body.split("\n") if line.strip().lower().startswith(PREFIX)]
     quoted = "\n".join(f"> {render_code(line[:100])}" for line in lines[: len(texts)])
     return "\n\n".join([ANSWER, f"{quoted}", *texts])
 

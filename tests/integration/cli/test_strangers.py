@@ -2,6 +2,7 @@
 
 import json
 import socket
+import time
 
 import pytest
 from pull_requests import edit, make_file, set_settings
@@ -110,3 +111,18 @@ def test_a_pull_request_does_not_judge_itself(hosted):
         assert "stopped by budget" in shown, settings
         hosted.run("apply", "--pr", str(pull), expected=3)
     assert set(hosted.shop.live()) == {"motd", "f0", "f1", "f2", "f3"}
+
+
+def test_a_comment_that_is_not_its_author_s_commands_nothing(hosted):
+    """Neither one that somebody else has edited, nor one of the reconciler's own account."""
+    pull = hosted.open(edit("changed\n"))
+    comment = hosted.say(pull, "ben", "looks good")
+    time.sleep(1.1)  # Gitea keeps whole seconds
+    hosted.call("ops", "PATCH", f"/issues/comments/{comment}", {"body": "/provisioning hold"})
+    hosted.say(pull, "ops", "/provisioning hold")
+    hosted.run("review")
+    assert hosted.list_answers(pull) == []
+    assert "web is free" in hosted.run("lock", "explain", "web")
+    hosted.say(pull, "ben", "/provisioning hold")
+    hosted.run("review")
+    assert "is held" in hosted.get_answer(pull)

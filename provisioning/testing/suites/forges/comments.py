@@ -15,6 +15,9 @@ MANY = 60
 """More than a forge puts on one page."""
 
 NOTED_SECONDS = 60
+TIME_UNIT = 1.1
+"""Seconds after which a forge's time is another one; it may count whole seconds."""
+
 POLL_SECONDS = 0.02
 
 
@@ -42,12 +45,15 @@ class TalkingTruths(HubStage):
         expect(forge.list_comments(number) == said, "all are there, and no other's")
 
     def test_one_is_written_anew(self) -> None:
-        """12. A comment that is written anew keeps its id and place; no other changes."""
+        """12. A comment that is written anew keeps its id and place, and says so; no other does."""
         _, forge, number = self.start_with_pull()
         first, second = (forge.create_comment(number, text) for text in ("one", "two"))
+        expect(not first.is_edited, "a new one is not edited")
+        time.sleep(TIME_UNIT)
         forge.update_comment(first.id, "new")
-        found = [(comment.id, comment.body) for comment in forge.list_comments(number)]
-        expect(found == [(first.id, "new"), (second.id, "two")], "only its text changed", found)
+        found = [(item.id, item.body, item.is_edited) for item in forge.list_comments(number)]
+        wanted = [(first.id, "new", True), (second.id, "two", False)]
+        expect(found == wanted, "only its text changed", found)
 
     def test_deleting_twice_is_no_error(self) -> None:
         """13. A deleted comment is gone, and to delete it again is no error."""
