@@ -9,7 +9,7 @@ import msgspec
 
 from provisioning.application.setup.forge import ForgeSetup
 from provisioning.core.model.ids import CommitId
-from provisioning.core.reviews.codeowners import PATHS, OwnerRule, parse_codeowners
+from provisioning.core.reviews.codeowners import PATHS, CodeOwners, parse_codeowners
 from provisioning.core.reviews.commands import Verb
 from provisioning.core.reviews.findings import Exposure
 from provisioning.core.reviews.permissions import Permissions, exclude_author
@@ -76,7 +76,7 @@ def build_reviewer(workspace: Workspace) -> Reviewer:
         ),
         responder=Responder(
             context=context,
-            rules=desk.read_rules,
+            read_owners=desk.read_owners,
             apply=applier.apply,
             hold=desk.hold,
             release=desk.release,
@@ -157,7 +157,7 @@ class _Desk:
             self._workspace.redactor.add(found.text)
             yield Exposure(path, found.line, found.what)
 
-    def read_rules(self) -> tuple[OwnerRule, ...]:
+    def read_owners(self) -> CodeOwners:
         """Read CODEOWNERS of the base branch: a pull request does not name its own judges."""
         repository, base = self._workspace.commits.repository, self._read_base()
         files = (repository.read_file(base, path) for path in PATHS)

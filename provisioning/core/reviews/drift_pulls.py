@@ -57,9 +57,14 @@ def parse_drift_ref(ref: str) -> DriftPlace | None:
     return DriftPlace(infra, build_resource_id(kind, name)) if is_ours else None
 
 
-def find_drift_place(pull: PullRequest) -> DriftPlace | None:
-    """Return which drift *pull* is about, by its branch; None if it is about none."""
-    return None if pull.is_fork else parse_drift_ref(f"{_HEADS}{pull.head_branch}")
+def find_drift_place(pull: PullRequest, own: str) -> DriftPlace | None:
+    """Return which drift *pull* is about, by its branch; None if it is about none.
+
+    A branch is only a name, which anybody may choose: its author must be the account *own*.
+    """
+    if pull.is_fork or pull.author != own:
+        return None
+    return parse_drift_ref(f"{_HEADS}{pull.head_branch}")
 
 
 class DriftNote(msgspec.Struct, frozen=True, kw_only=True):

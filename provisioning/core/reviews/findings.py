@@ -135,6 +135,7 @@ class PullReview(msgspec.Struct, frozen=True, kw_only=True):
         is_foreign: Whether its base is another branch.
         applies_first: Whether it is applied before it is merged.
         drift: The drift that it is about, if it is a pull request about drift.
+        paths: The files that it changes.
     """
 
     pull: PullRequest
@@ -147,6 +148,7 @@ class PullReview(msgspec.Struct, frozen=True, kw_only=True):
     is_foreign: bool = False
     applies_first: bool = False
     drift: DriftPlace | None = None
+    paths: tuple[str, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from enum import StrEnum
 
+from provisioning.core.reviews.codeowners import CodeOwners
 from provisioning.core.reviews.commands import Verb
-from provisioning.core.reviews.markdown import render_code
 
 
 class Permissions(StrEnum):
@@ -16,7 +16,7 @@ class Permissions(StrEnum):
     """All of them."""
 
     OWNERS = "owners"
-    """The owners that `CODEOWNERS` names for the changes; all, where it names nobody."""
+    """Those whom `CODEOWNERS` names for every changed path that it names somebody for."""
 
     OTHERS = "others"
     """The owners, except the author of the pull request."""
@@ -39,7 +39,13 @@ def exclude_author(permissions: Permissions) -> Permissions:
 
 
 def find_refusal(
-    verb: Verb, permissions: Permissions, *, by: str, author: str, owners: Collection[str]
+    verb: Verb,
+    permissions: Permissions,
+    *,
+    by: str,
+    author: str,
+    owners: CodeOwners,
+    paths: Collection[str],
 ) -> str:
     """Return why *by*, who may write, may not give the command *verb*; "" if it is allowed.
 
@@ -48,7 +54,8 @@ def find_refusal(
         permissions: Who may give it.
         by: Who gave it.
         author: Who opened the pull request.
-        owners: The owners that `CODEOWNERS` names: people, and teams as `organisation/team`.
+        owners: The owners of paths.
+        paths: The paths that the command is about.
     """
     if permissions is Permissions.NOBODY:
         return f"the setting `commands.{verb}` allows nobody to give this command"
@@ -56,10 +63,4 @@ def find_refusal(
         return ""
     if permissions is Permissions.OTHERS and by == author:
         return "the author may not give this command"
-    people = {owner for owner in owners if "/" not in owner}
-    if owners and not people:
-        return "CODEOWNERS names only teams for this, whose members are unknown here"
-    if people and by not in people:
-        names = ", ".join(render_code(item) for item in sorted(people))
-        return f"CODEOWNERS names {names} for this"
-    return ""
+    return owners.find_refusal(by, paths)

@@ -94,7 +94,8 @@ class DriftPublisher(msgspec.Struct, frozen=True, kw_only=True):
         there = self.branches.list_places()
         if not there and not any(_list_drifted(planned) for planned in found):
             return
-        pulls = {find_drift_place(pull): pull for pull in self.context.list_open_pulls()}
+        own = self.context.forge.read_login()
+        pulls = {find_drift_place(pull, own): pull for pull in self.context.list_open_pulls()}
         for place in there:
             if place.infra in gone:
                 self._close(place, pulls.get(place), is_watched=False)

@@ -40,7 +40,8 @@ class Inspector(msgspec.Struct, frozen=True, kw_only=True):
 
     def inspect(self, pull: PullRequest, record: ReviewRecord | None) -> PullReview:
         """Inspect *pull*; *record* is its last review."""
-        drift = find_drift_place(pull) if pull.is_open else None
+        own = self.context.forge.read_login()
+        drift = find_drift_place(pull, own) if pull.is_open else None
         found = PullReview(pull=pull, applies_first=self.applies_first, drift=drift)
         if pull.base_branch != self.context.branch:
             return replace(found, is_foreign=True, problem=f"it is not for {self.context.branch}")
@@ -83,6 +84,7 @@ class Inspector(msgspec.Struct, frozen=True, kw_only=True):
             overlaps=self._find_overlaps(pull, reviews),
             renamed=find_renamed(reviews, before, after),
             is_trusted=is_trusted,
+            paths=tuple(change.path for change in changes),
         )
 
     def _walk_changes(self, before: CommitId, after: CommitId) -> Iterator[FileChange]:
@@ -146,19 +148,25 @@ class Inspector(msgspec.Struct, frozen=True, kw_only=True):
     ) -> PullReview:
         shown = {plan.infra for plan in record.plans} if record else set()
         main = self.context.read_base()
-        names = shown | self._list_touched(merged)
+        paths = self._list_changed(merged)
+        names = shown | self._list_touched(merged, paths)
         reviews = [self._review_merged(infra, found.pull, main) for infra in sorted(names)]
-        return replace(found, infras=tuple(reviews))
+        return replace(found, infras=tuple(reviews), paths=paths)
 
-    def _list_touched(self, merged: CommitId) -> set[str]:
+    def _list_changed(self, merged: CommitId) -> tuple[str, ...]:
+        """Return the files that *merged* changes on the branch; none if they cannot be read."""
         parents = self.context.repository.read_commit(merged).parents
         if not parents:
-            return set()
+            return ()
         try:
-            paths = [change.path for change in self._walk_changes(parents[0], merged)]
+            return tuple(change.path for change in self._walk_changes(parents[0], merged))
         except ProvisioningError:
-            return set()
-        known = {*self.context.list_infras(parents[0]), *self.context.list_infras(merged)}
+            return ()
+
+    def _list_touched(self, merged: CommitId, paths: Iterable[str]) -> set[str]:
+        parents = self.context.repository.read_commit(merged).parents
+        commits = (*parents[:1], merged)
+        known = {infra for commit in commits for infra in self.context.list_infras(commit)}
         return set(find_touched(paths, known).directly)
 
     def _review_merged(self, infra: str, pull: PullRequest, main: CommitId) -> InfraReview:

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from provisioning.core.model.errors import ProvisioningError
 from provisioning.core.policy.review_records import Approval, ReviewRecord
-from provisioning.core.reviews.codeowners import OwnerRule, find_owners
+from provisioning.core.reviews.codeowners import CodeOwners
 from provisioning.core.reviews.commands import (
     HELP_TEXTS,
     PREFIX,
@@ -59,11 +59,11 @@ class CommandReply(msgspec.Struct, frozen=True):
 class Responder(msgspec.Struct, frozen=True, kw_only=True):
     """Runs the commands of pull requests; *permissions* are those to give each command.
 
-    *rules* reads who owns which paths; *hold* and *release* take an infra and who asks for it.
+    *read_owners* reads who owns which paths; *hold* and *release* take an infra and who asks.
     """
 
     context: ReviewContext
-    rules: Callable[[], Sequence[OwnerRule]]
+    read_owners: Callable[[], CodeOwners]
     apply: Callable[[PullReview, ReviewRecord | None, Sequence[str]], list[Report]]
     hold: Callable[[str, str, int], str]
     release: Callable[[str, str], str]
@@ -155,7 +155,8 @@ class Responder(msgspec.Struct, frozen=True, kw_only=True):
             permissions,
             by=given.by,
             author=given.pull.author,
-            owners=find_owners(self.rules(), _list_paths(review, infra)),
+            owners=self.read_owners(),
+            paths=_list_paths(review, infra),
         )
 
     def _run(self, given: GivenCommand, record: ReviewRecord) -> CommandReply:
@@ -216,10 +217,15 @@ def _describe(reports: Sequence[Report]) -> str:
 
 
 def _list_paths(review: PullReview, infra: str | None) -> list[str]:
-    """Return the files whose owners must approve: the sources of the planned changes."""
+    """Return the files whose owners must approve: those that change, and the planned changes' own.
+
+    A command for one infra is not about the files of the others.
+    """
     chosen = [item for item in review.infras if infra in {None, item.infra}]
     plans = [item.plan for item in chosen if item.plan]
-    return sorted({change.source.file for plan in plans for change in plan.changes})
+    sources = {change.source.file for plan in plans for change in plan.changes}
+    others = tuple(f"infra/{item}/" for item in review.names if infra not in {None, item})
+    return sorted({*sources, *(path for path in review.paths if not path.startswith(others))})
 
 
 def _join(comment: PullComment, texts: Sequence[str]) -> str:

@@ -126,3 +126,29 @@ def test_a_comment_that_is_not_its_author_s_commands_nothing(hosted):
     hosted.say(pull, "ben", "/provisioning hold")
     hosted.run("review")
     assert "is held" in hosted.get_answer(pull)
+
+
+def test_a_branch_s_name_gives_no_rights(hosted):
+    """A branch that is called as those of drifts are is a change like any other."""
+    hosted.push("main", {"CODEOWNERS": "infra/.* @ben\n"})
+    hosted.shop.git("fetch", "--quiet", hosted.url, "main")
+    branch = "provisioning-drift/web/File-motd"
+    hosted.push(branch, edit("mine\n"))
+    body = {"head": branch, "base": "main", "title": "Mine"}
+    pull = hosted.call("ana", "POST", "/pulls", body)["number"]
+    hosted.say(pull, "ana", "/provisioning apply")
+    hosted.run("review")
+    assert "CODEOWNERS names `ben` for `infra/web/example.yaml`" in hosted.get_answer(pull)
+    assert "File/motd" in hosted.get_comment(pull)
+
+
+def test_an_owner_of_a_line_owns_no_other_path(hosted):
+    """Each changed path needs its own owner: settings, secrets and templates too."""
+    rules = "infra/.* @ana\nconfig/.* @ben\nsecrets/.* @ben\n"
+    hosted.push("main", {"CODEOWNERS": rules})
+    files = add_settings(hosted, "budget: {deletions: 7}\n") | edit("changed\n")
+    pull = hosted.open(files)
+    hosted.run("review")
+    hosted.say(pull, "ana", "/provisioning apply")
+    hosted.run("review")
+    assert "CODEOWNERS names `ben` for `config/provisioning.yaml`" in hosted.get_answer(pull)

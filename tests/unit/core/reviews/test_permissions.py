@@ -2,10 +2,11 @@
 
 import pytest
 
+from provisioning.core.reviews.codeowners import parse_codeowners
 from provisioning.core.reviews.commands import Verb
 from provisioning.core.reviews.permissions import Permissions, exclude_author, find_refusal
 
-AUTHOR, OTHER = "the author may not", "CODEOWNERS names `ana` for this"
+AUTHOR, OTHER = "the author may not", "CODEOWNERS names `ana` for `a`"
 
 
 @pytest.mark.parametrize(
@@ -31,7 +32,15 @@ AUTHOR, OTHER = "the author may not", "CODEOWNERS names `ana` for this"
 )
 def test_who_may(permissions, by, owners, told):
     """Of Ana, who is the author, and of Ben; whoever may not is told why."""
-    refusal = find_refusal(Verb.APPLY, Permissions(permissions), by=by, author="ana", owners=owners)
+    line = " ".join(["a", *owners]) if owners else ""
+    refusal = find_refusal(
+        Verb.APPLY,
+        Permissions(permissions),
+        by=by,
+        author="ana",
+        owners=parse_codeowners(line),
+        paths=["a"],
+    )
     assert refusal.startswith(told)
     assert bool(refusal) == bool(told)
 
