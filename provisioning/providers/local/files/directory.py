@@ -25,7 +25,7 @@ SHOWN = 3
 
 
 class DirectoryForm:
-    """See `Form`; *making* is the lock under which directories are made."""
+    """See `PathKind`; *making* is the lock under which directories are made."""
 
     unmade: Mapping[str, Tree] = {}
 

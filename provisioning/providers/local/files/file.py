@@ -25,7 +25,7 @@ NO_TMPFILE = {errno.EOPNOTSUPP, errno.EISDIR}
 
 
 class FileForm:
-    """See `Form`. A file that is there in part has no content at all."""
+    """See `PathKind`. A file that is there in part has no content at all."""
 
     unmade: Mapping[str, Tree] = {"content": None}
 
