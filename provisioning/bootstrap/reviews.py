@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -11,7 +10,6 @@ from provisioning.application.setup.forge import ForgeSetup
 from provisioning.core.model.ids import CommitId
 from provisioning.core.reviews.codeowners import PATHS, CodeOwners, parse_codeowners
 from provisioning.core.reviews.commands import Verb
-from provisioning.core.reviews.findings import Exposure
 from provisioning.core.reviews.permissions import Permissions, exclude_author
 from provisioning.core.statelog.transitions import LogView
 from provisioning.gitstore.branches.drift_branches import DriftBranches
@@ -55,7 +53,7 @@ def build_reviewer(workspace: Workspace) -> Reviewer:
         compile=workspace.compile,
         compile_untrusted=workspace.compile_untrusted,
         plan=desk.plan,
-        expose=desk.expose,
+        find_exposed=find_exposed,
         redact=workspace.redactor.redact,
     )
     applier = Applier(
@@ -151,11 +149,6 @@ class _Desk:
 
     def read_view(self, infra: str) -> LogView:
         return self._workspace.logs.build(infra).read_local()
-
-    def expose(self, path: str, data: bytes) -> Iterator[Exposure]:
-        for found in find_exposed(data):
-            self._workspace.redactor.add(found.text)
-            yield Exposure(path, found.line, found.what)
 
     def read_owners(self) -> CodeOwners:
         """Read CODEOWNERS of the base branch: a pull request does not name its own judges."""

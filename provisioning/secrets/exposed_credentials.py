@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import islice
 
 from provisioning.core.model.masked import Masked
 
@@ -23,6 +24,10 @@ CREDENTIALS = {
 """The shapes of credentials that stand for themselves."""
 
 
+MAX_FOUND = 100
+"""Credentials of one shape that are found in one file."""
+
+
 class Exposed(Masked, frozen=True):
     """One credential: what it is, its line counted from 1, and its text, for redaction alone."""
 
@@ -32,10 +37,13 @@ class Exposed(Masked, frozen=True):
 
 
 def find_exposed(data: bytes) -> Iterator[Exposed]:
-    """Yield every credential in *data*, in the order of their lines."""
+    """Yield the first credentials in *data*, in their order; `MAX_FOUND` of each shape."""
     found = [
-        Exposed(what, data.count(b"\n", 0, match.start()) + 1, match[0].decode("latin-1"))
+        (match.start(), what, match[0])
         for what, shape in CREDENTIALS.items()
-        for match in shape.finditer(data)
+        for match in islice(shape.finditer(data), MAX_FOUND)
     ]
-    yield from sorted(found, key=lambda item: item.line)
+    line = end = 0
+    for start, what, text in sorted(found):
+        line, end = line + data.count(b"\n", end, start), start
+        yield Exposed(what, line + 1, text.decode("latin-1"))

@@ -20,8 +20,11 @@ def describe_work(plan: Plan) -> str:
     return ", ".join(f"{summary[name]} to {name}" for name in Action if summary[name])
 
 
-def render_value(value: Tree) -> str:
-    """Return *value* on one line, cut where it is long; what is secret or unknown by its name."""
+def render_value(value: Tree, width: int | None = WIDTH) -> str:
+    """Return *value* on one line; what is secret or unknown by its name.
+
+    It is cut where it is longer than *width*, unless it is a list: a command is never cut.
+    """
     match value:
         case None:
             return "(not set)"
@@ -30,7 +33,9 @@ def render_value(value: Tree) -> str:
         case bytes():
             return f"({len(value)} bytes)"
     text = render_canonical(_calm(value)).decode()
-    return text if len(text) <= WIDTH else text[: WIDTH - 1] + "…"
+    if width is None or len(text) <= width or isinstance(value, list | tuple):
+        return text
+    return text[: width - 1] + "…"
 
 
 def _calm(value: Tree) -> Tree:

@@ -31,7 +31,7 @@ class OwnerRule(msgspec.Struct, frozen=True):
     owners: frozenset[str]
 
     def covers(self, path: str) -> bool:
-        """Tell whether the rule is about *path*."""
+        """Return whether the rule is about *path*."""
         return bool(self.pattern.search(path)) is not self.negated
 
 

@@ -53,8 +53,8 @@ def render_comment(review: PullReview, find_url: FindUrl, limit: int = LIMIT) ->
 
 
 def render_whole_plan(review: InfraReview) -> str:
-    """Return all findings of one infra, as a file."""
-    blocks = "\n".join(_list_blocks(review))
+    """Return all findings of one infra, as a file; nothing is cut."""
+    blocks = "\n".join(_list_blocks(review, whole=True))
     return f"# {render_code(review.infra)}: {review.headline}\n\n{render_block(blocks, 'diff')}\n"
 
 
@@ -139,12 +139,13 @@ def _render_section(review: InfraReview, find_url: FindUrl, room: int) -> str:
         shown.append(block)
         room -= len(block) + 1
     left = len(blocks) - len(shown)
-    more = f"\n\n… and {left} more: [the whole plan]({find_url(review.infra)})" if left else ""
+    count = f"… and {left} more: " if left else ""
+    more = f"\n\n{count}[the whole plan]({find_url(review.infra)})"
     body = render_block("\n".join(shown), "diff") if shown else ""
     return f"{title}{body}{more}\n\n</details>"
 
 
-def _list_blocks(review: InfraReview) -> Iterator[str]:
+def _list_blocks(review: InfraReview, *, whole: bool = False) -> Iterator[str]:
     """Yield the findings of an infra, a block of lines for each resource."""
     if review.error is not None:
         yield from _list_problems(review.error)
@@ -153,11 +154,11 @@ def _list_blocks(review: InfraReview) -> Iterator[str]:
     if review.run is not None:
         yield from _list_failures(review.run)
     elif review.unreviewed:
-        yield from ("\n".join(_render_change(change)) for change in review.unreviewed)
+        yield from ("\n".join(_render_change(change, whole=whole)) for change in review.unreviewed)
     elif review.plan is not None:
-        yield from _list_changes(review.plan)
+        yield from _list_changes(review.plan, whole=whole)
     for difference in review.manifest_changes or ():
-        yield "\n".join(_render_difference(difference))
+        yield "\n".join(_render_difference(difference, whole=whole))
 
 
 def _list_problems(error: ProvisioningError) -> Iterator[str]:
@@ -172,31 +173,30 @@ def _list_failures(run: Run) -> Iterator[str]:
             yield f"- {change.id}  {change.outcome}: {change.error}"
 
 
-def _list_changes(plan: Plan) -> Iterator[str]:
+def _list_changes(plan: Plan, *, whole: bool) -> Iterator[str]:
     for change in plan.changes:
-        yield "\n".join(_render_change(change))
+        yield "\n".join(_render_change(change, whole=whole))
     for blocked in plan.blocked:
         hint = f"\n      {blocked.hint}" if blocked.hint else ""
         yield f"- {blocked.id}  blocked: {blocked.reason}{hint}"
     for drifted in plan.drifted:
-        yield "\n".join(
-            [f"! {drifted.id}  has drifted, and stays as it is", *render_fields(drifted.fields)]
-        )
+        fields = render_fields(drifted.fields, whole=whole)
+        yield "\n".join([f"! {drifted.id}  has drifted, and stays as it is", *fields])
 
 
-def _render_change(change: PlannedChange) -> Iterator[str]:
+def _render_change(change: PlannedChange, *, whole: bool) -> Iterator[str]:
     where = f"  {change.source}" if change.source.file else ""
     yield f"{SIGNS[change.action]} {change.action} {change.id}  {change.reason}{where}"
     if change.warning:
         yield f"      {change.warning}"
     if change.origin:
         yield f"      moved from {change.origin}"
-    yield from render_fields(change.fields, marks_drift=True)
+    yield from render_fields(change.fields, marks_drift=True, whole=whole)
 
 
-def _render_difference(change: ManifestChange) -> Iterator[str]:
+def _render_difference(change: ManifestChange, *, whole: bool) -> Iterator[str]:
     yield f"{SIGNS[change.action]} {change.action} {change.id}  {change.source}"
-    yield from render_fields(change.fields)
+    yield from render_fields(change.fields, whole=whole)
 
 
 def _render_overlaps(review: PullReview) -> Iterator[str]:

@@ -10,24 +10,31 @@ from provisioning.core.plan.text import is_multiline, render_text_diff, render_v
 MAX_LINES = 40
 """Lines shown of one field's diff."""
 
+WIDTH = 500
+"""Characters shown of a value."""
 
-def render_fields(fields: Sequence[FieldChange], *, marks_drift: bool = False) -> Iterator[str]:
+
+def render_fields(
+    fields: Sequence[FieldChange], *, marks_drift: bool = False, whole: bool = False
+) -> Iterator[str]:
     """Yield the lines of *fields*, texts of several lines as a diff.
 
-    With *marks_drift* a field says so that changed in the world and not in the manifest.
+    With *marks_drift* a field says so that changed in the world and not in the manifest. With
+    *whole* nothing is cut.
     """
+    width = None if whole else WIDTH
     for field in fields:
         note = "  forces replacement" if field.replaces and field.before is not None else ""
         note += "  (drift)" if marks_drift and field.path and field.cause is Cause.DRIFT else ""
         if is_multiline(field):
             yield f"      {field.path}{note}"
             lines = render_text_diff(field.before, field.after)
-            yield from (_indent(line) for line in lines[:MAX_LINES])
-            if len(lines) > MAX_LINES:
+            yield from (_indent(line) for line in lines[: None if whole else MAX_LINES])
+            if len(lines) > MAX_LINES and not whole:
                 yield f"        … {len(lines) - MAX_LINES} more lines"
         else:
-            before = "" if field.before is None else f"{render_value(field.before)} → "
-            yield f"      {field.path}  {before}{render_value(field.after)}{note}"
+            before = "" if field.before is None else f"{render_value(field.before, width)} → "
+            yield f"      {field.path}  {before}{render_value(field.after, width)}{note}"
 
 
 def _indent(line: str) -> str:

@@ -8,6 +8,7 @@ import msgspec
 
 from provisioning.core.model.errors import ProvisioningError
 from provisioning.core.model.records import Result, Run
+from provisioning.core.model.sensitive import Secret
 from provisioning.core.plan.operations import Step, compute_operations
 from provisioning.core.plan.plan import Plan, PlannedChange, Risk
 from provisioning.core.plan.text import describe_work
@@ -129,6 +130,7 @@ class PullReview(msgspec.Struct, frozen=True, kw_only=True):
         infras: The findings of each infra that it touches, sorted.
         problem: Why there are no findings, for instance a conflict.
         exposures: Secrets in plain text that it adds.
+        hidden: Their texts, which nothing that is published repeats.
         overlaps: The other pull requests that change the same resources, and these resources.
         renamed: The infras whose folder has a new name, and that name.
         is_trusted: Whether its author may write to the repository.
@@ -142,6 +144,7 @@ class PullReview(msgspec.Struct, frozen=True, kw_only=True):
     infras: tuple[InfraReview, ...] = ()
     problem: str = ""
     exposures: tuple[Exposure, ...] = ()
+    hidden: Secret = msgspec.field(default_factory=lambda: Secret([]))
     overlaps: dict[int, tuple[str, ...]] = msgspec.field(default_factory=dict)
     renamed: dict[str, str] = msgspec.field(default_factory=dict)
     is_trusted: bool = True

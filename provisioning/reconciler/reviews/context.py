@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
 from provisioning.core.model.ids import CommitId
 from provisioning.core.model.resources import Resource
-from provisioning.core.reviews.findings import Exposure
 from provisioning.core.reviews.forge import Forge, PullRequest
 from provisioning.gitstore.branches.review_log import ReviewLog
 from provisioning.reconciler.planning.plan_result import PlanResult
@@ -18,13 +17,29 @@ if TYPE_CHECKING:
     from provisioning.gitstore.repository.repository import Repository
 
 
+class ExposedText(Protocol):
+    """A credential in plain text."""
+
+    @property
+    def what(self) -> str:
+        """Its type."""
+
+    @property
+    def line(self) -> int:
+        """Its line, from 1 on."""
+
+    @property
+    def text(self) -> str:
+        """The credential itself."""
+
+
 class ReviewContext(msgspec.Struct, frozen=True, kw_only=True):
     """One workspace, shared by everything that reviews its pull requests.
 
     `reviews` are the plans that were shown, `branch` is the one that desired state is read from.
     `compile_untrusted` takes the base, a commit, and an infra, and opens nothing. `plan` plans an
-    infra at a commit as a review does: no earlier review counts. `expose` returns
-    the credentials in a file, and lets `redact` remove them from texts from now on.
+    infra at a commit as a review does: no earlier review counts. `find_exposed` returns the
+    credentials in a file. `redact` removes from a text what was decrypted here.
     """
 
     forge: Forge
@@ -35,7 +50,7 @@ class ReviewContext(msgspec.Struct, frozen=True, kw_only=True):
     compile: Callable[[CommitId, str], Sequence[Resource]]
     compile_untrusted: Callable[[CommitId, CommitId, str], Sequence[Resource]]
     plan: Callable[[str, CommitId], PlanResult]
-    expose: Callable[[str, bytes], Iterable[Exposure]]
+    find_exposed: Callable[[bytes], Iterable[ExposedText]]
     redact: Callable[[str], str]
 
     def read_base(self) -> CommitId:

@@ -25,6 +25,7 @@ from provisioning.core.reviews.drift_pulls import (
     render_title,
 )
 from provisioning.core.reviews.forge import PullRequest
+from provisioning.core.reviews.redaction import redact_drifted
 from provisioning.gitstore.branches.drift_branches import DriftBranch, DriftBranches
 from provisioning.reconciler.execution.lease import render_time
 from provisioning.reconciler.planning.plan_result import PlanResult
@@ -119,7 +120,8 @@ class DriftPublisher(msgspec.Struct, frozen=True, kw_only=True):
     ) -> None:
         forge, title = self.context.forge, render_title(place)
         since, acceptance = self._sync_branch(place, planned, drifted)
-        body = self.context.redact(render_body(place, drifted, since, acceptance))
+        redacted = redact_drifted(drifted, self.context.redact)
+        body = render_body(place, redacted, since, acceptance)
         if pull is None:
             forge.create_pull(place.branch, self.context.branch, title, body)
         elif pull.body.strip() != body.strip():
@@ -135,7 +137,7 @@ class DriftPublisher(msgspec.Struct, frozen=True, kw_only=True):
         if old and not old.is_ours and not is_merged:
             return since, Acceptance.TAKEN_OVER
         files = self._edit(planned, drifted)
-        digest = compute_digest(self.context.redact(render_drift(drifted)))
+        digest = compute_digest(render_drift(redact_drifted(drifted, self.context.redact)))
         note = DriftNote(digest=digest, since=since)
         new = self.branches.build_commit(place, commit, files, note)
         if not self._is_there(old, note, commit, new):
@@ -151,10 +153,10 @@ class DriftPublisher(msgspec.Struct, frozen=True, kw_only=True):
         resource = planned.desired.resources[drifted.id]
         path = resource.source.file
         live = "\n".join(str(field.before) for field in drifted.fields)
-        exposures = list(self.context.expose(path, live.encode()))
+        is_exposed = any(True for _ in self.context.find_exposed(live.encode()))
         data = self.context.repository.read_file(planned.plan.commit, path)
         edited = accept_drift(data, resource, drifted.fields) if data else None
-        if edited is None or exposures or self.context.redact(live) != live:
+        if edited is None or is_exposed or self.context.redact(live) != live:
             return {}
         return {path: edited}
 

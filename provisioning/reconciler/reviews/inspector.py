@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from provisioning.core.model.errors import ProvisioningError
 from provisioning.core.model.ids import CommitId
 from provisioning.core.model.records import Result, Run
+from provisioning.core.model.sensitive import Secret
 from provisioning.core.policy.approvals import list_unreviewed
 from provisioning.core.policy.review_records import ReviewRecord, list_places
 from provisioning.core.reviews.drift_pulls import find_drift_place
@@ -49,7 +50,12 @@ class Inspector(msgspec.Struct, frozen=True, kw_only=True):
             return self._inspect_merged(found, pull.merged, record)
         if pull.is_closed:
             return replace(found, problem="it is closed, and is not applied")
-        return self._inspect_open(found, record)
+        try:
+            return self._inspect_open(found, record)
+        except ProvisioningError as exc:
+            if exc.retryable:
+                raise
+            return replace(found, infras=(InfraReview(infra="workspace", error=exc),))
 
     # Open
 
@@ -61,13 +67,9 @@ class Inspector(msgspec.Struct, frozen=True, kw_only=True):
             count = len(merge.conflicts)
             files = f"{count} file{'s' * (count != 1)}"
             return replace(found, problem=f"it conflicts with {self.context.branch} in {files}")
-        try:
-            changes = list(self._walk_changes(base, merge.commit))
-        except ProvisioningError as exc:
-            whole = InfraReview(infra="workspace", error=exc)
-            return replace(found, infras=(whole,))
+        changes = list(self._walk_changes(base, merge.commit))
         is_trusted = self.is_trusted(pull) or bool(record and record.lifted == pull.head)
-        exposures = tuple(sorted(self._list_exposures(changes)))
+        exposed = list(self._find_exposures(changes))
         inspect = self._review_planned if is_trusted else self._review_static
         before, after = context.list_infras(base), context.list_infras(merge.commit)
         touched = find_touched((change.path for change in changes), {*before, *after})
@@ -80,7 +82,8 @@ class Inspector(msgspec.Struct, frozen=True, kw_only=True):
         return replace(
             found,
             infras=tuple(sorted(reviews, key=lambda item: item.infra)),
-            exposures=exposures,
+            exposures=tuple(sorted(exposure for exposure, _ in exposed)),
+            hidden=Secret([text for _, text in exposed]),
             overlaps=self._find_overlaps(pull, reviews),
             renamed=find_renamed(reviews, before, after),
             is_trusted=is_trusted,
@@ -98,11 +101,12 @@ class Inspector(msgspec.Struct, frozen=True, kw_only=True):
         is_ours = pull.author == self.context.forge.read_login()
         return is_ours or self.context.forge.read_permission(pull.author) >= Permission.WRITE
 
-    def _list_exposures(self, changes: Iterable[FileChange]) -> Iterator[Exposure]:
+    def _find_exposures(self, changes: Iterable[FileChange]) -> Iterator[tuple[Exposure, str]]:
         for change in changes:
             if change.after is not None:
                 data = self.context.repository.read_blob(change.after, change.path)
-                yield from self.context.expose(change.path, data)
+                for found in self.context.find_exposed(data):
+                    yield Exposure(change.path, found.line, found.what), found.text
 
     def _review_planned(self, infra: str, _: CommitId, merge: CommitId) -> InfraReview:
         try:

@@ -6,12 +6,15 @@ review repairs what a lost webhook, a restart or a deleted comment left wrong.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import cast
 
 import msgspec
 
 from provisioning.core.model.ids import CommitId
+from provisioning.core.model.redaction import Redactor
+from provisioning.core.model.sensitive import reveal
 from provisioning.core.plan.plan import Risk
 from provisioning.core.policy.review_records import (
     PLANS,
@@ -23,6 +26,7 @@ from provisioning.core.policy.review_records import (
 from provisioning.core.reviews.comment import MARKER, render_comment, render_whole_plan
 from provisioning.core.reviews.findings import CONTEXT, PullReview
 from provisioning.core.reviews.forge import CommitStatus, PullComment, State
+from provisioning.core.reviews.redaction import redact_review
 from provisioning.reconciler.reviews.context import ReviewContext
 
 WAITING, DESTRUCTIVE = "provisioning/waiting", "provisioning/destructive"
@@ -49,23 +53,30 @@ class Publisher(msgspec.Struct, frozen=True, kw_only=True):
         Raises:
             HeadMoved: If somebody else published a review meanwhile.
         """
+        shown = redact_review(review, self._build_redact(review))
         comments = self.context.forge.list_comments(review.pull.number)
         own = [comment for comment in comments if self._is_ours(comment)]
-        url = "" if review.pull.is_closed and not own else self._write_comment(review, own)
-        new = self._record(review, record)
+        url = "" if review.pull.is_closed and not own else self._write_comment(shown, own)
+        new = self._record(review, shown, record)
         if not review.pull.is_closed:  # else another pull request may have the same head
-            self._write_statuses(review, url)
+            self._write_statuses(shown, url)
         self._write_labels(review)
         return new
 
-    def _record(self, review: PullReview, old: ReviewRecord | None) -> ReviewRecord:
+    def _build_redact(self, review: PullReview) -> Callable[[str], str]:
+        """Return what redacts for this review alone: nothing of it is known afterwards."""
+        own = Redactor(map(str, cast("list[str]", reveal(review.hidden))))
+        return lambda text: own.redact(self.context.redact(text))
+
+    def _record(
+        self, review: PullReview, shown: PullReview, old: ReviewRecord | None
+    ) -> ReviewRecord:
         """Record what the comment shows; only later comments can approve it."""
         is_waiting = any(infra.unreviewed for infra in review.infras)
         comments = self.context.forge.list_comments(review.pull.number) if is_waiting else []
         new = build_record(review, old, max((comment.id for comment in comments), default=0))
         if new != old:
-            redact = self.context.redact
-            texts = {infra.infra: redact(render_whole_plan(infra)) for infra in review.infras}
+            texts = {infra.infra: render_whole_plan(infra) for infra in shown.infras}
             subject = f"review #{review.pull.number} at {review.pull.head[:10]}"
             self.context.reviews.append(new, texts, f"{subject}: {review.headline}")
         return new
@@ -77,8 +88,7 @@ class Publisher(msgspec.Struct, frozen=True, kw_only=True):
         """Write the one comment, and delete others that a race left."""
         forge, branch = self.context.forge, get_review_ref(review.pull.number)
         branch = branch.removeprefix("refs/heads/")
-        text = render_comment(review, lambda it: forge.get_file_url(branch, f"{PLANS}/{it}.md"))
-        body = self.context.redact(text)
+        body = render_comment(review, lambda it: forge.get_file_url(branch, f"{PLANS}/{it}.md"))
         if not own:
             return forge.create_comment(review.pull.number, body).url
         first, *others = own

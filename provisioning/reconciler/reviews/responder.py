@@ -22,6 +22,7 @@ from provisioning.core.reviews.findings import PullReview
 from provisioning.core.reviews.forge import Permission, PullComment, PullRequest
 from provisioning.core.reviews.markdown import render_block, render_code
 from provisioning.core.reviews.permissions import DESCRIPTIONS, Permissions, find_refusal
+from provisioning.core.reviews.redaction import redact_error
 from provisioning.reconciler.planning.plan_result import Report
 from provisioning.reconciler.resync import SUCCESSFUL
 from provisioning.reconciler.reviews.context import ReviewContext
@@ -94,7 +95,7 @@ class Responder(msgspec.Struct, frozen=True, kw_only=True):
         count = f"{len(answers)} comment{'s' * (len(answers) != 1)}"
         self.context.reviews.append(record, {}, f"answer #{number}: {count}")
         for text in answers:
-            self.context.forge.create_comment(number, self.context.redact(text))
+            self.context.forge.create_comment(number, text)
         return record
 
     def has_commands(self, pull: int, record: ReviewRecord | None) -> bool:
@@ -133,8 +134,9 @@ class Responder(msgspec.Struct, frozen=True, kw_only=True):
         try:
             return self._run(given, record)
         except ProvisioningError as exc:
-            hint = f"\n\n{render_block(exc.hint)}" if exc.hint else ""
-            return CommandReply(f"❌ {exc.code}\n\n{render_block(str(exc))}{hint}", record)
+            shown = redact_error(exc, self.context.redact)
+            hint = f"\n\n{render_block(shown.hint)}" if shown.hint else ""
+            return CommandReply(f"❌ {exc.code}\n\n{render_block(str(shown))}{hint}", record)
 
     def _find_refusal(self, given: GivenCommand) -> str:
         """Return why *given* is refused; "" if it is allowed."""
