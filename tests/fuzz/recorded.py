@@ -172,7 +172,9 @@ def check_process(data: bytes) -> None:
     files = split_files(data)
     environment = _parse_environment(files.get("environ", b"").replace(b"\n", b"\0"))
     mark = parse_mark(environment.get(MARK_VARIABLE, ""))
-    member = mark and Member(SeenProcess(pid=7, session=7, started=1, stack=1), mark, environment)
+    member = mark and Member(
+        SeenProcess(pid=7, session=7, started=1, stack=1), mark, environment, 0
+    )
     with stored(files.get("note", b"")) as note:
         ended = note.with_name("exit")
         ended.write_bytes(files.get("exit", b""))

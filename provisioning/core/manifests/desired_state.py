@@ -14,7 +14,7 @@ from provisioning.core.model.errors import (
 )
 from provisioning.core.model.graph import compute_order
 from provisioning.core.model.ids import CommitId, ResourceId
-from provisioning.core.model.kinds import Kind, get_kind
+from provisioning.core.model.kinds import HANDED_OVER, Kind, get_kind
 from provisioning.core.model.resources import Resource
 from provisioning.core.model.sensitive import has_secret
 from provisioning.core.model.states import DesiredState
@@ -179,6 +179,17 @@ def find_spec_problems(resource: Resource, kind: Kind) -> list[ProvisioningError
         )
         for name in kind.identity
         if has_secret(resource.spec.get(name))
+    ]
+    exposed += [
+        InvalidManifest(
+            f"{resource.id}: {kind.describe_exposure(resource.spec)}",
+            hint=HANDED_OVER,
+            source=Source(
+                resource.source.file,
+                resource.lines.get(name.partition(".")[0], resource.source.line),
+            ),
+        )
+        for name in kind.find_visible_secrets(resource.spec)
     ]
     return exposed + [
         InvalidManifest(

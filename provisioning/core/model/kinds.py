@@ -49,6 +49,10 @@ Upgraded: TypeAlias = tuple[dict[str, Tree], dict[str, Tree]]
 """A spec and attributes, as a newer version of their kind has them."""
 
 
+HANDED_OVER = "hand the secret over by `env`, or by a File that only its reader may read"
+"""What to do instead of a secret that everybody would see."""
+
+
 class Kind(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """What a provider says of a kind.
 
@@ -152,6 +156,21 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             if field.file:
                 found = find_values(dict(spec), parse_name(field.name))
                 yield from ((path, text) for path, text in found if isinstance(text, str))
+
+    def describe_exposure(self, spec: Mapping[str, Tree]) -> str:
+        """Return why *spec* must not be applied, if a secret in it would be seen; or ""."""
+        name = next(self.find_visible_secrets(spec), None)
+        return f"spec.{name} can be seen by everybody, and cannot hold a secret" if name else ""
+
+    def find_visible_secrets(self, spec: Mapping[str, Tree]) -> Iterator[str]:
+        """Yield the fields of *spec* that everybody sees, and that hold a secret."""
+        from provisioning.core.model.sensitive import has_secret
+
+        for field in self.fields:
+            if field.visible:
+                found = find_values(dict(spec), parse_name(field.name))
+                if any(has_secret(value) for _, value in found):
+                    yield field.name
 
     @cached_property
     def spec_schema(self) -> SpecSchema | None:

@@ -14,7 +14,7 @@ from provisioning.core.expressions.references import (
 )
 from provisioning.core.model.errors import ProviderError, Source
 from provisioning.core.model.ids import ResourceId
-from provisioning.core.model.kinds import LOCATION, Kind, get_kind
+from provisioning.core.model.kinds import HANDED_OVER, LOCATION, Kind, get_kind
 from provisioning.core.model.providers import (
     Absent,
     Observation,
@@ -139,6 +139,9 @@ class _Planner:
         is_secret = has_secrets and has_secret(written)
         if is_secret:
             self.secretive.add(resource.id)
+            if reason := kind.describe_exposure(written):
+                self._block(resource.id, reason, resource.source, HANDED_OVER)
+                return
         spec = expand_spec(kind, written, self.desired.files, is_secret=is_secret)
         origin = self.recorded.origins.get(resource.id)
         if origin is not None and origin.trouble:

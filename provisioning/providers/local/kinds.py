@@ -81,7 +81,9 @@ PROCESS = Kind(
     summary="A process of this machine that survives the run that started it.",
     model=_load("Process"),
     fields=(
-        *(Field(name=name, immutable=True) for name in ("command", "env", "cwd")),
+        Field(name="command", immutable=True, visible=True),
+        Field(name="ready.exec", visible=True),
+        *(Field(name=name, immutable=True) for name in ("env", "cwd")),
         *(
             Field(name=name, computed=True, derived_from=("command", "env", "cwd"), public=True)
             for name in ("pid", "started", "log")

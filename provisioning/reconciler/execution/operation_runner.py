@@ -11,7 +11,15 @@ from provisioning.core.expressions.references import KnownValues, expand_spec, r
 from provisioning.core.formats.documents import MAX_DEPTH, TOO_DEEP
 from provisioning.core.model.errors import Fenced, HalfMade, ProviderError, Source
 from provisioning.core.model.ids import Mark, ResourceId, RunId, build_owner
-from provisioning.core.model.kinds import HANDLE, LOCATION, Kind, OfKind, find_kind, get_kind
+from provisioning.core.model.kinds import (
+    HANDED_OVER,
+    HANDLE,
+    LOCATION,
+    Kind,
+    OfKind,
+    find_kind,
+    get_kind,
+)
 from provisioning.core.model.providers import Call, Pending, Present, Provider, Unreadable
 from provisioning.core.model.records import Action, Intent, Record
 from provisioning.core.model.resources import Timeouts
@@ -116,6 +124,8 @@ class OperationRunner:
             )
         has_secrets = self._desired.has_secrets or bool(resource.references)
         is_secret = has_secrets and has_secret(written)
+        if is_secret and (reason := kind.describe_exposure(written)):
+            raise ProviderError(f"{resource.id}: {reason}", hint=HANDED_OVER)
         return expand_spec(kind, written, self._desired.files, is_secret=is_secret)
 
     def _keep_ignored(self, operation: Operation, spec: dict[str, Tree]) -> dict[str, Tree]:

@@ -17,7 +17,7 @@ import pytest
 
 from provisioning.providers.local.processes.procfs import find_members
 
-PLACES = ("content", "mixed", "variable", "environment", "argument", "value", "setting", "lines")
+PLACES = ("content", "mixed", "variable", "environment", "value", "setting", "lines")
 
 MANIFEST = """\
 apiVersion: provisioning/v1
@@ -49,7 +49,7 @@ apiVersion: provisioning/v1
 kind: Process
 metadata: {name: worker}
 spec:
-  command: [sh, -c, "exec sleep 100", "{{secrets.app.argument}}"]
+  command: [sh, -c, "exec sleep 100"]
   env: {TOKEN: "{{secrets.app.environment}}", PLAIN: shown}
 ---
 apiVersion: provisioning/v1
@@ -67,7 +67,7 @@ spec: {path: /proc/nowhere, content: "{{secrets.app.content}}"}
 apiVersion: provisioning/v1
 kind: Process
 metadata: {name: broken}
-spec: {command: ["/nowhere/{{secrets.app.argument}}"]}
+spec: {command: [/nowhere/program], env: {A: "{{secrets.app.environment}}"}}
 """
 
 
@@ -272,6 +272,28 @@ def test_a_secret_cannot_say_where_a_resource_is(safe, canaries):
         'spec: {path: "x/{{secrets.app.content}}", content: b}\n'
     )
     assert "cannot be secret" in safe.run("plan", expected=1)
+
+
+@pytest.mark.parametrize(
+    ("spec", "expected"),
+    [
+        ("command: [sh, '{{secrets.app.value}}']", 1),
+        ("command: [sh, 'x{{resources.File/content.content}}']", 3),
+        ("command: [sh], ready: {exec: [sh, '{{secrets.app.value}}']}", 1),
+    ],
+)
+def test_a_secret_is_no_argument(safe, canaries, spec, expected):
+    """Everybody on the machine reads the arguments of a process."""
+    head = "---\napiVersion: provisioning/v1\nkind: Process\nmetadata: {name: p}\n"
+    more = f"{head}spec: {{{spec}}}\n"
+    plant(safe, canaries, more)
+    told = safe.run("plan", "web", expected=expected)
+    assert "can be seen by everybody, and cannot hold a secret" in told
+    assert "example.yaml:" in told
+    process = safe.start("apply", "--yes", "web")
+    outputs = [told, *process.communicate(timeout=600)]
+    assert [*find_leaks(safe, canaries, outputs)] == []
+    assert "Process/p" not in safe.run("get", "web")
 
 
 def test_an_unknown_secret_is_answered_with_the_nearest(safe, canaries):

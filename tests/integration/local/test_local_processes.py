@@ -382,3 +382,33 @@ def is_child(pid: int, parent: int) -> bool:
     except (FileNotFoundError, ProcessLookupError):
         return False
     return text.rpartition(")")[2].split()[1] == str(parent)
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root starts processes of others")
+def test_the_mark_of_somebody_else_counts_for_nothing(bench):
+    """Anybody can write our mark into an environment; that neither shows nor stops anything."""
+    bench.create(P, SLEEP)
+    (ours,) = {seen.session for seen in map(read_seen, list_live(bench))}
+    mark = f"{bench.infra}/{P}#99-abcdef.1"
+    other = subprocess.Popen(
+        ["/bin/sleep", "600"], env={MARK_VARIABLE: mark}, user=65534, start_new_session=True
+    )
+    try:
+        assert read_environment(other.pid)
+        assert {seen.session for seen in map(read_seen, list_live(bench))} == {ours}
+        bench.delete(P)
+        assert list_live(bench) == []
+        assert other.poll() is None
+    finally:
+        other.kill()
+        other.wait()
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root becomes another account")
+def test_a_program_that_becomes_another_account_is_stopped(bench, wait_until):
+    """It is still in the session that we began for it."""
+    program = "import os, time; os.setuid(65534); time.sleep(600)"
+    bench.create(P, {"command": [sys.executable, "-c", program]})
+    wait_until(lambda: {item.user for item in find_members(bench.infra)} == {0, 65534})
+    bench.delete(P)
+    assert list_live(bench) == []

@@ -48,6 +48,7 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
         omitted: Its content is kept as digest and size only.
         lists: When two lists in it are the same; `key` names the key of keyed ones.
         file: Its value is the path of a workspace file that the kind's `expand` reads.
+        visible: People without any right see it, so that a secret in it is refused.
     """
 
     name: str
@@ -61,6 +62,7 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
     lists: ListBehaviour = ListBehaviour.ORDERED
     key: str = "name"
     file: bool = False
+    visible: bool = False
 
 
 class FieldTree(msgspec.Struct, frozen=True, kw_only=True):

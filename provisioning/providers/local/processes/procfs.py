@@ -46,22 +46,29 @@ class SeenProcess(msgspec.Struct, frozen=True):
 
 
 class Member(Masked, frozen=True):
-    """A live process that bears a mark, and the environment it was started with."""
+    """A live process that bears a mark, the environment it was started with, and whose it is."""
 
     seen: SeenProcess
     mark: Mark
     environment: Mapping[str, str]
+    user: int
 
 
 def find_members(owners: str) -> list[Member]:
-    """Return the processes whose mark's owner begins with *owners*.
+    """Return the processes of this account whose mark's owner begins with *owners*.
+
+    Anybody can start a process with any environment, so the mark of another account's process
+    counts only in a session that this account has a marked process in: nobody enters a session
+    from outside, and a program of ours may go on as another account.
 
     Raises:
         OSError: If the processes cannot be listed.
     """
     needle = f"{MARK_VARIABLE}={owners}".encode()
     found = (_read_member(pid, owners, needle) for pid in _list_pids())
-    return [member for member in found if member]
+    members, account = [member for member in found if member], os.getuid()
+    sessions = {member.seen.session for member in members if member.user == account}
+    return [member for member in members if member.seen.session in sessions]
 
 
 def _list_pids() -> Iterator[int]:
@@ -74,10 +81,18 @@ def _read_member(pid: int, owners: str, needle: bytes) -> Member | None:
         return None
     environment = _parse_environment(raw)
     mark = parse_mark(environment.get(MARK_VARIABLE, ""))
-    seen = read_seen(pid)
-    if mark is None or seen is None or not mark.owner.startswith(owners):
+    seen, user = read_seen(pid), _read_user(pid)
+    if mark is None or seen is None or user is None or not mark.owner.startswith(owners):
         return None
-    return Member(seen, mark, environment)
+    return Member(seen, mark, environment, user)
+
+
+def _read_user(pid: int) -> int | None:
+    """Return the real user id of *pid*, which no program with set-user-id changes."""
+    for line in (_read(f"/proc/{pid}/status") or b"").split(b"\n"):
+        if line.startswith(b"Uid:"):
+            return int(line.split()[1])
+    return None
 
 
 def read_environment(pid: int) -> bytes:

@@ -1,4 +1,4 @@
-"""What a review publishes is redacted value by value, and never as a whole."""
+"""The texts of a review are redacted value by value, and never as a whole."""
 
 from provisioning.core.model.errors import InvalidManifest, InvalidWorkspace, Source
 from provisioning.core.model.ids import build_resource_id
