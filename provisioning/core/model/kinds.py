@@ -50,7 +50,7 @@ Upgraded: TypeAlias = tuple[dict[str, Tree], dict[str, Tree]]
 
 
 HANDED_OVER = "hand the secret over by `env`, or by a File that only its reader may read"
-"""What to do instead of a secret that everybody would see."""
+"""The hint where everybody would see a secret."""
 
 
 class Kind(msgspec.Struct, frozen=True, kw_only=True, dict=True):
