@@ -46,7 +46,7 @@ def build_reviewer(workspace: Workspace) -> Reviewer:
     requires_reviews = settings.get("review.policy").value == "pull-request"
     context = ReviewContext(
         forge=forge,
-        reviews=ReviewLog(remote, workspace.logs.holder.user),
+        reviews=ReviewLog(remote, workspace.logs.holder.user, workspace.forge.read_review_key),
         repository=commits.repository,
         branch=workspace.settings.branch,
         list_infras=workspace.list_infras,

@@ -151,7 +151,9 @@ def _build_approval_reader(workspace: Workspace, log: GitStateLog, layers: Layer
 
     approvals = ApprovalReader(
         forge=forge.pulls,
-        reviews=ReviewLog(commits.remote, workspace.logs.holder.user),
+        reviews=ReviewLog(
+            commits.remote, workspace.logs.holder.user, workspace.forge.read_review_key
+        ),
         history=commits.repository,
         branch=workspace.settings.branch,
         is_required=layers.get("review.policy").value == "pull-request",

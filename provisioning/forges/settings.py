@@ -34,4 +34,12 @@ SETTINGS = (
         doc="The file that holds the secret that signs webhooks; `forge setup` creates it. The "
         "rules of `forge.token_file` apply.",
     ),
+    Setting(
+        key="forge.review_key_file",
+        type=str,
+        default="review-key",
+        layers=IN_WORKSPACE,
+        doc="The file that holds the key that signs stored reviews; the first review makes it, and "
+        "whoever applies needs the same. The rules of `forge.token_file` apply.",
+    ),
 )

@@ -44,6 +44,10 @@ class ForgeAccess:
         """Reads the forge's token from its file."""
         return self.build_token_file("token_file").read
 
+    def read_review_key(self) -> bytes:
+        """Return the key that signs stored reviews, which is made at its first use."""
+        return self.build_token_file("review_key_file").read_or_make().encode()
+
     def build_token_file(self, key: str) -> TokenFile:
         """Return the file that the setting `forge.`*key* names."""
         from provisioning.forges.tokens import TokenFile

@@ -6,9 +6,17 @@
 | `plans/<infra>.md` | the whole plan as text, however long |
 
 Each review of a new state of the pull request is one commit, so `git log` shows their order.
+
+`mac` signs the record and the commit before it: whoever may push can write the branch, and only who
+has the key can sign. A record that is not signed, or is signed for another place, counts for
+nothing; the newest signed one before it is read instead.
 """
 
 from __future__ import annotations
+
+import hashlib
+import hmac
+from typing import Any
 
 import msgspec
 
@@ -19,6 +27,12 @@ from provisioning.core.plan.plan import Plan
 
 FORMAT = 1
 REVIEW, PLANS = "review.json", "plans"
+
+NOTHING = CommitId("")
+"""The commit of a review that shows nothing."""
+
+ALL = -1
+"""The last answered comment, where all comments up to now count as answered."""
 
 REVIEWS = "refs/heads/provisioning-reviews/"
 """Below it lies the branch of each pull request's review."""
@@ -89,20 +103,20 @@ def build_reviewed_plan(plan: Plan) -> ReviewedPlan:
     )
 
 
-def parse_review(data: bytes) -> ReviewRecord:
-    """Read `review.json`.
+def parse_review(data: bytes, key: bytes, parent: CommitId | None) -> ReviewRecord | None:
+    """Read `review.json`; None if it is not signed with *key* for a commit after *parent*.
 
     Raises:
-        StateLogDamaged: If it is not of a format that this release knows.
+        StateLogDamaged: If it is signed, and not of a format that this release knows.
     """
     try:
+        raw = msgspec.json.decode(data, type=dict[str, Any])
+        mac = str(raw.pop("mac", ""))
+        if not hmac.compare_digest(_compute_mac(raw, key, parent).encode(), mac.encode()):
+            return None
         record = _DECODER.decode(data)
-    except UNDECODABLE as exc:
-        raise StateLogDamaged(
-            f"{REVIEW} of a review cannot be read: {exc}",
-            hint="an administrator deletes its branch below provisioning-reviews/; "
-            "it is written again",
-        ) from exc
+    except UNDECODABLE:
+        return None
     if record.format > FORMAT:
         raise StateLogDamaged(
             f"{REVIEW} has format {record.format}, and this release knows {FORMAT}",
@@ -111,9 +125,17 @@ def parse_review(data: bytes) -> ReviewRecord:
     return record
 
 
-def render_review(record: ReviewRecord) -> bytes:
-    """Write `review.json` as people read it."""
-    return msgspec.json.format(msgspec.json.encode(record), indent=2) + b"\n"
+def render_review(record: ReviewRecord, key: bytes, parent: CommitId | None) -> bytes:
+    """Write `review.json` as people read it, signed with *key* for a commit after *parent*."""
+    raw = msgspec.json.decode(msgspec.json.encode(record), type=dict[str, Any])
+    signed = {**raw, "mac": _compute_mac(raw, key, parent)}
+    return msgspec.json.format(msgspec.json.encode(signed), indent=2) + b"\n"
+
+
+def _compute_mac(raw: dict[str, Any], key: bytes, parent: CommitId | None) -> str:
+    """Return the HMAC-SHA-256 of the commit before a record and the record, its keys in order."""
+    signed = msgspec.json.encode([parent, raw], order="sorted")
+    return hmac.new(key, signed, hashlib.sha256).hexdigest()
 
 
 def list_places(record: ReviewRecord) -> set[str]:

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import msgspec
+from msgspec.structs import replace
 
 from provisioning.core.model.errors import Blocked, InvalidArgument
-from provisioning.core.policy.review_records import ReviewRecord
+from provisioning.core.policy.review_records import ALL, ReviewRecord
 from provisioning.core.reviews.findings import PullReview
 from provisioning.core.reviews.forge import PullRequest
 from provisioning.reconciler.planning.plan_result import Report
@@ -123,7 +124,12 @@ class Reviewer(msgspec.Struct, frozen=True, kw_only=True):
     def _read(self, number: int) -> tuple[PullRequest, ReviewRecord | None]:
         pull = self.context.forge.read_pull(number)
         self.context.reviews.fetch(self.context.branch, number)
-        return pull, self.context.reviews.read(number)
+        record = self.context.reviews.read(number)
+        if record and record.answered == ALL:
+            comments = self.context.forge.list_comments(number)
+            last = max((comment.id for comment in comments), default=0)
+            record = replace(record, answered=last)
+        return pull, record
 
     def _sync_drift(self, review: PullReview) -> None:
         if review.drift:

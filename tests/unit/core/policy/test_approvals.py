@@ -3,6 +3,7 @@
 import msgspec
 
 from provisioning.core.model.errors import Source
+from provisioning.core.model.ids import CommitId
 from provisioning.core.model.records import Action
 from provisioning.core.plan.plan import Plan, PlannedChange, Risk
 from provisioning.core.policy.approvals import compute_reviewed, list_unreviewed
@@ -84,6 +85,11 @@ def test_a_yes_is_to_one_plan():
 
 
 def test_a_record_is_read_as_it_was_written():
-    """What is remembered comes back."""
+    """It comes back to who has the key, at its place; one that was changed does not."""
     record = review(plan(change("a")), answered=4)
-    assert parse_review(render_review(record)) == record
+    written = render_review(record, b"key", None)
+    assert parse_review(written, b"key", None) == record
+    assert parse_review(written, b"another", None) is None
+    assert parse_review(written, b"key", CommitId("a" * 40)) is None
+    for forged in (written.replace(b"4", b"0"), b"{}", b"[", b'"x"', written[:-9]):
+        assert parse_review(forged, b"key", None) is None

@@ -22,7 +22,7 @@ def reviews(tmp_path):
     hosted = tmp_path / "shop.git"
     subprocess.run(["git", "init", "--quiet", "--bare", hosted], check=True)
     remote = Remote(str(hosted), tmp_path / "mirror")
-    return ReviewLog(remote, "tester <tester@example.org>")
+    return ReviewLog(remote, "tester <tester@example.org>", lambda: b"key")
 
 
 @pytest.fixture
