@@ -202,6 +202,10 @@ class MemoryForge:
             )
             return sorted(pulls, key=lambda each: (each.merged_at, each.number))
 
+    def find_merged_pull(self, commit: CommitId) -> PullRequest | None:
+        pulls = (pull for pull in self.list_closed_pulls() if pull.merged == commit)
+        return next(pulls, None)
+
     def create_pull(self, head: str, base: str, title: str, body: str) -> None:
         del title  # no method returns it
         with self._enter() as author:

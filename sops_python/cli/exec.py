@@ -113,10 +113,16 @@ def _become(name: str) -> None:
 
 
 def _run(command: str, environ: Mapping[str, str], options: Options) -> int:
+    import pwd
+
     user = options["user"] or None
     try:
         child = subprocess.Popen(
-            [_SHELL, "-c", command], env=environ, user=user, extra_groups=[] if user else None
+            [_SHELL, "-c", command],
+            env=environ,
+            user=user,
+            group=pwd.getpwnam(user).pw_gid if user else None,
+            extra_groups=[] if user else None,
         )
     except (OSError, ValueError, LookupError) as exc:
         raise SopsError(

@@ -143,6 +143,9 @@ class Forge(Protocol):
     def list_closed_pulls(self) -> list[PullRequest]:
         """Return the recently closed ones: first those not merged, then merges, oldest first."""
 
+    def find_merged_pull(self, commit: CommitId) -> PullRequest | None:
+        """Return the pull request whose merge made *commit*; None if none did."""
+
     def create_pull(self, head: str, base: str, title: str, body: str) -> None:
         """Open a pull request from the branch *head* to *base*.
 

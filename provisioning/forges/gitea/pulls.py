@@ -82,6 +82,12 @@ class GiteaPulls:
         pulls = [parse_pull(item) for item in reply.data]
         return sorted(pulls, key=lambda each: (each.merged_at, each.number))
 
+    def find_merged_pull(self, commit: CommitId) -> PullRequest | None:
+        path = f"{self._path}/commits/{commit}/pull"
+        reply = self._api.send("GET", path, accepted=_MISSING)
+        pull = None if reply.status in _MISSING else parse_pull(reply.data)
+        return pull if pull and pull.merged == commit else None
+
     def list_pushes(self, number: int) -> list[Push]:
         found = self._api.read_all(f"{self._path}/issues/{number}/timeline")
         pushes = [(item["id"], item["body"]) for item in found if item["type"] == "pull_push"]

@@ -34,7 +34,12 @@ KillMode=process
 # The service writes to these folders only. Each must exist.
 ReadWritePaths={writable}
 ProtectSystem=strict
+ProtectHome=read-only
 PrivateTmp=yes
+PrivateDevices=yes
+ProtectProc=invisible
+UMask=0077
+MemoryMax=80%
 NoNewPrivileges=yes
 ProtectKernelTunables=yes
 ProtectKernelModules=yes

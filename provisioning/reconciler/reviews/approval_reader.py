@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from provisioning.core.model.ids import CommitId
 from provisioning.core.model.records import Result, Run
 from provisioning.core.policy.approvals import ReviewedEffects, compute_reviewed
-from provisioning.core.policy.review_records import ReviewRecord
+from provisioning.core.policy.review_records import NOTHING, ReviewRecord
 from provisioning.core.reviews.forge import Forge, PullRequest
 from provisioning.core.statelog.transitions import LogView
 from provisioning.gitstore.branches.review_log import ReviewLog
 from provisioning.gitstore.statelog.git_statelog import StateLog
-from provisioning.reconciler.gatekeeper import CommitHistory
+
+if TYPE_CHECKING:
+    from provisioning.gitstore.repository.repository import Repository
 
 MAX_ENTRIES = 100
 """Entries of a state log that are searched for the last run that succeeded."""
+
+MAX_COMMITS = 200
+"""Commits of the branch that are searched for merges, newest first."""
 
 
 class ApprovalReader(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,7 +35,7 @@ class ApprovalReader(msgspec.Struct, frozen=True, kw_only=True):
 
     forge: Forge
     reviews: ReviewLog
-    history: CommitHistory
+    history: Repository
     branch: str
     is_required: bool
 
@@ -44,30 +50,29 @@ class ApprovalReader(msgspec.Struct, frozen=True, kw_only=True):
         since = run.commit if run else None
         if run and not self.history.has_object(run.commit):  # only its base was fetched
             since = run.base
-        records = list(self._list_records(since, commit))
+        records = list(self._list_records(since, commit))[::-1]
         if not records and not self.is_required:
             return None
         return compute_reviewed(log.infra, records)
 
     def _list_records(self, since: CommitId | None, commit: CommitId) -> Iterator[ReviewRecord]:
-        for pull in self.forge.list_closed_pulls():
-            if pull.base_branch != self.branch or not self._lies_between(pull, since, commit):
-                continue
-            record = self.reviews.read(pull.number)
-            if record is None or record.head != pull.head:
-                yield ReviewRecord(pull=pull.number, head=pull.head)
-            else:
+        for number, found in enumerate(self.history.read_history(commit)):
+            if since is not None and self.history.is_ancestor(found.id, since):
+                return
+            if number == MAX_COMMITS:
+                if since is not None:  # what lies further back was not read, and not reviewed
+                    yield ReviewRecord(pull=0, head=NOTHING)
+                return
+            pull = self.forge.find_merged_pull(found.id)
+            if pull and pull.base_branch == self.branch and not self._is_applied(pull, since):
+                record = self.reviews.read(pull.number)
+                if record is None or record.head != pull.head:
+                    record = ReviewRecord(pull=pull.number, head=pull.head)
                 yield record
 
-    def _lies_between(self, pull: PullRequest, since: CommitId | None, commit: CommitId) -> bool:
-        merged = pull.merged
-        if merged is None or not self.history.has_object(merged):
-            return False
-        if not self.history.is_ancestor(merged, commit):
-            return False
-        if since is None:
-            return True
-        return not any(self.history.is_ancestor(item, since) for item in (merged, pull.head))
+    def _is_applied(self, pull: PullRequest, since: CommitId | None) -> bool:
+        """Return whether *pull* was applied before it was merged."""
+        return since is not None and self.history.is_ancestor(pull.head, since)
 
 
 def find_converged(log: StateLog, view: LogView) -> Run | None:

@@ -24,6 +24,9 @@ FOLDER = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 Enter = Callable[[int, str], int]
 """Opens a folder of the given name in the given open folder."""
 
+ROOT_MODE = 0o755
+"""The mode of a root that is made, whatever the umask is."""
+
 
 class Folder(msgspec.Struct, frozen=True, order=True):
     """A folder below one of the roots, by the names that lead to it."""
@@ -118,6 +121,7 @@ class Roots:
             if not makes:
                 raise
         root.mkdir(parents=True, exist_ok=True)
+        root.chmod(ROOT_MODE)
         return _open_path(root)
 
 

@@ -31,6 +31,9 @@ BLINK = 0.0005
 PASSED_ON = ("PATH", "HOME", "USER", "LANG", "TZ")
 """What a process gets of our own environment."""
 
+UMASK = 0o022
+"""That of a managed process, whatever the reconciler's own is."""
+
 LEADER = """\
 trap : HUP INT QUIT TERM USR1 USR2
 exec 3>&2 2>/dev/null
@@ -76,6 +79,7 @@ def start(call: Call, inside: Path, process_files: ProcessFiles) -> SeenProcess:
             stdout=log,
             stderr=log,
             start_new_session=True,
+            umask=UMASK,
         )
     finally:
         os.close(log)

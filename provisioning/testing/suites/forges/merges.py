@@ -25,6 +25,9 @@ class MergingTruths(HubStage):
         expect(bool(pull.merged_at), "it has the time", pull)
         expect(forge.list_open_pulls() == [], "it is not open")
         expect(forge.list_closed_pulls() == [pull], "it is listed as closed")
+        expect(forge.find_merged_pull(hub.read_head(hub.base)) == pull, "its commit leads to it")
+        for commit in (head, before):
+            expect(forge.find_merged_pull(commit) is None, "no other commit does", commit)
 
     def test_merged_ones_are_listed_oldest_first(self) -> None:
         """25. The order is that of the merges, whichever was opened first; others come before."""
