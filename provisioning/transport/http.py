@@ -11,8 +11,10 @@ import re
 import threading
 import time
 from collections.abc import Callable, Mapping
+from ipaddress import ip_address
 from itertools import count
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -70,11 +72,22 @@ class HttpReply(msgspec.Struct, frozen=True):
         return float(text) if text.isdecimal() else None
 
 
+def _is_private(url: str) -> bool:
+    """Return whether what is sent to *url* is encrypted, or stays on this machine."""
+    parts = urlsplit(url)
+    if parts.scheme == "https" or parts.hostname == "localhost":
+        return True
+    try:
+        return ip_address(parts.hostname or "").is_loopback
+    except ValueError:
+        return False
+
+
 class HttpClient:
     """A client of the server at *url*, which *setting* names; any thread may use it.
 
     Raises:
-        InvalidConfiguration: If *url* is no address.
+        InvalidConfiguration: If *url* is no address, or is http off this machine.
     """
 
     def __init__(
@@ -90,6 +103,11 @@ class HttpClient:
             raise InvalidConfiguration(
                 f"{setting} is no address",
                 hint="write it as https://git.example.org, without user and password",
+            )
+        if not _is_private(url):
+            raise InvalidConfiguration(
+                f"{setting} is {url}, and everybody on the way could read the token",
+                hint="write it as https://…; http:// is for this machine alone",
             )
         self.url = url.rstrip("/")
         self.sleep = sleep

@@ -6,7 +6,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from provisioning.core.model.errors import RemoteUnreachable
+from provisioning.core.model.errors import InvalidConfiguration, RemoteUnreachable
 from provisioning.transport.http import HttpClient, HttpPolicy
 
 
@@ -158,3 +158,26 @@ def test_a_closed_client_opens_anew(server, build):
     client.close()
     client.close()
     assert send(client).status == 200
+
+
+@pytest.mark.parametrize(
+    ("url", "is_taken"),
+    [
+        ("https://git.example.org", True),
+        ("http://localhost:3000", True),
+        ("http://127.8.9.1:3000", True),
+        ("http://[::1]:3000/git", True),
+        ("http://git.example.org", False),
+        ("http://10.0.0.1", False),
+        ("http://localhost.example.org", False),
+    ],
+)
+def test_a_token_leaves_this_machine_encrypted_only(url, is_taken):
+    """Plain http is for the loopback."""
+    try:
+        HttpClient(url, setting="forge.url")
+    except InvalidConfiguration as exc:
+        assert not is_taken, exc
+        assert exc.message == f"forge.url is {url}, and everybody on the way could read the token"
+    else:
+        assert is_taken
