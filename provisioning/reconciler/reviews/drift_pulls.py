@@ -113,11 +113,18 @@ class DriftPublisher(msgspec.Struct, frozen=True, kw_only=True):
                     is_watched = resource is not None and _is_watched(resource)
                     self._close(place, pulls.get(place), is_watched=is_watched)
 
+    def _is_foreign(self, place: DriftPlace) -> bool:
+        """Return whether somebody else took the name of the branch; it is theirs."""
+        branch = self.branches.read(place)
+        return branch is not None and branch.note is None
+
     # An open one
 
     def _sync_open(
         self, place: DriftPlace, planned: PlanResult, drifted: Drifted, pull: PullRequest | None
     ) -> None:
+        if self._is_foreign(place):
+            return
         forge, title = self.context.forge, render_title(place)
         since, acceptance = self._sync_branch(place, planned, drifted)
         redacted = redact_drifted(drifted, self.context.redact)
@@ -190,6 +197,8 @@ class DriftPublisher(msgspec.Struct, frozen=True, kw_only=True):
     def _close(self, place: DriftPlace, pull: PullRequest | None, *, is_watched: bool) -> None:
         """Comment, close it, and delete its branch; repeat what an interrupted call left."""
         old = self.branches.read(place)
+        if pull is None and self._is_foreign(place):
+            return
         if pull is not None:
             bodies = [comment.body for comment in self.context.forge.list_comments(pull.number)]
             if not any(body.startswith(CLOSING) for body in bodies):

@@ -140,6 +140,7 @@ def test_a_branch_s_name_gives_no_rights(hosted):
     hosted.run("review")
     assert "CODEOWNERS names `ben` for `infra/web/example.yaml`" in hosted.get_answer(pull)
     assert "File/motd" in hosted.get_comment(pull)
+    assert hosted.read(pull)["state"] == "open"
 
 
 def test_an_owner_of_a_line_owns_no_other_path(hosted):
