@@ -62,6 +62,10 @@ class Inspector(msgspec.Struct, frozen=True, kw_only=True):
     def _inspect_open(self, found: PullReview, record: ReviewRecord | None) -> PullReview:
         context, pull = self.context, found.pull
         base = context.read_base()
+        if context.repository.is_ancestor(pull.head, base):
+            # It was merged since it was read: the plans that were shown stay as they are.
+            problem = f"{context.branch} has its commits already"
+            return replace(found, is_foreign=True, problem=problem)
         merge = context.repository.merge(base, pull.head)
         if merge.commit is None:
             count = len(merge.conflicts)
