@@ -167,14 +167,7 @@ def clean_up() -> None:
     (SHOP / "infra/web/.keep").touch()
     commit("Nothing any more")
     run("provisioning", "reconcile", "web", expected=3, last=7)
-    subprocess.run(
-        ["provisioning", "reconcile", "web", "--allow", "prune"],
-        cwd=SHOP,
-        env=ENVIRONMENT,
-        check=True,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    run("provisioning", "reconcile", "web", "--allow", "prune", last=1)
     left = [str(path) for path in (SHOP / "live").rglob("*") if path.is_file()]
     print(f"left over: {left or 'nothing'}", flush=True)
 

@@ -49,6 +49,7 @@ def build_reviewer(workspace: Workspace) -> Reviewer:
         reviews=ReviewLog(remote, workspace.logs.holder.user, workspace.forge.read_review_key),
         repository=commits.repository,
         branch=workspace.settings.branch,
+        read_base=commits.read_base,
         list_infras=workspace.list_infras,
         compile=workspace.compile,
         compile_untrusted=workspace.compile_untrusted,
@@ -136,7 +137,7 @@ class _Desk:
 
     def plan(self, infra: str, commit: CommitId) -> PlanResult:
         reconciler = self._workspace.build_reconciler(
-            infra, commit, base=self._read_base(), waits_for_windows=False
+            infra, commit, base=self._workspace.commits.read_base(), waits_for_windows=False
         )
         return self._plan(reconciler, commit)
 
@@ -152,16 +153,15 @@ class _Desk:
 
     def read_owners(self) -> CodeOwners:
         """Read CODEOWNERS of the base branch: a pull request does not name its own judges."""
-        repository, base = self._workspace.commits.repository, self._read_base()
+        repository, base = self._workspace.commits.repository, self._workspace.commits.read_base()
         files = (repository.read_file(base, path) for path in PATHS)
         text = next((file for file in files if file is not None), b"")
         return parse_codeowners(text.decode("utf-8", "replace"))
 
-    def _read_base(self) -> CommitId:
-        return self._workspace.commits.read_base()
-
     def build_early(self, infra: str, commit: CommitId) -> Reconciler:
-        return self._workspace.build_reconciler(infra, commit, base=self._read_base())
+        return self._workspace.build_reconciler(
+            infra, commit, base=self._workspace.commits.read_base()
+        )
 
     def hold(self, infra: str, by: str, pull: int) -> str:
         lock = self._workspace.logs.build_hold(f"held in pull request #{pull}", None)

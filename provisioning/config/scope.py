@@ -118,8 +118,10 @@ class Scope(Masked, frozen=True, kw_only=True, dict=True):
                 hint=f"the operator adds {name!r} to env.allow in ~/.provisioning/config.user.toml",
                 source=source,
             )
-        known = {key: text for key, text in self.environ.items() if _matches(key, allowed)}
-        text = _look_up(known, reference, source, "set that variable")
+        if name not in self.environ:
+            known = (key for key in self.environ if _matches(key, allowed))
+            raise _describe_missing(reference, known, source, "set that variable")
+        text = _look_up(self.environ, reference, source, "")
         return text if _matches(name, self.layers.get("env.public").value) else self.hide(text)
 
     def _resolve_recorded(self, reference: Reference, source: Source | None) -> Tree:

@@ -182,14 +182,14 @@ def find_spec_problems(resource: Resource, kind: Kind) -> list[ProvisioningError
     ]
     exposed += [
         InvalidManifest(
-            f"{resource.id}: {kind.describe_exposure(resource.spec)}",
+            f"{resource.id}: {reason}",
             hint=HANDED_OVER,
             source=Source(
                 resource.source.file,
                 resource.lines.get(name.partition(".")[0], resource.source.line),
             ),
         )
-        for name in kind.find_visible_secrets(resource.spec)
+        for name, reason in kind.find_exposures(resource.spec)
     ]
     return exposed + [
         InvalidManifest(

@@ -157,20 +157,16 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True, dict=True):
                 found = find_values(dict(spec), parse_name(field.name))
                 yield from ((path, text) for path, text in found if isinstance(text, str))
 
-    def describe_exposure(self, spec: Mapping[str, Tree]) -> str:
-        """Return why *spec* must not be applied, if a secret in it would be seen; or ""."""
-        name = next(self.find_visible_secrets(spec), None)
-        return f"spec.{name} can be seen by everybody, and cannot hold a secret" if name else ""
-
-    def find_visible_secrets(self, spec: Mapping[str, Tree]) -> Iterator[str]:
-        """Yield the fields of *spec* that everybody sees, and that hold a secret."""
+    def find_exposures(self, spec: Mapping[str, Tree]) -> Iterator[tuple[str, str]]:
+        """Yield each field of *spec* whose secret everybody would see, and why it is refused."""
         from provisioning.core.model.sensitive import has_secret
 
         for field in self.fields:
             if field.visible:
                 found = find_values(dict(spec), parse_name(field.name))
                 if any(has_secret(value) for _, value in found):
-                    yield field.name
+                    reason = "can be seen by everybody, and cannot hold a secret"
+                    yield field.name, f"spec.{field.name} {reason}"
 
     @cached_property
     def spec_schema(self) -> SpecSchema | None:

@@ -139,7 +139,7 @@ class _Planner:
         is_secret = has_secrets and has_secret(written)
         if is_secret:
             self.secretive.add(resource.id)
-            if reason := kind.describe_exposure(written):
+            for _, reason in kind.find_exposures(written):
                 self._block(resource.id, reason, resource.source, HANDED_OVER)
                 return
         spec = expand_spec(kind, written, self.desired.files, is_secret=is_secret)

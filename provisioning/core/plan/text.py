@@ -23,7 +23,7 @@ def describe_work(plan: Plan) -> str:
 def render_value(value: Tree, width: int | None = WIDTH) -> str:
     """Return *value* on one line; what is secret or unknown by its name.
 
-    It is cut where it is longer than *width*, unless it is a list: a command is never cut.
+    It is cut where it is longer than *width*, unless it is a list of texts: a command is never cut.
     """
     match value:
         case None:
@@ -33,7 +33,8 @@ def render_value(value: Tree, width: int | None = WIDTH) -> str:
         case bytes():
             return f"({len(value)} bytes)"
     text = render_canonical(_calm(value)).decode()
-    if width is None or len(text) <= width or isinstance(value, list | tuple):
+    is_command = isinstance(value, list) and all(isinstance(item, str) for item in value)
+    if width is None or len(text) <= width or is_command:
         return text
     return text[: width - 1] + "…"
 

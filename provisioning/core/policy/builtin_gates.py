@@ -51,9 +51,13 @@ def _check_unreviewed(plan: Plan, context: GateContext) -> str | None:
     if context.reviewed is None or not (found := list_unreviewed(plan, context.reviewed)):
         return None
     names = sorted({change.id for change in found})
-    pulls = ", ".join(f"#{number}" for number in context.reviewed.pulls)
+    pulls, unsigned = (
+        ", ".join(f"#{number}" for number in numbers)
+        for numbers in (context.reviewed.pulls, context.reviewed.unsigned)
+    )
     where = f"not as reviewed in {pulls}" if pulls else "not reviewed by a pull request"
-    return f"{where}: {_join(names)}"
+    key = "the key in forge.review_key_file, which must be that of the machine that reviews"
+    return f"{where}: {_join(names)}" + (f"; {unsigned} is not signed with {key}" * bool(unsigned))
 
 
 def _check_suspended(plan: Plan, context: GateContext) -> str | None:

@@ -124,7 +124,7 @@ class OperationRunner:
             )
         has_secrets = self._desired.has_secrets or bool(resource.references)
         is_secret = has_secrets and has_secret(written)
-        if is_secret and (reason := kind.describe_exposure(written)):
+        for _, reason in kind.find_exposures(written) if is_secret else ():
             raise ProviderError(f"{resource.id}: {reason}", hint=HANDED_OVER)
         return expand_spec(kind, written, self._desired.files, is_secret=is_secret)
 

@@ -23,7 +23,10 @@ MAX_ENTRIES = 100
 """Entries of a state log that are searched for the last run that succeeded."""
 
 MAX_COMMITS = 200
-"""Commits of the branch that are searched for merges, newest first."""
+"""Commits of the branch that are searched for merges, newest first: a call of the forge each."""
+
+MAX_FIRST = 50
+"""The same, where nothing was applied yet."""
 
 
 class ApprovalReader(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,14 +62,14 @@ class ApprovalReader(msgspec.Struct, frozen=True, kw_only=True):
         for number, found in enumerate(self.history.read_history(commit)):
             if since is not None and self.history.is_ancestor(found.id, since):
                 return
-            if number == MAX_COMMITS:
+            if number == (MAX_FIRST if since is None else MAX_COMMITS):
                 if since is not None:  # what lies further back was not read, and not reviewed
-                    yield ReviewRecord(pull=0, head=NOTHING)
+                    yield ReviewRecord(pull=0, head=commit)
                 return
             pull = self.forge.find_merged_pull(found.id)
             if pull and pull.base_branch == self.branch and not self._is_applied(pull, since):
                 record = self.reviews.read(pull.number)
-                if record is None or record.head != pull.head:
+                if record is None or record.head not in {NOTHING, pull.head}:
                     record = ReviewRecord(pull=pull.number, head=pull.head)
                 yield record
 

@@ -36,7 +36,8 @@ class ExposedText(Protocol):
 class ReviewContext(msgspec.Struct, frozen=True, kw_only=True):
     """One workspace, shared by everything that reviews its pull requests.
 
-    `reviews` are the plans that were shown, `branch` is the one that desired state is read from.
+    `reviews` are the plans that were shown, `branch` is the one that desired state is read from,
+    and `read_base` returns its newest fetched commit.
     `compile_untrusted` takes the base, a commit, and an infra, and opens nothing. `plan` plans an
     infra at a commit as a review does: no earlier review counts. `find_exposed` returns the
     credentials in a file. `redact` removes from a text what was decrypted here.
@@ -46,19 +47,13 @@ class ReviewContext(msgspec.Struct, frozen=True, kw_only=True):
     reviews: ReviewLog
     repository: Repository
     branch: str
+    read_base: Callable[[], CommitId]
     list_infras: Callable[[CommitId], list[str]]
     compile: Callable[[CommitId, str], Sequence[Resource]]
     compile_untrusted: Callable[[CommitId, CommitId, str], Sequence[Resource]]
     plan: Callable[[str, CommitId], PlanResult]
     find_exposed: Callable[[bytes], Iterable[ExposedText]]
     redact: Callable[[str], str]
-
-    def read_base(self) -> CommitId:
-        """Return the newest fetched commit of the branch."""
-        base = self.repository.read_ref(f"refs/heads/{self.branch}")
-        if base is None:
-            raise AssertionError  # a workspace at a forge has its branch there
-        return base
 
     def list_open_pulls(self) -> list[PullRequest]:
         """Return the open pull requests to the branch."""

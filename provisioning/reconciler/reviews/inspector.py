@@ -46,11 +46,11 @@ class Inspector(msgspec.Struct, frozen=True, kw_only=True):
         found = PullReview(pull=pull, applies_first=self.applies_first, drift=drift)
         if pull.base_branch != self.context.branch:
             return replace(found, is_foreign=True, problem=f"it is not for {self.context.branch}")
-        if pull.merged:
-            return self._inspect_merged(found, pull.merged, record)
         if pull.is_closed:
             return replace(found, problem="it is closed, and is not applied")
         try:
+            if pull.merged:
+                return self._inspect_merged(found, pull.merged, record)
             return self._inspect_open(found, record)
         except ProvisioningError as exc:
             if exc.retryable:
@@ -162,14 +162,15 @@ class Inspector(msgspec.Struct, frozen=True, kw_only=True):
         return replace(found, infras=tuple(reviews), paths=paths)
 
     def _list_changed(self, merged: CommitId) -> tuple[str, ...]:
-        """Return the files that *merged* changes on the branch; none if they cannot be read."""
+        """Return the files that *merged* changes on the branch.
+
+        Raises:
+            ProvisioningError: If they cannot be read: then nobody knows whose they are.
+        """
         parents = self.context.repository.read_commit(merged).parents
         if not parents:
             return ()
-        try:
-            return tuple(change.path for change in self._walk_changes(parents[0], merged))
-        except ProvisioningError:
-            return ()
+        return tuple(change.path for change in self._walk_changes(parents[0], merged))
 
     def _list_touched(self, merged: CommitId, paths: Iterable[str]) -> set[str]:
         parents = self.context.repository.read_commit(merged).parents

@@ -7,6 +7,7 @@ import pytest
 from provisioning.config.scope import Scope
 from provisioning.core.expressions.interpolation import resolve_text
 from provisioning.core.model.errors import InvalidConfiguration, InvalidManifest, Source
+from provisioning.core.model.sensitive import Secret
 
 MANIFEST = Source("infra/web/a.yaml", 7)
 WORKSPACE = "config/provisioning.yaml"
@@ -196,3 +197,21 @@ def test_overridden_setting_is_not_resolved(load_workspace):
 def test_own_values_wait_until_they_are_named(load_workspace):
     """What stands below `values` needs a value only when something names it."""
     assert load_workspace('values: {a: "{{git.commit}}"}').get("values.a").value == "{{git.commit}}"
+
+
+def test_only_the_variables_of_the_operator_are_opened(resolve):
+    """The names of others are in no hint; the value of one that is not public is secret."""
+    environ = {"TOKEN_A": "abc-secret", "PLAIN": "x", "TOKEN_B": "y"}
+    flags = ('env.allow=["TOKEN_A", "P*"]', 'env.public=["PLAIN"]')
+    assert resolve("{{env.PLAIN}}", environ=environ, flags=flags) == "x"
+    assert isinstance(resolve("{{env.TOKEN_A}}", environ=environ, flags=flags), Secret)
+    assert isinstance(resolve("a {{env.TOKEN_A}}", environ=environ, flags=flags), Secret)
+    with pytest.raises(InvalidManifest, match=r"env\.allow does not name it") as found:
+        resolve("{{env.TOKEN_B}}", environ=environ, flags=flags)
+    assert "config.user.toml" in found.value.hint
+    with pytest.raises(InvalidManifest, match="has no value") as found:
+        resolve("{{env.PLAIM}}", environ=environ | {"PLAIM_": "z"}, flags=flags[1:])
+    assert "did you mean" in found.value.hint
+    with pytest.raises(InvalidManifest) as found:
+        resolve("{{env.PLAIN_}}", environ={"TOKEN_B": "y"}, flags=flags)
+    assert "TOKEN_B" not in found.value.hint

@@ -7,7 +7,10 @@ from provisioning.core.model.ids import CommitId
 from provisioning.core.model.records import Action
 from provisioning.core.plan.plan import Plan, PlannedChange, Risk
 from provisioning.core.policy.approvals import compute_reviewed, list_unreviewed
+from provisioning.core.policy.builtin_gates import GATES
+from provisioning.core.policy.gates import GateContext, compute_violations
 from provisioning.core.policy.review_records import (
+    NOTHING,
     Approval,
     ReviewRecord,
     build_reviewed_plan,
@@ -82,6 +85,15 @@ def test_a_yes_is_to_one_plan():
     shown = review(plan(change("a")), approvals=(yes,))
     assert find(wanted, shown) == []
     assert find(plan(change("a"), change("c")), shown) == ["File/c"]
+
+
+def test_a_review_that_is_not_signed_is_named():
+    """The gate names the setting: another machine's reviews need its key."""
+    reviewed = compute_reviewed("web", [ReviewRecord(pull=7, head=NOTHING)])
+    assert reviewed.unsigned == (7,)
+    context = GateContext(applied=None, descends=True, desired=1, recorded=0, reviewed=reviewed)
+    (found,) = compute_violations(plan(change("a")), context, gates=GATES)
+    assert "#7 is not signed with the key in forge.review_key_file" in found.reason
 
 
 def test_a_record_is_read_as_it_was_written():
