@@ -20,5 +20,5 @@ def test_closed_pull_requests_hide_no_review(hosted):
         number = hosted.call("ana", "POST", "/pulls", body)["number"]
         hosted.call("ana", "PATCH", f"/pulls/{number}", {"state": "closed"})
     told = hosted.run("reconcile", expected=3)
-    assert "not reviewed by a pull request" in told
+    assert "not as reviewed in #1: File/other" in told
     assert hosted.shop.live() == {"motd": "hello\n"}
