@@ -40,8 +40,10 @@ def run(*command: str, expected: int = 0, folder: Path = SHOP, last: int | None 
     With *last*, only that many lines of the output are shown.
     """
     click.secho(f"$ {' '.join(command)}", dim=True)
-    sink = subprocess.PIPE if last else None
-    done = subprocess.run(command, cwd=folder, env=ENVIRONMENT, check=False, stdout=sink, text=True)
+    sink, errors = (subprocess.PIPE, subprocess.STDOUT) if last else (None, None)
+    done = subprocess.run(
+        command, cwd=folder, env=ENVIRONMENT, check=False, stdout=sink, stderr=errors, text=True
+    )
     if last:
         print("  …", *done.stdout.splitlines()[-last:], sep="\n", flush=True)
     if done.returncode != expected:
